@@ -1,0 +1,229 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+"""The network's fast path on a processor: whole token steps for many lanes, in one call each.
+
+`Decoder` holds packed weights and threads, `Memory` the keys and values of one run of slots. Who owns which slots,
+and the readable reference, are in `midigpt_core/model/fast.py` and `cache.py`.
+"""
+
+import os
+import threading
+
+import numpy as np
+
+from libc.stdint cimport uintptr_t
+from libc.stdlib cimport calloc, free
+
+cdef extern from "decoder_kernels.h":
+    ctypedef struct CMatrix "Matrix":
+        const void *weight
+        const float *bias
+        int inputs
+        int blocks
+    ctypedef struct CLayer "Layer":
+        const float *norm[2]
+        const float *shift[2]
+        CMatrix matrix[4]
+    ctypedef struct CNet "Net":
+        int width, width_pad, hidden_pad, n_layers, heads, head_dim, head_pad, vocab
+        float scale
+        const void *wte
+        const void *wpe
+        const float *norm_f
+        const float *shift_f
+        CLayer *layers
+        CMatrix head
+    ctypedef struct CMemory "Memory":
+        int capacity
+        char *keys
+        char *values
+    ctypedef struct CRow "Row":
+        int token, position, slot, visible, stored, used
+        CMemory *prefix
+        CMemory *tail
+    ctypedef struct CGroup "Group":
+        pass
+    ctypedef struct CJob "Job":
+        const CNet *net
+        const CRow *rows
+        const int *out_rows
+        CGroup *groups
+        int n_rows, n_out
+        float *x
+        float *y
+        float *q
+        float *heard
+        float *h
+        float *logits
+    ctypedef struct CIsa "Isa":
+        const char *name
+        int bytes
+        void (*empty_slots)(const CNet *, const CMemory *, int, int) nogil
+    ctypedef struct CPool "Pool":
+        int n_threads
+    const CIsa *choose_isa(const char *wanted)
+    CPool *new_pool(const CIsa *isa, int n_threads, int n_phases)
+    void free_pool(CPool *pool)
+    void run_job(CPool *pool, CJob job) nogil
+    int phase_count(const CNet *net)
+    void copy_slots(const CNet *net, const CMemory *source, const CMemory *target, int source_at, int target_at, int count, int bytes) nogil
+    int SLOT_BLOCK, OUT_BLOCK, HEAD_MAX, SCORES_MAX
+
+MAX_ROWS = 240  # rows of one call; longer prompts come in several
+MAX_SLOTS = SCORES_MAX - 3 * SLOT_BLOCK  # longest context
+MAX_HEAD = HEAD_MAX  # widest head
+cdef int max_rows = MAX_ROWS
+
+
+def instruction_set(wanted=None):
+    """(name, bytes per stored number) of the arithmetic this processor gets; MIDIGPT_ISA or `wanted` asks for a lesser."""
+    cdef bytes name = (wanted or os.environ.get("MIDIGPT_ISA", "")).encode()
+    cdef const CIsa *isa = choose_isa(name)
+    return isa.name.decode(), isa.bytes
+
+
+cdef inline const void *address(array) except NULL:
+    return <const void *><uintptr_t>array.ctypes.data
+
+
+cdef char *aligned_zeros(size_t size, void **owned) except NULL:
+    """Zeroed memory on a cache line; its pages cost nothing until they are written."""
+    owned[0] = calloc(size + 64, 1)
+    if owned[0] == NULL:
+        raise MemoryError(f"no memory for {size} bytes of keys and values")
+    return <char *>((<uintptr_t>owned[0] + 63) // 64 * 64)
+
+
+cdef class Memory:
+    """Keys and values of up to `capacity` slots, for every layer and head."""
+
+    cdef CMemory at
+    cdef void *owned[2]
+    cdef readonly int capacity
+
+    def __cinit__(self, Decoder decoder, int capacity):
+        cdef CNet *net = &decoder.net
+        cdef size_t slots = (capacity + SLOT_BLOCK - 1) // SLOT_BLOCK * SLOT_BLOCK
+        cdef size_t numbers = <size_t>net.n_layers * net.heads * slots * decoder.isa.bytes
+        self.at.capacity = <int>slots
+        self.capacity = capacity
+        self.at.keys = aligned_zeros(numbers * net.head_dim, &self.owned[0])
+        self.at.values = aligned_zeros(numbers * net.head_pad, &self.owned[1])
+
+    def __dealloc__(self):
+        free(self.owned[0])
+        free(self.owned[1])
+
+
+cdef class Decoder:
+    """A network's packed weights and the threads that run it."""
+
+    cdef CNet net
+    cdef const CIsa *isa
+    cdef CPool *pool
+    cdef CRow *rows
+    cdef CGroup *groups
+    cdef CJob job
+    cdef list kept
+    cdef object lock
+
+    def __cinit__(self, dict shape, dict arrays, list layers, int threads):
+        """shape: width, heads, vocab; arrays and layers: packed as `fast.pack` says."""
+        cdef bytes name = shape["isa"].encode()
+        cdef CNet *net = &self.net
+        self.lock = threading.Lock()
+        self.kept = [arrays, layers]
+        self.isa = choose_isa(name)
+        net.width, net.heads, net.vocab, net.n_layers = shape["width"], shape["heads"], shape["vocab"], len(layers)
+        net.head_dim = net.width // net.heads
+        net.head_pad = (net.head_dim + 15) // 16 * 16
+        if net.head_pad > HEAD_MAX:
+            raise ValueError(f"heads of {net.head_dim} are wider than this decoder's {HEAD_MAX}")
+        net.width_pad = (net.width + OUT_BLOCK - 1) // OUT_BLOCK * OUT_BLOCK
+        net.hidden_pad = (4 * net.width + OUT_BLOCK - 1) // OUT_BLOCK * OUT_BLOCK
+        net.scale = net.head_dim ** -0.5
+        net.wte, net.wpe = address(arrays["wte"]), address(arrays["wpe"])
+        net.norm_f, net.shift_f = <const float *>address(arrays["norm"]), <const float *>address(arrays["shift"])
+        self.set_matrix(&net.head, arrays["head"], arrays["head_bias"])
+        net.layers = <CLayer *>calloc(net.n_layers, sizeof(CLayer))
+        self.rows = <CRow *>calloc(max_rows, sizeof(CRow))
+        self.groups = <CGroup *>calloc(max_rows, sizeof(CGroup))
+        if net.layers == NULL or self.rows == NULL or self.groups == NULL:
+            raise MemoryError("no memory for the decoder's tables")
+        for i, layer in enumerate(layers):
+            for j in range(2):
+                net.layers[i].norm[j] = <const float *>address(layer["norm"][j])
+                net.layers[i].shift[j] = <const float *>address(layer["shift"][j])
+            for j in range(4):
+                self.set_matrix(&net.layers[i].matrix[j], layer["weight"][j], layer["bias"][j])
+        self.set_buffers()
+        self.pool = new_pool(self.isa, threads, phase_count(net))
+        if self.pool == NULL:
+            raise MemoryError("no memory for the decoder's threads")
+
+    def __dealloc__(self):
+        free_pool(self.pool)
+        free(self.net.layers)
+        free(self.rows)
+        free(self.groups)
+
+    cdef int set_matrix(self, CMatrix *matrix, weight, bias) except -1:
+        matrix.blocks, matrix.inputs = weight.shape[0], weight.shape[1]
+        matrix.weight = address(weight)
+        matrix.bias = <const float *>address(bias)
+        return 0
+
+    cdef int set_buffers(self) except -1:
+        cdef dict rows = {name: np.zeros((max_rows, self.net.width_pad), np.float32) for name in ("x", "y", "q", "heard")}
+        rows["h"] = np.zeros((max_rows, self.net.hidden_pad), np.float32)
+        self.kept.append(rows)
+        self.job.net, self.job.rows, self.job.groups = &self.net, self.rows, self.groups
+        self.job.x, self.job.y = <float *>address(rows["x"]), <float *>address(rows["y"])
+        self.job.q, self.job.heard = <float *>address(rows["q"]), <float *>address(rows["heard"])
+        self.job.h = <float *>address(rows["h"])
+        return 0
+
+    @property
+    def threads(self):
+        return self.pool.n_threads
+
+    def run(self, list rows, list out_rows):
+        """Logits, float32 (len(out_rows), vocabulary), after rows that each extend a lane by one token.
+
+        A row is (token, position, slot, visible, stored, used, prefix Memory or None, tail Memory); rows of one lane
+        stand in order, rows that share a prefix side by side.
+        """
+        cdef int count = len(rows), wanted = len(out_rows), i
+        cdef Memory memory
+        if count > max_rows:
+            raise ValueError(f"{count} rows in one call; the most is {max_rows}")
+        logits = np.empty((wanted, self.net.vocab), np.float32)
+        outputs = np.asarray(out_rows, np.intc)
+        with self.lock:
+            for i in range(count):
+                token, position, slot, visible, stored, used, prefix, tail = rows[i]
+                if not 0 <= token < self.net.vocab:
+                    raise ValueError(f"token {token} is outside the vocabulary of {self.net.vocab}")
+                self.rows[i].token, self.rows[i].position, self.rows[i].slot = token, position, slot
+                self.rows[i].visible, self.rows[i].stored, self.rows[i].used = visible, stored, used
+                memory = tail
+                if slot - used >= memory.at.capacity or visible > MAX_SLOTS:
+                    raise ValueError(f"slot {slot} is outside its memory of {memory.at.capacity}")
+                self.rows[i].tail = &memory.at
+                self.rows[i].prefix = NULL
+                if prefix is not None:
+                    memory = prefix
+                    self.rows[i].prefix = &memory.at
+            self.job.n_rows, self.job.n_out = count, wanted
+            self.job.logits = <float *>address(logits)
+            self.job.out_rows = <const int *>address(outputs)
+            with nogil:
+                run_job(self.pool, self.job)
+        return logits
+
+    def empty_slots(self, Memory memory, int start, int end):
+        """Make slots [start, end) empty keys: large, negative, with value zero."""
+        self.isa.empty_slots(&self.net, &memory.at, start, end)
+
+    def copy_slots(self, Memory source, Memory target, int source_at, int target_at, int count):
+        """Copy `count` slots from one memory into another."""
+        copy_slots(&self.net, &source.at, &target.at, source_at, target_at, count, self.isa.bytes)

@@ -1,0 +1,211 @@
+/* One token for each of many lanes: the whole network in one call, on a few threads, at the speed of memory. */
+#ifndef MIDIGPT_DECODER_KERNELS_H
+#define MIDIGPT_DECODER_KERNELS_H
+
+#include <math.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#if defined(__x86_64__) || defined(__i386__)
+#define ON_X86 1
+#include <immintrin.h>
+#else
+#define ON_X86 0
+#endif
+
+#define OUT_BLOCK 64  /* outputs that are stored, and computed, together */
+#define SLOT_BLOCK 16 /* keys that are stored together, dimension by dimension */
+#define ATTEND_MAX 8  /* rows that read one memory together */
+#define HEAD_MAX 256  /* largest head */
+#define SCORES_MAX 16480 /* room for one row's scores: the longest context, and a block to spare */
+#define NORM_ROWS 8
+#define TILE_ROWS 48
+#define EMPTY_KEY -1e4f
+
+typedef struct {
+    const void *weight; /* blocks of OUT_BLOCK outputs, each inputs x OUT_BLOCK */
+    const float *bias;  /* padded to whole blocks */
+    int inputs, blocks;
+} Matrix;
+
+typedef struct {
+    const float *norm[2], *shift[2];
+    Matrix matrix[4]; /* attention in, attention out, expansion, contraction */
+} Layer;
+
+typedef struct {
+    int width, width_pad, hidden_pad, n_layers, heads, head_dim, head_pad, vocab;
+    float scale;
+    const void *wte, *wpe;
+    const float *norm_f, *shift_f;
+    Layer *layers;
+    Matrix head;
+} Net;
+
+typedef struct { /* keys and values of one run of slots, all layers and heads */
+    int capacity; /* a multiple of SLOT_BLOCK */
+    char *keys, *values;
+} Memory;
+
+typedef struct {
+    int token, position;
+    int slot;    /* where the row's key goes, counted from the start of its lane */
+    int visible; /* slots it hears */
+    int stored;  /* 0: heard by nobody */
+    int used;    /* slots of the lane that are the prefix's */
+    Memory *prefix, *tail;
+} Row;
+
+typedef struct {
+    int first, count;
+} Group;
+
+typedef struct {
+    const Net *net;
+    const Row *rows;
+    const int *out_rows;
+    Group *groups;
+    int n_rows, n_out, n_groups;
+    float *x, *y, *q, *heard, *h, *logits;
+} Job;
+
+enum { NORM_1, QKV, ATTEND, PROJECT, NORM_2, EXPAND, CONTRACT, PER_LAYER, NORM_F, LOGITS };
+
+static inline int phase_layer(int phase) { return phase / PER_LAYER; }
+static inline int phase_kind(const Net *net, int phase) {
+    const int last = net->n_layers * PER_LAYER;
+    return phase < last ? phase % PER_LAYER : NORM_F + phase - last;
+}
+static inline int phase_count(const Net *net) { return net->n_layers * PER_LAYER + 2; }
+
+static inline void *keys_of(const Net *net, const Memory *m, int layer, int head, int block, size_t bytes) {
+    size_t at = (size_t)(layer * net->heads + head) * (m->capacity / SLOT_BLOCK) + block;
+    return m->keys + at * net->head_dim * SLOT_BLOCK * bytes;
+}
+static inline void *values_of(const Net *net, const Memory *m, int layer, int head, int slot, size_t bytes) {
+    return m->values + ((size_t)(layer * net->heads + head) * m->capacity + slot) * net->head_pad * bytes;
+}
+
+static inline void copy_slots(const Net *net, const Memory *source, const Memory *target, int source_at, int target_at,
+                              int count, int bytes) {
+    for (int layer = 0; layer < net->n_layers; layer++)
+        for (int head = 0; head < net->heads; head++) {
+            for (int i = 0; i < count; i++) {
+                const int from = source_at + i, to = target_at + i;
+                const char *k = (char *)keys_of(net, source, layer, head, from / SLOT_BLOCK, bytes) + from % SLOT_BLOCK * bytes;
+                char *into = (char *)keys_of(net, target, layer, head, to / SLOT_BLOCK, bytes) + to % SLOT_BLOCK * bytes;
+                for (int d = 0; d < net->head_dim; d++)
+                    memcpy(into + (size_t)d * SLOT_BLOCK * bytes, k + (size_t)d * SLOT_BLOCK * bytes, bytes);
+            }
+            memcpy(values_of(net, target, layer, head, target_at, bytes), values_of(net, source, layer, head, source_at, bytes),
+                   (size_t)count * net->head_pad * bytes);
+        }
+}
+
+static const float ramp[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+
+/* ---- the same arithmetic for three instruction sets ---- */
+
+#if ON_X86
+#define NAME(x) avx512_##x
+#define TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,fma,f16c")))
+#define W 16
+#define WT uint16_t
+#define ROWS_MAX 6
+#define HEAR_MAX 4
+#define GATHER_MAX 4
+#define load_wt(p) ((NAME(vf))_mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(p))))
+#define store_wt(p, v) _mm256_storeu_si256((__m256i *)(p), _mm512_cvtps_ph((__m512)(v), 0))
+#define fused(a, b, c) ((NAME(vf))_mm512_fmadd_ps((__m512)(a), (__m512)(b), (__m512)(c)))
+#include "decoder_body.h"
+#undef NAME
+#undef TARGET
+#undef W
+#undef ROWS_MAX
+#undef HEAR_MAX
+#undef GATHER_MAX
+#undef load_wt
+#undef store_wt
+#undef fused
+
+#define NAME(x) avx2_##x
+#define TARGET __attribute__((target("avx2,fma,f16c")))
+#define W 8
+#define ROWS_MAX 2
+#define HEAR_MAX 2
+#define GATHER_MAX 4
+#define load_wt(p) ((NAME(vf))_mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(p))))
+#define store_wt(p, v) _mm_storeu_si128((__m128i *)(p), _mm256_cvtps_ph((__m256)(v), 0))
+#define fused(a, b, c) ((NAME(vf))_mm256_fmadd_ps((__m256)(a), (__m256)(b), (__m256)(c)))
+#include "decoder_body.h"
+#undef NAME
+#undef TARGET
+#undef W
+#undef WT
+#undef ROWS_MAX
+#undef HEAR_MAX
+#undef GATHER_MAX
+#undef load_wt
+#undef store_wt
+#undef fused
+#endif
+
+#define NAME(x) plain_##x
+#define TARGET
+#define W 4
+#define WT float
+#define ROWS_MAX 4
+#define HEAR_MAX 1
+#define GATHER_MAX 4
+#define load_wt(p) NAME(load)(p)
+#define store_wt(p, v) NAME(store)(p, v)
+#define fused(a, b, c) ((a) * (b) + (c))
+#include "decoder_body.h"
+#undef NAME
+#undef TARGET
+#undef W
+#undef WT
+#undef ROWS_MAX
+#undef HEAR_MAX
+#undef GATHER_MAX
+#undef load_wt
+#undef store_wt
+#undef fused
+
+typedef struct {
+    const char *name;
+    int bytes; /* of a stored number: 2 half precision, 4 single */
+    void (*work)(const Job *, int, int, float *);
+    void (*empty_slots)(const Net *, const Memory *, int, int);
+} Isa;
+
+static const Isa isas[] = {
+#if ON_X86
+    {"avx512", 2, avx512_work, avx512_empty_slots},
+    {"avx2", 2, avx2_work, avx2_empty_slots},
+#endif
+    {"plain", 4, plain_work, plain_empty_slots},
+};
+
+/* The best instruction set this processor has; `wanted` asks for a lesser one. */
+static const Isa *choose_isa(const char *wanted) {
+    const int count = (int)(sizeof isas / sizeof *isas);
+    for (int i = 0; i < count; i++) {
+#if ON_X86
+        if (i == 0 && !(__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                        __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq")))
+            continue;
+        if (i == 1 && !(__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))) continue;
+#endif
+        if (!wanted || !*wanted || !strcmp(wanted, isas[i].name)) return isas + i;
+    }
+    return isas + count - 1;
+}
+
+#include "decoder_threads.h"
+
+#endif

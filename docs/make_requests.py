@@ -1,0 +1,64 @@
+"""Write docs/requests.md from the request dataclasses: python docs/make_requests.py."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from pathlib import Path
+
+from midigpt_core.controls import CONTROLS, GRIDS, SCALES
+from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt
+
+HERE = Path(__file__).parent
+INTRO = """# Requests
+
+What a caller may ask, in Python (`GenerationRequest`, `TrackPrompt`, `InferenceConfig`), over HTTP (the same names in
+JSON) and in `midigpt infill --request FILE.json`. Tracks and bars count from 0 here. An unknown key, or a value out of
+range, is refused by name before any work. This page is made from the code: `python docs/make_requests.py`.
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    parts = [INTRO]
+    for cls in (GenerationRequest, TrackPrompt, InferenceConfig):
+        parts += [f"## {cls.__name__}", "", inspect.getdoc(cls) or "", "", *table(cls), ""]
+    parts += ["## Controls of a track", "", "Keys of `TrackPrompt.controls`; they work on any checkpoint.", ""]
+    for name, control in CONTROLS.items():
+        text = " ".join((inspect.getdoc(type(control)) or "").split())
+        parts.append(f"- `{name}`: {text}")
+    parts += ["", f"Scales: {', '.join(SCALES)}.", "", f"Grids: {', '.join(GRIDS)}."]
+    return "\n".join(parts) + "\n"
+
+
+def table(cls: type) -> list[str]:
+    """A row per field that has a meaning."""
+    rows = ["| field | type | default | meaning | range |", "|---|---|---|---|---|"]
+    for item in dataclasses.fields(cls):
+        meta = item.metadata
+        default = item.default if item.default is not dataclasses.MISSING else ""
+        if item.default_factory is not dataclasses.MISSING and item.default_factory in (list, dict):
+            default = item.default_factory()
+        kind = str(item.type).replace("|", "\\|")
+        rows.append(f"| `{item.name}` | {kind} | {_shown(default)} | {meta.get('help', '')} | {_range(meta)} |")
+    return rows
+
+
+def _shown(value: object) -> str:
+    return "" if value == "" else f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+def _range(meta: object) -> str:
+    get = meta.get  # type: ignore[attr-defined]
+    if get("choices"):
+        return ", ".join(get("choices"))
+    low, high = get("low"), get("high")
+    if low is None and high is None:
+        return ""
+    above = "above" if get("open_low") else "from"
+    below = "below" if get("open_high") else "to"
+    return f"{above} {low:g}" + ("" if high is None or high > 1e9 else f" {below} {high:g}")
+
+
+if __name__ == "__main__":
+    (HERE / "requests.md").write_text(page(), encoding="utf-8")

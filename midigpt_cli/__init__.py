@@ -1,0 +1,1 @@
+"""The faces of midigpt: command line and server."""

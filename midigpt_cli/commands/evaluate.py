@@ -1,0 +1,182 @@
+"""`midigpt evaluate`: judge a model on held-out songs against floors and the original."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from midigpt_cli.groups import ModelChoice
+from midigpt_cli.options import OUTPUT, Settings, command_of, given
+
+if TYPE_CHECKING:
+    from midigpt_core.evaluate.tasks import Task
+    from midigpt_core.request import InferenceConfig
+
+TASKS = "Tasks"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is to be judged, on what, and where the report goes."""
+
+    songs: Annotated[list[Path], typer.Argument(metavar="FOLDER|SONG...", help="MIDI files, or folders of them.")]
+    manifest: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="CSV",
+            help="Take only the files whose split column says so (path, source, split).",
+            rich_help_panel=TASKS,
+        ),
+    ] = None
+    split: Annotated[str, typer.Option(help="The split to take from the manifest.", rich_help_panel=TASKS)] = "valid"
+    source: Annotated[
+        list[str], typer.Option(help="Only these sources of the manifest.", rich_help_panel=TASKS, show_default="all")
+    ] = field(default_factory=list)
+    per_kind: Annotated[int, typer.Option(help="Tasks of each kind.", min=1, rich_help_panel=TASKS)] = 24
+    samplings: Annotated[int, typer.Option(help="Takes per task.", min=1, max=16, rich_help_panel=TASKS)] = 3
+    task_seed: Annotated[int, typer.Option(help="Same seed, same tasks.", rich_help_panel=TASKS)] = 0
+    controls: Annotated[
+        bool,
+        typer.Option("--controls/--no-controls", help="Also measure how controls are followed.", rich_help_panel=TASKS),
+    ] = True
+    listen: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Write original, takes and floors of some tasks there.", rich_help_panel=OUTPUT
+        ),
+    ] = None
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", "-o", metavar="FILE.md", help="Write the tables as Markdown.", rich_help_panel=OUTPUT),
+    ] = None
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.", rich_help_panel=OUTPUT)] = False
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.", rich_help_panel=OUTPUT)] = False
+    model: ModelChoice = field(default_factory=ModelChoice)
+    settings: Settings = field(default_factory=Settings)  # type: ignore[valid-type]
+
+
+@command_of(Asked)
+def evaluate(asked: Asked) -> None:
+    """Judge a model: bars of held-out songs are taken out, written anew, and compared with what stood there."""
+    from midigpt_cli.destination import check_folder
+    from midigpt_cli.loading import Model
+    from midigpt_core.evaluate.adherence import adherence
+    from midigpt_core.evaluate.judge import judge
+    from midigpt_core.evaluate.listen import write_listening_folder
+    from midigpt_core.evaluate.report import markdown
+    from midigpt_core.request import InferenceConfig
+
+    if asked.report:
+        check_folder(asked.report.parent)
+    tasks = _tasks(asked)
+    model = Model(asked.model)
+    config = InferenceConfig.from_dict(given(asked.settings))
+    with _Progress(asked.quiet or asked.as_json) as progress:
+        sheet = judge(model.engine, tasks, asked.samplings, config, progress.of("tasks"))
+        followed = (
+            adherence(model.engine, _control_tasks(tasks), config, progress.of("controls")) if asked.controls else []
+        )
+    if asked.listen:
+        write_listening_folder(model.engine, tasks[:: max(1, len(tasks) // 12)], asked.listen, config=config)
+    facts = {"model": model.facts()["name"], "sha256": model.facts()["sha256"], **_described(asked, tasks, config)}
+    summary = sheet.summary()
+    if asked.report:
+        asked.report.parent.mkdir(parents=True, exist_ok=True)
+        asked.report.write_text(markdown(summary, followed, facts), encoding="utf-8")
+    if asked.as_json:
+        typer.echo(json.dumps({**facts, "summary": summary, "controls": followed}, indent=1))
+    else:
+        _show(summary, followed)
+
+
+def _tasks(asked: Asked) -> list[Task]:
+    from midigpt_core.errors import MidiFileError
+    from midigpt_core.evaluate.tasks import draw_tasks, held_out
+
+    for place in asked.songs:
+        if not place.exists():
+            raise MidiFileError(f"{place}: no such file or folder; name MIDI files, or folders of them")
+    if asked.manifest:
+        files = [file for folder in asked.songs for file in held_out(asked.manifest, folder, asked.source, asked.split)]
+    else:
+        files = [
+            file for place in asked.songs for file in (sorted(place.rglob("*.mid")) if place.is_dir() else [place])
+        ]
+    tasks = draw_tasks([file for file in files if file.exists()], asked.per_kind, asked.task_seed)
+    if not tasks:
+        raise MidiFileError(
+            f"no task could be drawn from {len(files)} files; give songs of at least 8 bars that can be read"
+        )
+    return tasks
+
+
+def _control_tasks(tasks: list[Task]) -> list[Task]:
+    """Controls are asked of runs of two and four bars of one track."""
+    return [task for task in tasks if task.kind in ("2 bars", "4 bars")]
+
+
+def _described(asked: Asked, tasks: list[Task], config: InferenceConfig) -> dict[str, Any]:
+    from midigpt_core.request import InferenceConfig as Defaults
+
+    usual = Defaults().to_dict()
+    changed = {key: value for key, value in config.to_dict().items() if usual[key] != value}
+    return {
+        "tasks": len(tasks),
+        "songs": len({task.file for task in tasks}),
+        "samplings": asked.samplings,
+        "task seed": asked.task_seed,
+        "settings": changed or "defaults",
+    }
+
+
+def _show(summary: list[dict[str, Any]], followed: list[dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from midigpt_core.evaluate.report import METRICS
+
+    console = Console()
+    for voice in ("all", "melodic", "bass", "drums"):
+        rows = [row for row in summary if row["kind"] == "all" and row["voice"] == voice]
+        rows.sort(key=lambda row: row["doer"] != "model")
+        if not rows:
+            continue
+        table = Table(title=f"{voice} tracks", title_justify="left")
+        table.add_column("")
+        for row in rows:
+            table.add_column(row["doer"], justify="right")
+        for key, (heading, decimals, _) in METRICS.items():
+            if any(key in row for row in rows):
+                table.add_row(heading, *(f"{row[key][0]:.{decimals}f}" if key in row else "" for row in rows))
+        console.print(table)
+    if followed:
+        table = Table("control", "n", "exact", "within one", title="controls", title_justify="left")
+        for row in followed:
+            table.add_row(str(row["control"]), str(row["n"]), f"{row['exact']:.2f}", f"{row['within_one']:.2f}")
+        console.print(table)
+
+
+class _Progress:
+    """A bar per part of the work on standard error; nothing when quiet."""
+
+    def __init__(self, quiet: bool) -> None:
+        from rich.console import Console
+        from rich.progress import Progress
+
+        self._bars = Progress(console=Console(stderr=True), disable=quiet, transient=True)
+
+    def __enter__(self) -> _Progress:
+        self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bars.stop()
+
+    def of(self, what: str) -> Any:
+        """A function (done, total) that moves the bar of one part."""
+        bar = self._bars.add_task(what)
+        return lambda done, total: self._bars.update(bar, completed=done, total=total)

@@ -1,0 +1,87 @@
+"""`midigpt continue`: new bars after the end of songs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from midigpt_cli import completion
+from midigpt_cli.groups import Context, ModelChoice, Music, Output, Talk
+from midigpt_cli.options import Settings, command_of
+from midigpt_cli.selectors import TRACK_HELP
+
+if TYPE_CHECKING:
+    from midigpt_core.attributes.table import AttributeTable
+    from midigpt_core.request import GenerationRequest
+    from midigpt_core.score import Score
+
+RECENT_BARS = 8  # a track silent for longer is not taken up again unasked
+
+
+@dataclass(frozen=True, kw_only=True)
+class Continue:
+    """Everything `continue` may be told."""
+
+    songs: Annotated[list[str], typer.Argument(metavar="SONG...", help="MIDI files; - reads standard input.")]
+    bars: Annotated[int, typer.Option("--bars", "-b", help="Bars to add.", min=1, max=10_000)]
+    track: Annotated[
+        list[str],
+        typer.Option(
+            "--track",
+            "-t",
+            help=TRACK_HELP,
+            show_default=f"every track that sounds in the last {RECENT_BARS} bars",
+            autocompletion=completion.tracks,
+        ),
+    ] = field(default_factory=list)
+    music: Music
+    context: Context
+    settings: Settings  # type: ignore[valid-type]
+    model: ModelChoice
+    output: Output
+    talk: Talk
+
+
+@command_of(Continue)
+def extend(asked: Continue) -> None:
+    """Write new bars after the end of songs, in their last metre. What is there stays as it is.
+
+    midigpt continue song.mid --bars 8
+    """
+    from midigpt_cli.job import Asked, Job
+
+    job = Job(Asked("continue", asked.model, asked.output, asked.talk), asked.settings.num_candidates or 1, asked.songs)
+
+    def prepare(score: Score, table: AttributeTable) -> tuple[Score, GenerationRequest]:
+        from midigpt_cli.selectors import select_tracks
+        from midigpt_cli.wishes import Wishes, build_request
+
+        new = range(score.n_bars, score.n_bars + asked.bars)
+        tracks = select_tracks(asked.track, score) if asked.track else _lately_heard(score)
+        wishes = Wishes(
+            {number: new for number in tracks}, asked.music, asked.context, asked.settings, autoregressive=True
+        )
+        longer = extended(score, asked.bars)
+        return longer, build_request(wishes, longer, table)
+
+    job.run(prepare)
+
+
+def extended(score: Score, count: int) -> Score:
+    """The score with `count` empty bars of its last metre on every track."""
+    from midigpt_core.score import Bar
+
+    tracks = []
+    for track in score.tracks:
+        last = track.bars[-1] if track.bars else Bar()
+        length = 4.0 * last.ts_numerator / last.ts_denominator
+        empty = [Bar([], last.ts_numerator, last.ts_denominator, length) for _ in range(count)]
+        tracks.append(replace(track, bars=[*track.bars, *empty]))
+    return replace(score, tracks=tracks)
+
+
+def _lately_heard(score: Score) -> list[int]:
+    heard = [i for i, track in enumerate(score.tracks) if any(bar.notes for bar in track.bars[-RECENT_BARS:])]
+    return heard or list(range(len(score.tracks)))

@@ -1,0 +1,146 @@
+"""`midigpt generate`: music from nothing, or a new track for a song."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from midigpt_cli import completion
+from midigpt_cli.groups import Context, ModelChoice, Music, Output, Talk
+from midigpt_cli.options import Settings, command_of
+from midigpt_core.request import refused
+
+if TYPE_CHECKING:
+    from midigpt_core.attributes.table import AttributeTable
+    from midigpt_core.request import GenerationRequest
+    from midigpt_core.score import Bar, Score, Track
+
+USUAL_BARS = 8
+RESOLUTION = 480  # ticks per quarter note of a new file
+
+
+@dataclass(frozen=True, kw_only=True)
+class Generate:
+    """Everything `generate` may be told."""
+
+    bars: Annotated[
+        int | None,
+        typer.Option("--bars", "-b", help="Bars to write.", min=1, show_default=f"{USUAL_BARS}, or all of the song's"),
+    ] = None
+    instrument: Annotated[
+        list[str],
+        typer.Option(
+            "--instrument",
+            "-i",
+            help="A track for this General MIDI instrument; may be given again; help lists them.",
+            autocompletion=completion.instruments,
+        ),
+    ] = field(default_factory=list)
+    drums: Annotated[bool, typer.Option("--drums", help="A drum track.")] = False
+    tempo: Annotated[float, typer.Option(help="Quarter notes per minute.", min=4, max=1000)] = 120.0
+    metre: Annotated[str, typer.Option("--metre", "--meter", help="Time signature.")] = "4/4"
+    to: Annotated[
+        str | None,
+        typer.Option(metavar="SONG", help="Add the tracks to this song, in its own tempo and metre; - reads a pipe."),
+    ] = None
+    music: Music
+    context: Context
+    settings: Settings  # type: ignore[valid-type]
+    model: ModelChoice
+    output: Output
+    talk: Talk
+
+
+@command_of(Generate)
+def generate(asked: Generate) -> None:
+    """Write music from nothing, track after track, or new tracks for a song.
+
+    midigpt generate -o new.mid --instrument piano --instrument "acoustic bass" --drums
+    """
+    if "help" in asked.instrument:
+        from midigpt_cli.instruments import NAMES
+
+        typer.echo("\n".join(NAMES))
+        return
+    from midigpt_cli.job import Asked, Job
+
+    tracks = _new_tracks(asked)
+    if asked.to is None and asked.output.output is None:
+        raise refused("--output", None, "is missing", "name the file to write: -o new.mid")
+    told = Asked("generate", asked.model, asked.output, asked.talk)
+    job = Job(told, asked.settings.num_candidates or 1, [asked.to or "new"])
+
+    def prepare(score: Score, table: AttributeTable) -> tuple[Score, GenerationRequest]:
+        from midigpt_cli.wishes import Wishes, build_request
+
+        old = len(score.tracks)
+        longer = _with_tracks(score, tracks, _metres(asked, score))
+        bars = range(min(asked.bars or longer.n_bars, longer.n_bars))
+        new = {old + i: bars for i in range(len(tracks))}
+        wishes = Wishes(new, asked.music, asked.context, asked.settings, autoregressive=asked.to is None)
+        return longer, build_request(wishes, longer, table)
+
+    if asked.to:
+        job.run(prepare)
+    else:
+        job.run(prepare, lambda song: _nothing(asked))
+
+
+def _new_tracks(asked: Generate) -> list[Track]:
+    from midigpt_cli.instruments import NAMES, program_of
+    from midigpt_core.score import DRUM, Track
+
+    programs = [program_of(name) for name in asked.instrument]
+    tracks = [Track(instrument=program, name=NAMES[program]) for program in programs]
+    if asked.drums:
+        tracks.append(Track(track_type=DRUM, name="Drums", channel=9))
+    if not tracks:
+        raise refused("--instrument", None, "is missing", "name an instrument, or ask for --drums")
+    return tracks
+
+
+def new_score(instruments: list[str], drums: bool, tempo: float, metre: str, bars: int) -> Score:
+    """Empty tracks for these instruments, `tempo` in quarter notes per minute. Raises RequestValidationError."""
+    asked = Generate(
+        bars=bars,
+        instrument=instruments,
+        drums=drums,
+        tempo=tempo,
+        metre=metre,
+        music=Music(),
+        context=Context(),
+        settings=Settings(),
+        model=ModelChoice(),
+        output=Output(),
+        talk=Talk(),
+    )
+    nothing = _nothing(asked)
+    return _with_tracks(nothing, _new_tracks(asked), _metres(asked, nothing))
+
+
+def _nothing(asked: Generate) -> Score:
+    from midigpt_core.score import Score
+
+    return Score([], RESOLUTION, round(60_000_000 / asked.tempo))
+
+
+def _metres(asked: Generate, score: Score) -> list[Bar]:
+    """Empty bars for the new tracks: the song's, or as many as were asked for."""
+    from midigpt_core.score import Bar
+
+    if score.n_bars:
+        longest = max((track.bars for track in score.tracks), key=len)
+        return [replace(bar, notes=[], future=False) for bar in longest]
+    found = re.fullmatch(r"(\d+)/(\d+)", asked.metre)
+    if found is None or not int(found[1]) or int(found[2]) not in (1, 2, 4, 8, 16, 32, 64):
+        raise refused("--metre", asked.metre, "is no time signature", "write 4/4, 3/4, 6/8, ...")
+    numerator, denominator = int(found[1]), int(found[2])
+    return [Bar([], numerator, denominator, 4.0 * numerator / denominator)] * (asked.bars or USUAL_BARS)
+
+
+def _with_tracks(score: Score, tracks: list[Track], metres: list[Bar]) -> Score:
+    new = [replace(track, bars=[replace(bar, notes=[]) for bar in metres]) for track in tracks]
+    return replace(score, tracks=[*score.tracks, *new])

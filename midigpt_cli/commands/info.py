@@ -1,0 +1,122 @@
+"""`midigpt info`: what is in a song, and which track sounds in which bar."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from midigpt_cli.destination import read_song
+from midigpt_cli.exit_codes import DONE, UNREADABLE
+from midigpt_cli.instruments import NAMES
+from midigpt_cli.song_words import report_lines
+from midigpt_core.errors import MidiGptError
+from midigpt_core.score import DRUM, Bar, Score, Track
+
+if TYPE_CHECKING:
+    from midigpt_core.attributes.table import AttributeTable
+    from midigpt_core.midi_file.facts import SongFacts
+
+COUNTED_FROM = {"tracks": 1, "bars": 1, "channel": 0, "midi_track": 0}
+
+
+def info(
+    songs: Annotated[list[str], typer.Argument(metavar="SONG...", help="MIDI files, or - for standard input.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    attributes: Annotated[bool, typer.Option(help="Show the musical controls as measured on each track.")] = True,
+) -> int:
+    """Show tracks, bars, metres, tempi, key and length, and which track sounds where. Bars and tracks count from 1."""
+    found, code = [], DONE
+    for song in songs:
+        try:
+            found.append(song_report(song, attributes))
+        except MidiGptError as error:
+            typer.echo(f"midigpt: {error}", err=True)
+            code = UNREADABLE
+    if as_json and found:
+        typer.echo(json.dumps(found[0] if len(songs) == 1 else {"songs": found}, indent=2, ensure_ascii=False))
+    for number, report in enumerate([] if as_json else found):
+        typer.echo("\n" * bool(number) + "\n".join(report_lines(report, shutil.get_terminal_size().columns)))
+    return code
+
+
+def song_report(song: str, with_attributes: bool = True) -> dict[str, Any]:
+    """Everything this command knows of a song. Raises MidiFileError."""
+    from midigpt_core.midi_file.facts import song_facts
+
+    score = read_song(song)
+    facts = song_facts(score)
+    source = score.source
+    table, grid = _measuring(score)
+    values = [_attribute_values(table, grid, i) if with_attributes else {} for i in range(len(score.tracks))]
+    return {
+        "song": song,
+        "counted_from": COUNTED_FROM,
+        "format": source.layout.format if source else 1,
+        "ticks_per_quarter": score.resolution,
+        "bars": facts.bars,
+        "seconds": round(facts.seconds, 3),
+        "metres": [{"bar": bar + 1, "metre": metre} for bar, metre in facts.metres],
+        "short_bars": [{"bar": bar + 1, "quarters": round(length, 4)} for bar, length in facts.short_bars],
+        "tempi": [{"bar": bar + 1, "bpm": round(bpm, 3)} for bar, bpm in facts.tempi],
+        "keys": [{"bar": bar + 1, "key": key} for bar, key in facts.keys],
+        "key_by_notes": _key_by_notes(table, grid),
+        "tracks": [_track_report(i, track, facts, values[i]) for i, track in enumerate(score.tracks)],
+    }
+
+
+def _track_report(index: int, track: Track, facts: SongFacts, values: dict[str, Any]) -> dict[str, Any]:
+    found = facts.tracks[index]
+    drums = track.track_type == DRUM
+    return {
+        "number": index + 1,
+        "name": track.name,
+        "instrument": "Drums" if drums else NAMES[track.instrument],
+        "program": track.instrument,
+        "drums": drums,
+        "channel": track.channel,
+        "midi_track": track.midi_track,
+        "notes": found.notes,
+        "lowest": found.lowest,
+        "highest": found.highest,
+        "sounding_bars": [bar + 1 for bar in found.sounding],
+        "attributes": values,
+    }
+
+
+def _measuring(score: Score) -> tuple[AttributeTable, Score]:
+    """The controls of the built-in encoder, and the score on its grid."""
+    from importlib.resources import files
+
+    from midigpt_core.tokens.grid import to_grid
+    from midigpt_core.tokens.tokenizer import Tokenizer
+
+    tokenizer = Tokenizer.from_config(str(files("midigpt_core.tokens") / "open_encoder.json"))
+    return tokenizer.attributes, to_grid(score, tokenizer.config)
+
+
+def _attribute_values(table: AttributeTable, grid: Score, index: int) -> dict[str, Any]:
+    """The track-level controls of one track, as {name: {"value", "of" (how many values there are), "label"}}."""
+    found = {}
+    for name, value in table.track_values(grid, index).items():
+        control = table.get(name)
+        labels = control.labels() if control else ()
+        label = labels[value] if value < len(labels) else str(value)
+        found[name] = {"value": value, "of": control.size if control else value + 1, "label": label}
+    return found
+
+
+def _key_by_notes(table: AttributeTable, grid: Score) -> str | None:
+    """The key that the notes of all melodic tracks together suggest."""
+    control = table.get("key_signature")
+    melodic = [track for track in grid.tracks if track.track_type != DRUM and any(bar.notes for bar in track.bars)]
+    if control is None or not melodic:
+        return None
+    together = [
+        Bar([note for bar in bars for note in bar.notes]) for bars in zip(*(t.bars for t in melodic), strict=True)
+    ]
+    value = control.value(replace(grid, tracks=[Track(together)]), 0)
+    return control.labels()[value]

@@ -1,0 +1,248 @@
+"""`midigpt jam`: new bars without end, into a MIDI port, a file or a pipe."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from midigpt_cli import completion
+from midigpt_cli.groups import Context, ModelChoice, Music
+from midigpt_cli.options import OUTPUT, Settings, command_of
+from midigpt_core.errors import MidiGptError
+from midigpt_core.request import refused
+
+if TYPE_CHECKING:
+    from midigpt_cli.jam_players import Player
+    from midigpt_cli.jam_session import Delivery, JamSession
+    from midigpt_core.attributes.table import AttributeTable
+    from midigpt_core.jam import JamSettings
+    from midigpt_core.score import Score
+
+USUAL_BARS = 16  # of a file
+LOOK_SECONDS = 0.1  # keys are looked at this often
+KEYS = "keys: + and - temperature, ] and [ density, q stop"
+HOTTEST, COLDEST, DEGREE = 3.0, 0.1, 0.1
+DENSITY = "note_density"
+
+
+@dataclass(frozen=True)
+class JamOptions:
+    """Everything `jam` may be told."""
+
+    music: Music
+    settings: Settings  # type: ignore[valid-type]
+    model: ModelChoice
+    song: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[SONG]", help="Go on from the last bars of this song, with its tracks; - reads a pipe."
+        ),
+    ] = None
+    instrument: Annotated[
+        list[str],
+        typer.Option(
+            "--instrument",
+            "-i",
+            help="From nothing: a track for this instrument; may be given again.",
+            autocompletion=completion.instruments,
+        ),
+    ] = field(default_factory=list)
+    drums: Annotated[bool, typer.Option("--drums", help="From nothing: a drum track.")] = False
+    bpm: Annotated[
+        float | None,
+        typer.Option(
+            "--bpm", "--tempo", help="Quarter notes per minute.", min=20, max=400, show_default="the song's, or 120"
+        ),
+    ] = None
+    metre: Annotated[
+        str | None, typer.Option("--metre", "--meter", help="Time signature.", show_default="the song's last, or 4/4")
+    ] = None
+    bars_per_chunk: Annotated[int, typer.Option(help="Bars written at a time.", min=1)] = 1
+    bars: Annotated[
+        int | None,
+        typer.Option(
+            "--bars", "-b", help="Stop after so many.", min=1, show_default=f"{USUAL_BARS}; ports: without end"
+        ),
+    ] = None
+    ahead: Annotated[int, typer.Option(help="Chunks written ahead at most.", min=1, max=64)] = 2
+    late: Annotated[
+        str, typer.Option(help="What a chunk that is not ready in time gives way to: repeat, rest or skip.")
+    ] = "repeat"
+    output: Annotated[
+        list[str],
+        typer.Option(
+            "--output", "-o", metavar="FILE|-|port:NAME", help="A file, a pipe or a MIDI port.", rich_help_panel=OUTPUT
+        ),
+    ] = field(default_factory=list)
+    list_ports: Annotated[
+        bool, typer.Option("--list-ports", help="Name the MIDI ports of this machine.", rich_help_panel=OUTPUT)
+    ] = False
+    force: Annotated[bool, typer.Option("--force", "-f", help="Overwrite a file.", rich_help_panel=OUTPUT)] = False
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing.", rich_help_panel=OUTPUT)] = False
+
+
+@command_of(JamOptions)
+def jam(asked: JamOptions) -> None:
+    """Play new bars without end: into a MIDI port in time, into a file or a pipe as fast as they are written.
+
+    midigpt jam --instrument "acoustic bass" --drums -o port:fluid
+    """
+    from midigpt_cli.jam_players import port_names
+
+    if asked.list_ports:
+        typer.echo("\n".join(port_names()) or "no MIDI outputs on this machine")
+        return
+    players, session, whole = _players(asked), None, False
+    try:
+        session = _opened(asked)
+        _listen(asked, session, players)
+        whole = True
+    finally:
+        if session is not None:
+            session.end()
+        for player in players:
+            _say(asked, player.finish(whole))
+        if session is not None:
+            session.join(5)
+            _say(asked, ", ".join(f"{count} chunks late: {policy}" for policy, count in session.late.items()))
+
+
+def _opened(asked: JamOptions) -> JamSession:
+    """The jam, already writing."""
+    from midigpt_cli.jam_session import JamSession, Pacing
+    from midigpt_cli.loading import Model
+    from midigpt_core.jam import Jam
+
+    song = _song(asked)
+    model = Model(asked.model)
+    settings = _settings(asked, song, model.controls)
+    pacing = Pacing("realtime" if _live(asked) else "asap", asked.ahead)
+    return JamSession(Jam(model.engine, settings, song), pacing)
+
+
+def _live(asked: JamOptions) -> bool:
+    from midigpt_cli.jam_players import PORT
+
+    return any(output.startswith(PORT) for output in asked.output)
+
+
+def _players(asked: JamOptions) -> list[Player]:
+    """Where it is played to. Raises RequestValidationError, MidiGptError."""
+    from midigpt_cli.jam_players import PORT, FilePlayer, open_port
+
+    if not asked.output:
+        raise refused("--output", None, "is missing", "name a file, or a MIDI port (midigpt jam --list-ports)")
+    found: list[Player] = []
+    for output in asked.output:
+        port = output.startswith(PORT)
+        found.append(open_port(output.removeprefix(PORT)) if port else FilePlayer(output, asked.force))
+    return found
+
+
+def _song(asked: JamOptions) -> Score | None:
+    if asked.song is None:
+        if not (asked.instrument or asked.drums):
+            raise refused("SONG", None, "is missing", "name a song, or --instrument and --drums to play from nothing")
+        return None
+    if asked.instrument or asked.drums:
+        raise refused(
+            "--instrument", None, "is for jams from nothing", "leave it out; a song plays with its own tracks"
+        )
+    from midigpt_cli.destination import read_song
+
+    return read_song(asked.song)
+
+
+def _settings(asked: JamOptions, song: Score | None, table: AttributeTable) -> JamSettings:
+    from midigpt_cli.jam_wishes import read_start
+    from midigpt_cli.wishes import Wishes, build_request
+    from midigpt_core.score import Bar, Score
+
+    tracks: list[dict[str, Any]] = [{"instrument": name} for name in asked.instrument]
+    tracks += [{"drums": True}] if asked.drums else []
+    said = {"tracks": tracks, "bpm": asked.bpm, "metre": asked.metre, "late": asked.late}
+    data = {key: value for key, value in said.items() if value is not None}
+    settings = read_start({**data, "bars_per_chunk": asked.bars_per_chunk}, song)
+    page = Score([replace(part, bars=[Bar([], *settings.metre, settings.bar_quarters)]) for part in settings.tracks])
+    targets = {t: [0] for t in range(len(page.tracks))}
+    request = build_request(Wishes(targets, asked.music, Context(), asked.settings), page, table)
+    if any(prompt.bar_attributes or prompt.bar_controls for prompt in request.tracks):
+        raise refused("--attribute", None, "of single bars do not fit a jam", "ask for those of tracks")
+    return replace(
+        settings,
+        config=request.config,
+        attributes={prompt.id: prompt.attributes for prompt in request.tracks if prompt.attributes},
+        controls={prompt.id: prompt.controls for prompt in request.tracks if prompt.controls},
+    )
+
+
+def _listen(asked: JamOptions, session: JamSession, players: Sequence[Player]) -> None:
+    """Hand every chunk to every player, and every key to the jam, until the last bar or the key q."""
+    from midigpt_cli.live_keys import live_keys
+
+    left = asked.bars or (None if _live(asked) else USUAL_BARS)
+    with live_keys() as keys:
+        if keys.there:
+            _say(asked, KEYS)
+        while left is None or left > 0:
+            given = session.wait(LOOK_SECONDS)
+            if given is not None:
+                if given.chunk.index == 0:
+                    _say(asked, f"playing, seed {given.chunk.seed}")
+                given = _shortened(given, left)
+                for player in players:
+                    player.play(given)
+                left = None if left is None else left - len(given.chunk.score.tracks[0].bars)
+            elif session.ended:
+                raise MidiGptError(f"the jam has {session.ended}; its last words are above")
+            for key in keys.pressed():
+                if key == "q":
+                    return
+                _steer(asked, session, key)
+
+
+def _shortened(given: Delivery, left: int | None) -> Delivery:
+    """No more bars than are wanted, and no note past the last."""
+    from midigpt_core.midi_file.excerpt import closed
+
+    score = given.chunk.score
+    tracks = [closed(replace(track, bars=track.bars[:left]), score.resolution, wrap=False) for track in score.tracks]
+    return replace(given, chunk=replace(given.chunk, score=replace(score, tracks=tracks)))
+
+
+def _steer(asked: JamOptions, session: JamSession, key: str) -> None:
+    settings = session.settings
+    if key in "+-":
+        warmer = settings.config.temperature + (DEGREE if key == "+" else -DEGREE)
+        temperature = round(min(HOTTEST, max(COLDEST, warmer)), 2)
+        changed = replace(settings, config=replace(settings.config, temperature=temperature))
+        words = f"temperature {temperature:g}"
+    elif key in "[]":
+        changed, words = _denser(session, 1 if key == "]" else -1)
+    else:
+        return
+    _, chunk = session.update(changed)
+    _say(asked, f"{words} from bar {chunk * settings.bars_per_chunk + 1} on")
+
+
+def _denser(session: JamSession, step: int) -> tuple[JamSettings, str]:
+    """Note density one level up or down on every track the model has it for."""
+    settings, control = session.settings, session.engine.tokenizer.attributes.get(DENSITY)
+    if control is None:
+        return settings, f"this model has no {DENSITY}; nothing changes"
+    attributes = {t: dict(values) for t, values in settings.attributes.items()}
+    levels = set()
+    for t, part in enumerate(settings.tracks):
+        if control.applies_to(part):
+            now = attributes.get(t, {}).get(DENSITY, control.size // 2)
+            levels.add(max(0, min(control.size - 1, now + step)))
+            attributes.setdefault(t, {})[DENSITY] = max(0, min(control.size - 1, now + step))
+    return replace(settings, attributes=attributes), f"density {'/'.join(map(str, sorted(levels)))}"
+
+
+def _say(asked: JamOptions, words: str) -> None:
+    if words and not asked.quiet:
+        typer.echo(words, err=True)

@@ -1,0 +1,209 @@
+"""`midigpt plan`: which steps would write the asked bars, what each hears, what is hidden, and how long it gets."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from midigpt_cli import completion
+from midigpt_cli.options import OUTPUT, PLAN, command_of
+from midigpt_cli.selectors import BARS_HELP, TRACK_HELP, describe_bars, describe_track, select_bars, select_tracks
+from midigpt_core.score import Score
+
+if TYPE_CHECKING:
+    from midigpt_cli.rehearsal import StepMeasure
+    from midigpt_core.request import GenerationRequest
+
+COUNTED_FROM = 1  # bars and tracks, wherever this command shows a number
+
+
+def _count(word: str) -> int:
+    if word == "auto":
+        return 0
+    if not word.isdecimal() or word == "0":
+        raise typer.BadParameter(f"{word!r} is neither a number from 1 nor auto")
+    return int(word)
+
+
+def _auto(text: str, show_default: str = "auto") -> Any:
+    return typer.Option(metavar="COUNT|auto", parser=_count, help=text, show_default=show_default, rich_help_panel=PLAN)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is to be planned."""
+
+    song: Annotated[str, typer.Argument(metavar="SONG", help="A MIDI file, or - for standard input.")]
+    bars: Annotated[str, typer.Option("--bars", "-b", metavar="BARS", help=BARS_HELP)]
+    track: Annotated[
+        list[str],
+        typer.Option("--track", "-t", metavar="TRACK", help=TRACK_HELP, autocompletion=completion.tracks),
+    ] = field(default_factory=lambda: ["all"])
+    window: Annotated[
+        int | None, _auto("Bars the model sees at once; auto: the most the song fills.", show_default="8")
+    ] = None
+    bars_per_step: Annotated[int | None, _auto("Bars written in one step.")] = None
+    tracks_per_step: Annotated[int | None, _auto("Tracks written in one step; auto: all.")] = None
+    autoregressive: Annotated[
+        bool, typer.Option("--autoregressive", help="Write on from left to right, not between.", rich_help_panel=PLAN)
+    ] = False
+    encoder: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Encoder configuration (JSON) of a model.",
+            show_default="the built-in one",
+            rich_help_panel=PLAN,
+        ),
+    ] = None
+    context_tokens: Annotated[int, typer.Option(help="Tokens the model can hold.", min=64, rich_help_panel=PLAN)] = 2048
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.", rich_help_panel=OUTPUT)] = False
+
+
+@command_of(Asked)
+def plan(asked: Asked) -> None:
+    """Show how bars would be written: steps, windows, context, hidden bars, tokens. Bars and tracks count from 1."""
+    from midigpt_cli.rehearsal import rehearse
+    from midigpt_core.tokens.config import EncoderConfig
+
+    score = _read(asked.song)
+    request = _request(asked, score)
+    measured = rehearse(EncoderConfig.load(asked.encoder or _built_in()), asked.context_tokens, score, request)
+    facts = plan_facts(asked.song, score, measured, asked.context_tokens)
+    typer.echo(json.dumps(facts, indent=2) if asked.as_json else "\n".join(plan_lines(facts, measured, score)))
+
+
+def _request(asked: Asked, score: Score) -> GenerationRequest:
+    """What `infill` would ask for with these options."""
+    from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt
+
+    tracks = select_tracks(asked.track, score)
+    bars = list(select_bars(asked.bars, score.n_bars))
+    wishes = {"model_dim": asked.window, "bars_per_step": asked.bars_per_step, "tracks_per_step": asked.tracks_per_step}
+    prompts = [
+        TrackPrompt(t, bars if t in tracks else [], autoregressive=asked.autoregressive and t in tracks)
+        for t in range(len(score.tracks))
+    ]
+    return GenerationRequest(prompts, InferenceConfig(**{key: v for key, v in wishes.items() if v is not None}))
+
+
+def plan_facts(song: str, score: Score, measured: list[StepMeasure], room: int) -> dict[str, Any]:
+    """The plan as one JSON object; `room` is how many tokens the model can hold."""
+    return {
+        "song": song,
+        "counted_from": COUNTED_FROM,
+        "bars": score.n_bars,
+        "tracks": [describe_track(number, score) for number in range(len(score.tracks))],
+        "context_tokens": room,
+        "steps": [_step_facts(number, item, score) for number, item in enumerate(measured, 1)],
+    }
+
+
+def _read(song: str) -> Score:
+    from midigpt_cli.destination import read_song
+
+    return read_song(song)
+
+
+def _built_in() -> Any:
+    from importlib.resources import files
+
+    return files("midigpt_core.tokens") / "open_encoder.json"
+
+
+# ---- the facts, for --json ----
+
+
+def _step_facts(number: int, item: StepMeasure, score: Score) -> dict[str, Any]:
+    step = item.step
+    return {
+        "step": number,
+        "mode": "autoregressive" if step.autoregressive else "infill",
+        "window": [step.start_bar + 1, step.end_bar],
+        "window_bars": step.n_bars,
+        "writes": _cells(step.bars),
+        "hidden": _cells(step.pending),
+        "hears": _cells(_heard(item, score)),
+        "left_out": [track + 1 for track in item.dropped],
+        "prompt_tokens": item.prompt_tokens,
+        "expected_tokens": item.expected_tokens,
+        "fits": item.fits,
+    }
+
+
+def _cells(cells: Iterable[tuple[int, int]]) -> list[dict[str, Any]]:
+    return [{"track": track + 1, "bars": [bar + 1 for bar in bars]} for track, bars in _by_track(cells).items()]
+
+
+def _by_track(cells: Iterable[tuple[int, int]]) -> Mapping[int, list[int]]:
+    found: dict[int, list[int]] = {}
+    for track, bar in sorted(cells):
+        found.setdefault(track, []).append(bar)
+    return found
+
+
+def _heard(item: StepMeasure, score: Score) -> set[tuple[int, int]]:
+    """The cells of the window whose notes the model gets to see; of a track it continues, those before."""
+    step = item.step
+    heard = set()
+    for number, track in enumerate(score.tracks):
+        if number in item.dropped:
+            continue
+        end = min(step.end_bar, len(track.bars))
+        written = [bar for owner, bar in step.bars if owner == number]
+        if step.autoregressive and written:
+            end = min(written)
+        heard |= {(number, bar) for bar in range(step.start_bar, end) if track.bars[bar].notes}
+    return heard - step.bars - step.pending
+
+
+# ---- the words and the picture, for people ----
+
+
+def plan_lines(facts: Mapping[str, Any], measured: list[StepMeasure], score: Score) -> Iterable[str]:
+    """The plan in words, with a picture of each step."""
+    count = len(measured)
+    yield f"{facts['song']}: {len(score.tracks)} tracks, {score.n_bars} bars, counted from {COUNTED_FROM}."
+    yield f"{count} step{'s' if count != 1 else ''}; each later step hears what the earlier ones wrote."
+    for number, item in enumerate(measured, 1):
+        yield ""
+        yield from _step_lines(number, item, score, facts["context_tokens"])
+    yield ""
+    yield "W written   # heard   h hidden   . silent   x left out"
+
+
+def _step_lines(number: int, item: StepMeasure, score: Score, room: int) -> Iterable[str]:
+    step = item.step
+    window = describe_bars(range(step.start_bar, step.end_bar))
+    padded = step.n_bars - (step.end_bar - step.start_bar)
+    filled_up = f" and {padded} empty ones after them" if padded else ""
+    mode = "continues" if step.autoregressive else "fills in"
+    yield f"step {number} {mode} {_named(step.bars, score)}"
+    yield f"  sees bars {window}{filled_up}; reads {item.prompt_tokens} tokens, writes about {item.expected_tokens}"
+    if step.pending:
+        yield f"  hidden, as a later step writes them: {_named(step.pending, score)}"
+    if item.dropped:
+        left_out = ", ".join(describe_track(track, score) for track in item.dropped)
+        yield f"  left out to make room: track {left_out}"
+    if not item.fits:
+        yield f"  does not fit {room} tokens: ask for a smaller --window or fewer --bars-per-step"
+    heard = _heard(item, score)
+    for track in range(len(score.tracks)):
+        row = "".join(_mark(item, heard, (track, bar)) for bar in range(step.start_bar, step.end_bar))
+        yield f"  {row}  {describe_track(track, score)}"
+
+
+def _mark(item: StepMeasure, heard: set[tuple[int, int]], cell: tuple[int, int]) -> str:
+    marks = (("W", item.step.bars), ("h", item.step.pending), ("#", heard))
+    if cell[0] in item.dropped:
+        return "x"
+    return next((mark for mark, cells in marks if cell in cells), ".")
+
+
+def _named(cells: Iterable[tuple[int, int]], score: Score) -> str:
+    rows = [f"bars {describe_bars(b)} of track {describe_track(t, score)}" for t, b in _by_track(cells).items()]
+    return "; ".join(row.replace("bars ", "bar ", 1) if row[5:].split(" of ")[0].isdecimal() else row for row in rows)

@@ -1,0 +1,41 @@
+"""`midigpt models pack` and `push`: hand a trained model on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def pack(  # noqa: PLR0913
+    origin: Annotated[Path, typer.Argument(help="A run's folder (its latest weights), or a checkpoint.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="The .safetensors file to write.")],
+    name: Annotated[str | None, typer.Option(help="What the card calls it.", show_default="the file's name")] = None,
+    licence: Annotated[str, typer.Option("--licence", "--license", help="SPDX name, e.g. CC-BY-SA-4.0.")] = "unknown",
+    dtype: Annotated[str, typer.Option(help="Of the weights: float16, bfloat16 or float32.")] = "float16",
+    data: Annotated[Path | None, typer.Option(help="The data set, for the card's table of sources.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write a model as one file, with its facts (.json) and a model card (README.md) beside it."""
+    from midigpt_core.train.pack import PackOptions
+    from midigpt_core.train.pack import pack as write
+
+    options = PackOptions(name or out.stem, licence, dtype, str(data) if data else None)
+    facts = write(origin, out, options)
+    typer.echo(json.dumps(facts, indent=1) if as_json else f"{out}: {facts['bytes'] / 1e6:.1f} MB, {facts['dtype']}")
+
+
+def push(
+    file: Annotated[Path, typer.Argument(help="A packed model.")],
+    repo: Annotated[str, typer.Argument(help="owner/name on the hub; made if it is not there.")],
+    private: Annotated[bool, typer.Option("--private", help="For your eyes only.")] = False,
+    token: Annotated[str | None, typer.Option(help="Hub access token (default: HF_TOKEN, or the login kept).")] = None,
+) -> None:
+    """Upload a packed model with its card to the hub."""
+    from midigpt_core.train.pack import push as upload
+
+    typer.echo(upload(file, repo, private, token))

@@ -1,0 +1,165 @@
+"""`midigpt render`: turn a song into audio or a picture."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from midigpt_cli.destination import PIPE, read_song
+from midigpt_cli.options import OUTPUT, command_of
+from midigpt_cli.selectors import BARS_HELP, select_bars, select_tracks
+from midigpt_core.request import refused
+
+if TYPE_CHECKING:
+    from midigpt_core.score import Score
+
+SOUND, PICTURE = "Sound", "Picture"
+_PICTURES = (".png", ".svg", ".pdf")
+_SOUNDS = (".wav", ".flac", ".ogg", ".mp3")
+
+
+@dataclass(frozen=True)
+class Render:
+    """Everything `render` may be told."""
+
+    song: Annotated[str, typer.Argument(metavar="SONG", help="A MIDI file, or - for standard input.")]
+    output: Annotated[
+        list[str],
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help=f"What to make, by its ending: {' '.join(_SOUNDS + _PICTURES)}. May be given again.",
+            show_default="a .wav beside the song",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = field(default_factory=list)
+    force: Annotated[
+        bool, typer.Option("--force", "-f", help="Overwrite files that exist.", rich_help_panel=OUTPUT)
+    ] = False
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object with what was measured.", rich_help_panel=OUTPUT)
+    ] = False
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no facts.", rich_help_panel=OUTPUT)] = False
+    engine: Annotated[
+        str,
+        typer.Option(
+            help="fluidsynth, builtin (needs nothing installed) or sine (no soundfont).",
+            show_default="fluidsynth where it is installed, else builtin",
+            rich_help_panel=SOUND,
+        ),
+    ] = "auto"
+    soundfont: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE.sf2",
+            help="General MIDI soundfont; also from MIDIGPT_SOUNDFONT.",
+            show_default="one of the system's, else the one inside pretty_midi",
+            rich_help_panel=SOUND,
+        ),
+    ] = None
+    rate: Annotated[int, typer.Option(help="Samples per second.", rich_help_panel=SOUND)] = 44_100
+    bars: Annotated[
+        str, typer.Option("--bars", "-b", help=f"Draw only these. {BARS_HELP}", rich_help_panel=PICTURE)
+    ] = "all"
+    highlight: Annotated[
+        list[str],
+        typer.Option(
+            metavar="TRACK:BARS",
+            help="Light these bars up, such as drums:5-8. May be given again.",
+            rich_help_panel=PICTURE,
+        ),
+    ] = field(default_factory=list)
+    compare: Annotated[
+        str | None,
+        typer.Option(
+            metavar="BEFORE.mid", help="Draw this song beside it, and light up what differs.", rich_help_panel=PICTURE
+        ),
+    ] = None
+
+
+@command_of(Render)
+def render(asked: Render) -> None:
+    """Turn a song into audio (wav, flac, ogg, mp3) or a picture (png, svg, pdf).
+
+    midigpt render song.mid -o song.mp3 -o song.png
+    """
+    targets = _targets(asked)
+    score = read_song(asked.song)
+    made = [_draw(asked, score, t) if t.suffix.lower() in _PICTURES else _play(asked, score, t) for t in targets]
+    if asked.as_json:
+        typer.echo(json.dumps({"command": "render", "song": asked.song, "files": made}))
+        return
+    for facts in made:
+        if not asked.quiet:
+            typer.echo(_sentence(facts), err=True)
+        if not sys.stdout.isatty():
+            typer.echo(facts["path"])
+
+
+def _targets(asked: Render) -> list[Path]:
+    """The files to write; refused where one is not known by its ending, or is there already."""
+    if not asked.output and asked.song == PIPE:
+        raise refused("--output", None, "is missing", "standard input has no name to call the result by")
+    targets = [Path(name) for name in asked.output] or [Path(asked.song).with_suffix(".wav")]
+    for target in targets:
+        if target.suffix.lower() not in _SOUNDS + _PICTURES:
+            known = " ".join(_SOUNDS + _PICTURES)
+            raise refused("--output", str(target), "has no ending that says what to make", f"use one of {known}")
+        if target.exists() and not asked.force:
+            raise refused("--output", str(target), "exists", "add --force to overwrite it, or choose another name")
+        if not target.parent.is_dir():
+            raise refused("--output", str(target), "is in a folder that does not exist", "make the folder first")
+    return targets
+
+
+def _play(asked: Render, score: Score, target: Path) -> dict[str, Any]:
+    from midigpt_cli.progress import showing
+    from midigpt_core.audio.synthesis import render_audio
+    from midigpt_core.midi_file import score_to_bytes
+
+    with showing(target.name, wanted=sys.stderr.isatty() and not asked.quiet) as progress:
+        midi = score_to_bytes(score)
+        return render_audio(midi, target, asked.soundfont, asked.rate, asked.engine, progress).to_dict()
+
+
+def _draw(asked: Render, score: Score, target: Path) -> dict[str, Any]:
+    from midigpt_core.audio.picture import draw_score
+    from midigpt_core.audio.strips import changed_cells
+
+    before = read_song(asked.compare) if asked.compare else None
+    lit = _lit(asked.highlight, score)
+    if before is not None and not lit:
+        lit = changed_cells(before, score)
+    bars = select_bars(asked.bars, score.n_bars)
+    draw_score(score, target, lit, before, range(bars[0], bars[-1] + 1))
+    return {"path": str(target), "bars": len(bars), "tracks": len(score.tracks), "highlighted": len(lit)}
+
+
+def _lit(wishes: Iterable[str], score: Score) -> frozenset[tuple[int, int]]:
+    """The (track, bar) cells of all TRACK:BARS wishes, from 0."""
+    cells: set[tuple[int, int]] = set()
+    for wish in wishes:
+        track, colon, bars = wish.rpartition(":")
+        if not colon:
+            raise refused("--highlight", wish, "has no colon", "say TRACK:BARS, such as drums:5-8")
+        tracks = select_tracks([track], score, "--highlight")
+        cells |= {(t, b) for t in tracks for b in select_bars(bars, score.n_bars, "--highlight")}
+    return frozenset(cells)
+
+
+def _sentence(facts: dict[str, Any]) -> str:
+    if "seconds" not in facts:
+        lit = f", {facts['highlighted']} highlighted" if facts["highlighted"] else ""
+        return f"{facts['path']}: {facts['tracks']} tracks, {facts['bars']} bars{lit}"
+    font = f" with {facts['soundfont']}" if facts["soundfont"] else ""
+    return (
+        f"{facts['path']}: {facts['seconds']:.1f} s, peak {facts['peak_dbfs']:.1f} dBFS, {facts['engine']}{font}, "
+        f"{facts['times_real_time']:.0f} times real time"
+    )

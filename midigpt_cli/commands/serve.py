@@ -1,0 +1,198 @@
+"""`midigpt serve`: the same music over HTTP, for many callers at once."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, get_origin, get_type_hints
+
+import typer
+
+from midigpt_cli import completion
+from midigpt_cli.options import command_of
+from midigpt_cli.server.settings import LOOPBACK, ServerSettings
+from midigpt_core.errors import MidiGptError
+from midigpt_core.request import nearest, refused
+
+MODELS, SERVER = "Models", "Server"
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+
+@dataclass(frozen=True)
+class Served:
+    """Which models, and where they run."""
+
+    ckpt: Annotated[
+        str | None, typer.Option(metavar="PATH", help="A checkpoint file or folder.", rich_help_panel=MODELS)
+    ] = None
+    pretrained: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|REPO",
+            help="A model by name (see midigpt models list), or a hub repository.",
+            rich_help_panel=MODELS,
+            autocompletion=completion.models,
+        ),
+    ] = None
+    hf_filename: Annotated[
+        str | None, typer.Option(metavar="FILE", help="File in that repository.", rich_help_panel=MODELS)
+    ] = None
+    model: Annotated[
+        list[str],
+        typer.Option(
+            metavar="ID=REF", help="Serve a name or file under an id; repeat for more.", rich_help_panel=MODELS
+        ),
+    ] = field(default_factory=list)
+    config: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.yaml", help="Models and settings; options given here win.", rich_help_panel=MODELS),
+    ] = None
+    device: Annotated[
+        str, typer.Option(help="auto, cpu, cuda or mps.", rich_help_panel=MODELS, autocompletion=completion.devices)
+    ] = "auto"
+    threads: Annotated[
+        int, typer.Option(help="Processor threads (0: as many as there are cores).", min=0, rich_help_panel=MODELS)
+    ] = 0
+
+
+def _options() -> type:
+    """One option per field of ServerSettings; None stands for not given."""
+    rows: list[tuple[str, Any, Any]] = []
+    kinds = get_type_hints(ServerSettings)
+    for option in dataclasses.fields(ServerSettings):
+        meta, kind = option.metadata, kinds[option.name]
+        many = get_origin(kind) is tuple
+        extra: dict[str, Any] = {"help": meta["help"][0].upper() + meta["help"][1:] + ".", "rich_help_panel": SERVER}
+        extra["show_default"] = str(option.default) if option.default not in ("", (), False) else False
+        if kind in (int, float):
+            extra |= {"min": meta["low"], "max": meta["high"]}
+        if "env" in meta:
+            extra["envvar"] = meta["env"]
+        names = (f"--{option.name.replace('_', '-')}",) if kind is bool else ()
+        shape: Any = list[str] if many else kind | None
+        annotation = Annotated[shape, typer.Option(*names, **extra)]
+        rows.append((option.name, annotation, field(default_factory=list) if many else field(default=None)))
+    return dataclasses.make_dataclass("Listening", rows, frozen=True, namespace={"__module__": __name__})
+
+
+Listening = _options()
+
+
+@dataclass(frozen=True)
+class Serve:
+    """Everything `serve` may be told."""
+
+    served: Served
+    listening: Listening  # type: ignore[valid-type]
+    log_level: Annotated[str | None, typer.Option(help="DEBUG, INFO, WARNING or ERROR.", show_default="INFO")] = None
+    log_format: Annotated[str, typer.Option(help="text, or json: one object per line.")] = "text"
+
+
+@command_of(Serve)
+def serve(asked: Serve) -> None:
+    """Serve models over HTTP. Without a model named, the default model; to this machine only, unless --host says so.
+
+    midigpt serve --port 8000 --api-key SECRET --host 0.0.0.0
+    """
+    try:
+        from midigpt_cli.server import logs
+        from midigpt_cli.server.app import create_app
+        from midigpt_cli.server.lifecycle import serve as run
+    except ImportError as error:
+        raise MidiGptError(
+            f"{error.name} is missing; install the server with: pip install 'midigpt-cli[serve]'"
+        ) from error
+
+    specs, default, settings, level = _plan(asked)
+    logs.configure(_one_of("--log-level", (asked.log_level or level).upper(), LEVELS), _log_format(asked.log_format))
+    from midigpt_cli.server.models import Models
+
+    _use_threads(asked.served.threads)
+    models = Models([spec.load(settings.max_lanes) for spec in specs], default)
+    app = create_app(models, settings)
+    for line in greeting(settings, list(models.by_id)):
+        typer.echo(line, err=True)
+    run(app, settings)
+
+
+def greeting(settings: ServerSettings, models: Sequence[str]) -> list[str]:
+    """What is said at the start."""
+    host = "127.0.0.1" if settings.host == "0.0.0.0" else settings.host
+    lines = [f"serving {', '.join(models)} on http://{host}:{settings.port} (try {'/docs'}; Ctrl-C stops)"]
+    if settings.host in LOOPBACK:
+        lines.append("only this machine can reach it; open it with --host 0.0.0.0 --api-key SECRET")
+    elif not settings.api_key:
+        lines.append("anybody who can reach this address may use it; ask for a key with --api-key SECRET")
+    return lines
+
+
+def _plan(asked: Serve) -> tuple[Any, str | None, ServerSettings, str]:
+    """(models to load, default id, settings, log level); what the command line says wins over the file."""
+    from midigpt_cli.server.models import specs_from_file
+
+    known = [option.name for option in dataclasses.fields(ServerSettings)]
+    specs: list[Any] = []
+    default, from_file = None, dict[str, Any]()
+    if asked.served.config is not None:
+        if asked.served.ckpt or asked.served.pretrained or asked.served.model:
+            raise refused("--config", str(asked.served.config), "and other models exclude each other", "keep one")
+        specs, default, from_file = specs_from_file(str(asked.served.config), [*known, "log_level"])
+    level = str(from_file.pop("log_level", "INFO"))
+    given = {name: getattr(asked.listening, name) for name in known}
+    told = {name: value for name, value in given.items() if value not in (None, [])}
+    return specs or _specs(asked.served), default, _settings({**from_file, **told}), level
+
+
+def _settings(values: Mapping[str, Any]) -> ServerSettings:
+    kinds = get_type_hints(ServerSettings)
+    typed: dict[str, Any] = {}
+    for name, value in values.items():
+        if get_origin(kinds[name]) is tuple:
+            typed[name] = tuple(value if isinstance(value, list) else [value])
+        elif kinds[name] is float and isinstance(value, int) and not isinstance(value, bool):
+            typed[name] = float(value)
+        elif type(value) is not kinds[name]:
+            raise refused(name, value, f"is not {kinds[name].__name__}", "correct it")
+        else:
+            typed[name] = value
+    return ServerSettings(**typed)
+
+
+def _specs(served: Served) -> list[Any]:
+    from midigpt_cli.server.models import ModelSpec
+    from midigpt_core.model.names import default_model
+
+    if sum(map(bool, (served.ckpt, served.pretrained, served.model))) > 1:
+        raise refused("--ckpt", served.ckpt, "--pretrained and --model exclude each other", "use --model for several")
+    device = served.device
+    if served.ckpt:
+        return [ModelSpec(Path(served.ckpt).stem, served.ckpt, device=device, local=True)]
+    if served.pretrained:
+        return [ModelSpec(served.pretrained, served.pretrained, served.hf_filename, device=device)]
+    specs = []
+    for text in served.model:
+        name, sign, reference = text.partition("=")
+        specs.append(ModelSpec(name if sign else Path(text).stem, reference if sign else text, device=device))
+    twice = {spec.id for spec in specs if [other.id for other in specs].count(spec.id) > 1}
+    if twice:
+        raise refused("--model", sorted(twice), "name the same id twice", "give every model its own: id=reference")
+    return specs or [ModelSpec(default_model(), default_model(), device=device)]
+
+
+def _one_of(option: str, word: str, words: Sequence[str]) -> str:
+    if word not in words:
+        raise refused(option, word, "is not known", nearest(word, words))
+    return word
+
+
+def _log_format(word: str) -> str:
+    return _one_of("--log-format", word, ("text", "json"))
+
+
+def _use_threads(count: int) -> None:
+    if count:
+        import torch
+
+        torch.set_num_threads(count)

@@ -1,0 +1,214 @@
+"""`midigpt transcribe`: turn audio into MIDI with bars, ready to be filled in."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from midigpt_cli import completion
+from midigpt_cli.destination import PIPE
+from midigpt_cli.options import OUTPUT, command_of
+from midigpt_core.request import refused
+
+if TYPE_CHECKING:
+    from midigpt_core.audio.transcribe import TranscribeSettings, Transcription
+
+NOTES, TIME = "Which notes", "Tempo and bars"
+
+
+@dataclass(frozen=True)
+class Transcribe:
+    """Everything `transcribe` may be told."""
+
+    audio: Annotated[str, typer.Argument(metavar="AUDIO", help="A wav, mp3, flac or ogg file.")]
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE|-",
+            help="MIDI file, or - for standard output.",
+            show_default="beside the audio, ending in .mid",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None
+    notes_csv: Annotated[
+        str | None, typer.Option(metavar="FILE.csv", help="Also write the notes as a table.", rich_help_panel=OUTPUT)
+    ] = None
+    sonify: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE.wav", help="Also play the result into a wav, mp3, flac or ogg.", rich_help_panel=OUTPUT
+        ),
+    ] = None
+    force: Annotated[
+        bool, typer.Option("--force", "-f", help="Overwrite files that exist.", rich_help_panel=OUTPUT)
+    ] = False
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.", rich_help_panel=OUTPUT)] = False
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no facts.", rich_help_panel=OUTPUT)] = False
+    bpm: Annotated[
+        float | None,
+        typer.Option(
+            help="Beats (the lower half of the metre) per minute.", show_default="estimated", rich_help_panel=TIME
+        ),
+    ] = None
+    metre: Annotated[str, typer.Option(help="Beats per bar / the note that is one.", rich_help_panel=TIME)] = "4/4"
+    downbeat: Annotated[
+        float | None,
+        typer.Option(help="A second at which a bar begins.", show_default="estimated", rich_help_panel=TIME),
+    ] = None
+    follow: Annotated[
+        bool,
+        typer.Option("--follow", help="A tempo for every beat: for music that is not steady.", rich_help_panel=TIME),
+    ] = False
+    snap: Annotated[
+        int,
+        typer.Option(
+            help="Put notes on this many parts of a quarter note (4: sixteenths; 0: as played).",
+            min=0,
+            max=48,
+            rich_help_panel=TIME,
+        ),
+    ] = 0
+    onset_threshold: Annotated[
+        float, typer.Option(help="How clear a beginning must be, 0 to 1.", rich_help_panel=NOTES)
+    ] = 0.5
+    frame_threshold: Annotated[
+        float, typer.Option(help="How clear a pitch must be to sound on, 0 to 1.", rich_help_panel=NOTES)
+    ] = 0.3
+    minimum_note_length: Annotated[
+        float, typer.Option(help="Milliseconds; shorter notes are left out.", rich_help_panel=NOTES)
+    ] = 127.7
+    minimum_frequency: Annotated[
+        float | None, typer.Option(help="Hz; lower notes are left out.", rich_help_panel=NOTES)
+    ] = None
+    maximum_frequency: Annotated[
+        float | None, typer.Option(help="Hz; higher notes are left out.", rich_help_panel=NOTES)
+    ] = None
+    no_melodia: Annotated[
+        bool, typer.Option("--no-melodia", help="Only notes with a clear beginning.", rich_help_panel=NOTES)
+    ] = False
+    pitch_bends: Annotated[
+        bool, typer.Option("--pitch-bends", help="Write the bends of notes that sound alone.", rich_help_panel=NOTES)
+    ] = False
+    instrument: Annotated[
+        str,
+        typer.Option(
+            help="General MIDI instrument of the track.", rich_help_panel=NOTES, autocompletion=completion.instruments
+        ),
+    ] = "Acoustic Grand Piano"
+
+
+@command_of(Transcribe)
+def transcribe(asked: Transcribe) -> None:
+    """Turn audio into MIDI with tempo and bars, ready to be filled in.
+
+    midigpt transcribe take.wav -o - | midigpt infill - --bars 3-4 -o new.mid
+    """
+    from midigpt_cli.progress import showing
+    from midigpt_core.audio import transcribe as core
+
+    settings = _settings(asked)
+    target = _target(asked)
+    with showing(Path(asked.audio).name, wanted=sys.stderr.isatty() and not asked.quiet) as progress:
+        found = core.transcribe(asked.audio, settings, progress)
+    if target == PIPE:
+        sys.stdout.buffer.write(found.midi)
+        sys.stdout.buffer.flush()
+    else:
+        from midigpt_core.midi_file.store import put
+
+        put(found.midi, target)
+    if asked.notes_csv:
+        core.write_notes_csv(found, asked.notes_csv)
+    if asked.sonify:
+        from midigpt_core.audio.synthesis import render_audio
+
+        render_audio(found.midi, asked.sonify)
+    _report(asked, found, target)
+
+
+def _settings(asked: Transcribe) -> TranscribeSettings:
+    from midigpt_cli.instruments import program_of
+    from midigpt_core.audio.note_finding import FindingSettings
+    from midigpt_core.audio.transcribe import TranscribeSettings
+
+    beats, slash, unit = asked.metre.partition("/")
+    if not (slash and beats.strip().isdecimal() and unit.strip().isdecimal()):
+        raise refused("--metre", asked.metre, "is not a time signature", "say one such as 4/4, 3/4 or 6/8")
+    finding = FindingSettings(
+        asked.onset_threshold,
+        asked.frame_threshold,
+        asked.minimum_note_length,
+        asked.minimum_frequency,
+        asked.maximum_frequency,
+        not asked.no_melodia,
+    )
+    return TranscribeSettings(
+        finding=finding,
+        bpm=asked.bpm,
+        metre=(int(beats), int(unit)),
+        downbeat=asked.downbeat,
+        follow=asked.follow,
+        snap=asked.snap,
+        bends=asked.pitch_bends,
+        program=program_of(asked.instrument),
+    )
+
+
+def _target(asked: Transcribe) -> str:
+    """Where the MIDI goes; refused where it cannot, before any work."""
+    target = asked.output or str(Path(asked.audio).with_suffix(".mid"))
+    if target == PIPE:
+        if sys.stdout.isatty():
+            raise refused("--output", PIPE, "would write MIDI to a terminal", "pipe it into something, or name a file")
+        if asked.as_json:
+            raise refused("--json", None, "and --output - both want standard output", "keep one of them")
+    files = {"--output": None if target == PIPE else target, "--notes-csv": asked.notes_csv, "--sonify": asked.sonify}
+    for option, name in files.items():
+        if name and Path(name).exists() and not asked.force:
+            raise refused(option, name, "exists", "add --force to overwrite it, or choose another name")
+        if name and not Path(name).parent.is_dir():
+            raise refused(option, name, "is in a folder that does not exist", "make the folder first")
+    if asked.sonify:
+        from midigpt_core.audio.files import check_writable
+
+        check_writable(asked.sonify, 44_100)
+    return target
+
+
+def _report(asked: Transcribe, found: Transcription, target: str) -> None:
+    facts = _facts(asked, found, target)
+    if asked.as_json:
+        typer.echo(json.dumps(facts))
+        return
+    if not asked.quiet:
+        typer.echo(
+            f"{asked.audio}: {facts['seconds']:.1f} s, {facts['notes']} notes, {facts['bpm']:.2f} bpm, "
+            f"{facts['bars']} bars of {facts['metre']}",
+            err=True,
+        )
+    if target != PIPE and not sys.stdout.isatty():
+        typer.echo(target)
+
+
+def _facts(asked: Transcribe, found: Transcription, target: str) -> dict[str, Any]:
+    return {
+        "command": "transcribe",
+        "audio": asked.audio,
+        "path": target,
+        "notes_csv": asked.notes_csv,
+        "sonified": asked.sonify,
+        "seconds": round(found.seconds, 3),
+        "notes": len(found.notes),
+        "bpm": round(found.pulse.bpm, 3),
+        "metre": asked.metre,
+        "bars": found.bars,
+        "offset_seconds": round(found.offset, 4),
+        "followed": bool(found.pulse.beats),
+    }

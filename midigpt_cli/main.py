@@ -1,0 +1,128 @@
+"""The `midigpt` command: which commands there are, and how an error becomes a message and an exit code."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from midigpt_cli.exit_codes import DONE, FAILURE, INTERRUPTED, TABLE, USAGE, code_of
+from midigpt_core.errors import MidiGptError
+
+UsageError: Any = typer.BadParameter.__mro__[1]  # the parser's own, wherever this version of typer keeps it
+
+
+class Row(NamedTuple):
+    """One command: loaded when it is asked for, so that the others cost nothing."""
+
+    module: str
+    attribute: str  # a command function, or a Typer app for a group of commands
+    help: str
+
+
+COMMANDS = {
+    "infill": Row("infill", "infill", "Fill in bars of songs."),
+    "continue": Row("extend", "extend", "Add new bars after the end of songs."),
+    "generate": Row("generate", "generate", "Write a piece from nothing, or a new track for a song."),
+    "info": Row("info", "info", "Show tracks, bars, metres, tempi and which track sounds where."),
+    "plan": Row("plan", "plan", "Show how bars would be written, without writing them."),
+    "loop": Row("loop", "loop", "Write variations that loop without a seam."),
+    "jam": Row("jam", "jam", "Play new bars without end."),
+    "render": Row("render", "render", "Turn a song into audio or a picture."),
+    "transcribe": Row("transcribe", "transcribe", "Turn audio into MIDI."),
+    "serve": Row("serve", "serve", "Offer all of this over HTTP."),
+    "models": Row("models", "app", "List, fetch and choose models."),
+    "train": Row("train", "app", "Train a model on your own MIDI files, or fine-tune one."),
+    "evaluate": Row("evaluate", "evaluate", "Judge a model on held-out songs."),
+}
+
+EPILOG = (
+    "Bars and tracks count from 1. Exit codes: " + "; ".join(f"{code} {text}" for code, text in TABLE.items()) + "."
+)
+
+
+class Commands(TyperGroup):
+    """The group whose members are the rows of COMMANDS: a line each in the overview, loaded when one is run."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        row = COMMANDS.get(cmd_name)
+        return TyperCommand(cmd_name, help=row.help) if row else None
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args and args[0] in COMMANDS:
+            return args[0], load(args[0]), args[1:]
+        return super().resolve_command(ctx, args)
+
+
+def load(name: str) -> Any:
+    """The command of this name, with its options."""
+    row = COMMANDS[name]
+    found = getattr(importlib.import_module(f"midigpt_cli.commands.{row.module}"), row.attribute)
+    if isinstance(found, typer.Typer):
+        command = typer.main.get_command(found)
+    else:
+        app = typer.Typer(add_completion=False)
+        app.command(name, help=found.__doc__)(found)
+        command = typer.main.get_command(app)
+    command.name = name
+    return command
+
+
+app = typer.Typer(cls=Commands, no_args_is_help=True, epilog=EPILOG, pretty_exceptions_enable=False)
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"midigpt {version('midigpt-cli')}")
+        raise typer.Exit
+
+
+@app.callback()
+def midigpt(
+    version: bool = typer.Option(False, "--version", help="Print the version.", is_eager=True, callback=_say_version),
+) -> None:
+    """Fill in bars of a MIDI song."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit; the only place that turns an error into a sentence and an exit code."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; the exit code."""
+    try:
+        outcome: Any = app(list(arguments) if arguments is not None else None, standalone_mode=False)
+    except (typer.Abort, KeyboardInterrupt):
+        return _said("interrupted", INTERRUPTED)
+    except UsageError as error:
+        error.show()
+        return USAGE
+    except MidiGptError as error:
+        return _said(str(error), code_of(error))
+    except BrokenPipeError:
+        return DONE
+    except OSError as error:  # a full disk, a vanished folder: whatever no command saw coming
+        place = f"{error.filename}: " if error.filename else ""
+        return _said(f"{place}{error.strerror or error}", FAILURE)
+    if outcome == INTERRUPTED:  # typer's own answer to Ctrl-C
+        return _said("interrupted", INTERRUPTED)
+    return outcome if isinstance(outcome, int) else DONE
+
+
+def _said(sentence: str, code: int) -> int:
+    typer.echo(f"midigpt: {sentence}", err=True)
+    return code
+
+
+if __name__ == "__main__":
+    main()

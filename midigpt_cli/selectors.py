@@ -1,0 +1,131 @@
+"""Read which bars and tracks are meant: people count both from 1, the library from 0."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from midigpt_core.errors import RequestValidationError
+from midigpt_core.request import refused
+from midigpt_core.score import DRUM, Score, Track
+
+BARS_HELP = "Bars, counted from 1: 4-8, or 5,7-9, or 17- (to the end), or all."
+TRACK_HELP = "Track: its number from 1, its name or a part of it, drums, melodic, or all. May be given again."
+
+_GROUPS: Mapping[str, Callable[[Track], bool]] = {
+    "all": lambda track: True,
+    "drums": lambda track: track.track_type == DRUM,
+    "melodic": lambda track: track.track_type != DRUM,
+}
+
+
+def select_bars(text: str, n_bars: int, option: str = "--bars") -> tuple[int, ...]:
+    """The bars, counted from 0 and in order, that a selector such as "5,7-9" or "17-" means in a song of `n_bars`.
+
+    Raises RequestValidationError naming `option` for a selector that cannot be read or leaves the song.
+    """
+    chosen: set[int] = set()
+    for part in text.replace("\N{EN DASH}", "-").split(","):
+        first, last = _range(part.strip().lower(), n_bars, text, option)
+        if first > last:
+            raise refused(option, text, "runs backwards", f"say {last}-{first}")
+        if first < 1 or last > n_bars:
+            here = f"the song has bars 1 to {n_bars}" if n_bars else "the song has no bars"
+            outside = first if not 1 <= first <= n_bars else last
+            raise refused(option, text, f"speaks of bar {outside}", f"{here} (counted from 1)")
+        chosen.update(range(first - 1, last))
+    return tuple(sorted(chosen))
+
+
+def select_tracks(selectors: Iterable[str], score: Score, option: str = "--track") -> tuple[int, ...]:
+    """The tracks, counted from 0, that these selectors mean, in the order they are named and each once.
+
+    A selector is a number from 1, "drums", "melodic", "all", a name in any case, or a beginning or part of a name
+    that only one track has. Several numbers or words may stand in one, with commas. Raises RequestValidationError.
+    """
+    chosen: dict[int, None] = {}
+    for selector in selectors:
+        whole = _by_name(selector.strip().lower(), score)
+        parts = [selector] if len(whole) == 1 else selector.split(",")
+        for part in parts:
+            chosen.update(dict.fromkeys(_tracks(part.strip(), score, option)))
+    return tuple(chosen)
+
+
+def describe_bars(bars: Iterable[int]) -> str:
+    """Bars counted from 0 as people say them: "4-8, 12"."""
+    ranges: list[list[int]] = []
+    for bar in sorted(set(bars)):
+        if ranges and ranges[-1][1] == bar - 1:
+            ranges[-1][1] = bar
+        else:
+            ranges.append([bar, bar])
+    return ", ".join(str(a + 1) if a == b else f"{a + 1}-{b + 1}" for a, b in ranges)
+
+
+def describe_track(number: int, score: Score) -> str:
+    """A track counted from 0 as people say it: `3 "Bass"`."""
+    track = score.tracks[number]
+    name = track.name.strip() or ("drums" if track.track_type == DRUM else "")
+    return f'{number + 1} "{name}"' if name else str(number + 1)
+
+
+def _range(part: str, n_bars: int, text: str, option: str) -> tuple[int, int]:
+    if part == "all":
+        return 1, n_bars
+    first, dash, last = (piece.strip() for piece in part.partition("-"))
+    if first.isdecimal() and (last.isdecimal() or (dash and not last) or not dash):
+        start = int(first)
+        return start, int(last) if last else (max(start, n_bars) if dash else start)
+    raise refused(option, text, "is no range of bars", "say 4-8, or 5,7-9, or 17- (to the end), or all")
+
+
+def _tracks(word: str, score: Score, option: str) -> Sequence[int]:
+    tracks, wanted = score.tracks, word.lower()
+    if wanted.isdecimal() and 1 <= int(wanted) <= len(tracks):
+        return [int(wanted) - 1]
+    named = _by_name(wanted, score) if wanted else []
+    if len(named) == 1 and tracks[named[0]].name.strip().lower() == wanted:
+        return named
+    if wanted in _GROUPS:
+        found = [number for number, track in enumerate(tracks) if _GROUPS[wanted](track)]
+        if not found:
+            raise refused(option, word, "finds no track", f"the song has {_listed(range(len(tracks)), score)}")
+        return found
+    if len(named) > 1:
+        raise refused(option, word, f"may be track {_listed(named, score, ' or ')}", "give the number")
+    if not named:
+        raise _unknown(word, score, option)
+    return named
+
+
+def _by_name(wanted: str, score: Score) -> list[int]:
+    """The tracks whose name is `wanted`, else (a number aside) begins with it, else holds it."""
+    names = [track.name.strip().lower() for track in score.tracks]
+    tests: tuple[Callable[[str], bool], ...] = (
+        lambda name: name == wanted,
+        lambda name: name.startswith(wanted),
+        lambda name: wanted in name,
+    )
+    for test in tests[:1] if wanted.isdecimal() else tests:
+        found = [number for number, name in enumerate(names) if name and test(name)]
+        if found:
+            return found
+    return []
+
+
+def _unknown(word: str, score: Score, option: str) -> RequestValidationError:
+    if word.isdecimal():
+        count = len(score.tracks)
+        return refused(option, word, "is no track", f"the song has tracks 1 to {count} (counted from 1)")
+    names = {track.name.strip().lower(): number for number, track in enumerate(score.tracks) if track.name.strip()}
+    near = difflib.get_close_matches(word.lower(), [*names, *_GROUPS], 1)
+    if near:
+        meant = describe_track(names[near[0]], score) if near[0] in names else near[0]
+        return refused(option, word, "is no track", f"did you mean {meant}?")
+    return refused(option, word, "is no track", f"the song has {_listed(range(len(score.tracks)), score)}")
+
+
+def _listed(numbers: Iterable[int], score: Score, joint: str = ", ") -> str:
+    listed = [describe_track(number, score) for number in numbers]
+    return joint.join(listed[:12]) + (", ..." if len(listed) > 12 else "") if listed else "no tracks"

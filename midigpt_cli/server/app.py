@@ -1,0 +1,95 @@
+"""The application factory: settings and models in, an ASGI application out."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from starlette.middleware.cors import CORSMiddleware
+
+from midigpt_cli.server import convert, generate, infill, jam_routes, jam_socket, jobs, loops, meta, refusals, select
+from midigpt_cli.server.guards import BodyLimit, Doorkeeper, Journal
+from midigpt_cli.server.jam_shapes import JAM_BODIES
+from midigpt_cli.server.loops import LoopBody
+from midigpt_cli.server.models import Models
+from midigpt_cli.server.schemas import BODIES, components
+from midigpt_cli.server.select import SelectBody
+from midigpt_cli.server.settings import ServerSettings
+from midigpt_cli.server.state import ServerState
+
+ROUTERS: tuple[APIRouter, ...] = (
+    meta.router,
+    generate.router,
+    infill.router,
+    loops.router,
+    jam_routes.router,
+    jam_socket.router,
+    convert.router,
+    jobs.router,
+    select.router,
+)
+ABOUT = "Fill in bars of a song. Scores are JSON or .mid files; in JSON, tracks and bars count from 0."
+
+
+def create_app(models: Models, settings: ServerSettings | None = None, routers: Sequence[APIRouter] = ()) -> FastAPI:
+    """The server for these models; `routers` are added to its own."""
+    state = ServerState(models, settings or ServerSettings())
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with state.jobs.running():
+            yield
+            state.jams.close_all("the server is stopping")
+            await state.desk.close(0.0)
+
+    app = FastAPI(title="midigpt", description=ABOUT, version=_version(), lifespan=lifespan, redoc_url=None)
+    app.state.midigpt = state
+    refusals.install(app)
+    for router in (*ROUTERS, *routers):
+        app.include_router(router)
+    _guard(app, state)
+    _describe(app, state.settings)
+    return app
+
+
+def _version() -> str:
+    try:
+        return version("midigpt-cli")
+    except PackageNotFoundError:
+        return "0"
+
+
+def _guard(app: FastAPI, state: ServerState) -> None:
+    """Outermost last: a request meets Journal, then CORS, then the door, then the body limit."""
+    app.add_middleware(BodyLimit, state=state)
+    app.add_middleware(Doorkeeper, state=state)
+    if state.settings.cors_origin:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(state.settings.cors_origin),
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=["*"],
+            expose_headers=["X-Request-ID", "Retry-After", "Location", "Content-Disposition"],
+        )
+    app.add_middleware(Journal, state=state)
+
+
+def _describe(app: FastAPI, settings: ServerSettings) -> None:
+    """Add to OpenAPI what routes that read their body by themselves take, and how to show the key."""
+    plain = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            schema = plain()
+            parts = schema.setdefault("components", {})
+            parts.setdefault("schemas", {}).update(components([*BODIES, *JAM_BODIES, LoopBody, SelectBody]))
+            if settings.api_key:
+                parts["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+                schema["security"] = [{"key": []}]
+            app.openapi_schema = schema
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]

@@ -1,0 +1,150 @@
+"""Read what a request carries: strict JSON, or a form with a file."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import Request
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException
+
+from midigpt_cli.server.refusals import RefusalError, malformed
+from midigpt_core.errors import RequestValidationError
+from midigpt_core.request import GenerationRequest, nearest
+from midigpt_core.score import Score
+
+ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+FILE_FIELDS = ("file", "midi")
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """The outer object of a JSON request, its parts not yet read."""
+
+    score: Any
+    request: Any
+    request_id: str | None = None
+    stream: bool = False
+    model: str | None = None
+
+
+_KINDS: Mapping[str, tuple[tuple[type, ...], str]] = {
+    "score": ((dict,), "an object"),
+    "request": ((dict,), "an object"),
+    "request_id": ((str, type(None)), "a string"),
+    "stream": ((bool,), "true or false"),
+    "model": ((str, type(None)), "a string"),
+}
+
+
+def is_json(content_type: str) -> bool:
+    """Whether a Content-Type header names JSON."""
+    kind = content_type.split(";")[0].strip().lower()
+    return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
+
+
+async def read_json(request: Request) -> Any:
+    """The body as JSON. Raises RefusalError: 415 for another media type, 422 for what is not JSON."""
+    content_type = request.headers.get("content-type", "")
+    if not is_json(content_type):
+        raise RefusalError(415, f"Content-Type {content_type!r} is not JSON; send application/json")
+    return parse_json(await request.body())
+
+
+def parse_json(raw: bytes) -> Any:
+    """Strict JSON: no NaN, no Infinity, no endless nesting."""
+    try:
+        return json.loads(raw, parse_constant=_no_constant)
+    except RecursionError:
+        raise RefusalError(422, "the body is nested too deeply; a score needs six levels") from None
+    except ValueError as error:
+        raise RefusalError(422, f"the body is not JSON: {error}") from None
+
+
+def _no_constant(word: str) -> Any:
+    raise ValueError(f"{word} is not a JSON number")
+
+
+def read_envelope(data: Any, kinds: Mapping[str, tuple[tuple[type, ...], str]] = _KINDS) -> dict[str, Any]:
+    """The outer object, every key known and of the right type. Raises RefusalError (422)."""
+    if not isinstance(data, dict):
+        raise RefusalError(422, f"the body is {type(data).__name__}, not an object; give score and request")
+    for key, value in data.items():
+        if key not in kinds:
+            raise RefusalError(422, f"{key} is not a known key; {nearest(str(key), kinds)}", field=str(key))
+        types, words = kinds[key]
+        if not isinstance(value, types):
+            raise RefusalError(422, f"{key} is not {words}; correct it", field=key)
+    check_id(data.get("request_id"))
+    return data
+
+
+def envelope_of(data: Any) -> Envelope:
+    """The outer object of POST /generate. Raises RefusalError (422)."""
+    values = read_envelope(data)
+    for key in ("score", "request"):
+        if key not in values:
+            raise RefusalError(422, f"{key} is missing; give score and request", field=key)
+    return Envelope(**values)
+
+
+def check_id(request_id: str | None) -> str | None:
+    """The id itself. Raises RefusalError (422) for one that is not fit for a header or a path."""
+    if request_id is not None and not ID.fullmatch(request_id):
+        raise RefusalError(
+            422, f"request_id {request_id[:40]!r} is no id; use letters, digits and . _ : -", field="request_id"
+        )
+    return request_id
+
+
+def read_score(data: Any) -> Score:
+    """The score in a request. Raises ScoreError (400)."""
+    return Score.from_dict(data)
+
+
+def read_request(data: Any) -> GenerationRequest:
+    """The generation request in a request. Raises RefusalError (400) for one that cannot be read."""
+    try:
+        return GenerationRequest.from_dict(data)
+    except RequestValidationError as error:
+        raise malformed(error) from error
+
+
+@dataclass(frozen=True)
+class Form:
+    """A form: the .mid file in it, and every other field as the strings that were sent."""
+
+    name: str
+    data: bytes
+    fields: Mapping[str, list[str]]
+
+
+async def read_form(request: Request) -> Form:
+    """A multipart form with one .mid file. Raises RefusalError."""
+    content_type = request.headers.get("content-type", "")
+    if not content_type.lower().startswith("multipart/form-data"):
+        raise RefusalError(
+            415, f"Content-Type {content_type!r} is no form; send multipart/form-data with the .mid as 'file'"
+        )
+    try:
+        async with request.form(max_files=2, max_fields=200) as form:
+            return await _form(form.multi_items())
+    except MultiPartException as error:
+        raise RefusalError(400, f"the form cannot be read: {error.message}") from error
+
+
+async def _form(items: list[tuple[str, Any]]) -> Form:
+    files = [(name, item) for name, item in items if isinstance(item, UploadFile)]
+    fields: dict[str, list[str]] = {}
+    for name, item in items:
+        if isinstance(item, str):
+            fields.setdefault(name, []).append(item)
+    if len(files) != 1 or files[0][0] not in FILE_FIELDS:
+        found = ", ".join(name for name, _ in files) or "none"
+        raise RefusalError(400, f"the form's files are: {found}; send one .mid as 'file'", field="file")
+    upload = files[0][1]
+    return Form(upload.filename or "song.mid", await upload.read(), fields)

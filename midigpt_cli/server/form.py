@@ -1,0 +1,171 @@
+"""Read the fields of a form: the options of `midigpt infill`, as strings."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, get_args, get_origin, get_type_hints
+
+from midigpt_cli.groups import Context, Music
+from midigpt_cli.options import Settings
+from midigpt_cli.selectors import BARS_HELP, TRACK_HELP, select_bars, select_tracks
+from midigpt_cli.server.body import parse_json, read_request
+from midigpt_cli.server.refusals import RefusalError
+from midigpt_cli.wishes import Wishes, build_request
+from midigpt_core.attributes import AttributeTable
+from midigpt_core.errors import RequestValidationError
+from midigpt_core.request import GenerationRequest, InferenceConfig, nearest
+from midigpt_core.score import Score
+
+LONGEST_FIELD = 4000  # characters, the request field apart
+OWN = {  # field of the form -> meaning
+    "bars": BARS_HELP,
+    "track": TRACK_HELP,
+    "request": "The whole request as JSON, tracks and bars from 0, instead of bars, track and musical controls.",
+    "model": "An id of GET /models.",
+    "request_id": "The caller's own id.",
+    "plan_only": "Answer with the plan as JSON, write nothing.",
+}
+_YES, _NO = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The fields of one form, read."""
+
+    own: Mapping[str, str]
+    tracks: tuple[str, ...]
+    music: Music
+    context: Context
+    settings: Any  # options.Settings
+
+    @property
+    def takes(self) -> int:
+        return self.settings.num_candidates or 1
+
+    def request_for(self, score: Score, table: AttributeTable) -> GenerationRequest:
+        """The request for this song. Raises RequestValidationError, RefusalError."""
+        if "request" in self.own:
+            request = read_request(parse_json(self.own["request"].encode()))
+        else:
+            request = self._built(score, table)
+        plan_only = "plan_only" in self.own and _flag("plan_only", self.own["plan_only"])
+        return replace(request, config=replace(request.config, plan_only=plan_only)) if plan_only else request
+
+    def _built(self, score: Score, table: AttributeTable) -> GenerationRequest:
+        if "bars" not in self.own:
+            raise RefusalError(
+                422, "bars is missing; say which bars to write, counted from 1, such as bars=4-8", field="bars"
+            )
+        try:
+            bars = select_bars(self.own["bars"], score.n_bars, "bars")
+            tracks = select_tracks(self.tracks or ["all"], score, "track")
+            wishes = Wishes({number: bars for number in tracks}, self.music, self.context, self.settings)
+            return build_request(wishes, score, table)
+        except RequestValidationError as error:
+            raise _in_form_words(error) from error
+
+
+def _in_form_words(error: RequestValidationError) -> RequestValidationError:
+    """The same error, naming the form's field instead of the command line's option."""
+    name = error.field.removeprefix("--").replace("-", "_")
+    text = str(error).replace(error.field, name) if error.field else str(error)
+    return RequestValidationError(text, name, error.value, error.remedy)
+
+
+def read_fields(fields: Mapping[str, Sequence[str]], extra: Sequence[str] = ()) -> Wanted:
+    """The fields of a form, each known and of the right kind. Raises RefusalError (422)."""
+    groups = {name: (group, hint) for group in (Music, Context, Settings) for name, hint in _kinds(group).items()}
+    known = {*groups, *OWN, *extra}
+    values: dict[type, dict[str, Any]] = {Music: {}, Context: {}, Settings: {}}
+    own: dict[str, str] = {}
+    for name, texts in fields.items():
+        if name not in known:
+            raise RefusalError(422, f"{name[:80]} is not a known field; {nearest(name, known)}", field=name[:80])
+        if name != "request" and max(map(len, texts)) > LONGEST_FIELD:
+            raise RefusalError(422, f"{name} is longer than {LONGEST_FIELD} characters; shorten it", field=name)
+        if name in groups:
+            group, hint = groups[name]
+            values[group][name] = _value(name, texts, hint)
+        elif name != "track":
+            own[name] = texts[-1]
+    return Wanted(
+        own,
+        tuple(fields.get("track", ())),
+        Music(**values[Music]),
+        Context(**values[Context]),
+        Settings(**values[Settings]),
+    )
+
+
+def _kinds(group: type) -> dict[str, Any]:
+    """{field: type} of a group of options; settings as the library types them."""
+    if group is Settings:
+        hints = get_type_hints(InferenceConfig)
+        return {option.name: hints[option.name] for option in dataclasses.fields(group)}
+    return get_type_hints(group)
+
+
+def _value(name: str, texts: Sequence[str], hint: Any) -> Any:
+    if get_origin(hint) is list:
+        return [word for text in texts for word in (text.split(",") if name == "novelty_against" else [text])]
+    kinds = [kind for kind in (get_args(hint) or (hint,)) if kind is not type(None)]
+    return _READERS[kinds[0]](name, texts[-1].strip())
+
+
+def _flag(name: str, text: str) -> bool:
+    if text.lower() not in (*_YES, *_NO):
+        raise RefusalError(422, f"{name} = {text[:80]!r} is neither true nor false", field=name)
+    return text.lower() in _YES
+
+
+def _whole(name: str, text: str) -> int:
+    if text == "auto" and name in ("model_dim", "bars_per_step", "tracks_per_step"):
+        return 0
+    try:
+        return int(text)
+    except ValueError:
+        raise RefusalError(422, f"{name} = {text[:80]!r} is not a whole number", field=name) from None
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise RefusalError(422, f"{name} = {text[:80]!r} is not a number", field=name) from None
+
+
+_READERS: Mapping[Any, Any] = {bool: _flag, int: _whole, float: _number, str: lambda name, text: text}
+
+
+def schema() -> dict[str, Any]:
+    """The form as an OpenAPI schema."""
+    kinds = {bool: "boolean", int: "integer", float: "number", str: "string"}
+    rows: dict[str, Any] = {"file": {"type": "string", "format": "binary", "description": "the .mid file"}}
+    rows |= {name: {"type": "string", "description": meaning} for name, meaning in OWN.items()}
+    rows["track"] = {"type": "array", "items": {"type": "string"}, "description": TRACK_HELP}
+    rows["plan_only"]["type"] = "boolean"
+    rows["bars"]["examples"] = ["4-8"]
+    for group in (Music, Context, Settings):
+        for name, hint in _kinds(group).items():
+            inner = next(kind for kind in (get_args(hint) or (hint,)) if kind is not type(None))
+            single = {"type": kinds[inner]}
+            rows[name] = {"type": "array", "items": single} if get_origin(hint) is list else single
+            rows[name]["description"] = _meaning(group, name)
+    return {
+        "title": "InfillForm",
+        "type": "object",
+        "required": ["file"],
+        "properties": rows,
+        "additionalProperties": False,
+    }
+
+
+def _meaning(group: type, name: str) -> str:
+    if group is Settings:
+        option = next(row for row in dataclasses.fields(InferenceConfig) if row.name == name)
+        return str(option.metadata["help"])
+    hint = get_type_hints(group, include_extras=True)[name]
+    told = next(extra for extra in hint.__metadata__ if hasattr(extra, "help"))
+    return f"{told.metavar}: {told.help}" if told.metavar else str(told.help)

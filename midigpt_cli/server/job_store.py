@@ -1,0 +1,194 @@
+"""The jobs of one server: kept while they run and for a while after, told by webhook when they end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any
+
+from midigpt_cli.server import answers
+from midigpt_cli.server.infill import midi_bytes
+from midigpt_cli.server.metrics import Counter
+from midigpt_cli.server.refusals import RefusalError, busy, describe
+from midigpt_cli.server.settings import ServerSettings
+from midigpt_cli.server.webhooks import Message, Postman
+from midigpt_cli.server.work import Outcome, Work, snapshot
+from midigpt_core import trace
+from midigpt_core.pipeline import Take
+
+SWEEP_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Once:
+    """Who asked for what: an Idempotency-Key makes a job once, however often it is sent."""
+
+    caller: str
+    key: str | None
+    content: str  # digest of the order
+
+
+@dataclass(frozen=True)
+class TakeFile:
+    """One finished take: its JSON, and its .mid file."""
+
+    json: bytes
+    midi: bytes
+
+
+@dataclass
+class Job:
+    """One job. Takes are added in the worker's thread, the rest changes in the event loop."""
+
+    id: str
+    kind: str
+    model: str
+    webhook_url: str | None = None
+    created: float = field(default_factory=time.time)
+    ended: float | None = None
+    takes: dict[int, TakeFile] = field(default_factory=dict)
+    outcome: Outcome | None = None
+    expires: float | None = None
+    work: Work = field(init=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def status(self) -> str:
+        """queued, running, succeeded, failed or cancelled."""
+        if self.outcome is not None:
+            return {"completed": "succeeded"}.get(self.outcome.status, self.outcome.status)
+        return "queued" if self.work.started is None else "running"
+
+    def follow(self, event: trace.Event) -> None:
+        """Keep a take as soon as it is finished."""
+        if isinstance(event, trace.TakeReady):
+            self.keep(event.take, self.work.session.ready(event.take), self.work.progress.steps)
+
+    def keep(self, number: int, take: Take, steps: int) -> None:
+        """Render a take, once."""
+        if number in self.takes:
+            return
+        facts = {"take": number, "midi": f"/jobs/{self.id}/takes/{number}.mid", **answers.candidate(steps, take)}
+        if self.kind == "infill":
+            facts.pop("score")
+        made = TakeFile(answers.to_json(facts), midi_bytes(take.score))
+        with self._lock:
+            self.takes[number] = made
+
+    def json(self) -> bytes:
+        """The job as callers and webhooks see it."""
+        with self._lock:
+            results = [self.takes[number].json for number in sorted(self.takes)]
+        head = answers.to_json(self._facts())[:-1]
+        summary = self.outcome.body.data if self.outcome and self.outcome.body else b"null"
+        return head + b',"results":[' + b",".join(results) + b'],"summary":' + summary + b"}"
+
+    def _facts(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "kind": self.kind,
+            "model": self.model,
+            "status": self.status,
+            "created_at": _moment(self.created),
+            "ended_at": _moment(self.ended),
+            "expires_at": _moment(self.expires),
+            "progress": snapshot(self.work),
+            "error": self._error(),
+            "urls": {"get": f"/jobs/{self.id}", "cancel": f"/jobs/{self.id}"},
+        }
+
+    def _error(self) -> dict[str, Any] | None:
+        if self.outcome is None or self.outcome.status == "completed":
+            return None
+        if self.outcome.status == "cancelled":
+            return {"detail": self.outcome.reason, "error": "Cancelled", "status": None}
+        assert self.outcome.error is not None
+        status, body, _ = describe(self.outcome.error)
+        return {**body, "status": status}
+
+
+def _moment(seconds: float | None) -> str | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="milliseconds")
+
+
+class JobStore:
+    """All jobs by id, oldest first; ended ones are forgotten in time, or to make room."""
+
+    def __init__(self, settings: ServerSettings, webhooks: Counter) -> None:
+        self.settings = settings
+        self.postman = Postman(settings, webhooks)
+        self._jobs: OrderedDict[str, Job] = OrderedDict()
+        self._keys: dict[tuple[str, str], tuple[str, Job]] = {}
+
+    def make_room(self) -> None:
+        """Let the oldest ended job go where there are too many. Raises RefusalError (429)."""
+        self.sweep()
+        if len(self._jobs) >= self.settings.max_jobs:
+            oldest = next((old.id for old in self._jobs.values() if old.ended is not None), None)
+            if oldest is None:
+                raise busy(f"{len(self._jobs)} jobs are under way (max_jobs); wait for one to end", 429)
+            self.forget(oldest)
+
+    def add(self, job: Job, once: Once) -> None:
+        """Keep a new job."""
+        self._jobs[job.id] = job
+        if once.key:
+            self._keys[once.caller, once.key] = (once.content, job)
+
+    def get(self, job_id: str) -> Job:
+        """The job of this id. Raises RefusalError (404)."""
+        self.sweep()
+        if job_id not in self._jobs:
+            raise RefusalError(404, f"no job {job_id[:80]!r}; it has expired, was deleted, or never was")
+        return self._jobs[job_id]
+
+    def forget(self, job_id: str) -> None:
+        """Drop a job and its takes."""
+        self._jobs.pop(job_id, None)
+        self._keys = {key: row for key, row in self._keys.items() if row[1].id != job_id}
+
+    def made_before(self, once: Once) -> Job | None:
+        """The job this caller made under the same Idempotency-Key. Raises RefusalError (409) for other content."""
+        self.sweep()
+        found = self._keys.get((once.caller, once.key)) if once.key else None
+        if found is None:
+            return None
+        if found[0] != once.content:
+            raise RefusalError(
+                409, f"Idempotency-Key {str(once.key)[:80]!r} was used for another request; choose a new one"
+            )
+        return found[1]
+
+    def ended(self, job: Job, outcome: Outcome) -> None:
+        """Note how a job ended, and tell its webhook."""
+        job.outcome, job.ended = outcome, time.time()
+        job.expires = job.ended + self.settings.job_seconds
+        if job.webhook_url:
+            self.postman.send(Message(job.id, job.webhook_url, job.json()))
+
+    def sweep(self) -> None:
+        """Forget what has expired."""
+        now = time.time()
+        for job_id in [job.id for job in self._jobs.values() if job.expires is not None and job.expires < now]:
+            self.forget(job_id)
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Sweep now and then; at the end, let webhooks under way arrive."""
+        broom = asyncio.create_task(self._sweep_often())
+        try:
+            yield
+        finally:
+            broom.cancel()
+            await self.postman.close(min(5.0, self.settings.stop_seconds))
+
+    async def _sweep_often(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            self.sweep()

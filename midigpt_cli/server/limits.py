@@ -1,0 +1,31 @@
+"""How large a song may be, so that no single request can take the memory of all."""
+
+from __future__ import annotations
+
+from midigpt_cli.server.refusals import RefusalError
+from midigpt_cli.server.settings import ServerSettings
+from midigpt_core.score import Score
+
+TAKES_OF_LARGEST = 4  # an answer may hold this many times the notes of the largest song
+
+
+def check_song(score: Score, takes: int, settings: ServerSettings) -> None:
+    """Refuse a song, or an answer made of several takes of it, that is too large. Raises RefusalError (413)."""
+    notes = sum(len(bar.notes) for track in score.tracks for bar in track.bars)
+    sizes = (
+        ("tracks", len(score.tracks), settings.max_tracks),
+        ("bars", score.n_bars, settings.max_bars),
+        ("notes", notes, settings.max_notes),
+    )
+    for what, found, most in sizes:
+        if found > most:
+            raise RefusalError(
+                413, f"the song has {found} {what}; this server takes {most} (max_{what})", field="score"
+            )
+    if notes * takes > TAKES_OF_LARGEST * settings.max_notes:
+        most = max(1, TAKES_OF_LARGEST * settings.max_notes // notes)
+        raise RefusalError(
+            413,
+            f"{takes} takes of {notes} notes are more than one answer may hold; ask for {most} (config.num_candidates)",
+            field="config.num_candidates",
+        )

@@ -1,0 +1,131 @@
+"""The models this process serves: loading them by name, and finding one by its id."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from midigpt_cli.server.refusals import RefusalError
+from midigpt_core.engine import InferenceEngine
+from midigpt_core.errors import CheckpointError
+from midigpt_core.request import nearest, refused
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """One loaded model."""
+
+    id: str
+    engine: InferenceEngine
+    label: str
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """One model to be loaded."""
+
+    id: str
+    reference: str  # a name, a hub repository, or a path
+    filename: str | None = None  # in the repository
+    token: str | None = None
+    device: str = "auto"
+    local: bool = False  # the reference is a path, and must exist
+
+    def load(self, max_lanes: int) -> ModelEntry:
+        """Load it. Raises CheckpointError."""
+        if self.local and not Path(self.reference).exists():
+            raise CheckpointError(
+                f"{self.reference}: no such checkpoint; give a .safetensors file, .pt bundle or folder"
+            )
+        place: dict[str, Any] = {"device": self.device, "max_lanes": max_lanes, "reserve_lanes": max_lanes}
+        if self.local:
+            engine = InferenceEngine.from_checkpoint(self.reference, **place)
+        else:
+            token: dict[str, Any] = {"token": self.token} if self.token else {}
+            engine = InferenceEngine.from_pretrained(self.reference, self.filename, **token, **place)
+        engine.warmup()
+        return ModelEntry(self.id, engine, self.reference)
+
+
+class Models:
+    """Loaded models by id, and the one that is meant when none is named."""
+
+    def __init__(self, entries: Sequence[ModelEntry], default: str | None = None) -> None:
+        if not entries:
+            raise refused("models", None, "are missing", "name at least one")
+        self.by_id = {entry.id: entry for entry in entries}
+        self.default = default or entries[0].id
+        self.selected: str | None = None  # the one that was loaded while serving
+        if self.default not in self.by_id:
+            raise refused("default_model", self.default, "is not served", nearest(self.default, self.by_id))
+
+    def take_over(self, entry: ModelEntry, loaded: bool) -> None:
+        """Mean this one from now on when none is named; `loaded`: it is new, and one loaded before makes room."""
+        if loaded:
+            kept = {name: old for name, old in self.by_id.items() if name != self.selected}
+            self.by_id, self.selected = {**kept, entry.id: entry}, entry.id
+        self.default = entry.id
+
+    def get(self, model_id: str | None) -> ModelEntry:
+        """The model of this id, or the default one. Raises RefusalError."""
+        entry = self.by_id.get(model_id or self.default)
+        if entry is None:
+            raise RefusalError(
+                400, f"model {model_id!r} is not served here; {nearest(str(model_id), self.by_id)}", field="model"
+            )
+        return entry
+
+
+_FILE_KEYS = (
+    "models",
+    "default_model",
+    "device",
+    "hf_repo",
+    "hf_token",
+    "max_parallel",
+)
+_ENTRY_KEYS = ("id", "ckpt", "pretrained", "hf_repo", "hf_filename", "hf_token", "device", "max_parallel")
+
+
+def specs_from_file(path: str, known_settings: Sequence[str]) -> tuple[list[ModelSpec], str | None, dict[str, Any]]:
+    """(models, default id, server settings) of a YAML file. Raises RequestValidationError naming what is wrong."""
+    import yaml  # type: ignore[import-untyped]
+
+    try:
+        data = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise refused("config", path, f"cannot be read ({error.strerror})", "name a YAML file") from error
+    except yaml.YAMLError as error:
+        raise refused("config", path, "is not YAML", str(error).replace("\n", " ")) from error
+    if not isinstance(data, dict) or not isinstance(data.get("models"), list) or not data["models"]:
+        raise refused("config", path, "lists no models", "give a top-level list 'models' of {id, ckpt or pretrained}")
+    for key in data:
+        if key not in (*_FILE_KEYS, *known_settings):
+            raise refused(
+                f"config.{key}", None, "is not a known key", nearest(str(key), (*_FILE_KEYS, *known_settings))
+            )
+    specs = [_spec(item, data, f"config.models[{i}]") for i, item in enumerate(data["models"])]
+    ids = [spec.id for spec in specs]
+    for twice in {i for i in ids if ids.count(i) > 1}:
+        raise refused("config.models", twice, "is listed twice", "give every model its own id")
+    return specs, data.get("default_model"), {key: data[key] for key in data if key in known_settings}
+
+
+def _spec(item: Any, defaults: Mapping[str, Any], where: str) -> ModelSpec:
+    if not isinstance(item, dict) or not item.get("id"):
+        raise refused(where, item, "has no id", "give id and one of ckpt or pretrained")
+    for key in item:
+        if key not in _ENTRY_KEYS:
+            raise refused(f"{where}.{key}", None, "is not a known key", nearest(str(key), _ENTRY_KEYS))
+    if bool(item.get("ckpt")) == bool(item.get("pretrained")):
+        raise refused(where, item["id"], "needs exactly one of ckpt and pretrained", "drop or add one")
+    device = item.get("device") or defaults.get("device") or "auto"
+    if item.get("ckpt"):
+        return ModelSpec(str(item["id"]), str(item["ckpt"]), device=device, local=True)
+    repo = item.get("hf_repo") or defaults.get("hf_repo")
+    name, filename = str(item["pretrained"]), item.get("hf_filename")
+    if repo and repo != "Metacreation/MIDI-GPT" and "/" not in name:
+        name, filename = str(repo), filename or f"{name}-final.safetensors"
+    return ModelSpec(str(item["id"]), name, filename, item.get("hf_token") or defaults.get("hf_token"), device)

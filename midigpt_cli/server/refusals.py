@@ -1,0 +1,143 @@
+"""Turn what went wrong into a status code and a sentence; nothing else leaves the server."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError as EnvelopeError
+from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from midigpt_core.errors import (
+    CancelledError,
+    GenerationError,
+    MidiFileError,
+    MidiGptError,
+    RequestValidationError,
+    ScoreError,
+    TokenError,
+)
+
+log = logging.getLogger("midigpt.server")
+
+STATUS: tuple[tuple[type[MidiGptError], int], ...] = (  # the first that fits
+    (RequestValidationError, 422),
+    (ScoreError, 400),
+    (MidiFileError, 400),
+    (TokenError, 422),
+    (GenerationError, 422),
+    (CancelledError, 503),
+    (MidiGptError, 500),
+)
+OUR_FAULT = "the server failed; its log holds the details under this request id"
+
+
+class RefusalError(Exception):
+    """An answer other than success, decided by the server itself."""
+
+    def __init__(self, status: int, detail: str, headers: Mapping[str, str] | None = None, **more: Any) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.headers = dict(headers or {})
+        self.more = more
+
+
+def busy(detail: str, status: int = 503, retry_after: int = 5) -> RefusalError:
+    """A refusal that is worth a second try."""
+    return RefusalError(status, detail, {"Retry-After": str(retry_after)})
+
+
+def malformed(error: RequestValidationError) -> RefusalError:
+    """The refusal of a request that could not be read, as opposed to one that does not fit its score."""
+    return RefusalError(400, str(error), **_fields(error))
+
+
+def describe(error: BaseException) -> tuple[int, dict[str, Any], dict[str, str]]:
+    """(status, body, headers) for anything that was raised."""
+    if isinstance(error, RefusalError):
+        return error.status, {"detail": error.detail, "error": _word(error.status), **error.more}, error.headers
+    for kind, status in STATUS:
+        if isinstance(error, kind) and status != 500:
+            return status, {"detail": str(error), "error": type(error).__name__, **_fields(error)}, {}
+    return 500, {"detail": OUR_FAULT, "error": "InternalError"}, {}
+
+
+def _fields(error: BaseException) -> dict[str, Any]:
+    if not isinstance(error, RequestValidationError):
+        return {}
+    value = error.value
+    plain = value if isinstance(value, (str, int, float, bool, type(None), list)) else repr(value)
+    return {"field": error.field, "value": _short(plain), "remedy": error.remedy}
+
+
+def _short(value: Any) -> Any:
+    """A value fit to be repeated: long lists, strings and numbers are cut."""
+    text = repr(value)
+    return value if len(text) <= 200 else text[:200] + "..."
+
+
+WORDS = {
+    400: "Malformed",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "NotFound",
+    405: "MethodNotAllowed",
+    408: "TooSlow",
+    409: "Conflict",
+    410: "Gone",
+    413: "TooLarge",
+    415: "UnsupportedMediaType",
+    422: "Unprocessable",
+    429: "TooManyRequests",
+    503: "Busy",
+}
+
+
+def _word(status: int) -> str:
+    return WORDS.get(status, "Error")
+
+
+def respond(request: Request, error: BaseException) -> Response:
+    """The response for an error; the log gets what the caller does not."""
+    status, body, headers = describe(error)
+    if status >= 500 and not isinstance(error, RefusalError):
+        log.error("request failed", exc_info=error, extra={"request_id": request_id(request)})
+    headers["X-Request-ID"] = request_id(request)
+    return JSONResponse({**body, "request_id": request_id(request)}, status, headers)
+
+
+def request_id(request: Request) -> str:
+    """The id this request is logged under."""
+    return str(getattr(request.state, "request_id", ""))
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of the application in the same form."""
+
+    async def ours(request: Request, error: Exception) -> Response:
+        return respond(request, error)
+
+    async def http(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        return respond(request, RefusalError(error.status_code, str(error.detail), error.headers))
+
+    async def envelope(request: Request, error: Exception) -> Response:
+        assert isinstance(error, EnvelopeError)
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        return respond(request, RefusalError(422, f"{where}: {first['msg']}", field=where))
+
+    async def gone(request: Request, error: Exception) -> Response:
+        return respond(request, RefusalError(400, "the client left before its body had arrived"))
+
+    app.add_exception_handler(RefusalError, ours)
+    app.add_exception_handler(ClientDisconnect, gone)
+    app.add_exception_handler(MidiGptError, ours)
+    app.add_exception_handler(HTTPException, http)
+    app.add_exception_handler(EnvelopeError, envelope)
+    app.add_exception_handler(Exception, ours)

@@ -1,0 +1,66 @@
+"""Every setting of the server, with its default, range and meaning: the command line and the docs read them here."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+from midigpt_core.request import refused
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def _option(default: Any, meaning: str, low: float | None = None, high: float | None = None, **more: Any) -> Any:
+    return field(default=default, metadata={"help": meaning, "low": low, "high": high, **more})
+
+
+@dataclass(frozen=True)
+class ServerSettings:
+    """How the server listens, whom it lets in, and how much it takes on."""
+
+    # listening
+    host: str = _option("127.0.0.1", "address to listen on; 0.0.0.0 opens the server to the network")
+    port: int = _option(8000, "TCP port; 0 picks a free one", 0, 65535)
+    # who may call
+    api_key: str = _option("", "callers must send it as X-API-Key or Authorization: Bearer", env="MIDIGPT_API_KEY")
+    cors_origin: tuple[str, ...] = _option((), "web origin that may call from a browser (repeat; * for any)")
+    allow_host: tuple[str, ...] = _option((), "further Host name to answer to when listening on this machine only")
+    # how much is taken on
+    max_queue: int = _option(64, "requests admitted at once, waiting or running; more get 503", 1, 100_000)
+    max_per_client: int = _option(0, "requests admitted at once per address; more get 429 (0: no limit)", 0, 100_000)
+    max_lanes: int = _option(16, "takes that share a model call", 1, 1024)
+    max_generation_seconds: float = _option(0.0, "stop a generation that runs longer (0: no limit)", 0)
+    max_body_mb: float = _option(16.0, "largest request body, in megabytes", 0.001, 4096)
+    body_seconds: float = _option(30.0, "time a request body may take to arrive", 0.01)
+    max_bars: int = _option(4096, "bars of the longest song taken", 1)
+    max_tracks: int = _option(256, "tracks of the largest song taken", 1)
+    max_notes: int = _option(200_000, "notes of the largest song taken", 1)
+    # jams
+    max_jams: int = _option(8, "jams played at once; more get 429", 0, 1024)
+    jam_seconds: float = _option(60.0, "a jam ends when its player has not been heard of for this long", 1)
+    # jobs
+    job_seconds: float = _option(3600.0, "finished jobs are kept this long", 0.01)
+    max_jobs: int = _option(256, "jobs kept; the oldest finished ones make room", 1)
+    webhook_secret: str = _option("", "whsec_... key that signs webhooks", env="MIDIGPT_WEBHOOK_SECRET")
+    webhook_private: bool = _option(False, "allow webhooks to private and local addresses")
+    # stopping
+    idle_timeout: float = _option(0.0, "stop after this many seconds without a request (0: never)", 0)
+    stop_seconds: float = _option(20.0, "on SIGTERM, time for running requests to finish before they are stopped", 0)
+
+    def __post_init__(self) -> None:
+        for setting in dataclasses.fields(self):
+            value, meta = getattr(self, setting.name), setting.metadata
+            low, high = meta["low"], meta["high"]
+            if (low is not None and not value >= low) or (high is not None and not value <= high):
+                span = f"use {low:g} or more" if high is None else f"use {low:g} to {high:g}"
+                raise refused(setting.name, value, "is out of range", f"{span} ({meta['help']})")
+
+    @property
+    def max_body_bytes(self) -> int:
+        return int(self.max_body_mb * 1e6)
+
+    @property
+    def local(self) -> bool:
+        """Whether only this machine can reach the server."""
+        return self.host in LOOPBACK

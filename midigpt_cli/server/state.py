@@ -1,0 +1,47 @@
+"""What the routes of one application share."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from fastapi import Request
+
+from midigpt_cli.server.models import Models
+from midigpt_cli.server.settings import ServerSettings
+from midigpt_cli.server.telemetry import Telemetry
+from midigpt_cli.server.work import Desk
+
+if TYPE_CHECKING:
+    from midigpt_cli.server.jam_rooms import JamRooms
+    from midigpt_cli.server.job_store import JobStore
+
+
+@dataclass
+class ServerState:
+    """Models, settings, the desk that admits work, the jobs, and what is measured."""
+
+    models: Models
+    settings: ServerSettings
+    telemetry: Telemetry = field(init=False)
+    desk: Desk = field(init=False)
+    jobs: JobStore = field(init=False)
+    jams: JamRooms = field(init=False)
+    selecting: asyncio.Lock = field(default_factory=asyncio.Lock)  # held while a model is being loaded
+
+    def __post_init__(self) -> None:
+        from midigpt_cli.server.jam_rooms import JamRooms
+        from midigpt_cli.server.job_store import JobStore
+
+        self.telemetry = Telemetry(self.models)
+        self.desk = Desk(self.settings, self.telemetry.generation)
+        self.telemetry.watch(self.desk)
+        self.jobs = JobStore(self.settings, self.telemetry.webhooks)
+        self.jams = JamRooms(self.settings, self.desk)
+
+
+def state_of(request: Request) -> ServerState:
+    """The state of the application that serves this request."""
+    state: ServerState = request.app.state.midigpt
+    return state

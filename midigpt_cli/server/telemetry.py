@@ -1,0 +1,90 @@
+"""What the server measures about itself."""
+
+from __future__ import annotations
+
+import time
+
+from midigpt_cli.server.metrics import Counter, Gauge, Histogram, exposition, resident_bytes
+from midigpt_cli.server.models import Models
+from midigpt_cli.server.work import Desk, Work
+
+
+class Telemetry:
+    """All metrics of one application."""
+
+    def __init__(self, models: Models) -> None:
+        self.requests = Counter("midigpt_requests_total", "Requests answered, by route and status.")
+        self.request_seconds = Histogram("midigpt_request_seconds", "Time to answer a request.")
+        self.generations = Counter("midigpt_generations_total", "Generations ended, by outcome.")
+        self.generation_seconds = Histogram("midigpt_generation_seconds", "Time a generation ran.")
+        self.queue_seconds = Histogram("midigpt_queue_seconds", "Time a generation waited for a worker.")
+        self.bars = Counter("midigpt_bars_total", "Bars written.")
+        self.webhooks = Counter("midigpt_webhooks_total", "Webhooks, by outcome.")
+        self._models = models
+        self._last = (time.monotonic(), 0.0)
+        self._speed = 0.0
+        engines = {entry.id: entry.engine.decoder for entry in models.by_id.values()}
+        self._all: list[Counter | Gauge | Histogram] = [
+            self.requests,
+            self.request_seconds,
+            self.generations,
+            self.generation_seconds,
+            self.queue_seconds,
+            self.bars,
+            self.webhooks,
+            Gauge(
+                "midigpt_active_lanes",
+                "Takes that share model calls at this moment.",
+                lambda: {name: decoder.active for name, decoder in engines.items()},
+                "model",
+            ),
+            Gauge(
+                "midigpt_tokens_total",
+                "Tokens written.",
+                lambda: {name: decoder.tokens_drawn for name, decoder in engines.items()},
+                "model",
+                "counter",
+            ),
+            Gauge(
+                "midigpt_model_calls_total",
+                "Model calls; each writes one token for every active lane.",
+                lambda: {name: decoder.model_calls for name, decoder in engines.items()},
+                "model",
+                "counter",
+            ),
+            Gauge("midigpt_tokens_per_second", "Tokens written per second since the last look.", self._tokens_rate),
+            Gauge("midigpt_resident_bytes", "Memory the process holds.", lambda: {"": resident_bytes()}),
+        ]
+
+    def watch(self, desk: Desk) -> None:
+        """Report the desk's queue."""
+        waiting = "Requests admitted that wait for a worker."
+        self._all += [
+            Gauge("midigpt_queue", waiting, lambda: {"": len(desk.in_flight) - desk.running}),
+            Gauge("midigpt_running", "Requests being generated.", lambda: {"": desk.running}),
+        ]
+
+    def generation(self, work: Work) -> None:
+        """One generation has ended."""
+        outcome = work.outcome.status if work.outcome else "failed"
+        self.generations.add(model=work.model.id, kind=work.kind, outcome=outcome)
+        self.generation_seconds.observe(work.run_seconds, model=work.model.id)
+        self.queue_seconds.observe(work.queue_seconds, model=work.model.id)
+        self.bars.add(work.progress.bars_done, model=work.model.id)
+
+    def request(self, method: str, path: str, status: int, seconds: float) -> None:
+        """One request was answered; `path` is the route's template."""
+        self.requests.add(method=method, path=path, status=str(status))
+        self.request_seconds.observe(seconds, path=path)
+
+    def text(self) -> str:
+        """Everything, in the Prometheus text format."""
+        return exposition(self._all)
+
+    def _tokens_rate(self) -> dict[str, float]:
+        now = time.monotonic()
+        total = float(sum(entry.engine.decoder.tokens_drawn for entry in self._models.by_id.values()))
+        then, before = self._last
+        if now - then >= 1.0:
+            self._speed, self._last = (total - before) / (now - then), (now, total)
+        return {"": self._speed}

@@ -1,0 +1,85 @@
+"""What every musical control has: a name, a token type, a domain, a measure and its quantization."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection
+from dataclasses import replace
+
+from midigpt_core.score import DRUM, Bar, Score, Track
+
+
+class Control(ABC):
+    """One musical property of a track or of a bar, as a small number the model can read and be asked for.
+
+    name: key in requests ("note_density"). token_type: name of the token that carries it. level: "track" or "bar".
+    track_type: "melodic", "drum" or "both". size: values run from 0 to size - 1. revision: 1 measures exactly as
+    midigpt 0.4.2 does, 2 corrects what is wrong there (docs/differences.md). measured: False where notes alone
+    cannot tell the value, so that only a caller can give it.
+    """
+
+    name: str
+    token_type: str
+    level: str = "track"
+    track_type: str = "both"
+    size: int
+    revision: int = 1
+    measured: bool = True
+
+    @abstractmethod
+    def measure(self, score: Score, track: int, bar: int | None = None) -> float:
+        """The property of this track (or of this bar of it), before quantization."""
+
+    def quantize(self, value: float) -> int:
+        """The token value for a measured value, from 0 to size - 1."""
+        return max(0, min(self.size - 1, int(value)))
+
+    def labels(self) -> tuple[str, ...]:
+        """A word for each value, or nothing where the number says it all."""
+        return ()
+
+    def achievable_range(self, score: Score, track: int, generated_bars: Collection[int]) -> tuple[int, int]:
+        """Lowest and highest value still possible when only `generated_bars` of the track are written anew."""
+        return (0, self.size - 1)
+
+    def applies_to(self, track: Track) -> bool:
+        """Whether tracks of this kind carry the control."""
+        return self.track_type in ("both", "drum" if track.track_type == DRUM else "melodic")
+
+    def key(self, bar: int | None = None) -> str:
+        """Where `Track.attributes` holds the value: the name, or "bar_<token type>_<bar>"."""
+        return self.name if self.level == "track" else f"bar_{self.token_type}_{bar}"
+
+    def value(self, score: Score, track: int, bar: int | None = None) -> int:
+        """Measured and quantized."""
+        return self.quantize(self.measure(score, track, bar))
+
+
+def bars_in_scope(control: Control, track: Track, bar: int | None) -> list[Bar]:
+    """The one bar a bar-level control looks at, or all bars of the track."""
+    if control.level == "track" or bar is None:
+        return track.bars
+    return track.bars[bar : bar + 1]
+
+
+def without_bars(score: Score, track: int, bars: Collection[int]) -> Score:
+    """A score whose `track` has lost the notes of these bars; everything else is shared with the original."""
+    kept = [replace(bar, notes=[]) if i in bars else bar for i, bar in enumerate(score.tracks[track].bars)]
+    tracks = list(score.tracks)
+    tracks[track] = replace(tracks[track], bars=kept)
+    return replace(score, tracks=tracks)
+
+
+def quantile(values: list[int], share: float) -> int:
+    """The value below which about this share of the values lie; 0 of nothing."""
+    if not values:
+        return 0
+    return sorted(values)[min(round(len(values) * share), len(values) - 1)]
+
+
+LOW, HIGH = 0.15, 0.85  # the shares behind every "min" and "max" control
+
+
+def share_of(mode: str) -> float:
+    """The share that "min" and "max" stand for."""
+    return LOW if mode == "min" else HIGH

@@ -1,0 +1,49 @@
+"""Key signature: the major or minor key whose profile fits the notes of the piece best."""
+
+from __future__ import annotations
+
+from midigpt_core.attributes.base import Control
+from midigpt_core.score import DRUM, Score
+
+# Key profiles after Krumhansl and Kessler: weight of each pitch class, counted up from the key note.
+MAJOR = (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88)
+MINOR = (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17)
+NO_KEY = 24
+PITCH_CLASSES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
+
+
+def best_key(weights: list[float]) -> int:
+    """0-11 major, 12-23 minor from the total weight of each pitch class, shape (12,); 24 where nothing sounds."""
+    if not any(weights):
+        return NO_KEY
+    scores = [0.0] * 24
+    for key in range(12):
+        for pitch_class, weight in enumerate(weights):
+            step = (pitch_class - key) % 12
+            scores[key] += MAJOR[step] * weight
+            scores[key + 12] += MINOR[step] * weight
+    return scores.index(max(scores))
+
+
+class KeySignature(Control):
+    """Key of the whole score, every note weighted by its duration. Revision 2 leaves drum tracks out."""
+
+    name = "key_signature"
+    token_type = "KeySignature"
+    track_type = "melodic"
+    size = 25
+
+    def measure(self, score: Score, track: int, bar: int | None = None) -> float:
+        weights = [0.0] * 12
+        for part in score.tracks:
+            if self.revision > 1 and part.track_type == DRUM:
+                continue
+            for b in part.bars:
+                for note in b.notes:
+                    if note.velocity > 0:
+                        weights[note.pitch % 12] += note.duration_ticks
+        return best_key(weights)
+
+    def labels(self) -> tuple[str, ...]:
+        major = [f"{name} major" for name in PITCH_CLASSES]
+        return (*major, *(f"{name} minor" for name in PITCH_CLASSES), "no key")

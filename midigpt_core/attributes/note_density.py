@@ -1,0 +1,74 @@
+"""Note density: how many notes a bar holds, against what is usual for the instrument."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from functools import cache
+from importlib.resources import files
+
+from midigpt_core.attributes.base import Control
+from midigpt_core.score import DRUM, Score, Track
+
+DRUM_ROW = 128
+
+
+@cache
+def density_bounds() -> tuple[tuple[int, ...], ...]:
+    """Nine upper bounds (notes in a bar) for each of the 128 programs, then for drums: shape (129, 9)."""
+    rows = json.loads(files("midigpt_core.attributes").joinpath("density_bounds.json").read_text())
+    return tuple(tuple(rows[str(i)]) for i in range(len(rows)))
+
+
+def density_class(track: Track, notes: int) -> int:
+    """The class, 0 to 9, of this many notes in a bar of such a track."""
+    row = DRUM_ROW if track.track_type == DRUM else track.instrument
+    bounds = density_bounds()
+    return sum(notes > bound for bound in bounds[row if 0 <= row < len(bounds) else 0])
+
+
+class NoteDensityQuantile(Control):
+    """Notes of a bar, or of the average sounding bar, in ten classes of the instrument's own scale."""
+
+    size = 10
+
+    def __init__(self, level: str = "track", track_type: str = "drum") -> None:
+        self.level = level
+        self.track_type = track_type
+        self.name = "bar_note_density" if level == "bar" else "note_density"
+        self.token_type = "BarLevelOnsetDensity" if level == "bar" else "NoteDensity"
+
+    def measure(self, score: Score, track: int, bar: int | None = None) -> float:
+        part = score.tracks[track]
+        if self.level == "bar" and bar is not None:
+            return density_class(part, len(part.bars[bar].notes)) if bar < len(part.bars) else 0
+        counts = [len(b.notes) for b in part.bars if b.notes]
+        return density_class(part, round(sum(counts) / max(len(counts), 1)))
+
+    def labels(self) -> tuple[str, ...]:
+        return ("sparsest (Q0)", *(f"Q{i}" for i in range(1, 9)), "densest (Q9)")
+
+    def achievable_range(self, score: Score, track: int, generated_bars: Collection[int]) -> tuple[int, int]:
+        if self.level != "track" or track >= len(score.tracks):
+            return (0, self.size - 1)
+        part, fresh = score.tracks[track], set(generated_bars)
+        kept = [len(b.notes) for i, b in enumerate(part.bars) if b.notes and i not in fresh]
+        known = density_class(part, round(sum(kept) / max(len(kept), 1)))
+        sparse = density_class(part, round((sum(kept) + len(fresh)) / max(len(kept) + len(fresh), 1)))
+        return (min(known, sparse), self.size - 1 if fresh else known)  # one note a bar, or as many as one likes
+
+
+class NoteDensity(Control):
+    """Average number of notes in a bar, counted as it is."""
+
+    name = "note_density"
+    token_type = "NoteDensity"
+    track_type = "melodic"
+    size = 10
+
+    def measure(self, score: Score, track: int, bar: int | None = None) -> float:
+        bars = score.tracks[track].bars
+        return sum(len(b.notes) for b in bars) / len(bars) if bars else 0
+
+    def quantize(self, value: float) -> int:
+        return min(int(value), 127)

@@ -1,0 +1,28 @@
+"""Tension: a control whose value only a caller can give; it is carried, not measured."""
+
+from __future__ import annotations
+
+from midigpt_core.attributes.base import Control
+from midigpt_core.score import Score
+
+
+class Tension(Control):
+    """Harmonic tension of a bar, 0 to 9."""
+
+    name = "tension"
+    token_type = "Tension"
+    level = "bar"
+    track_type = "melodic"
+    size = 10
+    measured = False
+
+    def measure(self, score: Score, track: int, bar: int | None = None) -> float:
+        raise NotImplementedError(f"{self.name} is not measured from notes")
+
+
+class TensionDrum(Tension):
+    """Rhythmic tension of a bar of drums, 0 to 9."""
+
+    name = "tension_drum"
+    token_type = "TensionDrum"
+    track_type = "drum"

@@ -1,0 +1,85 @@
+"""Audio files: write wav, flac, ogg and mp3, and read them back as one channel."""
+
+from __future__ import annotations
+
+import os
+import wave as wav_file
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from midigpt_core.errors import AudioError, AudioFileError
+
+Wave = npt.NDArray[np.float32]
+
+INSTALL = 'pip install "midigpt-cli[audio]"'
+_MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
+_OGG_BLOCK = 1 << 16  # libsndfile's Vorbis writer overflows its stack on long writes
+FORMATS = {
+    ".wav": ("WAV", "PCM_16"),
+    ".flac": ("FLAC", "PCM_16"),
+    ".ogg": ("OGG", "VORBIS"),
+    ".mp3": ("MP3", "MPEG_LAYER_III"),
+}
+
+
+def check_writable(path: str | os.PathLike[str], rate: int) -> None:
+    """Raise AudioError where a file of this name cannot be written here, before any time is spent on its sound."""
+    ending = Path(path).suffix.lower()
+    if ending not in FORMATS:
+        raise AudioError(f"{path}: cannot write {ending or 'a file without an ending'}; use {', '.join(FORMATS)}")
+    if ending == ".mp3" and rate not in _MP3_RATES:
+        raise AudioError(f"{path}: mp3 has no sample rate {rate}; use {', '.join(map(str, _MP3_RATES))}")
+    if ending != ".wav":
+        _soundfile(f"writing {ending}")
+
+
+def write_audio(wave: Wave, path: str | os.PathLike[str], rate: int) -> None:
+    """Write samples of shape (samples, channels), -1 to 1, in the format the ending names. Raises AudioError."""
+    check_writable(path, rate)
+    kind, coding = FORMATS[Path(path).suffix.lower()]
+    try:
+        if kind == "WAV":
+            _write_wav(wave, path, rate)
+            return
+        soundfile = _soundfile(f"writing {kind.lower()}")
+        with soundfile.SoundFile(str(path), "w", rate, wave.shape[1], format=kind, subtype=coding) as file:
+            for start in range(0, len(wave), _OGG_BLOCK):
+                file.write(wave[start : start + _OGG_BLOCK])
+    except (OSError, RuntimeError) as error:
+        raise AudioError(f"{path}: cannot be written: {error}") from None
+
+
+def read_audio(path: str | os.PathLike[str]) -> tuple[Wave, int]:
+    """A file's sound as one channel, shape (samples,), and its samples per second. Raises AudioFileError."""
+    soundfile = _soundfile("reading audio")
+    if not Path(path).is_file():
+        raise AudioFileError(f"{path}: no such file")
+    try:
+        samples, rate = soundfile.read(str(path), dtype="float32", always_2d=True)
+    except (OSError, RuntimeError) as error:
+        raise AudioFileError(f"{path}: not audio that can be read (wav, flac, ogg, mp3): {error}") from None
+    if not len(samples):
+        raise AudioFileError(f"{path}: there is no sound in it: 0 samples")
+    mono: Wave = samples.mean(axis=1, dtype=np.float32)
+    return np.nan_to_num(mono), int(rate)
+
+
+def _write_wav(wave: Wave, path: str | os.PathLike[str], rate: int) -> None:
+    """16-bit PCM, with the standard library alone."""
+    whole = np.round(np.clip(wave, -1, 1) * 32767).astype("<i2")
+    with wav_file.open(os.fspath(path), "wb") as file:
+        file.setnchannels(wave.shape[1])
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes(whole.tobytes())
+
+
+def _soundfile(purpose: str) -> Any:
+    try:
+        import soundfile
+    except (ImportError, OSError):
+        raise AudioError(f"{purpose} needs the soundfile package: {INSTALL} (wav needs nothing more)") from None
+    return soundfile

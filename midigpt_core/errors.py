@@ -1,0 +1,78 @@
+"""Every error this library raises on purpose, as one tree.
+
+MidiGptError
+├── MidiFileError             a .mid file cannot be read
+│   └── MidiWriteError        a .mid file cannot be written
+├── ScoreError                a score (or its dict) is malformed
+├── EncoderConfigError        an encoder configuration is malformed
+├── TokenError                a token or value has no place in the vocabulary
+├── CheckpointError           a checkpoint is missing, truncated, foreign or mismatched
+├── RequestValidationError    a generation request does not fit its score or checkpoint
+├── GenerationError           all attempts failed their checks
+├── TrainingError             a data set or training run cannot go on
+├── AudioError                audio or a picture cannot be made or written
+│   └── AudioFileError        an audio file or soundfont cannot be read
+└── CancelledError            the caller stopped the run
+
+Each message names the field or file, the value found, and the way out.
+"""
+
+from __future__ import annotations
+
+
+class MidiGptError(Exception):
+    """Base of every error raised on purpose by this library."""
+
+
+class MidiFileError(MidiGptError):
+    """A .mid file cannot be read."""
+
+
+class MidiWriteError(MidiFileError):
+    """A .mid file cannot be written."""
+
+
+class ScoreError(MidiGptError):
+    """A score, or the dict it was to be made from, is malformed."""
+
+
+class EncoderConfigError(MidiGptError):
+    """An encoder configuration is malformed."""
+
+
+class TokenError(MidiGptError):
+    """A token id or value has no place in the vocabulary."""
+
+
+class CheckpointError(MidiGptError):
+    """A checkpoint is missing, truncated, foreign or mismatched."""
+
+
+class RequestValidationError(MidiGptError):
+    """A generation request does not fit its score or checkpoint; nothing was generated."""
+
+    def __init__(self, message: str, field: str = "", value: object = None, remedy: str = "") -> None:
+        super().__init__(message)
+        self.field = field
+        self.value = value
+        self.remedy = remedy
+
+
+class GenerationError(MidiGptError):
+    """All attempts at a step failed their checks."""
+
+
+class TrainingError(MidiGptError):
+    """A data set or training run cannot go on."""
+
+
+class AudioError(MidiGptError):
+    """Audio or a picture cannot be made or written; says what to install where a part is missing."""
+
+
+class AudioFileError(AudioError):
+    """An audio file or soundfont cannot be read."""
+
+
+class CancelledError(MidiGptError):
+    """The caller stopped the run before it ended."""

@@ -1,0 +1,1 @@
+"""Judge a model on held-out songs: tasks, metrics, floors, report."""

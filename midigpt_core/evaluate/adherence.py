@@ -1,0 +1,78 @@
+"""Ask for a level of each control, measure the level that came out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from midigpt_core.engine import InferenceEngine
+from midigpt_core.evaluate.judge import Tell, request_for
+from midigpt_core.evaluate.tasks import Task
+from midigpt_core.request import GenerationRequest, InferenceConfig
+from midigpt_core.score import Score
+from midigpt_core.tokens.grid import to_grid
+
+
+def adherence(
+    engine: InferenceEngine, tasks: Sequence[Task], config: InferenceConfig | None = None, tell: Tell | None = None
+) -> list[dict[str, float | str]]:
+    """Per control: {"control", "n", "exact", "within_one", "mean_distance"} over the tasks it applies to.
+
+    The level asked for is drawn from the levels that the bars being replaced show across all tasks, so that it is
+    musical; it is asked of the written bars alone: track-level controls are measured on them.
+    """
+    rows: list[dict[str, float | str]] = []
+    controls = [control for control in engine.tokenizer.attributes.controls if control.measured]
+    for number, control in enumerate(controls):
+        able = [task for task in tasks if control.applies_to(task.score.tracks[task.cells[0][0]])]
+        levels = [_level(engine, task.score, task, control.name) for task in able]
+        random = np.random.Generator(np.random.PCG64(number))
+        distances = []
+        for task in able:
+            asked = int(random.choice(levels))
+            result = engine.session(task.score, _asking(task, control, asked, config or InferenceConfig())).run_takes()
+            got = _level(engine, result.takes[0].score, task, control.name)
+            distances.append(abs(asked - got))
+        if distances:
+            found = np.array(distances)
+            rows.append(
+                {
+                    "control": control.name,
+                    "n": len(found),
+                    "exact": float(np.mean(found == 0)),
+                    "within_one": float(np.mean(found <= 1)),
+                    "mean_distance": float(found.mean()),
+                }
+            )
+        if tell:
+            tell(number + 1, len(controls))
+    return rows
+
+
+def _asking(task: Task, control: object, level: int, config: InferenceConfig) -> GenerationRequest:
+    request = request_for(task, config)
+    track = task.cells[0][0]
+    prompts = list(request.tracks)
+    name, scope = control.name, control.level  # type: ignore[attr-defined]
+    if scope == "track":
+        prompts[track] = replace(prompts[track], attributes={name: level})
+    else:
+        prompts[track] = replace(
+            prompts[track], bar_attributes={bar: {name: level} for t, bar in task.cells if t == track}
+        )
+    return replace(request, tracks=prompts)
+
+
+def _level(engine: InferenceEngine, score: Score, task: Task, name: str) -> int:
+    """The control's level on the task's own bars of its first track (bar-level: the rounded mean over them)."""
+    control = engine.tokenizer.attributes.get(name)
+    assert control is not None
+    track = task.cells[0][0]
+    bars = sorted(bar for t, bar in task.cells if t == track)
+    part = replace(score, tracks=[replace(score.tracks[track], bars=[score.tracks[track].bars[bar] for bar in bars])])
+    grid = to_grid(part, engine.tokenizer.config)
+    if control.level == "track":
+        return control.value(grid, 0)
+    return round(float(np.mean([control.value(grid, 0, bar) for bar in range(len(bars))])))

@@ -1,0 +1,176 @@
+"""The field's measures of written bars: against the notes they replace, and against the music around them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from midigpt_core.plan.steps import Cell
+from midigpt_core.score import DRUM, Note, Score
+
+GRID = 4  # positions per quarter note on which onsets are compared
+Written = Mapping[Cell, Sequence[Note]]
+Vector = npt.NDArray[np.float64]
+
+# Krumhansl and Kessler's probe-tone profiles (1982), major then minor, from the tonic up.
+_PROFILES = (
+    (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88),
+    (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17),
+)
+_SCALES = ((0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 10))
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A task's surroundings."""
+
+    score: Score  # the excerpt with the original notes
+    cells: tuple[Cell, ...]
+
+    def original(self) -> dict[Cell, list[Note]]:
+        """The notes the cells held."""
+        return {(t, b): self.score.tracks[t].bars[b].notes for t, b in self.cells}
+
+    def context(self, track: int) -> list[list[Note]]:
+        """The sounding bars of a track that stay."""
+        taken = set(self.cells)
+        return [
+            bar.notes for b, bar in enumerate(self.score.tracks[track].bars) if bar.notes and (track, b) not in taken
+        ]
+
+    def is_drum(self, cell: Cell) -> bool:
+        return self.score.tracks[cell[0]].track_type == DRUM
+
+
+def measure(scene: Scene, written: Written) -> dict[str, float]:
+    """Every metric of one task. Keys that do not apply (pitch measures on drums alone) are left out."""
+    original = scene.original()
+    found = {
+        "note_f1": note_f1(scene, written, original),
+        "groove": _mean([groove(scene, cell, written[cell], original[cell]) for cell in scene.cells]),
+        "covered": _mean([float(bool(written[cell])) for cell in scene.cells if original[cell]]),
+        "collapse": float(collapsed(scene, written)),
+        "copy": copy_rate(scene, written),
+        "notes": float(sum(map(len, written.values()))),
+    }
+    tonal = [cell for cell in scene.cells if not scene.is_drum(cell)]
+    if tonal:
+        found["pce_diff"] = abs(_entropy(_pooled(written, tonal)) - _entropy(_pooled(original, tonal)))
+        sounding = [cell for cell in tonal if original[cell]]
+        found["chroma"] = _mean([_cosine(chroma(written[cell]), chroma(original[cell])) for cell in sounding])
+        in_key = in_key_rate(scene, written, tonal)
+        if in_key is not None:
+            found["in_key"] = in_key
+    return {key: value for key, value in found.items() if value == value}
+
+
+def note_f1(scene: Scene, written: Written, original: Written) -> float:
+    """Share of notes found again (onset on the sixteenth grid, and pitch), as F1 over all cells."""
+
+    def placed(notes: Written) -> Counter[tuple[Cell, int, int]]:
+        step = scene.score.resolution / GRID
+        return Counter((cell, round(n.onset_ticks / step), n.pitch) for cell in scene.cells for n in notes[cell])
+
+    a, b = placed(written), placed(original)
+    total = sum(a.values()) + sum(b.values())
+    return 2 * sum((a & b).values()) / total if total else 1.0
+
+
+def groove(scene: Scene, cell: Cell, written: Sequence[Note], original: Sequence[Note]) -> float:
+    """1 minus the share of grid positions where one bar has an onset and the other has none."""
+    length = max(1, round(scene.score.tracks[cell[0]].bars[cell[1]].beat_length * GRID))
+    step = scene.score.resolution / GRID
+    a, b = np.zeros(length, bool), np.zeros(length, bool)
+    for onsets, notes in ((a, written), (b, original)):
+        for note in notes:
+            onsets[min(length - 1, round(note.onset_ticks / step))] = True
+    return 1.0 - float(np.mean(a ^ b))
+
+
+def chroma(notes: Sequence[Note]) -> Vector:
+    """Sounding time per pitch class, (12,)."""
+    found = np.zeros(12)
+    for note in notes:
+        found[note.pitch % 12] += max(1, note.duration_ticks)
+    return found
+
+
+def key_of(score: Score, cells: Sequence[Cell] = ()) -> tuple[int, int] | None:
+    """(tonic pitch class, 0 major or 1 minor) of the notes outside `cells`; None where none sounds."""
+    taken = set(cells)
+    total = np.zeros(12)
+    for t, track in enumerate(score.tracks):
+        if track.track_type != DRUM:
+            for b, bar in enumerate(track.bars):
+                if (t, b) not in taken:
+                    total += chroma(bar.notes)
+    if not total.any():
+        return None
+    fits = [
+        (float(np.corrcoef(np.roll(profile, tonic), total)[0, 1]), tonic, mode)
+        for mode, profile in enumerate(_PROFILES)
+        for tonic in range(12)
+    ]
+    _, tonic, mode = max(fits)
+    return tonic, mode
+
+
+def in_key_rate(scene: Scene, written: Written, cells: Sequence[Cell]) -> float | None:
+    """Share of notes in the scale of the key of the surroundings."""
+    key = key_of(scene.score, scene.cells)
+    pitches = [note.pitch for cell in cells for note in written[cell]]
+    if key is None or not pitches:
+        return None
+    scale = {(key[0] + step) % 12 for step in _SCALES[key[1]]}
+    return _mean([float(pitch % 12 in scale) for pitch in pitches])
+
+
+def collapsed(scene: Scene, written: Written) -> bool:
+    """Stuck: eight notes or more of one track, all of one pitch, where its context has more than two."""
+    for track in {t for t, _ in scene.cells}:
+        notes = [note for cell in scene.cells if cell[0] == track for note in written[cell]]
+        usual = {note.pitch for bar in scene.context(track) for note in bar}
+        if len(notes) >= 8 and len({note.pitch for note in notes}) == 1 and len(usual) > 2:
+            return True
+    return False
+
+
+def copy_rate(scene: Scene, written: Written) -> float:
+    """Share of the sounding written bars that equal (onset and pitch) a bar of their track's context."""
+    known: dict[int, set[frozenset[tuple[int, int]]]] = {}
+    for track in {t for t, _ in scene.cells}:
+        known[track] = {_shape(scene, bar) for bar in scene.context(track)}
+    sounding = [cell for cell in scene.cells if written[cell]]
+    return _mean([float(_shape(scene, written[cell]) in known[cell[0]]) for cell in sounding])
+
+
+def _shape(scene: Scene, notes: Sequence[Note]) -> frozenset[tuple[int, int]]:
+    step = scene.score.resolution / 12
+    return frozenset((round(n.onset_ticks / step), n.pitch) for n in notes)
+
+
+def _pooled(notes: Written, cells: Sequence[Cell]) -> Vector:
+    found = np.zeros(12)
+    for cell in cells:
+        for note in notes[cell]:
+            found[note.pitch % 12] += 1
+    return found
+
+
+def _entropy(counts: Vector) -> float:
+    """Bits."""
+    shares = counts[counts > 0] / max(1.0, counts.sum())
+    return float(-(shares * np.log2(shares)).sum())
+
+
+def _cosine(a: Vector, b: Vector) -> float:
+    size = float(np.linalg.norm(a) * np.linalg.norm(b))
+    return float(a @ b) / size if size else 0.0
+
+
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(values)) if values else float("nan")

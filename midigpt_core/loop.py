@@ -1,0 +1,239 @@
+"""Write variations of a few bars that loop without a seam and may follow one another in any order.
+
+The model reads a circle: the loop's end stands before its beginning, its beginning after its end. The first variation
+is written bar by bar round the circle, its last bar hearing the first; every further one hears the first variation's
+ends on both sides, so that each fits behind and before each other. All are equally long, to the tick.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from midigpt_core import trace
+from midigpt_core.engine import InferenceEngine
+from midigpt_core.fitting import narrowed
+from midigpt_core.midi_file.excerpt import closed, excerpt
+from midigpt_core.pipeline import Take
+from midigpt_core.planning import MAX_SEED, fitting_plan
+from midigpt_core.reading import original_tokens
+from midigpt_core.request import AUTO, GenerationRequest, InferenceConfig, TrackPrompt, refused
+from midigpt_core.score import Bar, Score, Track
+
+MAX_VARIATIONS = 20
+SEAMS = ("cut", "wrap")
+BPM = (40, 300)
+
+
+@dataclass(frozen=True)
+class LoopRequest:
+    """Which bars to loop and what to write in them. Tracks and bars count from 0."""
+
+    first: int  # first bar of the loop
+    end: int  # one past its last bar
+    tracks: tuple[int, ...]  # tracks to write; the others loop as they are
+    variations: int = 4  # 1 to 20
+    seam: str = "cut"  # notes over the seam: "cut" ends them there, "wrap" lets them sound on at the beginning
+    bpm: float | None = None  # quarter notes per minute, 40 to 300; None: the tempo of the file there
+    config: InferenceConfig = field(default_factory=InferenceConfig)  # seed, temperature, checks, ...; takes are ours
+    prompts: dict[int, TrackPrompt] = field(
+        default_factory=dict
+    )  # controls by track; bars in them are those of the loop
+
+
+@dataclass(frozen=True)
+class Variation:
+    """One finished loop."""
+
+    score: Score  # the loop's bars alone
+    number: int  # from 1
+    seed: int
+    logprob: float  # mean per token, under the model given its context
+    seam: float  # mean log-probability per token of the first bar after the last, on the written tracks
+    accepted: bool  # every step passed its checks
+    rejected: tuple[str, ...]
+
+
+def loop(
+    engine: InferenceEngine,
+    score: Score,
+    wish: LoopRequest,
+    listen: trace.Listener = trace.ignore,
+    cancelled: Callable[[], bool] = bool,
+) -> Iterator[Variation]:
+    """Write the variations one after the other. Raises RequestValidationError before any work."""
+    check_loop(wish, score)
+    base = excerpt(score, wish.first, wish.end, _tempo(wish), wrap=wish.seam == "wrap")
+    seed = wish.config.seed if wish.config.seed >= 0 else secrets.randbelow(MAX_SEED)
+    circle = _Circle(engine, base, replace(wish, config=replace(wish.config, seed=seed)), listen, cancelled)
+    first = circle.first_variation()
+    yield circle.finished(first, 1, first)
+    if wish.variations > 1:
+        for number, take in enumerate(circle.further_variations(first.score), 2):
+            yield circle.finished(take, number, first)
+
+
+def check_loop(wish: LoopRequest, score: Score) -> None:
+    """Raises RequestValidationError naming the field."""
+    n_bars, n_tracks = score.n_bars, len(score.tracks)
+    if not 0 <= wish.first < wish.end <= n_bars:
+        raise refused("bars", [wish.first, wish.end], "are no bars of this song", f"it has bars 0 to {n_bars - 1}")
+    if not wish.tracks:
+        raise refused("tracks", [], "names no track to write", "name at least one")
+    for track in wish.tracks:
+        if not 0 <= track < n_tracks:
+            raise refused("tracks", track, f"is not a track of this song of {n_tracks}", f"use 0 to {n_tracks - 1}")
+    if not 1 <= wish.variations <= MAX_VARIATIONS:
+        raise refused("variations", wish.variations, "is out of range", f"use 1 to {MAX_VARIATIONS}")
+    if wish.seam not in SEAMS:
+        raise refused("seam", wish.seam, "is not known", f"use {' or '.join(SEAMS)}")
+    if wish.bpm is not None and not BPM[0] <= wish.bpm <= BPM[1]:
+        raise refused("bpm", wish.bpm, "is out of range", f"use {BPM[0]} to {BPM[1]}")
+
+
+class _Asked(threading.Event):
+    """Set as soon as the caller says so."""
+
+    def __init__(self, cancelled: Callable[[], bool]) -> None:
+        super().__init__()
+        self.cancelled = cancelled
+
+    def is_set(self) -> bool:
+        return self.cancelled()
+
+
+def _tempo(wish: LoopRequest) -> int | None:
+    return round(60_000_000 / wish.bpm) if wish.bpm else None
+
+
+@dataclass
+class _Circle:
+    """The loop with its own end before it and its own beginning after it."""
+
+    engine: InferenceEngine
+    base: Score
+    wish: LoopRequest
+    listen: trace.Listener
+    cancelled: Callable[[], bool]
+
+    def __post_init__(self) -> None:
+        self.n_bars = self.base.n_bars
+        windows = sorted(self.engine.tokenizer.config.num_bars_map) or [self.n_bars + 2]
+        self.window = next((w for w in windows if w >= self.n_bars + 2), windows[-1])
+        room = max(2, self.window - self.n_bars)
+        self.left = min(self.n_bars, (room + 1) // 2)
+        self.right = min(self.n_bars, room - (room + 1) // 2)
+
+    # ---- writing ----
+
+    def first_variation(self) -> Take:
+        """Round the circle: all bars but the last, then the last, which hears the new first bar behind it."""
+        bars = list(range(self.n_bars))
+        if len(bars) == 1:
+            return self._write(self.base, bars, self._flanks(), 1, 0)[0]
+        begun = self._write(self.base, bars[:-1], [*self._flanks(), self.left + bars[-1]], 1, 0)[0]
+        before_end = [bar for bar in self._flanks() if self._source(bar) == bars[-1]]
+        done = self._write(begun.score, bars[-1:], before_end, 1, 0)[0]
+        tokens = begun.tokens + done.tokens
+        return replace(
+            done,
+            logprob=(begun.logprob * begun.tokens + done.logprob * done.tokens) / max(1, tokens),
+            tokens=tokens,
+            attempts=begun.attempts + done.attempts,
+            rejected=(*begun.rejected, *done.rejected),
+            accepted=begun.accepted and done.accepted,
+            truncated=begun.truncated or done.truncated,
+        )
+
+    def further_variations(self, first: Score) -> Sequence[Take]:
+        """Variations between the ends of the first one, all in one batch."""
+        bars = list(range(self.n_bars))
+        return self._write(first, bars, [], self.wish.variations - 1, 1)
+
+    def finished(self, take: Take, number: int, first: Take) -> Variation:
+        """A take as callers see it: closed at the seam, and how well the seam is liked."""
+        closed_tracks = [
+            closed(track, take.score.resolution, self.wish.seam == "wrap") if t in self.wish.tracks else track
+            for t, track in enumerate(take.score.tracks)
+        ]
+        score = replace(take.score, tracks=closed_tracks)
+        seed = self.wish.config.seed + number - 1
+        return Variation(score, number, seed, take.logprob, self.seam_score(score), take.accepted, take.rejected)
+
+    def seam_score(self, score: Score) -> float:
+        """Mean log-probability per token of the loop's first bar, read after its last."""
+        circular = self._around(score)
+        request = self._request(circular, [0], [], 1, 0)
+        request = replace(request, config=replace(request.config, tracks_per_step=AUTO))  # one step, all tracks
+        tokenizer, model = self.engine.tokenizer, self.engine.model
+        cells = [(track, self.left) for track in self.wish.tracks]
+        [step] = fitting_plan(request, circular, cells, tokenizer, 0, model.n_positions)
+        prompt, _ = narrowed(tokenizer, circular, step, request, (), model.n_positions)
+        body = original_tokens(prompt)
+        ids = [*prompt.prompt.tokens, *body][: model.n_positions]
+        body = ids[len(prompt.prompt.tokens) :]
+        logits = model.logits(ids)[len(prompt.prompt.tokens) - 1 : -1].log_softmax(-1)
+        return float(logits[range(len(body)), body].mean()) if body else 0.0
+
+    def _write(
+        self, score: Score, bars: Sequence[int], hidden: Collection[int], variations: int, offset: int
+    ) -> list[Take]:
+        """Takes of the loop with these bars of it written anew; `hidden` bars of the circle are not heard."""
+        circular = self._around(score)
+        session = self.engine.session(circular, self._request(circular, bars, hidden, variations, offset))
+        session.listener = self.listen
+        session.cancel_event = _Asked(self.cancelled)
+        takes = session.run_takes().takes
+        return [replace(take, score=self._unrolled(take.score, score, bars)) for take in takes]
+
+    def _request(
+        self, circular: Score, bars: Sequence[int], hidden: Collection[int], variations: int, offset: int
+    ) -> GenerationRequest:
+        config = replace(
+            self.wish.config,
+            model_dim=self.window,
+            num_candidates=variations,
+            seed=self.wish.config.seed + offset,
+        )
+        prompts = []
+        for track in range(len(circular.tracks)):
+            asked = self.wish.prompts.get(track, TrackPrompt(track))
+            if track in self.wish.tracks:
+                told = {bar + self.left: values for bar, values in asked.bar_attributes.items() if bar in bars}
+                asked = replace(
+                    asked,
+                    bars=[bar + self.left for bar in bars],
+                    mask_bars=sorted(hidden),
+                    bar_attributes=told,
+                    bar_controls={},
+                )
+            prompts.append(asked)
+        return GenerationRequest(prompts, config)
+
+    # ---- the circle ----
+
+    def _source(self, bar: int) -> int:
+        """The bar of the loop that stands at this place of the circle."""
+        return (bar - self.left) % self.n_bars
+
+    def _flanks(self) -> list[int]:
+        """Places of the circle outside the loop itself."""
+        total = self.left + self.n_bars + self.right
+        return [bar for bar in range(total) if not self.left <= bar < self.left + self.n_bars]
+
+    def _around(self, score: Score) -> Score:
+        total = self.left + self.n_bars + self.right
+        tracks = [replace(t, bars=[t.bars[self._source(bar)] for bar in range(total)]) for t in score.tracks]
+        return replace(score, tracks=tracks, source=None)
+
+    def _unrolled(self, circular: Score, before: Score, bars: Sequence[int]) -> Score:
+        """The loop, with the written bars taken out of the circle."""
+        tracks: list[Track] = []
+        for t, track in enumerate(before.tracks):
+            new: list[Bar] = list(track.bars)
+            for bar in bars if t in self.wish.tracks else ():
+                new[bar] = replace(new[bar], notes=list(circular.tracks[t].bars[bar + self.left].notes))
+            tracks.append(replace(track, bars=new))
+        return replace(before, tracks=tracks)

@@ -1,0 +1,40 @@
+"""MIDI files: read into a Score, and written back with everything but the changed bars as it was."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from midigpt_core.midi_file.source import MidiSource
+from midigpt_core.midi_file.store import Readable, Writable, put, take
+
+if TYPE_CHECKING:
+    from midigpt_core.score import Score
+
+__all__ = ["MidiSource", "read_score", "score_to_bytes", "write_score"]
+
+
+def read_score(file: Readable) -> Score:
+    """Read a .mid file: a path, its bytes, or a binary file object.
+
+    The score's resolution is the file's division; every track has the same bars, up to the end of the file.
+    `score.source` remembers the bytes. Raises MidiFileError.
+    """
+    from midigpt_core.midi_file.read import score_from
+
+    return score_from(take(file))
+
+
+def score_to_bytes(score: Score) -> bytes:
+    """The .mid file of a score: its source with the changed bars put in, or a new format 1 file without a source.
+
+    Raises ScoreError where the bars do not fit the source, MidiFileError where the file cannot hold them.
+    """
+    from midigpt_core.midi_file.fresh import fresh_file
+    from midigpt_core.midi_file.splice import splice
+
+    return fresh_file(score) if score.source is None else splice(score, score.source)
+
+
+def write_score(score: Score, file: Writable) -> None:
+    """Write a .mid file to a path (renamed into place when complete) or to a binary file object."""
+    put(score_to_bytes(score), file)

@@ -1,0 +1,63 @@
+"""Where the bars of a file begin: a time signature starts a new bar at its own tick, cutting the bar it falls in."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass
+from itertools import pairwise
+
+from midigpt_core.errors import MidiFileError
+
+MAX_BARS = 50_000  # a day of music
+
+Signature = tuple[int, int, int]  # tick, numerator, denominator
+
+
+@dataclass(frozen=True)
+class Span:
+    """One bar of the file: its ticks and its metre. A cut bar keeps the numbers of its time signature."""
+
+    start: int
+    stop: int
+    numerator: int
+    denominator: int
+
+
+def usable(signatures: list[Signature], division: int) -> list[Signature]:
+    """The signatures in order of time, without those no bar can be counted by; 4/4 stands where none does."""
+    good = sorted(s for s in signatures if s[1] > 0 and division * 4 * s[1] >= s[2])
+    if not good or good[0][0] > 0:
+        good.insert(0, (0, 4, 4))
+    return good
+
+
+def spans(signatures: list[Signature], division: int, end: int, least: int = 1) -> list[Span]:
+    """The bars that begin before tick `end`, at least `least` of them and always one; the last has its full length.
+
+    Bar lines that fall between ticks are rounded one by one, so rounding never adds up. Raises MidiFileError
+    where there would be more than MAX_BARS bars.
+    """
+    metres = usable(signatures, division)
+    starts: dict[int, tuple[int, int]] = {}
+    for index, (tick, numerator, denominator) in enumerate(metres):
+        length = division * 4 * numerator / denominator
+        last = index + 1 == len(metres)
+        stop = end if last else metres[index + 1][0]
+        if (stop - tick) / length > MAX_BARS:
+            raise MidiFileError(
+                f"{(stop - tick) / length:.0f} bars of {numerator}/{denominator} - too long to be music"
+            )
+        position = float(tick)
+        while position < stop - 1e-6 or (last and len(starts) < max(least, 1)):
+            starts[round(position)] = (numerator, denominator)
+            position += length
+    lines = sorted(starts)
+    numerator, denominator = starts[lines[-1]]
+    full = lines[-1] + max(round(division * 4 * numerator / denominator), 1)
+    lines.append(min([full] + [metre[0] for metre in metres if metre[0] > lines[-1]]))
+    return [Span(a, b, *starts[a]) for a, b in pairwise(lines)]
+
+
+def bar_of(lines: list[int], tick: int) -> int:
+    """Index of the bar that holds this tick, given the ticks at which the bars begin."""
+    return bisect_right(lines, tick) - 1

@@ -1,0 +1,163 @@
+"""Put the changed bars of a score into the file it came from; every other event stays where it was."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+
+from midigpt_core.errors import ScoreError
+from midigpt_core.midi_file.bars import Signature, Span, bar_of, spans
+from midigpt_core.midi_file.events import METRE, TrackEvents, meta, write_events
+from midigpt_core.midi_file.fit import NewNote, fit_notes
+from midigpt_core.midi_file.fresh import added_track
+from midigpt_core.midi_file.notes import ChannelNotes, pair_notes
+from midigpt_core.midi_file.placing import check_inside, placed_notes
+from midigpt_core.midi_file.source import MidiSource, bars_end, signatures
+from midigpt_core.midi_file.weave import weave
+from midigpt_core.score import Score, Track
+
+Place = tuple[int, int]  # index of the track chunk, channel
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass
+class _Changes:
+    """What happens to one track chunk."""
+
+    removed: set[int] = field(default_factory=set)  # indices of events
+    new: dict[int, list[NewNote]] = field(default_factory=dict)  # by channel
+
+
+def splice(score: Score, source: MidiSource) -> bytes:
+    """The source's bytes with the notes of the changed (track, bar) cells exchanged.
+
+    Bars after the file's last one extend it, tracks it does not have become new chunks, tracks missing from the score
+    lose their notes. Raises ScoreError where the score's bars are not the file's.
+    """
+    chunks = source.read_tracks()
+    known = spans(signatures(chunks), source.division, bars_end(chunks))
+    bars, new_metres = _all_bars(score, chunks, known)
+    placed, added = _by_place(score, len(chunks))
+    changes = _find_changes(chunks, placed, bars)
+    if new_metres or len(bars) > len(known):
+        changes.setdefault(0, _Changes())
+    bodies = list(source.layout.tracks)
+    for index, change in changes.items():
+        chunk = weave(chunks[index], change.removed, change.new)
+        if len(bars) > len(known):
+            chunk.end_tick, chunk.has_end = max(chunk.end_tick, bars[-1].stop), True
+        if index == 0:
+            _insert_metres(chunk, new_metres)
+        bodies[index] = write_events(chunk)
+    for track in added:
+        bodies.append(added_track(track, [bar.start for bar in bars], bars[-1].stop, chunks))
+    return source.data if not changes and not added else source.layout.with_tracks(bodies).join()
+
+
+def _all_bars(score: Score, chunks: list[TrackEvents], known: list[Span]) -> tuple[list[Span], list[Signature]]:
+    """The bars of the file and those the score adds after them, and the time signatures the added ones need."""
+    source = score.source
+    if source is None or score.resolution != source.division:
+        raise ScoreError(
+            f"score.resolution is {score.resolution}, its file has {source and source.division} ticks per quarter; "
+            "bring it back to the file's, or set score.source to None to write a new file"
+        )
+    metres, new = signatures(chunks), []
+    longest = max((track.bars for track in score.tracks), key=len, default=[])
+    bars = spans(metres, source.division, bars_end(chunks), len(longest))
+    for index in range(len(known), len(longest)):
+        wish = (longest[index].ts_numerator, longest[index].ts_denominator)
+        if wish != (bars[index].numerator, bars[index].denominator):
+            new.append((bars[index].start, *wish))
+            bars = spans(metres + new, source.division, bars[index].start + 1, len(longest))
+    for number, track in enumerate(score.tracks):
+        _check_metres(track, number, bars)
+    return bars, new
+
+
+def _check_metres(track: Track, number: int, bars: list[Span]) -> None:
+    for index, (bar, span) in enumerate(zip(track.bars, bars, strict=False)):
+        if (bar.ts_numerator, bar.ts_denominator) != (span.numerator, span.denominator):
+            raise ScoreError(
+                f"score.tracks[{number}].bars[{index}] is in {bar.ts_numerator}/{bar.ts_denominator}, in its file in "
+                f"{span.numerator}/{span.denominator}; set score.source to None to write a new file with other metres"
+            )
+        check_inside(bar.notes, span.stop - span.start, f"score.tracks[{number}].bars[{index}]")
+
+
+def _by_place(score: Score, n_chunks: int) -> tuple[dict[Place, tuple[int, Track]], list[Track]]:
+    """The tracks the file has (with their number), by place, and those it does not have."""
+    placed: dict[Place, tuple[int, Track]] = {}
+    added = []
+    for number, track in enumerate(score.tracks):
+        if track.midi_track is None or track.channel is None or track.midi_track >= n_chunks:
+            added.append(track)
+            continue
+        place = track.midi_track, track.channel
+        if place in placed:
+            raise ScoreError(
+                f"score.tracks[{number}] and [{placed[place][0]}] both claim chunk {place[0]}, channel {place[1]}; "
+                "set midi_track of one to None to give it a chunk of its own"
+            )
+        placed[place] = number, track
+    return placed, added
+
+
+def _find_changes(
+    chunks: list[TrackEvents], placed: dict[Place, tuple[int, Track]], bars: list[Span]
+) -> dict[int, _Changes]:
+    changes: dict[int, _Changes] = {}
+    for index, chunk in enumerate(chunks):
+        parts = pair_notes(chunk.events)
+        channels = {channel for channel, part in parts.items() if part.notes}
+        channels |= {channel for chunk_index, channel in placed if chunk_index == index}
+        for channel in sorted(channels):
+            found = _change(parts.get(channel, ChannelNotes()), placed.get((index, channel)), bars)
+            if found is not None:
+                change = changes.setdefault(index, _Changes())
+                change.removed |= found[0]
+                change.new[channel] = found[1]
+    return changes
+
+
+def _change(
+    part: ChannelNotes, numbered: tuple[int, Track] | None, bars: list[Span]
+) -> tuple[set[int], list[NewNote]] | None:
+    """Events to remove and notes to put in; None where the track plays what it did."""
+    starts = [bar.start for bar in bars]
+    places = [bar_of(starts, note.onset) for note in part.notes]
+    before: list[list[tuple[int, ...]]] = [[] for _ in bars]
+    for note, place in zip(part.notes, places, strict=True):
+        before[place].append(note[:4])
+    after: list[list[NewNote]] = [[] for _ in bars]
+    if numbered is not None:
+        number, track = numbered
+        for index, bar in enumerate(track.bars):
+            after[index] = list(placed_notes(bar, starts[index], f"score.tracks[{number}].bars[{index}]"))
+    changed = {i for i, (x, y) in enumerate(zip(before, after, strict=True)) if x != y and sorted(x) != sorted(y)}
+    if not changed:
+        return None
+    kept, removed = ChannelNotes(stray=part.stray), set()
+    for note, place in zip(part.notes, places, strict=True):
+        if place in changed:
+            removed |= {note.on, note.off}
+        else:
+            kept.notes.append(note)
+    for hanging in part.hanging:
+        if bar_of(starts, hanging[0]) in changed:
+            removed.add(hanging[2])
+        else:
+            kept.hanging.append(hanging)
+    new, left = fit_notes((note for index in sorted(changed) for note in after[index]), kept)
+    if left:
+        _LOG.warning("%d notes left out: a note of their pitch that is never ended sounds through them", len(left))
+    return removed, new
+
+
+def _insert_metres(chunk: TrackEvents, new: list[Signature]) -> None:
+    for tick, numerator, denominator in new:
+        event = meta(METRE, bytes((numerator, denominator.bit_length() - 1, 24, 8)))
+        chunk.events.append((tick, event))
+    chunk.events.sort(key=lambda item: item[0])
+    chunk.end_tick = max(chunk.end_tick, chunk.events[-1][0] if chunk.events else 0)

@@ -1,0 +1,80 @@
+"""Take the bytes of a MIDI file from wherever they are, and put new ones in place in one move."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+from typing import IO, Union
+
+from midigpt_core.errors import MidiFileError, MidiWriteError
+from midigpt_core.midi_file.source import MidiSource
+
+MAX_BYTES = 128 * 1024 * 1024
+
+Readable = Union[str, "os.PathLike[str]", bytes, bytearray, memoryview, IO[bytes]]
+Writable = Union[str, "os.PathLike[str]", IO[bytes]]
+
+
+def take(file: Readable) -> MidiSource:
+    """The bytes of a path, of a binary file object, or the bytes themselves. Raises MidiFileError."""
+    if isinstance(file, bytes | bytearray | memoryview):
+        return _limited(bytes(file), "MIDI data")
+    if isinstance(file, str | os.PathLike):
+        name = os.fspath(file)
+        try:
+            with open(name, "rb") as stream:
+                return _limited(stream.read(MAX_BYTES + 1), name)
+        except (OSError, ValueError) as error:
+            raise MidiFileError(f"{name}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    if not hasattr(file, "read"):
+        raise MidiFileError(f"a MIDI file is a path, bytes or a binary file object, not {type(file).__name__}")
+    data = file.read(MAX_BYTES + 1)
+    if not isinstance(data, bytes):
+        raise MidiFileError("a MIDI file object must be opened in binary mode ('rb')")
+    label = getattr(file, "name", None)
+    return _limited(data, label if isinstance(label, str) else "MIDI data")
+
+
+def _limited(data: bytes, name: str) -> MidiSource:
+    if len(data) > MAX_BYTES:
+        raise MidiFileError(f"{name}: larger than {MAX_BYTES >> 20} MiB, which no MIDI file is")
+    return MidiSource(data, name)
+
+
+def put(data: bytes, file: Writable) -> None:
+    """Write a whole file: under a temporary name beside the target, then renamed. Raises MidiWriteError.
+
+    What is there and is no file (a device, a named pipe) is written to instead of being replaced.
+    """
+    if not isinstance(file, str | os.PathLike):
+        file.write(data)
+        return
+    path = Path(file)
+    temporary = None
+    try:
+        if path.exists() and not path.is_file():
+            path.write_bytes(data)
+            return
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as stream:
+            temporary = stream.name
+            stream.write(data)
+        os.chmod(temporary, _mode(path))
+        os.replace(temporary, path)
+        temporary = None
+    except (OSError, ValueError) as error:
+        raise MidiWriteError(f"{path}: cannot be written: {getattr(error, 'strerror', None) or error}") from error
+    finally:
+        if temporary is not None:  # failed, or interrupted
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+
+
+def _mode(path: Path) -> int:
+    """The permissions the file has, or those a new one would get."""
+    if path.exists():
+        return path.stat().st_mode & 0o7777
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask

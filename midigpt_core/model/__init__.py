@@ -1,0 +1,1 @@
+"""The network that writes the tokens: its files, its names, its cache."""

@@ -1,0 +1,211 @@
+"""Read and write checkpoints: a network and its encoder configuration in one file."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from midigpt_core.errors import CheckpointError, EncoderConfigError
+from midigpt_core.model import legacy
+
+if TYPE_CHECKING:
+    import torch
+
+    from midigpt_core.model.gpt2 import GPT2
+    from midigpt_core.tokens.config import EncoderConfig
+
+FORMAT_VERSION = "2"
+ARCH = "gpt2"
+_WAY_OUT = "use a .safetensors checkpoint, a packed .pt bundle, or a folder of config.json and model.pt"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model and the encoder configuration it was trained with."""
+
+    encoder_config: EncoderConfig
+    model: GPT2
+
+
+def load_checkpoint(
+    path: str | os.PathLike[str], device: str | torch.device = "cpu", dtype: torch.dtype | None = None
+) -> Checkpoint:
+    """Load a `.safetensors` file, a packed `.pt` bundle or a legacy folder; `dtype` None means float32.
+
+    Raises CheckpointError naming what is missing, truncated, foreign or mismatched.
+    """
+    import torch
+
+    file = Path(path)
+    if not file.exists():
+        raise CheckpointError(f"{file}: no such file or folder; {_WAY_OUT}")
+    if file.is_dir():
+        encoder, model = legacy.read_folder(file)
+    elif file.suffix == ".safetensors":
+        encoder, model = _read_safetensors(file)
+    elif file.suffix == ".pt":
+        bundle = legacy.read_bundle(file)
+        _check_arch(file, bundle.get("arch") or ARCH)
+        encoder, model = bundle.get("encoder_config"), _build(file, bundle["config"], bundle["state_dict"])
+    else:
+        raise CheckpointError(f"{file}: suffix {file.suffix!r} is no checkpoint's; {_WAY_OUT}")
+    ready = model.to(device=device, dtype=dtype or torch.float32).eval()
+    return Checkpoint(_encoder_config(file, encoder), ready)
+
+
+def save_checkpoint(path: str | os.PathLike[str], model: GPT2, encoder_config: EncoderConfig | dict[str, Any]) -> None:
+    """Write a `.safetensors` checkpoint (format_version 2), weights in the model's own dtype.
+
+    The file appears whole or not at all. Raises CheckpointError for another suffix.
+    """
+    from safetensors.torch import save_file
+
+    file = Path(path)
+    if file.suffix != ".safetensors":
+        raise CheckpointError(f"{file}: checkpoints are written as .safetensors; choose a name that ends so")
+    encoder = encoder_config if isinstance(encoder_config, dict) else encoder_config.to_dict()
+    metadata = {
+        "format_version": FORMAT_VERSION,
+        "arch": ARCH,
+        "config": json.dumps(model.config_dict()),
+        "encoder_config": json.dumps(encoder),
+    }
+    weights = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in model.state_dict().items()}
+    partial = file.with_name(f".{file.name}.{os.getpid()}.part")
+    try:
+        save_file(weights, partial, metadata=metadata)
+        os.replace(partial, file)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """What a `.safetensors` checkpoint says of itself, read without torch and without its weights.
+
+    Returns config (network shape), encoder_config, dtype (of the stored weights), parameters, bytes.
+    """
+    file = Path(path)
+    header = _header(file)
+    meta = _metadata(file, header.pop("__metadata__", None))
+    return {
+        "config": _parsed(file, "config", meta),
+        "encoder_config": _parsed(file, "encoder_config", meta),
+        "dtype": "+".join(sorted({str(entry["dtype"]).lower() for entry in header.values()})),
+        "parameters": sum(math.prod(entry["shape"]) for entry in header.values()),
+        "bytes": file.stat().st_size,
+    }
+
+
+def _read_safetensors(file: Path) -> tuple[Any, GPT2]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    meta = _metadata(file, _header(file).get("__metadata__"))
+    try:
+        weights = load_file(file, device="cpu")
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{file}: the weights cannot be read ({error}); fetch the file again") from error
+    return _parsed(file, "encoder_config", meta), _build(file, _parsed(file, "config", meta), weights)
+
+
+def _build(file: Path, shape: Any, weights: Mapping[str, Any]) -> GPT2:
+    """The network of this shape with these weights, in float32, names and shapes checked first."""
+    import torch
+
+    from midigpt_core.model.gpt2 import GPT2, GPT2Config
+
+    try:
+        config = GPT2Config(**shape)
+    except TypeError as error:
+        raise CheckpointError(f"{file}: model config {shape!r} does not fit GPT-2: {error}") from error
+    with torch.device("meta"), _uninitialised():
+        model = GPT2(config)
+    _check_weights(file, {name: tuple(p.shape) for name, p in model.state_dict().items()}, weights)
+    model.load_state_dict({name: value.detach().float() for name, value in weights.items()}, assign=True)
+    return model
+
+
+def _uninitialised() -> AbstractContextManager[Any]:
+    """While it lasts, modules are made without drawing weights: on the meta device that imports a compiler, seconds."""
+    from torch.overrides import TorchFunctionMode
+
+    class Uninitialised(TorchFunctionMode):
+        def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            if getattr(func, "__module__", "") == "torch.nn.init":
+                return args[0] if args else kwargs["tensor"]
+            return func(*args, **(kwargs or {}))
+
+    return Uninitialised()
+
+
+def _check_weights(file: Path, wanted: Mapping[str, tuple[int, ...]], found: Mapping[str, Any]) -> None:
+    missing = sorted(wanted.keys() - found.keys())
+    foreign = sorted(found.keys() - wanted.keys())
+    if missing:
+        raise CheckpointError(f"{file}: {len(missing)} weights are missing, first {missing[0]!r}; fetch a whole file")
+    if foreign:
+        raise CheckpointError(f"{file}: {len(foreign)} unknown weights, first {foreign[0]!r}; it is another network's")
+    for name, shape in wanted.items():
+        if tuple(found[name].shape) != shape:
+            raise CheckpointError(f"{file}: {name} has shape {tuple(found[name].shape)}, its config says {shape}")
+        if not found[name].is_floating_point():
+            raise CheckpointError(f"{file}: {name} is stored as {found[name].dtype}; weights must be floating point")
+
+
+def _encoder_config(file: Path, data: Any) -> EncoderConfig:
+    from midigpt_core.tokens.config import EncoderConfig
+
+    if data is None:
+        raise CheckpointError(f"{file}: 'encoder_config' is missing; without it no song can be turned into tokens")
+    try:
+        return EncoderConfig.from_dict(json.loads(data) if isinstance(data, str) else data)
+    except (EncoderConfigError, ValueError) as error:
+        raise CheckpointError(f"{file}: encoder_config: {error}") from error
+
+
+# ---- the .safetensors header: eight bytes of length, then JSON ----
+
+
+def _header(file: Path) -> dict[str, Any]:
+    """Tensor name -> dtype, shape, data_offsets; and `__metadata__`. Raises CheckpointError if cut off or foreign."""
+    try:
+        with file.open("rb") as stream:
+            size = int.from_bytes(stream.read(8), "little")
+            total = file.stat().st_size
+            header = json.loads(stream.read(size) if size <= total - 8 else b"")
+        end = max((entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"), default=0)
+    except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
+        raise CheckpointError(f"{file}: not a .safetensors file, or cut off in its header; fetch it again") from error
+    if total < 8 + size + end:
+        raise CheckpointError(f"{file}: truncated: {total} of {8 + size + end} bytes; fetch it again")
+    return dict(header)
+
+
+def _metadata(file: Path, meta: Any) -> dict[str, str]:
+    if not isinstance(meta, dict) or "format_version" not in meta:
+        raise CheckpointError(f"{file}: format_version is missing: bare weights, not a checkpoint; {_WAY_OUT}")
+    if meta["format_version"] != FORMAT_VERSION:
+        found = meta["format_version"]
+        raise CheckpointError(f"{file}: format_version is {found!r}; this program reads {FORMAT_VERSION!r}")
+    _check_arch(file, meta.get("arch", ARCH))
+    return meta
+
+
+def _check_arch(file: Path, arch: Any) -> None:
+    if arch != ARCH:
+        raise CheckpointError(f"{file}: arch is {arch!r}; this program knows {ARCH!r}")
+
+
+def _parsed(file: Path, key: str, meta: Mapping[str, str]) -> Any:
+    if key not in meta:
+        raise CheckpointError(f"{file}: {key!r} is missing from its metadata; save it again with one")
+    try:
+        return json.loads(meta[key])
+    except ValueError as error:
+        raise CheckpointError(f"{file}: {key!r} is not JSON ({error})") from error

@@ -1,0 +1,194 @@
+"""GPT-2 in plain PyTorch, with the weight names and layouts of the published checkpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+
+from midigpt_core.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from midigpt_core.model.base import LaneCache
+
+
+@dataclass(frozen=True)
+class GPT2Config:
+    """Shape of the network; the defaults are those of the published 20 M-parameter checkpoint."""
+
+    vocab_size: int = 647
+    n_positions: int = 2048  # longest context in tokens
+    n_embd: int = 512  # width
+    n_layer: int = 6
+    n_head: int = 8  # divides n_embd
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                raise CheckpointError(f"model config: {name} is {value!r}; it must be an integer, 1 or more")
+        if self.n_embd % self.n_head:
+            raise CheckpointError(f"model config: n_head {self.n_head} does not divide n_embd {self.n_embd}")
+
+    @property
+    def head_dim(self) -> int:
+        return self.n_embd // self.n_head
+
+
+class Memory(Protocol):
+    """Keys and values of earlier positions, as one forward pass sees them."""
+
+    def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """Store k and v (batch, heads, new, head_dim) and return what q hears, in q's shape."""
+        ...
+
+
+class Conv1D(nn.Module):
+    """A linear layer whose weight is stored (inputs, outputs), as GPT-2's always were."""
+
+    def __init__(self, inputs: int, outputs: int, std: float = 0.02) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(inputs, outputs))
+        self.bias = nn.Parameter(torch.zeros(outputs))
+        nn.init.normal_(self.weight, std=std)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x, self.weight.t(), self.bias)
+
+
+class Attention(nn.Module):
+    """Causal self-attention; with a memory, over everything the memory holds as well."""
+
+    def __init__(self, config: GPT2Config, layer: int, dropout: float) -> None:
+        super().__init__()
+        self.n_head, self.layer, self.dropout = config.n_head, layer, dropout
+        self.c_attn = Conv1D(config.n_embd, 3 * config.n_embd)
+        self.c_proj = Conv1D(config.n_embd, config.n_embd, std=_residual_std(config))
+        self.resid = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor, memory: Memory | None = None) -> Tensor:
+        batch, new, width = x.shape
+        heads = self.c_attn(x).view(batch, new, 3, self.n_head, width // self.n_head)
+        q, k, v = heads.permute(2, 0, 3, 1, 4).unbind(0)
+        if memory is None:
+            dropout = self.dropout if self.training else 0.0
+            y = F.scaled_dot_product_attention(q, k, v, is_causal=True, dropout_p=dropout)
+        else:
+            y = memory.attend(self.layer, q, k, v)
+        out: Tensor = self.resid(self.c_proj(y.transpose(1, 2).reshape(batch, new, width)))
+        return out
+
+
+class MLP(nn.Module):
+    """Two linear layers four times as wide inside, with the tanh form of GELU between."""
+
+    def __init__(self, config: GPT2Config, dropout: float) -> None:
+        super().__init__()
+        self.c_fc = Conv1D(config.n_embd, 4 * config.n_embd)
+        self.c_proj = Conv1D(4 * config.n_embd, config.n_embd, std=_residual_std(config))
+        self.resid = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.resid(self.c_proj(F.gelu(self.c_fc(x), approximate="tanh")))
+        return out
+
+
+class Block(nn.Module):
+    """One layer: attention, then the MLP, each on normalised input and added to the stream."""
+
+    def __init__(self, config: GPT2Config, layer: int, dropout: float) -> None:
+        super().__init__()
+        self.ln_1 = nn.LayerNorm(config.n_embd)
+        self.attn = Attention(config, layer, dropout)
+        self.ln_2 = nn.LayerNorm(config.n_embd)
+        self.mlp = MLP(config, dropout)
+
+    def forward(self, x: Tensor, memory: Memory | None = None) -> Tensor:
+        x = x + self.attn(self.ln_1(x), memory)
+        out: Tensor = x + self.mlp(self.ln_2(x))
+        return out
+
+
+class Transformer(nn.Module):
+    """Embeddings, layers, last norm; the submodule names are those of the stored weights."""
+
+    def __init__(self, config: GPT2Config, dropout: float) -> None:
+        super().__init__()
+        self.wte = nn.Embedding(config.vocab_size, config.n_embd)
+        self.wpe = nn.Embedding(config.n_positions, config.n_embd)
+        self.drop = nn.Dropout(dropout)
+        self.h = nn.ModuleList(Block(config, layer, dropout) for layer in range(config.n_layer))
+        self.ln_f = nn.LayerNorm(config.n_embd)
+        nn.init.normal_(self.wte.weight, std=0.02)
+        nn.init.normal_(self.wpe.weight, std=0.01)
+
+
+class GPT2(nn.Module):
+    """The language model. `forward` trains; `logits` and `new_cache` (a `LaneCache`) are for everything else."""
+
+    def __init__(self, config: GPT2Config, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.config = config
+        self.transformer = Transformer(config, dropout)
+        self.lm_head = nn.Linear(config.n_embd, config.vocab_size, bias=False)
+        nn.init.normal_(self.lm_head.weight, std=0.02)
+
+    @property
+    def vocab_size(self) -> int:
+        return self.config.vocab_size
+
+    @property
+    def n_positions(self) -> int:
+        return self.config.n_positions
+
+    @property
+    def device(self) -> torch.device:
+        return self.lm_head.weight.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.lm_head.weight.dtype
+
+    def hidden(self, ids: Tensor, positions: Tensor | None = None, memory: Memory | None = None) -> Tensor:
+        """The last layer's normalised output, (batch, time, width), for ids (batch, time)."""
+        if positions is None:
+            positions = torch.arange(ids.shape[1], device=ids.device)
+        x = self.transformer.drop(self.transformer.wte(ids) + self.transformer.wpe(positions))
+        for block in self.transformer.h:
+            x = block(x, memory)
+        out: Tensor = self.transformer.ln_f(x)
+        return out
+
+    def forward(self, ids: Tensor, positions: Tensor | None = None, memory: Memory | None = None) -> Tensor:
+        """Logits (batch, time, vocabulary) for ids (batch, time), in the model's dtype."""
+        out: Tensor = self.lm_head(self.hidden(ids, positions, memory))
+        return out
+
+    @torch.no_grad()
+    def logits(self, ids: Sequence[int] | Tensor) -> Tensor:
+        """Float32 logits of one whole sequence, without cache, shape (positions, vocabulary)."""
+        row = torch.as_tensor(ids, dtype=torch.long, device=self.device).view(1, -1)
+        return self.forward(row)[0].float()
+
+    def new_cache(self, lanes: int = 1, capacity: int | None = None) -> LaneCache:
+        """An empty cache for `lanes` sequences of up to `capacity` positions (default: the whole context)."""
+        from midigpt_core.model.cache import TorchCache
+        from midigpt_core.model.fast import fast_cache
+
+        slots = capacity or self.n_positions
+        return fast_cache(self, lanes, slots) or TorchCache(self, lanes, slots)
+
+    def num_parameters(self) -> int:
+        return sum(p.numel() for p in self.parameters())
+
+    def config_dict(self) -> dict[str, Any]:
+        """The shape as the checkpoint file states it."""
+        return asdict(self.config)
+
+
+def _residual_std(config: GPT2Config) -> float:
+    """Layers that add to the stream start smaller, so that its variance does not grow with depth."""
+    return float(0.02 / (2 * config.n_layer) ** 0.5)

@@ -1,0 +1,43 @@
+"""Choose where a model runs and in which floating type, from the words a user gives."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from midigpt_core.request import refused
+
+if TYPE_CHECKING:
+    import torch
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+DTYPES = ("auto", "float32", "bfloat16", "float16")
+
+
+def pick_device(word: str) -> torch.device:
+    """The device meant by "auto" (CUDA before MPS before the CPU), "cpu", "cuda", "cuda:1" or "mps".
+
+    Raises RequestValidationError for a word that is none, or a device this machine lacks.
+    """
+    import torch
+
+    kind, colon, number = word.partition(":")
+    if kind not in DEVICES or (colon and (kind == "auto" or not number.isdecimal())):
+        raise refused("device", word, "is not known", f"use {', '.join(DEVICES)}, or cuda:1")
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if word == "auto":
+        word = kind = next(name for name in ("cuda", "mps", "cpu") if there[name])
+    if not there[kind] or (kind == "cuda" and colon and int(number) >= torch.cuda.device_count()):
+        raise refused("device", word, "is not to be had on this machine", "use cpu, or auto")
+    return torch.device(word)
+
+
+def pick_dtype(word: str, device: torch.device) -> torch.dtype:
+    """The dtype meant by "auto" (float32: every device has it and no music changes) or by its name.
+
+    Raises RequestValidationError for an unknown word.
+    """
+    import torch
+
+    if word not in DTYPES:
+        raise refused("dtype", word, "is not known", f"use {', '.join(DTYPES)}")
+    return torch.float32 if word == "auto" else getattr(torch, word)

@@ -1,0 +1,1 @@
+"""Draw tokens for many lanes at once: filters, callers' preferences, checks, and the decoder."""

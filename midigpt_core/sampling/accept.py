@@ -1,0 +1,113 @@
+"""Judge a finished attempt: not silent, not a copy."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from midigpt_core.plan.steps import Cell, Step
+from midigpt_core.request import InferenceConfig
+from midigpt_core.score import Note, Score
+
+Written = Mapping[Cell, Sequence[Note]]
+
+
+class Check(Protocol):
+    """One reason to reject an attempt."""
+
+    def failure(self, written: Written) -> str:
+        """Why the attempt is rejected, or an empty string."""
+
+
+@dataclass(frozen=True)
+class NotSilent:
+    """The attempt has at least one note."""
+
+    def failure(self, written: Written) -> str:
+        return "" if any(written.values()) else "silence: no note in the written bars"
+
+
+@dataclass(frozen=True)
+class NotLike:
+    """The attempt shares less than `threshold` of its notes (onset and pitch, by bar) with each reference.
+
+    Onsets of both are to be on the model's grid.
+    """
+
+    references: Sequence[Written]
+    threshold: float
+    what: str  # "the original", "another take"
+
+    def failure(self, written: Written) -> str:
+        for reference in self.references:
+            alike = likeness(written, reference)
+            if alike >= self.threshold:
+                return f"novelty: {alike:.0%} of the notes equal {self.what}"
+        return ""
+
+
+@dataclass(frozen=True)
+class NotABarOf:
+    """No written bar equals (by the same measure) any of the context bars of its track."""
+
+    context: Mapping[int, Sequence[Sequence[Note]]]  # track -> its bars that stay and sound
+    threshold: float
+
+    def failure(self, written: Written) -> str:
+        for (track, bar), notes in written.items():
+            for other in self.context.get(track, ()):
+                if notes and _shared([notes], [other]) >= self.threshold:
+                    return f"novelty: bar {bar + 1} repeats another bar of track {track + 1} (counted from 1)"
+        return ""
+
+
+def likeness(a: Written, b: Written) -> float:
+    """Notes shared over notes in either, by bar, onset and pitch (Jaccard, counting repeats); both empty: 1."""
+    cells = sorted(set(a) | set(b))
+    return _shared([a.get(cell, ()) for cell in cells], [b.get(cell, ()) for cell in cells])
+
+
+def _shared(a: Iterable[Sequence[Note]], b: Iterable[Sequence[Note]]) -> float:
+    first = Counter((i, n.onset_ticks, n.pitch) for i, notes in enumerate(a) for n in notes)
+    second = Counter((i, n.onset_ticks, n.pitch) for i, notes in enumerate(b) for n in notes)
+    union = sum((first | second).values())
+    return 1.0 if union == 0 else sum((first & second).values()) / union
+
+
+def checks_of(
+    config: InferenceConfig, score: Score, step: Step, passed: Sequence[Written], grid: int
+) -> tuple[Check, ...]:
+    """The checks a caller asks for, of attempts at a step of `score`, whose onsets are on a grid of `grid` ticks per
+    quarter note; `passed` are the attempts of other takes that passed theirs."""
+    checks: list[Check] = [NotSilent()] if config.silence_check else []
+    against = config.novelty_against or ["original"]
+    if not config.novelty_check:
+        return tuple(checks)
+    if "original" in against:
+        before = {(t, b): on_grid(score.tracks[t].bars[b].notes, score.resolution, grid) for t, b in step.bars}
+        checks.append(NotLike([before], config.novelty_threshold, "the original"))
+    if "takes" in against:
+        checks.append(NotLike(passed, config.novelty_threshold, "another take"))
+    if "context" in against:
+        staying = {
+            track: [on_grid(notes, score.resolution, grid) for notes in bars]
+            for track, bars in _staying_bars(score, step).items()
+        }
+        checks.append(NotABarOf(staying, config.novelty_threshold))
+    return tuple(checks)
+
+
+def on_grid(notes: Sequence[Note], resolution: int, grid: int) -> list[Note]:
+    """Notes with their onsets as the model has them, so that a copy of a played bar is known for one."""
+    return [replace(note, onset_ticks=grid * note.onset_ticks // resolution) for note in notes]
+
+
+def _staying_bars(score: Score, step: Step) -> dict[int, list[list[Note]]]:
+    """The sounding bars of each target track that the step does not write."""
+    staying: dict[int, list[list[Note]]] = {}
+    for track in {track for track, _ in step.bars}:
+        bars = score.tracks[track].bars
+        staying[track] = [bar.notes for b, bar in enumerate(bars) if bar.notes and (track, b) not in step.bars]
+    return staying

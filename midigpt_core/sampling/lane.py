@@ -1,0 +1,92 @@
+"""One attempt at one step of one take of one caller: its prompt, its state, and what it may write next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from midigpt_core.sampling.draw import Knobs
+from midigpt_core.sampling.prompt import Prompt
+from midigpt_core.sampling.rules import LEADS_TO_NOTE, Allowed, Cursor, Rule, Scheduled, token_mask
+from midigpt_core.tokens.grammar import Grammar
+from midigpt_core.tokens.types import TokenType
+from midigpt_core.tokens.vocabulary import Vocabulary
+
+
+@dataclass
+class Lane:
+    """One attempt being written."""
+
+    prompt: Prompt
+    grammar: Grammar  # primed with the prompt
+    drums: Sequence[bool]  # per cell: whether it belongs to a drum track
+    rules: Sequence[Rule] = ()
+    knobs: Knobs = field(default_factory=Knobs)
+    seed: int = 0
+    limit: int = 1 << 30  # tokens it may write
+    uncontrolled: Prompt | None = None  # the same prompt without the caller's control tokens, for guidance
+    guidance: float = 1.0
+    on_cell: Callable[[Lane], None] | None = None  # called after each finished bar
+    on_yield: Callable[[str, int], None] | None = None  # called with a rule's name where it had to give way
+    cancelled: Callable[[], bool] = bool  # polled once per token
+
+    written: list[int] = field(default_factory=list)
+    logprob: float = 0.0  # of everything written, under the model alone
+    cursor: Cursor = field(default_factory=Cursor)
+    done: bool = False
+    truncated: bool = False  # ran out of room before the last bar was finished
+    stopped: bool = False  # cancelled by its caller
+    error: BaseException | None = None
+
+    def __post_init__(self) -> None:
+        self._random = np.random.Generator(np.random.PCG64(self.seed))
+
+    def uniform(self) -> float:
+        """The lane's own next random number in [0, 1)."""
+        return float(self._random.random())
+
+    def allowed(self) -> Allowed:
+        """Tokens that are legal and wanted; a rule that would leave none is set aside for this token."""
+        allowed = self.grammar.legal()
+        wishes = [(rule.name, wish) for rule in self.rules if (wish := rule.allow(self.cursor)) is not None]
+        for name, wanted in [*wishes, *self._no_way_on(wishes)]:
+            both = allowed & wanted
+            if not both.any():
+                both = allowed & self._second_choice(name)
+                if name and self.on_yield:
+                    self.on_yield(name, len(self.written))
+            allowed = both if both.any() else allowed
+        return allowed
+
+    def _second_choice(self, name: str) -> Allowed | bool:
+        """What a schedule asks for where the note it wants next may not be written; else anything."""
+        schedule = next((rule for rule in self.rules if isinstance(rule, Scheduled) and rule.name == name), None)
+        second = None if schedule is None else schedule.otherwise(self.cursor)
+        return True if second is None else second
+
+    def _no_way_on(self, wishes: Sequence[tuple[str, Allowed]]) -> list[tuple[str, Allowed]]:
+        """Where no wanted pitch is left at this position, nothing that only leads to a note is wanted either."""
+        if not wishes or self.cursor.pitch >= 0:
+            return []
+        vocabulary = self.grammar.vocabulary
+        first, end = vocabulary.range(TokenType.NOTE_ONSET)
+        pitches = np.logical_and.reduce([wanted[first + self.cursor.last_pitch + 1 : end] for _, wanted in wishes])
+        return [] if pitches.any() else [("", ~token_mask(vocabulary, *LEADS_TO_NOTE))]
+
+    def accept(self, token: int, logprob: float, vocabulary: Vocabulary) -> None:
+        """Follow one drawn token."""
+        kind, value = vocabulary.decode(token)
+        self.written.append(token)
+        self.logprob += logprob
+        self.grammar.advance(token)
+        cell = self.cursor.cell
+        self.cursor.advance(kind, value, bool(self.drums[min(cell, len(self.drums) - 1)]))
+        for rule in self.rules:
+            rule.advance(kind, value, self.cursor)
+        if self.cursor.cell > cell and self.on_cell:
+            self.on_cell(self)
+        self.done = self.grammar.finished
+        if not self.done and len(self.written) >= self.limit:
+            self.done = self.truncated = True

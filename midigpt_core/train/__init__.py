@@ -1,0 +1,1 @@
+"""Turn a folder of MIDI files into shards of tokens, and shards into a model."""

@@ -1,0 +1,89 @@
+"""`render` and `transcribe` on the command line, and a song's way from sound to sound."""
+
+from __future__ import annotations
+
+import json
+import wave
+from pathlib import Path
+
+import pytest
+
+from midigpt_core.audio import pitch_model
+from midigpt_core.errors import AudioError
+from midigpt_core.midi_file import read_score
+
+SAMPLES = Path(__file__).resolve().parents[2] / "samples"
+
+
+@pytest.fixture
+def engine() -> None:
+    for package in ("onnxruntime", "librosa", "soundfile", "soxr"):
+        pytest.importorskip(package, reason="the transcribe extra is not installed")
+    try:
+        pitch_model.model_file()
+    except AudioError as missing:
+        pytest.skip(str(missing))
+
+
+def test_render_writes_what_the_endings_say(midigpt, song) -> None:
+    pytest.importorskip("matplotlib", reason="the audio extra is not installed")
+    sound, picture = song.with_name("a.wav"), song.with_name("a.png")
+    answer = midigpt("render", song, "-o", sound, "-o", picture, "--highlight", "1:2-3", "--rate", 16000, "--json")
+    assert answer.code == 0, answer.err
+    heard, seen = json.loads(answer.out)["files"]
+    assert heard["clipped"] == 0
+    assert heard["peak_dbfs"] == pytest.approx(-1, abs=0.05)
+    assert seen["highlighted"] == 2
+    with wave.open(str(sound)) as file:
+        assert file.getnframes() / 16000 == pytest.approx(heard["seconds"], abs=0.01)
+    assert picture.read_bytes()[:4] == b"\x89PNG"
+
+
+def test_render_refuses_before_it_works(midigpt, song) -> None:
+    there = song.with_name("there.wav")
+    there.write_bytes(b"")
+    for words, reason in (
+        (["-o", there], "exists; add --force"),
+        (["-o", song.with_name("x.doc")], "has no ending that says what to make"),
+        (["-o", song.with_name("x.png"), "--highlight", "drums"], "has no colon"),
+        (["-o", song.parent / "no" / "x.wav"], "folder that does not exist"),
+    ):
+        answer = midigpt("render", song, *words)
+        assert (answer.code, reason in answer.err) == (2, True), answer.err
+    assert there.read_bytes() == b""
+
+
+def test_a_missing_soundfont_is_unreadable_input(midigpt, song) -> None:
+    answer = midigpt("render", song, "-o", song.with_name("x.wav"), "--soundfont", "no.sf2")
+    assert answer.code == 3
+    assert "no.sf2: no such file" in answer.err
+
+
+@pytest.mark.usefixtures("engine")
+def test_transcribe_writes_notes_tables_and_sound(midigpt, song, tmp_path) -> None:
+    sound = tmp_path / "x.wav"
+    assert midigpt("render", song, "-o", sound, "--rate", 22050).code == 0
+    words = ["--notes-csv", tmp_path / "x.csv", "--sonify", tmp_path / "again.wav", "--bpm", 120, "--json"]
+    answer = midigpt("transcribe", sound, "-o", tmp_path / "x.mid", *words)
+    assert answer.code == 0, answer.err
+    facts = json.loads(answer.out)
+    assert facts["bpm"] == 120
+    assert read_score(tmp_path / "x.mid").n_bars == facts["bars"]
+    assert len((tmp_path / "x.csv").read_text().splitlines()) == facts["notes"] + 1
+    assert (tmp_path / "again.wav").stat().st_size > 10_000
+    answer = midigpt("transcribe", sound, "-o", tmp_path / "x.mid")
+    assert answer.code == 2
+    assert "exists" in answer.err
+
+
+@pytest.mark.usefixtures("engine")
+def test_sound_is_transcribed_filled_in_and_played_in_one_line(shell, midigpt, song) -> None:
+    assert midigpt("render", song, "-o", song.with_name("x.wav"), "--rate", 22050).code == 0
+    line = (
+        'midigpt transcribe x.wav --bpm 120 -o - | midigpt infill - --bars 3-4 -m "$MODEL" -o - '
+        "| midigpt render - -o y.wav --rate 22050"
+    )
+    done = shell(line)
+    assert done.returncode == 0, done.stderr
+    with wave.open(str(song.with_name("y.wav"))) as file:
+        assert file.getnframes() > 22050

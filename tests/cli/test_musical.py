@@ -1,0 +1,56 @@
+"""Musical words of the command line are read as musicians write them."""
+
+from __future__ import annotations
+
+import pytest
+
+from midigpt_cli import musical
+from midigpt_core.errors import RequestValidationError
+
+
+@pytest.mark.parametrize(
+    ("word", "number"), [("C4", 60), ("a4", 69), ("Bb3", 58), ("F#-1", 6), ("Cb4", 59), ("B#3", 60), ("36", 36)]
+)
+def test_pitches_have_names_and_numbers(word: str, number: int) -> None:
+    assert musical.pitch(word, "--x") == number
+
+
+@pytest.mark.parametrize(
+    ("read", "text", "value"),
+    [
+        (musical.scale, "F#:dorian", {"scale": "dorian", "root": 6}),
+        (musical.scale, "Eb", {"scale": "major", "root": 3}),
+        (musical.pitch_range, "C2-C4", {"range": [36, 60]}),
+        (musical.pitch_range, "C-1-G9", {"range": [0, 127]}),
+        (musical.pitch_set, "C,Eb,G", {"pitch_classes": [0, 3, 7]}),
+        (musical.pitch_set, "60,E4", {"pitches": [60, 64]}),
+        (musical.grid, "eighth-triplet:0.5", {"grid": {"unit": "eighth_triplet", "strength": 0.5}}),
+        (musical.remix, "0.3:full", {"amount": 0.3, "mode": "full"}),
+    ],
+)
+def test_controls_are_read(read, text: str, value: dict[str, object]) -> None:
+    assert read(text) == value
+
+
+@pytest.mark.parametrize(
+    ("read", "text"),
+    [
+        (musical.scale, "H:major"),
+        (musical.pitch_range, "C4"),
+        (musical.pitch_range, "C4-C2"),
+        (musical.pitch_set, "C,60"),
+        (musical.pitch_set, ""),
+        (musical.grid, "eigth"),
+        (musical.remix, "much"),
+        (musical.time_signature, "3-4"),
+        (musical.Attribute.read, "note_density"),
+    ],
+)
+def test_what_cannot_be_read_is_refused(read, text: str) -> None:
+    with pytest.raises(RequestValidationError):
+        read(text)
+
+
+def test_attribute_names_track_bars_and_level() -> None:
+    assert musical.Attribute.read("note_density=7") == musical.Attribute("", "", "note_density", "7")
+    assert musical.Attribute.read("Bass/Synth/6-7:x=C major") == musical.Attribute("Bass/Synth", "6-7", "x", "C major")

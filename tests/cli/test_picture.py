@@ -1,0 +1,34 @@
+"""The picture of what changed fits the terminal and shows old, new and kept notes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from tiny import song
+
+from midigpt_cli.picture import picture
+from midigpt_core.score import Bar, Note
+
+
+@pytest.mark.parametrize("width", [20, 80])
+def test_picture_is_no_wider_than_the_terminal(width: int) -> None:
+    before = song()
+    cells = [(track, bar) for track in range(3) for bar in range(2, 11)]
+    drawn = picture(before, before, cells, width).plain
+    music = [line for line in drawn.splitlines() if "│" in line]
+    assert music
+    assert max(map(len, music)) <= width + 1
+    assert music[0].endswith("…")
+
+
+def test_new_notes_are_bright_old_ones_dim_kept_ones_between() -> None:
+    before = song(2)
+    after = song(2)
+    notes = [Note(36, 90, 0, 200), Note(60, 90, 960, 400)]
+    after.tracks[1].bars[0] = replace(Bar(), notes=notes)
+    drawn = picture(before, after, [(1, 0)], 80)
+    styles = {str(span.style) for span in drawn.spans}
+    assert any("bright_green" in style for style in styles)
+    assert any("bright_black" in style for style in styles)
+    assert any("cyan" in style for style in styles)

@@ -1,0 +1,94 @@
+"""`midigpt plan` says in numbers people use what would be written, heard and hidden, and loads no model."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from midigpt_cli.commands.plan import plan
+from midigpt_core.errors import RequestValidationError
+from midigpt_core.score import Bar, Note, Score, Track
+
+APP = typer.Typer()
+APP.command()(plan)
+
+
+@pytest.fixture
+def song(tmp_path) -> str:
+    names = ("Lead", "Bass", "Drum Kit", "Late")
+    tracks = []
+    for number, name in enumerate(names):
+        notes = [Note(60 + number, 90, 120 * onset, 100) for onset in range(4)]
+        bars = [Bar([Note(**vars(n)) for n in notes] if name != "Late" or bar == 11 else []) for bar in range(12)]
+        tracks.append(Track(bars, 32 if name == "Bass" else 0, "drum" if name == "Drum Kit" else "melodic", name=name))
+    Score(tracks).to_midi(tmp_path / "song.mid")
+    return str(tmp_path / "song.mid")
+
+
+def run(*words: str):
+    return CliRunner().invoke(APP, list(words), catch_exceptions=True)
+
+
+def facts(*words: str) -> dict:
+    done = run(*words, "--json")
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)
+
+
+def test_numbers_are_those_people_use(song) -> None:
+    said = facts(song, "--bars", "4-6", "--track", "bass", "--window", "8")
+    assert said["counted_from"] == 1
+    (step,) = said["steps"]
+    assert step["writes"] == [{"track": 2, "bars": [4, 5, 6]}]
+    assert step["window"] == [1, 8]
+    assert {row["track"]: row["bars"] for row in step["hears"]} == {
+        1: list(range(1, 9)),
+        2: [1, 2, 3, 7, 8],
+        3: list(range(1, 9)),
+    }
+    assert step["fits"]
+    assert step["prompt_tokens"] > 60
+
+
+def test_what_a_later_step_writes_is_said_to_be_hidden(song) -> None:
+    said = facts(song, "-b", "5", "-t", "lead", "-t", "drums", "--tracks-per-step", "1")
+    assert [step["hidden"] for step in said["steps"]] == [[{"track": 3, "bars": [5]}], []]
+
+
+def test_the_picture_shows_every_bar_of_the_window(song) -> None:
+    done = run(song, "--bars", "5", "--track", "1", "--track", "3", "--tracks-per-step", "1", "--window", "8")
+    assert done.exit_code == 0
+    assert "counted from 1" in done.stdout
+    assert '####W###  1 "Lead"' in done.stdout
+    assert '####h###  3 "Drum Kit"' in done.stdout
+    assert '........  4 "Late"' in done.stdout
+
+
+def test_an_autoregressive_step_hears_only_what_comes_before_on_its_track(song) -> None:
+    (step,) = facts(song, "-b", "11-12", "-t", "1", "--window", "8", "--autoregressive")["steps"]
+    assert step["mode"] == "autoregressive"
+    heard = {row["track"]: row["bars"] for row in step["hears"]}
+    assert max(heard[1]) == 10
+
+
+def test_left_out_tracks_are_named(song) -> None:
+    done = run(song, "--bars", "5", "--track", "2", "--context-tokens", "200")
+    assert "left out to make room: track" in done.stdout
+
+
+@pytest.mark.parametrize("words", [("--bars", "13"), ("--bars", "2", "--track", "9"), ("--bars", "2", "--window", "7")])
+def test_a_wish_that_cannot_be_met_is_refused(song, words) -> None:
+    assert isinstance(run(song, *words).exception, RequestValidationError)
+
+
+def test_no_model_is_loaded(song) -> None:
+    code = (
+        "import sys, typer; from midigpt_cli.commands.plan import plan; app = typer.Typer(); app.command()(plan)\n"
+        f"app([{song!r}, '--bars', '1', '--json'], standalone_mode=False); sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0

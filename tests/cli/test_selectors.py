@@ -1,0 +1,112 @@
+"""Bars and tracks are counted from 1 by people, and every misunderstanding is answered with a way out."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from midigpt_cli.selectors import describe_bars, describe_track, select_bars, select_tracks
+from midigpt_core.errors import RequestValidationError
+from midigpt_core.score import Score, Track
+
+BAND = Score(
+    [
+        Track(name="Lead Guitar"),
+        Track(name="Bass"),
+        Track(name="Drum Kit", track_type="drum"),
+        Track(name=""),
+        Track(name="Rhythm Guitar"),
+        Track(name="Bass Synth"),
+        Track(name="Shaker, tambourine", track_type="drum"),
+        Track(name="808"),
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "bars"),
+    [
+        ("4-8", (3, 4, 5, 6, 7)),
+        ("5,7-9", (4, 6, 7, 8)),
+        ("17-", (16, 17, 18, 19)),
+        (" 3 , 1 - 2 ", (0, 1, 2)),
+        ("2–3", (1, 2)),  # noqa: RUF001
+        ("20", (19,)),
+        ("all", tuple(range(20))),
+        ("4,4,3-5", (2, 3, 4)),
+    ],
+)
+def test_bars_are_counted_from_1_and_come_out_once_in_order(text, bars) -> None:
+    assert select_bars(text, 20) == bars
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("0-3", "bar 0"),
+        ("19-21", "bars 1 to 20"),
+        ("25-", "bar 25"),
+        ("8-4", "say 4-8"),
+        ("four", "is no range of bars"),
+        ("", "is no range of bars"),
+        ("-4", "is no range of bars"),
+        ("1-2-3", "is no range of bars"),
+        ("1.5", "is no range of bars"),
+    ],
+)
+def test_bars_that_cannot_be_meant_are_refused(text, answer) -> None:
+    with pytest.raises(RequestValidationError, match=answer):
+        select_bars(text, 20)
+
+
+@given(st.sets(st.integers(0, 60), min_size=1))
+def test_bars_are_described_as_they_are_read(bars) -> None:
+    assert set(select_bars(describe_bars(bars), 61)) == bars
+
+
+@pytest.mark.parametrize(
+    ("selectors", "tracks"),
+    [
+        (["1"], (0,)),
+        (["3", "1", "3"], (2, 0)),
+        (["bass"], (1,)),
+        (["BASS S"], (5,)),
+        (["kit"], (2,)),
+        (["drums"], (2, 6)),
+        (["melodic"], (0, 1, 3, 4, 5, 7)),
+        (["all"], tuple(range(8))),
+        (["1,bass,drums"], (0, 1, 2, 6)),
+        (["shaker, tam"], (6,)),
+        (["808"], (7,)),
+        (["rhythm"], (4,)),
+    ],
+)
+def test_tracks_are_found_by_number_name_and_kind(selectors, tracks) -> None:
+    assert select_tracks(selectors, BAND) == tracks
+
+
+@pytest.mark.parametrize(
+    ("selector", "answer"),
+    [
+        ("9", "tracks 1 to 8"),
+        ("0", "tracks 1 to 8"),
+        ("guitar", 'may be track 1 "Lead Guitar" or 5 "Rhythm Guitar"'),
+        ("bas guitar", "is no track"),
+        ("baas", 'did you mean 2 "Bass"'),
+        ("", "is no track"),
+        ("drms", "did you mean drums"),
+    ],
+)
+def test_a_track_that_cannot_be_told_is_refused_with_a_way_out(selector, answer) -> None:
+    with pytest.raises(RequestValidationError, match=answer):
+        select_tracks([selector], BAND)
+
+
+def test_a_song_without_drums_says_what_it_has() -> None:
+    with pytest.raises(RequestValidationError, match='1 "Piano"'):
+        select_tracks(["drums"], Score([Track(name="Piano")]))
+
+
+def test_a_track_is_named_with_its_number() -> None:
+    assert [describe_track(number, BAND) for number in (1, 3)] == ['2 "Bass"', "4"]

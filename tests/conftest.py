@@ -1,0 +1,23 @@
+"""Settings shared by every test."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("quiet", deadline=None)  # a busy machine is no finding
+settings.load_profile("quiet")
+
+
+@pytest.fixture(params=["reference", "compiled"])
+def implementation(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The test runs once on the readable references of tokens.kernels and once on their compiled twins."""
+    from midigpt_core.tokens import kernels
+
+    twins = ("FAST_ENCODE", "FAST_DECODE", "FAST_FLATTEN", "FAST_MEASURE")
+    if request.param == "reference":
+        for name in twins:
+            monkeypatch.setattr(kernels, name, None)
+    elif any(getattr(kernels, name) is None for name in twins):
+        pytest.skip("the compiled twins are not built: python setup.py build_ext --inplace")
+    return request.param

@@ -1,0 +1,126 @@
+"""Damaged and strange files end in one sentence, never in a traceback, a hang or half a file."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from midi_cases import BEYOND_MIDO, CASES, DAMAGED, END, chunk, midi
+
+from midigpt_core import MidiFileError, Note, Score
+from midigpt_core.midi_file import score_to_bytes
+
+_GOOD = sorted((CASES | BEYOND_MIDO).values(), key=len)[:40]
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_damaged_file_is_refused_in_a_sentence(name: str, tmp_path: Path) -> None:
+    data, word = DAMAGED[name]
+    path = tmp_path / "song.mid"
+    path.write_bytes(data)
+    with pytest.raises(MidiFileError) as caught:
+        Score.from_midi(path)
+    assert str(path) in str(caught.value)
+    assert word in str(caught.value)
+
+
+def _try(data: bytes) -> None:
+    """Read; what can be read can be written, changed, and read again."""
+    with contextlib.suppress(MidiFileError):
+        score = Score.from_midi(data)
+        assert score_to_bytes(score) == data
+        if score.tracks:
+            score.tracks[0].bars[-1].notes = [Note(60, 80, 0, 10)]
+            assert Score.from_midi(score_to_bytes(score)).n_bars >= score.n_bars
+
+
+@settings(max_examples=400)
+@given(
+    st.sampled_from(_GOOD),
+    st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), min_size=1, max_size=6),
+    st.integers(0, 400),
+)
+def test_changed_bytes_are_read_or_refused(data: bytes, changes: list[tuple[int, int]], cut: int) -> None:
+    mutated = bytearray(data)
+    for where, value in changes:
+        mutated[where % len(mutated)] = value
+    _try(bytes(mutated))
+    _try(bytes(mutated[: -cut or None]))
+
+
+@settings(max_examples=200)
+@given(st.binary(max_size=60))
+def test_any_bytes_in_a_track_are_read_or_refused(body: bytes) -> None:
+    _try(midi(chunk(b"MTrk", body)))
+    _try(midi(chunk(b"MTrk", body + b"\0" + END)))
+
+
+@pytest.mark.parametrize("size", [1, 15, 30, 60, 100])
+def test_every_cut_of_a_file_is_refused(size: int) -> None:
+    with pytest.raises(MidiFileError):
+        Score.from_midi(CASES["format 1"][:-size])
+
+
+def test_very_many_notes_are_read_in_reasonable_time() -> None:
+    body = b"".join(b"\x01\x90%c\x40\x01%c\x00" % (pitch, pitch) for pitch in range(30, 80)) * 2_000
+    began = time.process_time()
+    score = Score.from_midi(midi(chunk(b"MTrk", body + b"\0" + END)))
+    assert sum(len(bar.notes) for bar in score.tracks[0].bars) == 100_000
+    assert time.process_time() - began < 6  # a tenth of a million, on a slow machine
+
+
+def test_missing_file_and_folder_are_named(tmp_path: Path) -> None:
+    with pytest.raises(MidiFileError, match=r"nothing\.mid.*No such file"):
+        Score.from_midi(tmp_path / "nothing.mid")
+    with pytest.raises(MidiFileError, match="cannot be read"):
+        Score.from_midi(tmp_path)
+    with pytest.raises(MidiFileError, match="cannot be read"):
+        Score.from_midi("a\0b.mid")
+
+
+def test_what_is_no_file_is_named() -> None:
+    with pytest.raises(MidiFileError, match="not int"):
+        Score.from_midi(7)  # type: ignore[arg-type]
+    with pytest.raises(MidiFileError, match="binary mode"):
+        Score.from_midi(io.StringIO("MThd"))  # type: ignore[arg-type]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/zero"), reason="needs an endless file")
+def test_endless_file_is_refused() -> None:
+    with pytest.raises(MidiFileError, match="MiB"):
+        Score.from_midi("/dev/zero")
+
+
+def test_output_that_cannot_be_placed_leaves_nothing_behind(tmp_path: Path) -> None:
+    score = Score.from_midi(CASES["format 1"])
+    with pytest.raises(MidiFileError, match="cannot be written"):
+        score.to_midi(tmp_path / "no folder" / "out.mid")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(MidiFileError, match="cannot be written"):
+        score.to_midi(tmp_path / "folder")
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+def test_old_output_stays_until_the_new_one_is_whole(tmp_path: Path) -> None:
+    out = tmp_path / "out.mid"
+    out.write_bytes(b"before")
+    score = Score.from_midi(CASES["format 1"])
+    score.tracks[0].bars[0].notes[0].pitch = 200
+    with pytest.raises(Exception, match="pitch"):
+        score.to_midi(out)
+    assert out.read_bytes() == b"before"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="permissions as on Unix")
+def test_output_keeps_the_permissions_of_the_file_it_replaces(tmp_path: Path) -> None:
+    out = tmp_path / "out.mid"
+    out.write_bytes(b"")
+    out.chmod(0o640)
+    Score.from_midi(CASES["format 1"]).to_midi(out)
+    assert out.stat().st_mode & 0o777 == 0o640

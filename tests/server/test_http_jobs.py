@@ -1,0 +1,188 @@
+"""Jobs are answered at once, run on, are told by webhook when they end, and are forgotten in time."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import threading
+import time
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+from pydantic import TypeAdapter
+from serving import client_of, long_wish, midi, wish
+
+from midigpt_cli.server import webhooks
+from midigpt_cli.server.shapes import JobAnswer
+from midigpt_core.score import Score
+
+JOB = TypeAdapter(JobAnswer)
+SECRET = "whsec_" + base64.b64encode(b"k" * 24).decode()
+
+
+def ended(client, job_id: str, seconds: float = 30.0) -> dict:
+    until = time.monotonic() + seconds
+    while (job := client.get(f"/jobs/{job_id}").json())["status"] in ("queued", "running"):
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    JOB.validate_python(job)
+    return job
+
+
+def test_a_job_is_answered_at_once_and_fetched_later(client):
+    answer = client.post("/jobs", json=wish(num_candidates=2))
+    assert answer.status_code == 202
+    JOB.validate_python(answer.json())
+    assert answer.headers["location"] == f"/jobs/{answer.json()['id']}"
+    job = ended(client, answer.json()["id"])
+    assert job["status"] == "succeeded"
+    assert job["progress"]["bars_done"] == job["progress"]["bars_planned"] == 4
+    assert [take["seed"] for take in job["results"]] == [7, 8]
+    direct = client.post("/generate", json=wish(num_candidates=2)).json()
+    assert [take["score"] for take in job["results"]] == [take["score"] for take in direct["candidates"]]
+    assert Score.from_midi(client.get(job["results"][0]["midi"]).content).n_bars == 8
+    assert client.get(f"/jobs/{job['id']}/takes/5.mid").status_code == 404
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_file_may_be_a_job(client, as_json):
+    options = {"bars": "5", "track": "bass", "seed": "3", "density_hard_limit": "6"}
+    if as_json:
+        file = base64.b64encode(midi()).decode()
+        answer = client.post("/jobs", json={"midi": file, "options": {**options, "seed": 3}})
+    else:
+        answer = client.post("/jobs", files={"file": ("a.mid", midi())}, data=options)
+    job = ended(client, answer.json()["id"])
+    assert job["status"] == "succeeded", job
+    same = client.post("/infill", files={"file": ("a.mid", midi())}, data=options).content
+    assert client.get(job["results"][0]["midi"]).content == same
+
+
+def test_a_job_is_cancelled_then_forgotten(client):
+    job_id = client.post("/jobs", json=long_wish()).json()["id"]
+    assert client.delete(f"/jobs/{job_id}").status_code == 200
+    assert ended(client, job_id)["status"] == "cancelled"
+    client.delete(f"/jobs/{job_id}")
+    assert client.get(f"/jobs/{job_id}").status_code == 404
+
+
+def test_a_wrong_job_is_refused_at_once(client):
+    assert client.post("/jobs", json=wish(temperature=0)).status_code == 422
+    assert client.post("/jobs", json={"score": {}}).status_code == 422
+    assert client.post("/jobs", json={"midi": "%%%"}).status_code == 400
+    assert client.post("/jobs", json=wish(plan_only=True)).status_code == 422
+    assert client.get("/jobs/nobody").status_code == 404
+
+
+def test_the_same_idempotency_key_makes_one_job(client):
+    headers = {"Idempotency-Key": "once"}
+    first = client.post("/jobs", json=wish(), headers=headers).json()["id"]
+    assert client.post("/jobs", json=wish(), headers=headers).json()["id"] == first
+    assert client.post("/jobs", json=wish(seed=8), headers=headers).status_code == 409
+    ended(client, first)
+
+
+def test_ended_jobs_expire():
+    with client_of(job_seconds=0.2) as brief:
+        job_id = brief.post("/jobs", json=wish()).json()["id"]
+        ended(brief, job_id)
+        time.sleep(0.25)
+        assert brief.get(f"/jobs/{job_id}").status_code == 404
+
+
+def test_old_jobs_make_room_and_running_ones_do_not():
+    with client_of(max_jobs=1) as small:
+        first = small.post("/jobs", json=wish()).json()["id"]
+        ended(small, first)
+        second = small.post("/jobs", json=long_wish()).json()["id"]
+        assert small.get(f"/jobs/{first}").status_code == 404
+        assert small.post("/jobs", json=wish()).status_code == 429
+        small.delete(f"/jobs/{second}")
+        ended(small, second)
+
+
+@contextmanager
+def receiver(statuses: list[int]):
+    """A server that takes webhooks and answers with these statuses in turn."""
+    got: list[tuple[dict, bytes]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            got.append(({key.lower(): value for key, value in self.headers.items()}, body))
+            self.send_response(statuses[min(len(got), len(statuses)) - 1])
+            self.end_headers()
+
+        def log_message(self, *args: object) -> None:
+            """Say nothing."""
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/hook?mine=7", got
+    finally:
+        server.shutdown()
+
+
+def test_a_webhook_is_signed_retried_and_equal_to_the_job():
+    with receiver([500, 204]) as (url, got), client_of(webhook_secret=SECRET, webhook_private=True) as client:
+        client.app.state.midigpt.jobs.postman.retry_seconds = (0.0, 0.05, 0.05)
+        job_id = client.post("/jobs", json={**wish(), "webhook_url": url}).json()["id"]
+        job = ended(client, job_id)
+        until = time.monotonic() + 10
+        while len(got) < 2 and time.monotonic() < until:
+            time.sleep(0.02)
+    headers, body = got[1]
+    assert len(got) == 2
+    assert json.loads(body) == job
+    assert headers["webhook-id"] == job_id
+    signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+    expected = base64.b64encode(hmac.new(b"k" * 24, signed, hashlib.sha256).digest()).decode()
+    assert headers["webhook-signature"] == f"v1,{expected}"
+
+
+def test_webhooks_need_a_secret_and_a_public_address(client):
+    answer = client.post("/jobs", json={**wish(), "webhook_url": "https://example.org/"})
+    assert answer.status_code == 422
+    assert "secret" in answer.json()["detail"]
+    with client_of(webhook_secret=SECRET) as strict:
+        for url in (
+            "http://127.0.0.1/x",
+            "http://localhost:1/",
+            "http://[::1]/",
+            "http://169.254.169.254/latest/meta-data",
+            "http://10.0.0.1/",
+            "http://[::ffff:192.168.0.1]/",
+            "ftp://example.org/",
+            "https://user:pw@example.org/",
+            "http://a b/",
+            "nonsense",
+        ):
+            answer = strict.post("/jobs", json={**wish(), "webhook_url": url})
+            assert (answer.status_code, answer.json().get("field")) == (422, "webhook_url"), url
+
+
+@pytest.mark.parametrize(
+    "number",
+    ["127.0.0.1", "10.1.2.3", "::1", "::ffff:10.0.0.1", "64:ff9b::7f00:1", "fe80::1%eth0", "224.0.0.1", "0.0.0.0"],
+)
+def test_addresses_that_are_not_public_are_known(number):
+    assert not webhooks.is_public(number)
+
+
+def test_public_addresses_are_known():
+    assert webhooks.is_public("93.184.216.34")
+    assert webhooks.is_public("2606:2800:220:1:248:1893:25c8:1946")
+
+
+def test_a_webhook_is_checked_again_when_it_is_sent(monkeypatch):
+    from midigpt_cli.server.settings import ServerSettings
+
+    rebound = [(2, 1, 6, "", ("10.0.0.1", 443))]
+    monkeypatch.setattr(webhooks.socket, "getaddrinfo", lambda *args, **kwargs: rebound)
+    message = webhooks.Message("job", "https://example.org/", b"{}")
+    with pytest.raises(webhooks.BadTargetError, match="private"):
+        webhooks.post(message, ServerSettings(webhook_secret=SECRET))

@@ -1,0 +1,147 @@
+"""Files over HTTP: a .mid comes back as it was but for the bars asked for, and scores become files and back."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+
+import pytest
+from serving import midi
+from tiny import song
+
+from midigpt_core.score import Score
+from tests.support import songs
+
+
+def infill(client, file: bytes, **fields):
+    return client.post("/infill", files={"file": ("my song.mid", file, "audio/midi")}, data=fields)
+
+
+def test_bars_and_tracks_count_from_one_and_only_they_change(client):
+    before = Score.from_midi(midi())
+    answer = infill(client, midi(), bars="5-6", track="bass", seed="3", density_hard_limit="6")
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == "audio/midi"
+    assert "my%20song.infill.mid" in answer.headers["content-disposition"]
+    after = Score.from_midi(answer.content)
+    changed = {
+        (t, b)
+        for t, track in enumerate(before.tracks)
+        for b in range(8)
+        if [(n.pitch, n.onset_ticks) for n in after.tracks[t].bars[b].notes]
+        != [(n.pitch, n.onset_ticks) for n in track.bars[b].notes]
+    }
+    assert changed == {(1, 4), (1, 5)}
+    report = json.loads(answer.headers["x-midigpt-report"])
+    assert report["seed"] == 3
+    assert report["generated_bars"] == {"1": [4, 5]}
+
+
+def test_the_same_seed_gives_the_same_file(client):
+    first = infill(client, midi(), bars="2", track="1", seed="5", density_hard_limit="4")
+    assert first.content == infill(client, midi(), bars="2", track="1", seed="5", density_hard_limit="4").content
+
+
+def test_a_real_song_keeps_what_was_not_asked_for(client):
+    from midigpt_core.midi_file import read_score
+
+    for path in songs(400):
+        before = read_score(path)
+        if len(before.tracks) > 1 and 8 <= before.n_bars <= 200:
+            break
+    else:
+        pytest.skip("no song of that size in the corpus")
+    answer = infill(client, path.read_bytes(), bars="2", track="1", seed="1", density_hard_limit="4", max_attempts="1")
+    assert answer.status_code in (200, 422), answer.text
+    if answer.status_code == 200:
+        after = read_score(answer.content)
+        for t in range(1, len(before.tracks)):
+            assert after.tracks[t].bars == before.tracks[t].bars
+
+
+def test_several_takes_come_as_a_zip_with_a_report(client):
+    answer = infill(client, midi(), bars="5", track="bass", seed="3", num_candidates="3", density_hard_limit="6")
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        names = [f"my song.infill.{number:02d}.mid" for number in (1, 2, 3)]
+        assert archive.namelist() == [*names, "report.json"]
+        assert [take["seed"] for take in json.loads(archive.read("report.json"))["candidates"]] == [3, 4, 5]
+
+
+def test_options_of_the_command_line_are_fields(client):
+    answer = infill(
+        client, midi(), bars="5", track="bass", scale="C:major", seed="3", temperature="0.9", density_hard_limit="6"
+    )
+    assert answer.status_code == 200, answer.text
+    notes = Score.from_midi(answer.content).tracks[1].bars[4].notes
+    assert notes
+    assert all(note.pitch % 12 in (0, 2, 4, 5, 7, 9, 11) for note in notes)
+
+
+def test_a_whole_request_may_be_given_instead(client):
+    wish = {"tracks": [{"id": t, "bars": [4] if t == 1 else []} for t in range(3)], "config": {"seed": 3}}
+    answer = infill(client, midi(), request=json.dumps(wish))
+    assert json.loads(answer.headers["x-midigpt-report"])["generated_bars"] == {"1": [4]}
+
+
+def test_a_plan_is_json_and_writes_nothing(client):
+    told = infill(client, midi(), bars="4-5", plan_only="true").json()
+    assert told["status"] == "planned"
+    assert told["plan"][0]["generate"]["1"] == [3, 4]
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({}, "bars"),
+        ({"bars": "4-99"}, "bars"),
+        ({"bars": "4", "track": "tuba"}, "track"),
+        ({"bars": "4", "temprature": "1"}, "temprature"),
+        ({"bars": "4", "temperature": "hot"}, "temperature"),
+        ({"bars": "4", "temperature": "0"}, "config.temperature"),
+        ({"bars": "4", "scale": "H:major"}, "scale"),
+        ({"bars": "4", "silence_check": "perhaps"}, "silence_check"),
+        ({"bars": "9" * 5000}, "bars"),
+    ],
+)
+def test_a_wrong_field_is_named(client, fields, field):
+    answer = infill(client, midi(), **fields)
+    assert answer.status_code == 422
+    assert answer.json()["field"] == field
+    assert "--" not in answer.json()["detail"]
+
+
+def test_a_file_that_is_no_midi_is_a_400(client):
+    assert infill(client, b"RIFF....", bars="1").status_code == 400
+    assert infill(client, b"", bars="1").status_code == 400
+    assert client.post("/infill", data={"bars": "1"}).status_code in (400, 415)
+    assert client.post("/infill", json={}).status_code == 415
+
+
+def test_a_score_becomes_a_file_and_the_file_the_score(client):
+    score = song(8)
+    file = client.post("/score", json=score.to_dict())
+    assert file.headers["content-type"] == "audio/midi"
+    back = client.post("/score", content=file.content, headers={"content-type": "audio/midi"})
+    assert Score.from_dict(back.json()).tracks[2].bars == score.tracks[2].bars
+    as_form = client.post("/score", files={"file": ("a.mid", file.content)})
+    assert as_form.json() == back.json()
+
+
+def test_what_cannot_be_converted_is_refused(client):
+    assert client.post("/score", content=b"x", headers={"content-type": "text/plain"}).status_code == 415
+    assert client.post("/score", content=b"x", headers={"content-type": "audio/midi"}).status_code == 400
+    assert client.post("/score", json={"tracks": 3}).status_code == 400
+
+
+def test_half_a_letter_in_a_name_is_no_fault_of_ours(client):
+    raw = b'{"tracks": [{"name": "\\ud800", "bars": [{}]}]}'
+    assert client.post("/score", content=raw, headers={"content-type": "application/json"}).status_code < 500
+
+
+def test_a_song_beyond_the_limits_is_a_413():
+    from serving import client_of
+
+    with client_of(max_bars=4, max_tracks=2) as small:
+        assert infill(small, midi(), bars="1").status_code == 413
+        assert small.post("/score", json=song(8).to_dict()).status_code == 413

@@ -1,0 +1,99 @@
+"""The arrows between rooms point one way, modules say what they do, and importing stays cheap."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import midigpt_core
+
+ROOT = Path(midigpt_core.__file__).parent.parent
+
+# Rooms from low to high; rooms of one row may use each other. A module may import its own row and those above it.
+ORDER = (
+    ("errors", "trace", "compiled"),
+    ("score",),
+    ("midi_file", "plan", "request"),
+    ("attributes", "tokens"),
+    ("model",),
+    ("sampling", "controls", "piece_controls", "check"),
+    ("planning", "prompting", "reading", "fitting"),
+    ("pipeline", "engine"),
+    ("loop", "jam"),
+    ("audio",),
+    ("train", "evaluate"),
+)
+FRONT_DOORS = {  # imports inside a function that run back on purpose: a method offered where users look for it
+    ("score", "midi_file"),
+}
+
+
+def room_of(module: str) -> str | None:
+    parts = module.split(".")
+    return parts[1] if parts[0] == "midigpt_core" and len(parts) > 1 else None
+
+
+def sources(package: str) -> Iterator[tuple[str, ast.Module]]:
+    for path in sorted((ROOT / package).rglob("*.py")):
+        yield ".".join(path.relative_to(ROOT).with_suffix("").parts), ast.parse(path.read_text())
+
+
+def imports(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+def test_every_room_has_a_place_in_the_order() -> None:
+    known = {room for row in ORDER for room in row}
+    rooms = {room_of(name) for name, _ in sources("midigpt_core")} - {None, "__init__"}
+    assert rooms <= known, f"give these rooms a row in ORDER: {sorted(map(str, rooms - known))}"
+
+
+def test_no_import_runs_back() -> None:
+    height = {room: i for i, row in enumerate(ORDER) for room in row}
+    backwards = []
+    for name, tree in sources("midigpt_core"):
+        room = room_of(name)
+        for target in imports(tree):
+            other = room_of(target)
+            if room in height and other in height and height[other] > height[room] and (room, other) not in FRONT_DOORS:
+                backwards.append(f"{name} -> {target}")
+    assert not backwards
+
+
+def test_the_library_knows_nothing_of_its_faces() -> None:
+    web = ("fastapi", "uvicorn", "typer", "click", "rich")
+    found = [
+        f"{name} -> {target}"
+        for name, tree in sources("midigpt_core")
+        for target in imports(tree)
+        if target.split(".")[0] in ("midigpt_cli", *web) and not name.startswith("midigpt_core.train")
+    ]
+    assert not found
+
+
+def test_every_module_begins_with_one_sentence() -> None:
+    missing = [
+        name
+        for package in ("midigpt_core", "midigpt_cli")
+        for name, tree in sources(package)
+        if not (ast.get_docstring(tree) or "").split("\n")[0].rstrip().endswith((".", ":")) and tree.body
+    ]
+    assert not missing
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    code = "import midigpt_core, sys; print([m for m in ('torch', 'pretty_midi', 'numpy') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_every_public_name_resolves() -> None:
+    for name in midigpt_core.__all__:
+        assert getattr(midigpt_core, name) is not None

@@ -1,0 +1,67 @@
+"""The packaged model is what its facts say, loads at once, and fits the encoder it ships with."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+
+import pytest
+import torch
+
+from midigpt_core.errors import CheckpointError
+from midigpt_core.model.checkpoint import load_checkpoint
+from midigpt_core.model.names import built_in
+from midigpt_core.tokens.config import EncoderConfig
+from midigpt_core.tokens.vocabulary import Vocabulary
+from midigpt_core.train.batches import valid_examples
+from midigpt_core.train.measure import losses
+from midigpt_core.train.shards import Shards
+
+
+@pytest.fixture(scope="module")
+def weights() -> object:
+    try:
+        return built_in()
+    except CheckpointError as error:
+        pytest.skip(str(error))
+
+
+def test_weights_match_their_checksum_and_stay_small(weights: object) -> None:
+    facts = json.loads(weights.with_suffix(".json").read_text())
+    content = weights.read_bytes()
+    assert facts["sha256"] == hashlib.sha256(content).hexdigest()
+    assert facts["licence"] == "CC-BY-SA-4.0"
+    assert len(content) == facts["bytes"] < 60e6
+    assert set(facts["training"]) >= {"steps", "tokens", "hours", "held_out_last"}
+
+
+def test_weights_load_within_a_second(weights: object) -> None:
+    load_checkpoint(weights)
+    start = time.process_time()
+    checkpoint = load_checkpoint(weights)
+    assert time.process_time() - start < 1.0
+    assert all(torch.isfinite(p).all() for p in checkpoint.model.parameters())
+
+
+def test_the_encoder_in_the_file_is_the_packaged_one(weights: object, encoder: EncoderConfig) -> None:
+    checkpoint = load_checkpoint(weights)
+    assert checkpoint.encoder_config.token_domains == encoder.token_domains
+    assert checkpoint.encoder_config.attribute_controls == encoder.attribute_controls
+    assert checkpoint.model.vocab_size == Vocabulary(encoder).size
+
+
+def test_the_model_has_learnt_more_than_the_frequency_of_tokens(weights: object, shards: Shards, tiny: object) -> None:
+    config = tiny(valid_windows=6, windows={"budgets": {"512": 1.0}})
+    assert losses(load_checkpoint(weights).model, valid_examples(shards, config, 512))["written"] < 2.6
+
+
+def test_midigpt_loads_the_file_and_gives_the_same_logits(weights: object) -> None:
+    midigpt = pytest.importorskip("midigpt.tokenizer.checkpoint", reason="midigpt 0.4.2 is not installed")
+    peer = midigpt.load_checkpoint(str(weights))
+    ours = load_checkpoint(weights).model
+    ids = [0, 4, 400, 5, 8, 300, 200]
+    with torch.no_grad():
+        theirs = peer.model(torch.tensor([ids]))
+    theirs = theirs[0] if isinstance(theirs, tuple) else theirs
+    assert torch.allclose(theirs[0].float(), ours.logits(ids), atol=1e-4)
