@@ -190,11 +190,11 @@ def _listen(asked: JamOptions, session: JamSession, players: Sequence[Player]) -
         while left is None or left > 0:
             given = session.wait(LOOK_SECONDS)
             if given is not None:
-                if given.chunk.index == 0:
-                    _say(asked, f"playing, seed {given.chunk.seed}")
                 given = _shortened(given, left)
                 for player in players:
                     player.play(given)
+                if given.chunk.index == 0:
+                    _say(asked, f"playing, seed {given.chunk.seed}")
                 left = None if left is None else left - len(given.chunk.score.tracks[0].bars)
             elif session.ended:
                 raise MidiGptError(f"the jam has {session.ended}; its last words are above")

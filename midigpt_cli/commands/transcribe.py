@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from midigpt_cli import completion
 from midigpt_cli.destination import PIPE
+from midigpt_cli.hearing import Hearing
 from midigpt_cli.options import OUTPUT, command_of
 from midigpt_core.request import refused
 
 if TYPE_CHECKING:
-    from midigpt_core.audio.transcribe import TranscribeSettings, Transcription
-
-NOTES, TIME = "Which notes", "Tempo and bars"
+    from midigpt_core.audio.transcribe import Transcription
 
 
 @dataclass(frozen=True)
@@ -51,57 +49,7 @@ class Transcribe:
     ] = False
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.", rich_help_panel=OUTPUT)] = False
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no facts.", rich_help_panel=OUTPUT)] = False
-    bpm: Annotated[
-        float | None,
-        typer.Option(
-            help="Beats (the lower half of the metre) per minute.", show_default="estimated", rich_help_panel=TIME
-        ),
-    ] = None
-    metre: Annotated[str, typer.Option(help="Beats per bar / the note that is one.", rich_help_panel=TIME)] = "4/4"
-    downbeat: Annotated[
-        float | None,
-        typer.Option(help="A second at which a bar begins.", show_default="estimated", rich_help_panel=TIME),
-    ] = None
-    follow: Annotated[
-        bool,
-        typer.Option("--follow", help="A tempo for every beat: for music that is not steady.", rich_help_panel=TIME),
-    ] = False
-    snap: Annotated[
-        int,
-        typer.Option(
-            help="Put notes on this many parts of a quarter note (4: sixteenths; 0: as played).",
-            min=0,
-            max=48,
-            rich_help_panel=TIME,
-        ),
-    ] = 0
-    onset_threshold: Annotated[
-        float, typer.Option(help="How clear a beginning must be, 0 to 1.", rich_help_panel=NOTES)
-    ] = 0.5
-    frame_threshold: Annotated[
-        float, typer.Option(help="How clear a pitch must be to sound on, 0 to 1.", rich_help_panel=NOTES)
-    ] = 0.3
-    minimum_note_length: Annotated[
-        float, typer.Option(help="Milliseconds; shorter notes are left out.", rich_help_panel=NOTES)
-    ] = 127.7
-    minimum_frequency: Annotated[
-        float | None, typer.Option(help="Hz; lower notes are left out.", rich_help_panel=NOTES)
-    ] = None
-    maximum_frequency: Annotated[
-        float | None, typer.Option(help="Hz; higher notes are left out.", rich_help_panel=NOTES)
-    ] = None
-    no_melodia: Annotated[
-        bool, typer.Option("--no-melodia", help="Only notes with a clear beginning.", rich_help_panel=NOTES)
-    ] = False
-    pitch_bends: Annotated[
-        bool, typer.Option("--pitch-bends", help="Write the bends of notes that sound alone.", rich_help_panel=NOTES)
-    ] = False
-    instrument: Annotated[
-        str,
-        typer.Option(
-            help="General MIDI instrument of the track.", rich_help_panel=NOTES, autocompletion=completion.instruments
-        ),
-    ] = "Acoustic Grand Piano"
+    hearing: Hearing = field(default_factory=Hearing)
 
 
 @command_of(Transcribe)
@@ -113,7 +61,7 @@ def transcribe(asked: Transcribe) -> None:
     from midigpt_cli.progress import showing
     from midigpt_core.audio import transcribe as core
 
-    settings = _settings(asked)
+    settings = asked.hearing.settings()
     target = _target(asked)
     with showing(Path(asked.audio).name, wanted=sys.stderr.isatty() and not asked.quiet) as progress:
         found = core.transcribe(asked.audio, settings, progress)
@@ -131,34 +79,6 @@ def transcribe(asked: Transcribe) -> None:
 
         render_audio(found.midi, asked.sonify)
     _report(asked, found, target)
-
-
-def _settings(asked: Transcribe) -> TranscribeSettings:
-    from midigpt_cli.instruments import program_of
-    from midigpt_core.audio.note_finding import FindingSettings
-    from midigpt_core.audio.transcribe import TranscribeSettings
-
-    beats, slash, unit = asked.metre.partition("/")
-    if not (slash and beats.strip().isdecimal() and unit.strip().isdecimal()):
-        raise refused("--metre", asked.metre, "is not a time signature", "say one such as 4/4, 3/4 or 6/8")
-    finding = FindingSettings(
-        asked.onset_threshold,
-        asked.frame_threshold,
-        asked.minimum_note_length,
-        asked.minimum_frequency,
-        asked.maximum_frequency,
-        not asked.no_melodia,
-    )
-    return TranscribeSettings(
-        finding=finding,
-        bpm=asked.bpm,
-        metre=(int(beats), int(unit)),
-        downbeat=asked.downbeat,
-        follow=asked.follow,
-        snap=asked.snap,
-        bends=asked.pitch_bends,
-        program=program_of(asked.instrument),
-    )
 
 
 def _target(asked: Transcribe) -> str:
@@ -207,7 +127,7 @@ def _facts(asked: Transcribe, found: Transcription, target: str) -> dict[str, An
         "seconds": round(found.seconds, 3),
         "notes": len(found.notes),
         "bpm": round(found.pulse.bpm, 3),
-        "metre": asked.metre,
+        "metre": asked.hearing.metre,
         "bars": found.bars,
         "offset_seconds": round(found.offset, 4),
         "followed": bool(found.pulse.beats),

@@ -10,7 +10,19 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from midigpt_cli.server import convert, generate, infill, jam_routes, jam_socket, jobs, loops, meta, refusals, select
+from midigpt_cli.server import (
+    convert,
+    generate,
+    infill,
+    jam_routes,
+    jam_socket,
+    jobs,
+    listening,
+    loops,
+    meta,
+    refusals,
+    select,
+)
 from midigpt_cli.server.guards import BodyLimit, Doorkeeper, Journal
 from midigpt_cli.server.jam_shapes import JAM_BODIES
 from midigpt_cli.server.loops import LoopBody
@@ -29,6 +41,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     jam_socket.router,
     convert.router,
     jobs.router,
+    listening.router,
     select.router,
 )
 ABOUT = "Fill in bars of a song. Scores are JSON or .mid files; in JSON, tracks and bars count from 0."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,6 @@ from midigpt_core.request import GenerationRequest, nearest
 from midigpt_core.score import Score
 
 ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
-FILE_FIELDS = ("file", "midi")
 
 
 @dataclass(frozen=True)
@@ -115,36 +114,55 @@ def read_request(data: Any) -> GenerationRequest:
 
 
 @dataclass(frozen=True)
+class FileField:
+    """The file a form holds: names its field may have, and what is in it, in words."""
+
+    names: Sequence[str]
+    kind: str
+    required: bool = True
+
+
+SONG = FileField(("file", "midi"), ".mid")
+
+
+@dataclass(frozen=True)
 class Form:
-    """A form: the .mid file in it, and every other field as the strings that were sent."""
+    """A form: the file in it (no bytes where there is none), and every other field as the strings that were sent."""
 
     name: str
     data: bytes
     fields: Mapping[str, list[str]]
 
 
-async def read_form(request: Request) -> Form:
-    """A multipart form with one .mid file. Raises RefusalError."""
+async def read_form(request: Request, wanted: FileField = SONG) -> Form:
+    """A multipart form; without a file in it, a URL-encoded one too, where none is required. Raises RefusalError."""
     content_type = request.headers.get("content-type", "")
-    if not content_type.lower().startswith("multipart/form-data"):
+    kind = content_type.split(";")[0].strip().lower()
+    if kind != "multipart/form-data" and (wanted.required or kind != "application/x-www-form-urlencoded"):
         raise RefusalError(
-            415, f"Content-Type {content_type!r} is no form; send multipart/form-data with the .mid as 'file'"
+            415,
+            f"Content-Type {content_type!r} is no form; send multipart/form-data with the {wanted.kind} as "
+            f"{wanted.names[0]!r}",
         )
     try:
         async with request.form(max_files=2, max_fields=200) as form:
-            return await _form(form.multi_items())
+            return await _form(form.multi_items(), wanted)
     except MultiPartException as error:
         raise RefusalError(400, f"the form cannot be read: {error.message}") from error
 
 
-async def _form(items: list[tuple[str, Any]]) -> Form:
+async def _form(items: list[tuple[str, Any]], wanted: FileField) -> Form:
     files = [(name, item) for name, item in items if isinstance(item, UploadFile)]
     fields: dict[str, list[str]] = {}
     for name, item in items:
         if isinstance(item, str):
             fields.setdefault(name, []).append(item)
-    if len(files) != 1 or files[0][0] not in FILE_FIELDS:
-        found = ", ".join(name for name, _ in files) or "none"
-        raise RefusalError(400, f"the form's files are: {found}; send one .mid as 'file'", field="file")
+    names = [name for name, _ in files]
+    if len(files) > 1 or (wanted.required and not files) or not set(names) <= set(wanted.names):
+        first = wanted.names[0]
+        found = ", ".join(names) or "none"
+        raise RefusalError(400, f"the form's files are: {found}; send one {wanted.kind} as {first!r}", field=first)
+    if not files:
+        return Form("", b"", fields)
     upload = files[0][1]
-    return Form(upload.filename or "song.mid", await upload.read(), fields)
+    return Form(upload.filename or "", await upload.read(), fields)

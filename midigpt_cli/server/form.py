@@ -87,7 +87,7 @@ def read_fields(fields: Mapping[str, Sequence[str]], extra: Sequence[str] = ()) 
             raise RefusalError(422, f"{name} is longer than {LONGEST_FIELD} characters; shorten it", field=name)
         if name in groups:
             group, hint = groups[name]
-            values[group][name] = _value(name, texts, hint)
+            values[group][name] = value_of(name, texts, hint)
         elif name != "track":
             own[name] = texts[-1]
     return Wanted(
@@ -107,7 +107,8 @@ def _kinds(group: type) -> dict[str, Any]:
     return get_type_hints(group)
 
 
-def _value(name: str, texts: Sequence[str], hint: Any) -> Any:
+def value_of(name: str, texts: Sequence[str], hint: Any) -> Any:
+    """A field's value, of the kind its type says; of several single values the last. Raises RefusalError (422)."""
     if get_origin(hint) is list:
         return [word for text in texts for word in (text.split(",") if name == "novelty_against" else [text])]
     kinds = [kind for kind in (get_args(hint) or (hint,)) if kind is not type(None)]
@@ -141,18 +142,13 @@ _READERS: Mapping[Any, Any] = {bool: _flag, int: _whole, float: _number, str: la
 
 def schema() -> dict[str, Any]:
     """The form as an OpenAPI schema."""
-    kinds = {bool: "boolean", int: "integer", float: "number", str: "string"}
     rows: dict[str, Any] = {"file": {"type": "string", "format": "binary", "description": "the .mid file"}}
     rows |= {name: {"type": "string", "description": meaning} for name, meaning in OWN.items()}
     rows["track"] = {"type": "array", "items": {"type": "string"}, "description": TRACK_HELP}
     rows["plan_only"]["type"] = "boolean"
     rows["bars"]["examples"] = ["4-8"]
     for group in (Music, Context, Settings):
-        for name, hint in _kinds(group).items():
-            inner = next(kind for kind in (get_args(hint) or (hint,)) if kind is not type(None))
-            single = {"type": kinds[inner]}
-            rows[name] = {"type": "array", "items": single} if get_origin(hint) is list else single
-            rows[name]["description"] = _meaning(group, name)
+        rows |= rows_of(group)
     return {
         "title": "InfillForm",
         "type": "object",
@@ -160,6 +156,18 @@ def schema() -> dict[str, Any]:
         "properties": rows,
         "additionalProperties": False,
     }
+
+
+def rows_of(group: type) -> dict[str, Any]:
+    """The fields of a group of options as OpenAPI properties."""
+    kinds = {bool: "boolean", int: "integer", float: "number", str: "string"}
+    rows: dict[str, Any] = {}
+    for name, hint in _kinds(group).items():
+        inner = next(kind for kind in (get_args(hint) or (hint,)) if kind is not type(None))
+        single = {"type": kinds[inner]}
+        rows[name] = {"type": "array", "items": single} if get_origin(hint) is list else single
+        rows[name]["description"] = _meaning(group, name)
+    return rows
 
 
 def _meaning(group: type, name: str) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import threading
 import time
+import uuid
 from collections import OrderedDict
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -53,10 +54,21 @@ class Job:
     created: float = field(default_factory=time.time)
     ended: float | None = None
     takes: dict[int, TakeFile] = field(default_factory=dict)
+    files: dict[str, bytes] = field(default_factory=dict)  # further results, by name
     outcome: Outcome | None = None
     expires: float | None = None
     work: Work = field(init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @classmethod
+    def new(cls, kind: str, model: str, webhook_url: str | None) -> Job:
+        """A job with an id of its own."""
+        return cls(f"job_{uuid.uuid4().hex}", kind, model, webhook_url)
+
+    @property
+    def urls(self) -> dict[str, str]:
+        """Where to look, and where to stop it (DELETE)."""
+        return {"get": f"/jobs/{self.id}", "cancel": f"/jobs/{self.id}"}
 
     @property
     def status(self) -> str:
@@ -100,7 +112,7 @@ class Job:
             "expires_at": _moment(self.expires),
             "progress": snapshot(self.work),
             "error": self._error(),
-            "urls": {"get": f"/jobs/{self.id}", "cancel": f"/jobs/{self.id}"},
+            "urls": self.urls,
         }
 
     def _error(self) -> dict[str, Any] | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -138,7 +137,7 @@ async def _prepared(state: ServerState, order: Order, caller: str, once: Once) -
 
 def _start(state: ServerState, order: Order, entry: ModelEntry, session: SamplingSession, once: Once) -> Job:
     state.jobs.make_room()
-    job = Job(f"job_{uuid.uuid4().hex}", order.kind, entry.id, order.webhook_url)
+    job = Job.new(order.kind, entry.id, order.webhook_url)
     job.work = Work(job.id, order.kind, entry, session, once.caller, finish_of(job), lambda _: None)
     job.work.listeners.append(job.follow)
     answered = state.desk.admit(job.work)

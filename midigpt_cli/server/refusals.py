@@ -13,6 +13,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from midigpt_core.errors import (
+    AudioError,
+    AudioFileError,
     CancelledError,
     GenerationError,
     MidiFileError,
@@ -29,6 +31,8 @@ STATUS: tuple[tuple[type[MidiGptError], int], ...] = (  # the first that fits
     (ScoreError, 400),
     (MidiFileError, 400),
     (TokenError, 422),
+    (AudioFileError, 400),
+    (AudioError, 422),
     (GenerationError, 422),
     (CancelledError, 503),
     (MidiGptError, 500),

@@ -44,6 +44,10 @@ class ServerSettings:
     max_jobs: int = _option(256, "jobs kept; the oldest finished ones make room", 1)
     webhook_secret: str = _option("", "whsec_... key that signs webhooks", env="MIDIGPT_WEBHOOK_SECRET")
     webhook_private: bool = _option(False, "allow webhooks to private and local addresses")
+    # audio
+    audio_urls: str = _option(
+        "off", "addresses POST /audio_to_midi may fetch: off, public, or any", choices=("off", "public", "any")
+    )
     # stopping
     idle_timeout: float = _option(0.0, "stop after this many seconds without a request (0: never)", 0)
     stop_seconds: float = _option(20.0, "on SIGTERM, time for running requests to finish before they are stopped", 0)
@@ -55,6 +59,8 @@ class ServerSettings:
             if (low is not None and not value >= low) or (high is not None and not value <= high):
                 span = f"use {low:g} or more" if high is None else f"use {low:g} to {high:g}"
                 raise refused(setting.name, value, "is out of range", f"{span} ({meta['help']})")
+            if "choices" in meta and value not in meta["choices"]:
+                raise refused(setting.name, value, "is not known", f"use {' or '.join(meta['choices'])}")
 
     @property
     def max_body_bytes(self) -> int:

@@ -124,11 +124,19 @@ class JobTakeAnswer(BaseModel):
     score: ScoreModel | None = Field(None, description="for jobs of kind generate")  # type: ignore[valid-type]
 
 
+class TranscriptAnswer(BaseModel):
+    """The files a transcription made."""
+
+    take: int
+    midi: str = Field(description="path of the .mid file")
+    files: dict[str, str] = Field(description="paths of notes.csv and sonified.wav, where they were asked for")
+
+
 class JobAnswer(BaseModel):
     """A job: how far it has come, its takes so far, and how it ended."""
 
     id: str
-    kind: Literal["generate", "infill"]
+    kind: Literal["generate", "infill", "transcribe"]
     model: str
     status: Literal["queued", "running", "succeeded", "failed", "cancelled"]
     created_at: str
@@ -137,8 +145,10 @@ class JobAnswer(BaseModel):
     progress: ProgressAnswer
     error: dict[str, Any] | None
     urls: dict[str, str]
-    results: list[JobTakeAnswer] = Field(description="takes as they are finished")
-    summary: dict[str, Any] | None = Field(description="the answer of /generate without scores, once it has ended")
+    results: list[JobTakeAnswer | TranscriptAnswer] = Field(description="takes as they are finished")
+    summary: dict[str, Any] | None = Field(
+        description="once it has ended: the answer of /generate without scores, or what was heard"
+    )
 
 
 class ErrorAnswer(BaseModel):

@@ -67,10 +67,10 @@ class Telemetry:
     def generation(self, work: Work) -> None:
         """One generation has ended."""
         outcome = work.outcome.status if work.outcome else "failed"
-        self.generations.add(model=work.model.id, kind=work.kind, outcome=outcome)
-        self.generation_seconds.observe(work.run_seconds, model=work.model.id)
-        self.queue_seconds.observe(work.queue_seconds, model=work.model.id)
-        self.bars.add(work.progress.bars_done, model=work.model.id)
+        self.generations.add(model=work.label, kind=work.kind, outcome=outcome)
+        self.generation_seconds.observe(work.run_seconds, model=work.label)
+        self.queue_seconds.observe(work.queue_seconds, model=work.label)
+        self.bars.add(work.progress.bars_done, model=work.label)
 
     def request(self, method: str, path: str, status: int, seconds: float) -> None:
         """One request was answered; `path` is the route's template."""

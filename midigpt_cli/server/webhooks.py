@@ -8,30 +8,21 @@ import binascii
 import hashlib
 import hmac
 import http.client
-import ipaddress
 import logging
-import socket
-import ssl
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from urllib.parse import SplitResult, urlsplit
 
 from midigpt_cli.server.metrics import Counter
+from midigpt_cli.server.outbound import BadTargetError, addresses, open_connection, parse, path_of
 from midigpt_cli.server.refusals import RefusalError
 from midigpt_cli.server.settings import ServerSettings
 
 RETRY_SECONDS = (0.0, 2.0, 15.0, 60.0, 300.0)  # waits before each attempt
 TIMEOUT_SECONDS = 10.0
-LONGEST_URL = 2000
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 log = logging.getLogger("midigpt.webhooks")
-
-
-class BadTargetError(ValueError):
-    """A webhook address that is not to be called."""
 
 
 def secret_bytes(secret: str) -> bytes:
@@ -48,54 +39,6 @@ def signature(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
     """The webhook-signature header of Standard Webhooks."""
     signed = f"{message_id}.{timestamp}.".encode() + body
     return "v1," + base64.b64encode(hmac.new(secret_bytes(secret), signed, hashlib.sha256).digest()).decode()
-
-
-def parse(url: str) -> SplitResult:
-    """The parts of a webhook URL. Raises BadTargetError."""
-    try:
-        parts = urlsplit(url)
-        parts.port  # noqa: B018  (raises for a port out of range)
-    except ValueError as error:
-        raise BadTargetError(f"cannot be read ({error})") from error
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise BadTargetError("is not an http or https address")
-    if parts.username or parts.password:
-        raise BadTargetError("holds a user name or password; sign with the webhook secret instead")
-    if len(url) > LONGEST_URL or any(ord(letter) <= 32 or ord(letter) > 126 for letter in url):
-        raise BadTargetError("is too long or holds spaces or letters beyond ASCII; percent-encode them")
-    return parts
-
-
-def addresses(parts: SplitResult, allow_private: bool) -> Sequence[str]:
-    """The IP addresses of the host, all of them public unless private ones are allowed. Raises BadTargetError."""
-    host = parts.hostname or ""
-    try:
-        found = socket.getaddrinfo(host, _port(parts), type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        raise BadTargetError(f"has a host that cannot be found: {host}") from error
-    numbers = [str(row[4][0]) for row in found]
-    private = [number for number in numbers if not is_public(number)]
-    if private and not allow_private:
-        raise BadTargetError(
-            f"leads to the private address {private[0]}; the server may allow that (--webhook-private)"
-        )
-    return numbers
-
-
-def is_public(number: str) -> bool:
-    """Whether an IP address, or the one wrapped inside it, belongs to the open internet."""
-    address = ipaddress.ip_address(number.split("%")[0])
-    if isinstance(address, ipaddress.IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour
-        if address in _NAT64:
-            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-        if inner is not None:
-            return is_public(str(inner))
-    return address.is_global and not address.is_multicast
-
-
-def _port(parts: SplitResult) -> int:
-    return parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def check_url(url: object, settings: ServerSettings) -> str:
@@ -128,7 +71,6 @@ def post(message: Message, settings: ServerSettings) -> int:
     Raises OSError, http.client.HTTPException, BadTargetError.
     """
     parts = parse(message.url)
-    number = addresses(parts, settings.webhook_private)[0]
     now = int(time.time())
     headers = {
         "Content-Type": "application/json",
@@ -137,22 +79,12 @@ def post(message: Message, settings: ServerSettings) -> int:
         "webhook-timestamp": str(now),
         "webhook-signature": signature(settings.webhook_secret, message.id, now, message.body),
     }
-    connection = http.client.HTTPConnection(parts.hostname or "", _port(parts), timeout=TIMEOUT_SECONDS)
-    connection.sock = _connect(number, parts)
+    connection = open_connection(parts, settings.webhook_private, TIMEOUT_SECONDS)
     try:
-        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        connection.request("POST", path, message.body, headers)
+        connection.request("POST", path_of(parts), message.body, headers)
         return connection.getresponse().status
     finally:
         connection.close()
-
-
-def _connect(number: str, parts: SplitResult) -> socket.socket:
-    """A connection to exactly the address that was checked."""
-    plain = socket.create_connection((number, _port(parts)), timeout=TIMEOUT_SECONDS)
-    if parts.scheme == "http":
-        return plain
-    return ssl.create_default_context().wrap_socket(plain, server_hostname=parts.hostname)
 
 
 class Postman:

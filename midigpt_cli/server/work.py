@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from midigpt_cli.server.models import ModelEntry
 from midigpt_cli.server.refusals import RefusalError, busy
@@ -19,7 +19,7 @@ from midigpt_cli.server.settings import ServerSettings
 from midigpt_core import trace
 from midigpt_core.engine import SamplingSession
 from midigpt_core.errors import CancelledError
-from midigpt_core.pipeline import Result
+from midigpt_core.pipeline import Result, Timing
 from midigpt_core.planning import chosen_cells
 
 T = TypeVar("T")
@@ -80,14 +80,26 @@ class Outcome:
     reason: str = ""  # why it was cancelled
 
 
+class Session(Protocol):
+    """What a worker runs: bars being written, or audio being listened to."""
+
+    listener: trace.Listener
+    cancel_event: threading.Event
+    gen_count: int
+    timing: Timing
+
+    def run_takes(self) -> Any:
+        """Do all of it. Raises CancelledError where `cancel_event` is set meanwhile."""
+
+
 @dataclass
 class Work:
     """One admitted request."""
 
     id: str
     kind: str
-    model: ModelEntry
-    session: SamplingSession
+    model: ModelEntry | None  # None: no model of ours writes anything
+    session: Session
     client: str
     finish: Callable[[Work, Result], Rendered]  # makes the answer's body, in the worker's thread
     interrupted: Callable[[Work], Rendered | None]  # the same when stopped half-way
@@ -102,10 +114,16 @@ class Work:
     _counts: dict[int, int] = field(default_factory=dict)  # per take: tokens of the attempt at hand
 
     def __post_init__(self) -> None:
-        asked = self.session.request
-        cells = chosen_cells(asked, self.session.score, 0)  # how many there are does not depend on the seed
-        self.progress.bars_planned = len(cells) * asked.config.num_candidates
-        self.progress.max_context_tokens = self.model.engine.model.n_positions
+        if self.model is not None and isinstance(self.session, SamplingSession):
+            asked = self.session.request
+            cells = chosen_cells(asked, self.session.score, 0)  # how many there are does not depend on the seed
+            self.progress.bars_planned = len(cells) * asked.config.num_candidates
+            self.progress.max_context_tokens = self.model.engine.model.n_positions
+
+    @property
+    def label(self) -> str:
+        """The model's id, or the kind of work where there is no model."""
+        return self.model.id if self.model else self.kind
 
     @property
     def queue_seconds(self) -> float:
@@ -199,13 +217,15 @@ class Desk:
         def done(run: Future[Outcome]) -> None:
             loop.call_soon_threadsafe(self._leave, work, run, answered)
 
-        self._pool(work.model).submit(self._run, work).add_done_callback(done)
+        self._pool(work).submit(self._run, work).add_done_callback(done)
         return answered
 
-    def _pool(self, model: ModelEntry) -> ThreadPoolExecutor:
-        if model.id not in self._workers:
-            self._workers[model.id] = ThreadPoolExecutor(self.settings.max_lanes, f"midigpt-{model.id}")
-        return self._workers[model.id]
+    def _pool(self, work: Work) -> ThreadPoolExecutor:
+        """A thread per lane of a model, which share its calls; one thread for work that shares nothing."""
+        if work.label not in self._workers:
+            count = self.settings.max_lanes if work.model else 1
+            self._workers[work.label] = ThreadPoolExecutor(count, f"midigpt-{work.label}")
+        return self._workers[work.label]
 
     def _run(self, work: Work) -> Outcome:
         work.started = time.monotonic()
@@ -258,7 +278,7 @@ class Desk:
 def _facts(work: Work) -> dict[str, Any]:
     return {
         "kind": work.kind,
-        "model": work.model.id,
+        "model": work.label,
         "queue_s": round(work.queue_seconds, 3),
         "run_s": round(work.run_seconds, 3),
         "bars": work.progress.bars_done,

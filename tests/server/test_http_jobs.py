@@ -15,7 +15,7 @@ import pytest
 from pydantic import TypeAdapter
 from serving import client_of, long_wish, midi, wish
 
-from midigpt_cli.server import webhooks
+from midigpt_cli.server import outbound, webhooks
 from midigpt_cli.server.shapes import JobAnswer
 from midigpt_core.score import Score
 
@@ -170,19 +170,19 @@ def test_webhooks_need_a_secret_and_a_public_address(client):
     ["127.0.0.1", "10.1.2.3", "::1", "::ffff:10.0.0.1", "64:ff9b::7f00:1", "fe80::1%eth0", "224.0.0.1", "0.0.0.0"],
 )
 def test_addresses_that_are_not_public_are_known(number):
-    assert not webhooks.is_public(number)
+    assert not outbound.is_public(number)
 
 
 def test_public_addresses_are_known():
-    assert webhooks.is_public("93.184.216.34")
-    assert webhooks.is_public("2606:2800:220:1:248:1893:25c8:1946")
+    assert outbound.is_public("93.184.216.34")
+    assert outbound.is_public("2606:2800:220:1:248:1893:25c8:1946")
 
 
 def test_a_webhook_is_checked_again_when_it_is_sent(monkeypatch):
     from midigpt_cli.server.settings import ServerSettings
 
     rebound = [(2, 1, 6, "", ("10.0.0.1", 443))]
-    monkeypatch.setattr(webhooks.socket, "getaddrinfo", lambda *args, **kwargs: rebound)
+    monkeypatch.setattr(outbound.socket, "getaddrinfo", lambda *args, **kwargs: rebound)
     message = webhooks.Message("job", "https://example.org/", b"{}")
-    with pytest.raises(webhooks.BadTargetError, match="private"):
+    with pytest.raises(outbound.BadTargetError, match="private"):
         webhooks.post(message, ServerSettings(webhook_secret=SECRET))
