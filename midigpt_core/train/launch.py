@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from midigpt_core.errors import TrainingError
 from midigpt_core.train.config import RunConfig
+from midigpt_core.train.optimise import processor_has_bfloat16
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -66,8 +66,7 @@ def _precision(wanted: str) -> str:
         return wanted
     if torch.cuda.is_available():
         return "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"
-    flags = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
-    return "bf16-mixed" if "avx512_bf16" in flags or "amx_bf16" in flags else "32-true"
+    return "bf16-mixed" if processor_has_bfloat16() else "32-true"
 
 
 def peak_memory() -> int:
