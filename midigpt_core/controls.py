@@ -290,7 +290,8 @@ def _chords(bar: Bar) -> list[tuple[int, list[Any]]]:
 
 
 def _remixed(note: Any, changed: bool, full: bool) -> Slot:
-    return Slot(None if changed else note.pitch, None if changed and full else note.duration_ticks)
+    duration = None if changed and full else note.duration_ticks
+    return Slot(None, duration, other_than=note.pitch) if changed else Slot(note.pitch, duration)
 
 
 def _sounding(schedules: Mapping[int, Schedule]) -> dict[int, Schedule]:

@@ -16,7 +16,7 @@ from midigpt_core.fitting import narrowed
 from midigpt_core.plan.steps import Cell, Step
 from midigpt_core.plan.window import paste
 from midigpt_core.planning import MAX_SEED, chosen_cells, fitting_plan
-from midigpt_core.prompting import StepPrompt
+from midigpt_core.prompting import StepPrompt, own_temperature
 from midigpt_core.reading import read_cells
 from midigpt_core.request import GenerationRequest
 from midigpt_core.sampling.accept import checks_of, on_grid
@@ -178,7 +178,7 @@ class Run:
         config = self.request.config
         parts = [draft.seed, prompt.step.start_bar, draft.steps, attempt]
         seed = int(np.random.SeedSequence(parts).generate_state(1)[0])
-        heat = config.temperature * config.temperature_escalation ** (attempt - 1)
+        heat = own_temperature(self.tokenizer) * config.temperature * config.temperature_escalation ** (attempt - 1)
         return Lane(
             prompt=prompt.prompt,
             grammar=prompt.grammar(self.n_positions),

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from midigpt_core.controls import CONTROLS, Scene, signature_of
+from midigpt_core.likeness import Surroundings, choices
 from midigpt_core.plan.steps import Cell, Step
 from midigpt_core.plan.window import cut, kept_notes
 from midigpt_core.reading import hit_ticks
 from midigpt_core.request import GenerationRequest, TrackPrompt
-from midigpt_core.sampling.echo import Bodies, Echo, bodies_of, weighted
+from midigpt_core.sampling.echo import Choice, Echo
 from midigpt_core.sampling.prompt import Prompt
 from midigpt_core.sampling.rules import NoRepeat, Opening, Pinned, Rule, Scheduled
 from midigpt_core.score import DRUM, Bar, Note, Score, Track
@@ -37,6 +39,7 @@ class StepPrompt:
     originals: Score  # the window as it was, on the grid, tracks in the prompt's order
     window: Score  # the window as the model is told it, on the grid, targets empty
     first: Grammar  # primed with the prompt
+    around: Surroundings  # the piece, as far as the step may know it
 
     @property
     def drums(self) -> tuple[bool, ...]:
@@ -77,13 +80,15 @@ class StepPrompt:
             rules.append(NoRepeat(self.tokenizer.vocabulary, self.request.config.no_repeat_ngram, by_cell))
         strength = echo_strength(self.tokenizer, self.request)
         if strength > 0:
-            rules.append(Echo(self.tokenizer.vocabulary, self._around(), strength))
+            anew = {cell for rule in rules if isinstance(rule, Scheduled) for cell in rule.by_cell}
+            free = {cell: choice for cell, choice in self.repeatable.items() if cell not in anew}
+            rules.append(Echo(self.tokenizer.vocabulary, free, strength))
         return tuple(rules)
 
-    def _around(self) -> dict[int, Bodies]:
-        """Per cell, the bars of its track that the prompt shows."""
-        shown = bodies_of(self.prompt.tokens, self.tokenizer.vocabulary)
-        return {i: weighted(shown[track], bar) for i, (track, bar) in enumerate(self.local_cells)}
+    @cached_property
+    def repeatable(self) -> dict[int, Choice]:
+        """Per cell, the bars of the piece that it may say again."""
+        return choices(self.around, self.step, self.cells, self.tokenizer, _switches(self.request))
 
     def window_of(self, written: Mapping[Cell, Sequence[Note]], score: Score) -> Score:
         """The written notes as a window that `paste` takes: tracks as in the score, notes in its resolution."""
@@ -94,9 +99,14 @@ class StepPrompt:
 
 
 def echo_strength(tokenizer: Tokenizer, request: GenerationRequest) -> float:
-    """How strongly the bars around count: what was asked, or what the checkpoint recommends (0 if it does not say)."""
+    """How readily bars are said again: what was asked, or what the checkpoint recommends (0 if it does not say)."""
     asked = request.config.echo
     return asked if asked >= 0 else float(tokenizer.config.extra.get("echo", 0.0))
+
+
+def own_temperature(tokenizer: Tokenizer) -> float:
+    """What a checkpoint means by temperature 1: 1 unless its encoder configuration says otherwise."""
+    return float(tokenizer.config.extra.get("temperature", 1.0))
 
 
 def prepare_step(
@@ -125,7 +135,8 @@ def prepare_step(
     true = _true_lengths(told, part)
     targets = targets_in(true, local, tokenizer.vocabulary, step.autoregressive, sounding, hits)
     grammar = Grammar(tokenizer.vocabulary, targets, _limits(request)).prime(prompt.tokens)
-    return StepPrompt(tokenizer, request, step, prompt, window_prompt, tracks, cells, originals, told, grammar)
+    around = Surroundings(score, _unknown(step, prompts), tracks)
+    return StepPrompt(tokenizer, request, step, prompt, window_prompt, tracks, cells, originals, told, grammar, around)
 
 
 def _order(score: Score, step: Step, left_out: Collection[int]) -> tuple[int, ...]:
@@ -140,6 +151,14 @@ def _order(score: Score, step: Step, left_out: Collection[int]) -> tuple[int, ..
 def _hidden(score: Score, step: Step, prompts: Mapping[int, TrackPrompt]) -> set[Cell]:
     masked = {(track, bar) for track, prompt in prompts.items() for bar in prompt.mask_bars}
     return (masked | set(step.pending)) - set(step.bars)
+
+
+def _unknown(step: Step, prompts: Mapping[int, TrackPrompt]) -> set[Cell]:
+    """Cells whose notes nothing may be learnt from: hidden ones, and those that this step or a later one writes."""
+    masked = {(track, bar) for track, prompt in prompts.items() for bar in prompt.mask_bars}
+    asked = {(track, bar) for track, prompt in prompts.items() for bar in prompt.bars}
+    outside = {cell for cell in asked if not step.start_bar <= cell[1] < step.end_bar}  # perhaps written, perhaps not
+    return masked | outside | step.bars | step.pending
 
 
 def _emptied(score: Score, cells: Collection[Cell]) -> Score:
@@ -267,6 +286,11 @@ def _write(
 
 def _switch(request: GenerationRequest, name: str) -> int:
     return int(request.controls[name]) if name in request.controls else -1
+
+
+def _switches(request: GenerationRequest) -> EncodeOptions:
+    """How notes are written, nothing else."""
+    return EncodeOptions(use_velocity=_switch(request, "velocity"), use_microtiming=_switch(request, "microtiming"))
 
 
 def _limits(request: GenerationRequest) -> GrammarOptions:

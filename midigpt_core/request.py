@@ -49,7 +49,9 @@ class InferenceConfig:
     shuffle: bool = _knob(False, "take the infill steps in random order (drawn by the seed)")
     plan_only: bool = _knob(False, "answer with the plan, write nothing")
     # sampling
-    temperature: float = _knob(1.0, "higher is more random", 0.0, 10.0, open_low=True)
+    temperature: float = _knob(
+        1.0, "higher is more random; 1 is what the checkpoint is meant for", 0.0, 10.0, open_low=True
+    )
     top_k: int = _knob(0, "keep the k most likely tokens (0: off)", 0)
     top_p: float = _knob(
         1.0, "keep the smallest set of tokens that holds this probability (1: off)", 0.0, 1.0, open_low=True
@@ -60,7 +62,10 @@ class InferenceConfig:
     )
     no_repeat_ngram: int = _knob(0, "never write n pitches in a row that the track's context has (0: off)", 0, 64)
     echo: float = _knob(
-        -1.0, "lean towards what the track does in the bars around (0: off; -1: as the checkpoint asks)", -1.0, 5.0
+        -1.0,
+        "how readily bars of the track are said again (0: never; 1: as music does; -1: as the checkpoint asks)",
+        -1.0,
+        20.0,
     )
     attribute_source: str = _knob("context", "where unasked control tokens are measured", choices=ATTRIBUTE_SOURCES)
     guidance: float = _knob(

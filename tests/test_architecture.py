@@ -20,7 +20,7 @@ ORDER = (
     ("attributes", "tokens"),
     ("model",),
     ("sampling", "controls", "piece_controls", "check"),
-    ("planning", "prompting", "reading", "fitting"),
+    ("likeness", "planning", "prompting", "reading", "fitting"),
     ("pipeline", "engine"),
     ("loop", "jam"),
     ("audio",),

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-_OFF = float("-inf")
-
 
 @dataclass(frozen=True)
 class Knobs:
@@ -28,25 +26,23 @@ class Knobs:
 
 
 def draw(
-    logits: Tensor, legal: Tensor, bias: Tensor | None, knobs: Sequence[Knobs], uniforms: Tensor, droppable: Tensor
+    belief: Tensor, bias: Tensor | None, knobs: Sequence[Knobs], uniforms: Tensor, droppable: Tensor
 ) -> tuple[list[int], list[float]]:
     """Draw one token per row.
 
-    logits: (lanes, vocabulary) float32; legal: same shape, bool, at least one True per row; bias: same shape or None,
-    added to the logits after the model's own belief is read; uniforms: (lanes,) in [0, 1); droppable: (vocabulary,)
-    bool, tokens that mask_k and mask_p may remove (notes, never structure).
-    Returns the tokens, and each token's log-probability under the model alone (legal tokens, temperature 1).
+    belief: (lanes, vocabulary) float32, the model's log-probabilities, -inf where illegal, something legal per row;
+    bias: same shape or None, added to it; uniforms: (lanes,) in [0, 1); droppable: (vocabulary,) bool, tokens that
+    mask_k and mask_p may remove (notes, never structure).
+    Returns the tokens, and the model's own log-probability of each.
     """
-    masked = logits.masked_fill(~legal, _OFF)
-    belief = masked.log_softmax(-1)
-    heat = torch.tensor([knob.temperature for knob in knobs], dtype=torch.float32, device=logits.device)
-    shaped = masked if bias is None else masked + bias
+    heat = torch.tensor([knob.temperature for knob in knobs], dtype=torch.float32, device=belief.device)
+    shaped = belief if bias is None else belief + bias
     probabilities = (shaped / heat[:, None]).softmax(-1)
     if any(knob.filters for knob in knobs):
         probabilities = _filtered(probabilities, knobs, droppable)
     cumulative = probabilities.cumsum(-1)
     aim = uniforms.to(cumulative.device)[:, None] * cumulative[:, -1:]
-    tokens = torch.searchsorted(cumulative, aim, right=True).clamp_(max=logits.shape[1] - 1)
+    tokens = torch.searchsorted(cumulative, aim, right=True).clamp_(max=belief.shape[1] - 1)
     tokens = _nearest_possible(tokens, probabilities)
     return tokens[:, 0].tolist(), belief.gather(1, tokens)[:, 0].tolist()
 

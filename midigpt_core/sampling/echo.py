@@ -1,25 +1,28 @@
-"""Lean towards what a track does in the bars around: the next token as those bars would have it.
+"""Say again what the piece has said: bars of it, as experts that the model is mixed with.
 
-A small model has to learn from much music what is usual; the song at hand says it in a few bars. The bars of the same
-track that stay are read as a variable-order Markov model (longer matches count more, nearer bars too), and its opinion
-is added to the logits. Strength 0 is off; what a checkpoint does best with is part of its encoder configuration.
+More than half of the bars of real music stand elsewhere in the same track. Each bar that stays is an expert that
+expects itself, token by token, with a slip now and then; its prior weight says how likely the bar to be written is to
+repeat it (`midigpt_core/likeness.py`). What is drawn is the mixture of the model (weight 1) and the experts. After
+every token each one's weight is multiplied by how well it foresaw the token, so that a bar that is not repeating
+anything is soon the model's alone. Strength multiplies the experts' prior weights; 0 is off.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 
 from midigpt_core.sampling.rules import Allowed, Cursor, Lean
 from midigpt_core.tokens.types import TokenType
 from midigpt_core.tokens.vocabulary import Vocabulary
 
-FLOOR = 0.01  # probability granted to what the bars around never do
-BACKING = 0.7  # weight of the shorter match against what was seen after the longer one
-END, START = -1, -2  # stand for the token that ends a bar, and for what is before its first token
+SLIP = 0.12  # probability that a repeating bar departs from its source at a token; then the model chooses
+MEMORY = 0.92  # how far weights persist from token to token; the rest returns to the prior
+LEFT, LEFT_KNOWN = 2.6, -0.9  # log weight of what stands before source and target: equal share, and being known
+END = -1  # stands for whichever token ends a bar
 
 NOTE_TOKENS = frozenset(
     {
@@ -33,117 +36,143 @@ NOTE_TOKENS = frozenset(
     }
 )
 
-Bodies = Sequence[tuple[float, Sequence[int]]]  # (weight, tokens of a bar between its head and its end)
-_Counts = dict[tuple[int, ...], dict[int, float]]
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A bar that may be said again: one that stays, or (`cell`) one that the lane itself has written before."""
+
+    bar: int
+    log_weight: float
+    body: tuple[int, ...] = ()  # tokens between the bar's head and its end
+    cell: int = -1
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a cell may repeat. `after` is the cell that holds the bar before it, where the same step writes that."""
+
+    sources: tuple[Source, ...]
+    after: int = -1
 
 
 @dataclass
 class Echo:
-    """What the bars around suggest, as a lean on the logits."""
+    """The mixture, as a lean on the model's belief."""
 
     vocabulary: Vocabulary
-    around: Mapping[int, Bodies]  # cell -> sounding bars of its track that stay
+    choices: Mapping[int, Choice]  # cell -> what it may repeat
     strength: float
     name: str = "echo"
-    _tables: dict[int, _Counts] = field(default_factory=dict, repr=False)
-    _last: tuple[int, int] = (START, START)  # the two tokens before the next one, in this bar
+    _cell: int = -1  # the cell at hand
+    _bodies: list[tuple[int, ...]] = field(default_factory=list, repr=False)  # of its sources, END at the end of each
+    _at: list[int] = field(default_factory=list, repr=False)  # where each stands
+    _prior: Floats = field(default_factory=lambda: np.zeros(1), repr=False)  # log weights, the model's first
+    _weights: Floats = field(default_factory=lambda: np.zeros(1), repr=False)
+    _belief: Lean | None = field(default=None, repr=False)  # the model's, at the token being drawn
+    _written: dict[int, list[int]] = field(default_factory=dict, repr=False)  # cell -> its tokens
+    _repeated: dict[int, dict[int, float]] = field(default_factory=dict, repr=False)  # cell -> source bar -> share
+
+    def __post_init__(self) -> None:
+        kinds = (TokenType.FILL_IN_END, TokenType.BAR_END)
+        self._ends = [self.vocabulary.range(kind)[0] for kind in kinds if self.vocabulary.has(kind)]
+        self._first_onset, self._last_onset = self.vocabulary.range(TokenType.TIME_ABSOLUTE_POS)
 
     def allow(self, at: Cursor) -> Allowed | None:
         return None
 
-    def lean(self, at: Cursor) -> Lean | None:
-        if not self.around.get(at.cell):
+    def lean(self, at: Cursor, belief: Lean) -> Lean | None:
+        """log(mixture / model) of every token, up to a constant."""
+        if at.cell != self._cell:
+            self._open(at.cell)
+        self._belief = belief
+        if not self._bodies:
             return None
-        if at.cell not in self._tables:
-            self._tables[at.cell] = _counted(self.around[at.cell], self.vocabulary)
-        expected = self._expected(self._tables[at.cell], at.tick)
-        lean = np.full(self.vocabulary.size, self.strength * np.log(FLOOR), dtype=np.float32)
-        for token, share in expected.items():
-            for place in self._ends if token == END else (token,):
-                lean[place] = self.strength * np.log(share + FLOOR)
+        weights = np.exp(self._weights)
+        mass: dict[int, float] = {}
+        model = float(weights[0])
+        for weight, expected in zip(weights[1:].tolist(), self._expected(belief), strict=True):
+            model += weight if expected < 0 else weight * SLIP
+            if expected >= 0:
+                mass[expected] = mass.get(expected, 0.0) + weight * (1 - SLIP)
+        lean = np.zeros(self.vocabulary.size, dtype=np.float32)
+        for token, share in mass.items():
+            lean[token] = np.log1p(share / model * np.exp(-float(belief[token])))
         return lean
 
     def advance(self, kind: TokenType, value: int, at: Cursor) -> None:
         token = self.vocabulary.encode(kind, value)
-        if token in self._ends or kind in (TokenType.FILL_IN_START, TokenType.BAR, TokenType.TIME_SIG):
-            self._last = (START, START)
+        ends = token in self._ends
+        if self._belief is None or not (ends or kind in NOTE_TOKENS):
+            return
+        if self._bodies:
+            self._judge(token)
+        if ends:
+            self._close()
         else:
-            self._last = (self._last[1], token)
+            self._written.setdefault(self._cell, []).append(token)
+            self._at = [self._moved(body, i, token) for body, i in zip(self._bodies, self._at, strict=True)]
+        self._belief = None
 
-    @property
-    def _ends(self) -> tuple[int, ...]:
-        kinds = (TokenType.BAR_END, TokenType.FILL_IN_END)
-        return tuple(self.vocabulary.range(kind)[0] for kind in kinds if self.vocabulary.has(kind))
+    def _open(self, cell: int) -> None:
+        """Take up the sources of a cell; those the lane wrote itself have their tokens by now."""
+        choice = self.choices.get(cell, Choice(()))
+        before = self._repeated.get(choice.after)
+        bodies, weights = [], [0.0]
+        for source in choice.sources:
+            body = tuple(self._written.get(source.cell, ())) if source.cell >= 0 else source.body
+            weight = source.log_weight + float(np.log(self.strength))
+            if before is not None:
+                weight += LEFT_KNOWN + LEFT * before.get(source.bar - 1, 0.0)
+            bodies.append((*body, END))
+            weights.append(weight)
+        self._cell, self._bodies, self._at = cell, bodies, [0] * len(bodies)
+        self._prior = self._weights = _normal(np.array(weights))
 
-    def _expected(self, counts: _Counts, tick: int) -> dict[int, float]:
-        """Shares of the next token, from the shortest match to the longest."""
-        shares: dict[int, float] = {}
-        for key in _keys(self.vocabulary, tick, self._last):
-            seen = counts.get(key)
-            if seen is None:
-                continue
-            total = sum(seen.values())
-            keep = BACKING / (BACKING + total) if shares else 0.0
-            shares = {token: keep * share for token, share in shares.items()}
-            for token, weight in seen.items():
-                shares[token] = shares.get(token, 0.0) + (1 - keep) * weight / total
-        return shares
+    def _close(self) -> None:
+        """The cell is finished: remember what it turned out to repeat."""
+        shares = np.exp(self._weights[1:]).tolist()
+        bars = [source.bar for source in self.choices.get(self._cell, Choice(())).sources]
+        self._repeated[self._cell] = dict(zip(bars, shares, strict=True))
+        self._written.setdefault(self._cell, [])
+        self._cell, self._bodies, self._at = -1, [], []
 
+    def _expected(self, belief: Lean) -> list[int]:
+        """The token each source expects; -1 where that may not be written here."""
+        end = next((token for token in self._ends if belief[token] > -np.inf), -1)
+        tokens = [end if body[i] == END else body[i] for body, i in zip(self._bodies, self._at, strict=True)]
+        return [token if token >= 0 and belief[token] > -np.inf else -1 for token in tokens]
 
-def _keys(vocabulary: Vocabulary, tick: int, last: tuple[int, int]) -> Iterator[tuple[int, ...]]:
-    """What the next token may depend on, from little to much."""
-    kind = START if last[1] < 0 else vocabulary.range(vocabulary.types[last[1]])[0]
-    yield (0, kind)
-    yield (1, kind, tick)
-    yield (2, last[1])
-    yield (3, last[1], tick)
-    yield (4, *last, tick)
+    def _judge(self, token: int) -> None:
+        """Multiply every weight by how well it foresaw the token, against the model."""
+        assert self._belief is not None
+        hit = np.log(SLIP + (1 - SLIP) * np.exp(-float(self._belief[token])))
+        gains = [0.0]
+        gains += [0.0 if t < 0 else hit if t == token else np.log(SLIP) for t in self._expected(self._belief)]
+        weights = _normal(self._weights + np.array(gains))
+        self._weights = _normal(MEMORY * weights + (1 - MEMORY) * self._prior)
 
+    def _moved(self, body: tuple[int, ...], at: int, token: int) -> int:
+        """Where a source stands after a token: behind it, or behind what was put in its place."""
+        expected = body[at]
+        if expected == token:
+            return at + 1
+        if self._first_onset <= token < self._last_onset:  # on to the same onset, or before the next one
+            later = (
+                i for i in range(at, len(body)) if body[i] == END or (self._is_onset(body[i]) and body[i] >= token)
+            )
+            found = next(later)
+            return found + (body[found] == token)
+        same = expected != END and self.vocabulary.types[expected] is self.vocabulary.types[token]
+        return at + same
 
-def _counted(bodies: Bodies, vocabulary: Vocabulary) -> _Counts:
-    counts: _Counts = defaultdict(dict)
-    positions, stop = vocabulary.range(TokenType.TIME_ABSOLUTE_POS)
-    for weight, body in bodies:
-        tick, last = 0, (START, START)
-        for token in [*body, END]:
-            for key in _keys(vocabulary, tick, last):
-                seen = counts[key]
-                seen[token] = seen.get(token, 0.0) + weight
-            if positions <= token < stop:
-                tick = token - positions
-            last = (last[1], token)
-    return dict(counts)
-
-
-def bodies_of(prompt: Sequence[int], vocabulary: Vocabulary) -> list[dict[int, list[int]]]:
-    """Per track of a prompt, its sounding bars that are shown: {bar: tokens between its head and its end}."""
-    tracks: list[dict[int, list[int]]] = []
-    bar = -1
-    body: list[int] | None = None
-    types = vocabulary.types
-    for token in prompt:
-        kind = types[token]
-        if kind is TokenType.TRACK:
-            tracks.append({})
-            bar = -1
-        elif kind is TokenType.FILL_IN_START:
-            break
-        elif kind is TokenType.BAR:
-            bar, body = bar + 1, []
-        elif kind is TokenType.BAR_END:
-            if body:
-                tracks[-1][bar] = body
-            body = None
-        elif body is not None and kind in NOTE_TOKENS:
-            body.append(token)
-    return tracks
+    def _is_onset(self, token: int) -> bool:
+        return self._first_onset <= token < self._last_onset
 
 
-def weighted(bars: Mapping[int, Sequence[int]], target: int) -> Bodies:
-    """Bars of a track as seen from one of them: nearer ones weigh more, those two, four or eight away more still."""
-    found = []
-    for bar, body in sorted(bars.items()):
-        distance = abs(bar - target)
-        phase = 1.0 + 0.25 * sum(distance % length == 0 for length in (2, 4, 8))
-        found.append((phase / (1.0 + 0.15 * distance), body))
-    return found
+def _normal(log_weights: Floats) -> Floats:
+    """The same weights, summing to 1."""
+    top = log_weights.max()
+    normal: Floats = log_weights - (top + np.log(np.exp(log_weights - top).sum()))
+    return normal

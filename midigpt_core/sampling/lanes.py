@@ -228,19 +228,20 @@ class Decoder:
         legal = torch.from_numpy(np.stack([allowed for allowed in found if allowed is not None]))
         uniforms = torch.tensor([lane.uniform() for lane in lanes])
         knobs = [lane.knobs for lane in lanes]
-        tokens, logprobs = draw(logits, legal, self._bias(), knobs, uniforms, self._droppable)
+        belief = logits.masked_fill_(~legal, float("-inf")).log_softmax(-1)
+        tokens, logprobs = draw(belief, self._bias(belief), knobs, uniforms, self._droppable)
         self.tokens_drawn += len(lanes)
         for lane, token, logprob in zip(lanes, tokens, logprobs, strict=True):
             _on_behalf(lane, partial(lane.accept, token, logprob, self.vocabulary))
 
-    def _bias(self) -> torch.Tensor | None:
-        """What rules and guidance add to the model's own logits, (seats, vocabulary)."""
+    def _bias(self, belief: torch.Tensor) -> torch.Tensor | None:
+        """What rules and guidance add to the model's own belief, (seats, vocabulary)."""
         if not any(seat.lane.rules or seat.shadow is not None for seat in self._seats):
             return None
         bias = np.zeros((len(self._seats), self.vocabulary.size), dtype=np.float32)
-        for row, seat in zip(bias, self._seats, strict=True):
+        for row, own, seat in zip(bias, belief.numpy(), self._seats, strict=True):
             for rule in seat.lane.rules:
-                lean = rule.lean(seat.lane.cursor)
+                lean = rule.lean(seat.lane.cursor, own)
                 if lean is not None:
                     row += lean
             if seat.push is not None:

@@ -18,7 +18,7 @@ from midigpt_core.tokens.types import TokenType
 from midigpt_core.tokens.vocabulary import Vocabulary
 
 Allowed = npt.NDArray[np.bool_]  # (vocabulary,)
-Lean = npt.NDArray[np.float32]  # (vocabulary,), added to the logits
+Lean = npt.NDArray[np.float32]  # (vocabulary,): logits, log-probabilities, or what is added to them
 
 _ENDS = (TokenType.FILL_IN_END, TokenType.BAR_END)
 _PITCH = (TokenType.NOTE_ONSET, TokenType.NOTE_PITCH)
@@ -59,8 +59,8 @@ class Rule(Protocol):
     def allow(self, at: Cursor) -> Allowed | None:
         """Tokens wanted next, or None where the rule has nothing to say."""
 
-    def lean(self, at: Cursor) -> Lean | None:
-        """What to add to the logits, or None."""
+    def lean(self, at: Cursor, belief: Lean) -> Lean | None:
+        """What to add to the logits, or None. `belief`: the model's log-probabilities, -inf where not allowed."""
 
     def advance(self, kind: TokenType, value: int, at: Cursor) -> None:
         """Follow one written token; `at` has moved already."""
@@ -76,7 +76,7 @@ class Pinned:
     def allow(self, at: Cursor) -> Allowed | None:
         return self.by_cell.get(at.cell)
 
-    def lean(self, at: Cursor) -> Lean | None:
+    def lean(self, at: Cursor, belief: Lean) -> Lean | None:
         return None
 
     def advance(self, kind: TokenType, value: int, at: Cursor) -> None:
@@ -93,7 +93,7 @@ class Leaning:
     def allow(self, at: Cursor) -> Allowed | None:
         return None
 
-    def lean(self, at: Cursor) -> Lean | None:
+    def lean(self, at: Cursor, belief: Lean) -> Lean | None:
         return self.by_cell.get(at.cell)
 
     def advance(self, kind: TokenType, value: int, at: Cursor) -> None:
@@ -106,6 +106,7 @@ class Slot:
 
     pitch: int | None = None
     duration: int | None = None  # grid ticks
+    other_than: int | None = None  # a pitch that is not wanted again, where another one may be written
 
 
 Schedule = Sequence[tuple[int, Sequence[Slot]]]  # (tick, notes there in ascending pitch), ticks ascending
@@ -173,6 +174,7 @@ class Scheduled:
                 span = range(start + at.last_pitch + 1, min(end, start + top))
                 tokens = [token for token in span if within is None or within[token]]
                 tokens = tokens[: max(1, len(tokens) - free)]
+                tokens = [token for token in tokens if token - start != here[at.slot].other_than] or tokens
             else:
                 tokens = [start + pitch]
             allowed[tokens] = True
@@ -186,7 +188,7 @@ class Scheduled:
         else:
             allowed[start + ahead] = True
 
-    def lean(self, at: Cursor) -> Lean | None:
+    def lean(self, at: Cursor, belief: Lean) -> Lean | None:
         return None
 
     def advance(self, kind: TokenType, value: int, at: Cursor) -> None:
@@ -228,7 +230,7 @@ class NoRepeat:
             self._followers[cell] = table
         return self._followers[cell]
 
-    def lean(self, at: Cursor) -> Lean | None:
+    def lean(self, at: Cursor, belief: Lean) -> Lean | None:
         return None
 
     def advance(self, kind: TokenType, value: int, at: Cursor) -> None:
@@ -281,7 +283,7 @@ class Opening:
             allowed[start + pins[due[0]]] = True
         return allowed
 
-    def lean(self, at: Cursor) -> Lean | None:
+    def lean(self, at: Cursor, belief: Lean) -> Lean | None:
         return None
 
     def advance(self, kind: TokenType, value: int, at: Cursor) -> None:

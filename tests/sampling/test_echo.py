@@ -1,64 +1,119 @@
-"""The echo leans towards what a track does in the bars around, and only there."""
+"""The echo makes bars likelier that the piece has said before, and only as far as the surroundings speak for it."""
 
 from __future__ import annotations
 
+import copy
+from dataclasses import replace
+
 import numpy as np
+import pytest
 from tiny import engine, request, song
 
+from midigpt_core.likeness import Surroundings
 from midigpt_core.planning import fitting_plan
-from midigpt_core.prompting import echo_strength, prepare_step
+from midigpt_core.prompting import echo_strength, own_temperature, prepare_step
 from midigpt_core.reading import original_tokens
-from midigpt_core.sampling.echo import Echo, bodies_of, weighted
+from midigpt_core.sampling.draw import Knobs
+from midigpt_core.sampling.echo import Choice, Echo, Source
 from midigpt_core.sampling.rules import Cursor
+from midigpt_core.tokens.tokenizer import Tokenizer
 
 
-def step_prompt(score=None, **config):
+def step_prompt(score=None, bars=(4,), **config):
     score = score or song()
     tokenizer = engine().tokenizer
-    wish = request(score, {1: [4]}, **config)
-    [step] = fitting_plan(wish, score, [(1, 4)], tokenizer, 0, 2048)
+    wish = request(score, {1: list(bars)}, **config)
+    [step] = fitting_plan(wish, score, [(1, bar) for bar in bars], tokenizer, 0, 2048)
     return prepare_step(tokenizer, score, step, wish, ())
 
 
-def test_bars_around_are_those_the_prompt_shows() -> None:
-    prompt = step_prompt()
-    shown = bodies_of(prompt.prompt.tokens, prompt.tokenizer.vocabulary)
-    assert len(shown) == 3
-    [(track, bar)] = prompt.local_cells
-    assert bar not in shown[track]
-    assert len(shown[track]) == 7
+def indifferent(grammar, vocabulary):
+    """The belief of a model that finds everything legal equally likely."""
+    legal = grammar.legal()
+    return np.where(legal, -np.log(legal.sum()), -np.inf).astype(np.float32)
 
 
-def test_a_bar_like_its_neighbours_becomes_likelier() -> None:
-    prompt = step_prompt()
-    vocabulary = prompt.tokenizer.vocabulary
-    echo, at = Echo(vocabulary, prompt._around(), 1.0), Cursor()
-    grammar = prompt.grammar()
-    gains = []
-    for token in original_tokens(prompt):
-        lean = echo.lean(at)
-        assert lean is not None
-        legal = grammar.legal()
-        gains.append(lean[token] - np.log(np.mean(np.exp(lean[legal]))))
+def follow(prompt, echo, tokens):
+    """Per token, the log of what the mixture gives it over what the model gives it."""
+    vocabulary, at, grammar, gains = prompt.tokenizer.vocabulary, Cursor(), prompt.grammar(), []
+    for token in tokens:
+        belief = indifferent(grammar, vocabulary)
+        lean = echo.lean(at, belief)
+        lean = np.zeros_like(belief) if lean is None else lean
+        mixed = belief + lean
+        gains.append(mixed[token] - np.log(np.exp(mixed).sum()) - belief[token])
         kind, value = vocabulary.decode(token)
         at.advance(kind, value, False)
         echo.advance(kind, value, at)
         grammar.advance(token)
+    return gains
+
+
+def repeated_song():
+    """A song whose bass plays its fifth bar's notes in its first bar too."""
+    score = song()
+    score.tracks[1].bars[0].notes = copy.deepcopy(score.tracks[1].bars[4].notes)
+    return score
+
+
+def test_a_bar_that_the_track_has_said_before_becomes_likelier_token_by_token() -> None:
+    prompt = step_prompt(repeated_song())
+    gains = follow(prompt, Echo(prompt.tokenizer.vocabulary, prompt.repeatable, 1.0), original_tokens(prompt))
+    assert sum(gains) > 2
     assert min(gains) > 0
 
 
-def test_without_a_sounding_bar_around_there_is_no_lean() -> None:
-    score = song()
+def test_what_departs_from_every_source_is_soon_the_models_alone() -> None:
+    prompt = step_prompt()
+    vocabulary = prompt.tokenizer.vocabulary
+    body = original_tokens(prompt)
+    other = Choice((Source(0, 1.0, tuple(token for token in body[:-1] if vocabulary.decode(token)[1] % 2)),))
+    gains = follow(prompt, Echo(vocabulary, {0: other}, 1.0), body)
+    assert sum(gains) > -3  # at most about the prior's share is lost, however long the bar
+
+
+def test_a_lane_may_repeat_what_it_has_written_itself() -> None:
+    score = song(8)
     for bar in score.tracks[1].bars:
-        bar.notes = []
-    prompt = step_prompt(score)
-    assert Echo(prompt.tokenizer.vocabulary, prompt._around(), 1.0).lean(Cursor()) is None
+        bar.notes = copy.deepcopy(score.tracks[1].bars[0].notes)
+    bars = list(range(8))
+    prompt = step_prompt(score, bars)
+    assert not prompt.repeatable[0].sources
+    assert {source.cell for source in prompt.repeatable[3].sources} == {0, 1, 2}
+    tokens = original_tokens(prompt)
+    gains = follow(prompt, Echo(prompt.tokenizer.vocabulary, prompt.repeatable, 1.0), tokens)
+    first = tokens.index(tokens[-1]) + 1
+    assert sum(gains[:first]) == pytest.approx(0, abs=1e-3)
+    assert sum(gains[first:]) > 5
 
 
-def test_nearer_bars_and_bars_a_phrase_away_weigh_more() -> None:
-    weights = dict(zip(range(9), (w for w, _ in weighted({b: [b] for b in range(9)}, 4)), strict=True))
-    assert weights[3] > weights[1]
-    assert weights[8] > weights[7]
+def test_bars_to_be_written_and_hidden_ones_are_no_sources() -> None:
+    score = song()
+    tokenizer = engine().tokenizer
+    wish = request(score, {1: [4, 5]})
+    wish.tracks[1] = replace(wish.tracks[1], mask_bars=[0])
+    [step] = fitting_plan(wish, score, [(1, 4), (1, 5)], tokenizer, 0, 2048)
+    prompt = prepare_step(tokenizer, score, step, wish, ())
+    known = {source.bar for source in prompt.repeatable[0].sources}
+    assert known == {1, 2, 3, *range(6, 12)}
+    assert prompt.around.notes((1, 5)) is None
+
+
+def test_bars_whose_surroundings_are_alike_weigh_more() -> None:
+    score = song()
+    for track in (0, 2):
+        score.tracks[track].bars[1].notes = copy.deepcopy(score.tracks[track].bars[5].notes)
+    around = Surroundings(score, {(1, 5)}, range(3))
+    assert around.others(1, 5, 1) == 1.0
+    weights = {bar: around.log_weight(1, 5, bar) for bar in (0, 1, 2, 3, 4, 6, 7)}
+    assert max(weights, key=lambda bar: weights[bar]) == 1
+
+
+def test_a_source_of_another_metre_is_no_source() -> None:
+    score = song()
+    for track in score.tracks:
+        track.bars[2] = replace(track.bars[2], ts_numerator=3, beat_length=3.0)
+    assert 2 not in {source.bar for source in step_prompt(score).repeatable[0].sources}
 
 
 def test_strength_zero_is_off_and_minus_one_asks_the_checkpoint() -> None:
@@ -78,4 +133,24 @@ def test_a_strong_echo_keeps_a_random_model_near_the_track() -> None:
         found = engine().session(score, request(score, {1: [4, 5]}, echo=echo, seed=3)).run_takes().takes[0].score
         return sum(n.pitch not in usual for b in (4, 5) for n in found.tracks[1].bars[b].notes)
 
-    assert strangers(3.0) < strangers(0.0)
+    assert strangers(20.0) < strangers(0.0)
+
+
+def test_temperature_one_is_what_the_checkpoint_means_by_it(monkeypatch) -> None:
+    from midigpt_core import pipeline
+
+    score, heats = song(), []
+    made = pipeline.Knobs
+
+    def noted(*values: float) -> Knobs:
+        heats.append(values[0])
+        return made(*values)
+
+    monkeypatch.setattr(pipeline, "Knobs", noted)
+    calm = copy.copy(engine())
+    calm.tokenizer = Tokenizer(
+        replace(calm.tokenizer.config, extra={**calm.tokenizer.config.extra, "temperature": 0.5})
+    )
+    assert own_temperature(engine().tokenizer) == float(engine().tokenizer.config.extra.get("temperature", 1.0))
+    calm.session(score, request(score, {1: [4]}, temperature=1.2, seed=1)).run_takes()
+    assert heats[0] == pytest.approx(0.6)

@@ -1,0 +1,153 @@
+"""Which bars of the piece a bar to be written may say again, and how likely each is: the prior of the echo.
+
+Log weights are a linear function of how alike the surroundings of both bars are. Its coefficients were fitted by
+maximum likelihood on held-out real songs (`benchmarks/fit_echo.py` fits them anew and says what they are worth).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+
+from midigpt_core.plan.steps import Cell, Step
+from midigpt_core.sampling.echo import LEFT, LEFT_KNOWN, NOTE_TOKENS, Choice, Source
+from midigpt_core.score import Bar, Score
+from midigpt_core.tokens import kernels
+from midigpt_core.tokens.encode import EncodeOptions
+from midigpt_core.tokens.grid import to_grid, with_listed_metres
+from midigpt_core.tokens.tokenizer import Tokenizer
+from midigpt_core.tokens.types import TokenType
+
+REACH = 64  # bars that are looked at, before and after
+MOST = 12  # sources of a cell, the likeliest ones
+GRID = 12  # ticks per quarter note on which notes count as equal
+
+WEIGHTS = {  # what each feature adds to a source's log weight; the model's is 0
+    "any": -3.4,
+    "others": 4.6,  # share of equal notes in the other tracks
+    "left": LEFT,  # share of equal notes in the bars before
+    "left known": LEFT_KNOWN,
+    "right": 1.7,  # and in the bars after
+    "right known": -1.0,
+    "near": 0.45,  # minus the logarithm of the distance in bars
+    "phrase": 1.5,  # a multiple of four bars away
+    "empty": -0.9,  # a source without a note
+}
+
+Notes = frozenset[tuple[int, int]]  # (onset on the grid, pitch)
+
+
+@dataclass
+class Surroundings:
+    """The piece as one step may hear it: some cells are unknown, because they are to be written or hidden."""
+
+    score: Score
+    unknown: Collection[Cell]
+    tracks: Sequence[int]  # that are shown
+    _notes: dict[Cell, Notes] = field(default_factory=dict)
+
+    def notes(self, cell: Cell) -> Notes | None:
+        """What stands in a cell; None where that is unknown or there is no such bar."""
+        if cell in self.unknown or not 0 <= cell[1] < self.score.n_bars:
+            return None
+        if cell not in self._notes:
+            bar, resolution = self.score.tracks[cell[0]].bars[cell[1]], self.score.resolution
+            self._notes[cell] = frozenset((n.onset_ticks * GRID // resolution, n.pitch) for n in bar.notes)
+        return self._notes[cell]
+
+    def others(self, track: int, bar: int, other: int) -> float:
+        """Share of equal notes of two bars, over all tracks but one."""
+        equal = every = 0
+        for number in self.tracks:
+            if number == track:
+                continue
+            here, there = self.notes((number, bar)), self.notes((number, other))
+            if here is not None and there is not None:
+                equal += len(here & there)
+                every += len(here | there)
+        return equal / every if every else 0.0
+
+    def beside(self, track: int, bar: int, other: int) -> float | None:
+        """Share of equal notes of two bars of a track; None where one is unknown or both are silent."""
+        here, there = self.notes((track, bar)), self.notes((track, other))
+        if here is None or there is None or not (here or there):
+            return None
+        return len(here & there) / len(here | there)
+
+    def features(self, track: int, bar: int, source: int) -> dict[str, float]:
+        """What speaks for `bar` to repeat `source`, by the names of WEIGHTS."""
+        distance = abs(bar - source)
+        left, right = self.beside(track, bar - 1, source - 1), self.beside(track, bar + 1, source + 1)
+        return {
+            "any": 1.0,
+            "others": self.others(track, bar, source),
+            "left": left or 0.0,
+            "left known": float(left is not None),
+            "right": right or 0.0,
+            "right known": float(right is not None),
+            "near": -math.log(distance),
+            "phrase": float(distance % 4 == 0),
+            "empty": float(self.notes((track, source)) == frozenset()),
+        }
+
+    def log_weight(self, track: int, bar: int, source: int) -> float:
+        """How likely `bar` is to repeat `source`, before anything of it is written."""
+        return sum(WEIGHTS[name] * value for name, value in self.features(track, bar, source).items())
+
+
+def choices(
+    around: Surroundings, step: Step, cells: Sequence[Cell], tokenizer: Tokenizer, switches: EncodeOptions
+) -> dict[int, Choice]:
+    """What each cell of a step may repeat, by its place in `cells`, the order of writing.
+
+    `switches` says whether notes are written with velocity and micro-timing.
+    """
+    options = replace(switches, window_bars=step.n_bars)
+    place = {cell: i for i, cell in enumerate(cells)}
+    bodies: dict[Cell, tuple[int, ...]] = {}
+    for track in sorted({track for track, _ in cells}):
+        targets = [bar for t, bar in cells if t == track]
+        near = range(max(0, min(targets) - REACH), min(around.score.n_bars, max(targets) + REACH + 1))
+        known = [bar for bar in near if (track, bar) not in around.unknown]
+        found = _bodies(around.score, track, known, tokenizer, options)
+        bodies.update({(track, bar): body for bar, body in zip(known, found, strict=True)})
+    return {i: _choice(around, cell, place, bodies) for cell, i in place.items()}
+
+
+def _choice(around: Surroundings, cell: Cell, place: dict[Cell, int], bodies: dict[Cell, tuple[int, ...]]) -> Choice:
+    track, bar = cell
+    metre = _metre(around.score.tracks[track].bars[bar])
+    found = []
+    for (t, other), body in bodies.items():
+        if t == track and abs(other - bar) <= REACH and _metre(around.score.tracks[t].bars[other]) == metre:
+            found.append(Source(other, around.log_weight(track, bar, other), body))
+    for (t, other), i in place.items():
+        if t == track and i < place[cell] and _metre(around.score.tracks[t].bars[other]) == metre:
+            found.append(Source(other, around.log_weight(track, bar, other), cell=i))
+    found.sort(key=lambda source: (-source.log_weight, source.bar))
+    return Choice(tuple(found[:MOST]), place.get((track, bar - 1), -1))
+
+
+def _metre(bar: Bar) -> tuple[int, int, float]:
+    return bar.ts_numerator, bar.ts_denominator, bar.beat_length
+
+
+def _bodies(
+    score: Score, track: int, bars: Sequence[int], tokenizer: Tokenizer, options: EncodeOptions
+) -> list[tuple[int, ...]]:
+    """The tokens of these bars of a track, without what every bar begins and ends with."""
+    if not bars:
+        return []
+    one = replace(score.tracks[track], bars=[score.tracks[track].bars[bar] for bar in bars], attributes={})
+    vocabulary = tokenizer.vocabulary
+    part = Score([one], resolution=score.resolution, tempo=score.tempo)
+    part = with_listed_metres(to_grid(part, tokenizer.config), tokenizer.config)
+    found: list[list[int]] = []
+    for token in kernels.encode(part, vocabulary, options).tokens:
+        kind = vocabulary.types[token]
+        if kind is TokenType.BAR:
+            found.append([])
+        elif kind in NOTE_TOKENS:
+            found[-1].append(token)
+    return [tuple(body) for body in found]
