@@ -9,19 +9,20 @@ anything is soon the model's alone. Strength multiplies the experts' prior weigh
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import exp, log, log1p
 
 import numpy as np
-import numpy.typing as npt
 
 from midigpt_core.sampling.rules import Allowed, Cursor, Lean
 from midigpt_core.tokens.types import TokenType
 from midigpt_core.tokens.vocabulary import Vocabulary
 
 SLIP = 0.12  # probability that a repeating bar departs from its source at a token; then the model chooses
-MEMORY = 0.92  # how far weights persist from token to token; the rest returns to the prior
+KEPT = 0.98  # share of a weight that stays from token to token; the rest returns to the prior
 LEFT, LEFT_KNOWN = 2.6, -0.9  # log weight of what stands before source and target: equal share, and being known
+OFF = -np.inf
 END = -1  # stands for whichever token ends a bar
 
 NOTE_TOKENS = frozenset(
@@ -35,8 +36,6 @@ NOTE_TOKENS = frozenset(
         TokenType.DELTA_DIRECTION,
     }
 )
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -68,8 +67,9 @@ class Echo:
     _cell: int = -1  # the cell at hand
     _bodies: list[tuple[int, ...]] = field(default_factory=list, repr=False)  # of its sources, END at the end of each
     _at: list[int] = field(default_factory=list, repr=False)  # where each stands
-    _prior: Floats = field(default_factory=lambda: np.zeros(1), repr=False)  # log weights, the model's first
-    _weights: Floats = field(default_factory=lambda: np.zeros(1), repr=False)
+    _prior: list[float] = field(default_factory=list, repr=False)  # weights, the model's first; they sum to 1
+    _weights: list[float] = field(default_factory=list, repr=False)
+    _expected: list[int] = field(default_factory=list, repr=False)  # by each source; -1: it may not be written
     _belief: Lean | None = field(default=None, repr=False)  # the model's, at the token being drawn
     _written: dict[int, list[int]] = field(default_factory=dict, repr=False)  # cell -> its tokens
     _repeated: dict[int, dict[int, float]] = field(default_factory=dict, repr=False)  # cell -> source bar -> share
@@ -77,7 +77,6 @@ class Echo:
     def __post_init__(self) -> None:
         kinds = (TokenType.FILL_IN_END, TokenType.BAR_END)
         self._ends = [self.vocabulary.range(kind)[0] for kind in kinds if self.vocabulary.has(kind)]
-        self._first_onset, self._last_onset = self.vocabulary.range(TokenType.TIME_ABSOLUTE_POS)
 
     def allow(self, at: Cursor) -> Allowed | None:
         return None
@@ -89,16 +88,16 @@ class Echo:
         self._belief = belief
         if not self._bodies:
             return None
-        weights = np.exp(self._weights)
+        self._expected = self._expectations(belief)
         mass: dict[int, float] = {}
-        model = float(weights[0])
-        for weight, expected in zip(weights[1:].tolist(), self._expected(belief), strict=True):
-            model += weight if expected < 0 else weight * SLIP
-            if expected >= 0:
-                mass[expected] = mass.get(expected, 0.0) + weight * (1 - SLIP)
+        model = self._weights[0]
+        for weight, token in zip(self._weights[1:], self._expected, strict=True):
+            model += weight if token < 0 else weight * SLIP
+            if token >= 0:
+                mass[token] = mass.get(token, 0.0) + weight * (1 - SLIP)
         lean = np.zeros(self.vocabulary.size, dtype=np.float32)
         for token, share in mass.items():
-            lean[token] = np.log1p(share / model * np.exp(-float(belief[token])))
+            lean[token] = log1p(share / model * exp(-float(belief[token])))
         return lean
 
     def advance(self, kind: TokenType, value: int, at: Cursor) -> None:
@@ -112,7 +111,8 @@ class Echo:
             self._close()
         else:
             self._written.setdefault(self._cell, []).append(token)
-            self._at = [self._moved(body, i, token) for body, i in zip(self._bodies, self._at, strict=True)]
+            places = zip(self._bodies, self._at, strict=True)
+            self._at = [stand(self.vocabulary, body, i, token) for body, i in places]
         self._belief = None
 
     def _open(self, cell: int) -> None:
@@ -122,57 +122,52 @@ class Echo:
         bodies, weights = [], [0.0]
         for source in choice.sources:
             body = tuple(self._written.get(source.cell, ())) if source.cell >= 0 else source.body
-            weight = source.log_weight + float(np.log(self.strength))
+            weight = source.log_weight + log(self.strength)
             if before is not None:
                 weight += LEFT_KNOWN + LEFT * before.get(source.bar - 1, 0.0)
             bodies.append((*body, END))
             weights.append(weight)
         self._cell, self._bodies, self._at = cell, bodies, [0] * len(bodies)
-        self._prior = self._weights = _normal(np.array(weights))
+        top = max(weights)
+        self._prior = self._weights = _shares([exp(weight - top) for weight in weights])
 
     def _close(self) -> None:
         """The cell is finished: remember what it turned out to repeat."""
-        shares = np.exp(self._weights[1:]).tolist()
         bars = [source.bar for source in self.choices.get(self._cell, Choice(())).sources]
-        self._repeated[self._cell] = dict(zip(bars, shares, strict=True))
+        self._repeated[self._cell] = dict(zip(bars, self._weights[1:], strict=True))
         self._written.setdefault(self._cell, [])
         self._cell, self._bodies, self._at = -1, [], []
 
-    def _expected(self, belief: Lean) -> list[int]:
+    def _expectations(self, belief: Lean) -> list[int]:
         """The token each source expects; -1 where that may not be written here."""
-        end = next((token for token in self._ends if belief[token] > -np.inf), -1)
+        end = next((token for token in self._ends if belief[token] > OFF), -1)
         tokens = [end if body[i] == END else body[i] for body, i in zip(self._bodies, self._at, strict=True)]
-        return [token if token >= 0 and belief[token] > -np.inf else -1 for token in tokens]
+        return [token if token >= 0 and belief[token] > OFF else -1 for token in tokens]
 
     def _judge(self, token: int) -> None:
         """Multiply every weight by how well it foresaw the token, against the model."""
         assert self._belief is not None
-        hit = np.log(SLIP + (1 - SLIP) * np.exp(-float(self._belief[token])))
-        gains = [0.0]
-        gains += [0.0 if t < 0 else hit if t == token else np.log(SLIP) for t in self._expected(self._belief)]
-        weights = _normal(self._weights + np.array(gains))
-        self._weights = _normal(MEMORY * weights + (1 - MEMORY) * self._prior)
-
-    def _moved(self, body: tuple[int, ...], at: int, token: int) -> int:
-        """Where a source stands after a token: behind it, or behind what was put in its place."""
-        expected = body[at]
-        if expected == token:
-            return at + 1
-        if self._first_onset <= token < self._last_onset:  # on to the same onset, or before the next one
-            later = (
-                i for i in range(at, len(body)) if body[i] == END or (self._is_onset(body[i]) and body[i] >= token)
-            )
-            found = next(later)
-            return found + (body[found] == token)
-        same = expected != END and self.vocabulary.types[expected] is self.vocabulary.types[token]
-        return at + same
-
-    def _is_onset(self, token: int) -> bool:
-        return self._first_onset <= token < self._last_onset
+        hit = SLIP + (1 - SLIP) * exp(-float(self._belief[token]))
+        gains = [1.0, *(1.0 if t < 0 else hit if t == token else SLIP for t in self._expected)]
+        weights = _shares([weight * gain for weight, gain in zip(self._weights, gains, strict=True)])
+        self._weights = [KEPT * now + (1 - KEPT) * prior for now, prior in zip(weights, self._prior, strict=True)]
 
 
-def _normal(log_weights: Floats) -> Floats:
+def stand(vocabulary: Vocabulary, body: Sequence[int], at: int, token: int) -> int:
+    """Where a repeating bar stands in its source after a token: behind it, or behind what was put in its place."""
+    expected = body[at]
+    if expected == token:
+        return at + 1
+    first, last = vocabulary.range(TokenType.TIME_ABSOLUTE_POS)
+    if first <= token < last:  # on to the same onset, or before the next one
+        while body[at] != END and not token <= body[at] < last:
+            at += 1
+        return at + (body[at] == token)
+    same = expected != END and vocabulary.types[expected] is vocabulary.types[token]
+    return at + same
+
+
+def _shares(weights: Sequence[float]) -> list[float]:
     """The same weights, summing to 1."""
-    top = log_weights.max()
-    normal: Floats = log_weights - (top + np.log(np.exp(log_weights - top).sum()))
-    return normal
+    total = sum(weights)
+    return [weight / total for weight in weights]
