@@ -7,10 +7,12 @@ maximum likelihood on held-out real songs (`benchmarks/fit_echo.py` fits them an
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from midigpt_core.attributes.base import Control
 from midigpt_core.plan.steps import Cell, Step
+from midigpt_core.request import TrackPrompt
 from midigpt_core.sampling.echo import LEFT, LEFT_KNOWN, NOTE_TOKENS, Choice, Source
 from midigpt_core.score import Bar, Score
 from midigpt_core.tokens import kernels
@@ -96,8 +98,36 @@ class Surroundings:
         return sum(WEIGHTS[name] * value for name, value in self.features(track, bar, source).items())
 
 
+@dataclass
+class Demands:
+    """The control values a caller asks for: bars that have others are not repeated."""
+
+    score: Score
+    prompts: Mapping[int, TrackPrompt]
+    tokenizer: Tokenizer
+    _bars: dict[Cell, Score] = field(default_factory=dict)  # single bars on the model's grid
+
+    def met(self, cell: Cell, source: int) -> bool:
+        """Whether the bar `source` of the cell's track has what is asked for the cell, give or take one level."""
+        track, bar = cell
+        prompt = self.prompts[track]
+        asked = {**prompt.attributes, **prompt.bar_attributes.get(bar, {})}
+        found = [(self.tokenizer.attributes.get(name), value) for name, value in asked.items()]
+        return all(self._near(control, value, (track, source)) for control, value in found if control is not None)
+
+    def _near(self, control: Control, value: int, source: Cell) -> bool:
+        if not control.measured:
+            return True
+        if source not in self._bars:
+            track = self.score.tracks[source[0]]
+            alone = Score([replace(track, bars=[track.bars[source[1]]], attributes={})], self.score.resolution)
+            self._bars[source] = to_grid(alone, self.tokenizer.config)
+        measured = control.value(self._bars[source], 0, None if control.level == "track" else 0)
+        return abs(measured - value) <= int(control.ordered)
+
+
 def choices(
-    around: Surroundings, step: Step, cells: Sequence[Cell], tokenizer: Tokenizer, switches: EncodeOptions
+    around: Surroundings, demands: Demands, step: Step, cells: Sequence[Cell], switches: EncodeOptions
 ) -> dict[int, Choice]:
     """What each cell of a step may repeat, by its place in `cells`, the order of writing.
 
@@ -110,23 +140,29 @@ def choices(
         targets = [bar for t, bar in cells if t == track]
         near = range(max(0, min(targets) - REACH), min(around.score.n_bars, max(targets) + REACH + 1))
         known = [bar for bar in near if (track, bar) not in around.unknown]
-        found = _bodies(around.score, track, known, tokenizer, options)
+        found = _bodies(around.score, track, known, demands.tokenizer, options)
         bodies.update({(track, bar): body for bar, body in zip(known, found, strict=True)})
-    return {i: _choice(around, cell, place, bodies) for cell, i in place.items()}
+    return {
+        i: _choice(
+            around,
+            cell,
+            {bar: body for (t, bar), body in bodies.items() if t == cell[0] and demands.met(cell, bar)},
+            {bar: j for (t, bar), j in place.items() if t == cell[0] and j <= i},
+        )
+        for cell, i in place.items()
+    }
 
 
-def _choice(around: Surroundings, cell: Cell, place: dict[Cell, int], bodies: dict[Cell, tuple[int, ...]]) -> Choice:
+def _choice(
+    around: Surroundings, cell: Cell, bodies: Mapping[int, tuple[int, ...]], written: Mapping[int, int]
+) -> Choice:
+    """`bodies`: what stays of the cell's track; `written`: the cells of its bars that are written up to this one."""
     track, bar = cell
-    metre = _metre(around.score.tracks[track].bars[bar])
-    found = []
-    for (t, other), body in bodies.items():
-        if t == track and abs(other - bar) <= REACH and _metre(around.score.tracks[t].bars[other]) == metre:
-            found.append(Source(other, around.log_weight(track, bar, other), body))
-    for (t, other), i in place.items():
-        if t == track and i < place[cell] and _metre(around.score.tracks[t].bars[other]) == metre:
-            found.append(Source(other, around.log_weight(track, bar, other), cell=i))
+    bars = around.score.tracks[track].bars
+    alike = [s for s in (*bodies, *written) if 0 < abs(s - bar) <= REACH and _metre(bars[s]) == _metre(bars[bar])]
+    found = [Source(s, around.log_weight(track, bar, s), bodies.get(s, ()), written.get(s, -1)) for s in alike]
     found.sort(key=lambda source: (-source.log_weight, source.bar))
-    return Choice(tuple(found[:MOST]), place.get((track, bar - 1), -1))
+    return Choice(tuple(found[:MOST]), written.get(bar - 1, -1))
 
 
 def _metre(bar: Bar) -> tuple[int, int, float]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from midigpt_core.controls import CONTROLS, Scene, signature_of
-from midigpt_core.likeness import Surroundings, choices
+from midigpt_core.likeness import Demands, Surroundings, choices
 from midigpt_core.plan.steps import Cell, Step
 from midigpt_core.plan.window import cut, kept_notes
 from midigpt_core.reading import hit_ticks
@@ -88,7 +88,9 @@ class StepPrompt:
     @cached_property
     def repeatable(self) -> dict[int, Choice]:
         """Per cell, the bars of the piece that it may say again."""
-        return choices(self.around, self.step, self.cells, self.tokenizer, _switches(self.request))
+        prompts = {prompt.id: prompt for prompt in self.request.tracks}
+        demands = Demands(self.around.score, prompts, self.tokenizer)
+        return choices(self.around, demands, self.step, self.cells, _switches(self.request))
 
     def window_of(self, written: Mapping[Cell, Sequence[Note]], score: Score) -> Score:
         """The written notes as a window that `paste` takes: tracks as in the score, notes in its resolution."""

@@ -25,6 +25,7 @@ class Control(ABC):
     size: int
     revision: int = 1
     measured: bool = True
+    ordered: bool = True
 
     @abstractmethod
     def measure(self, score: Score, track: int, bar: int | None = None) -> float:

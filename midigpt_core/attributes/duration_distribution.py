@@ -16,6 +16,7 @@ class NoteDurationDistribution(Control):
 
     name = "note_duration_dist"
     token_type = "NoteDurationDist"
+    ordered = False
     size = 6
 
     def measure(self, score: Score, track: int, bar: int | None = None) -> float:

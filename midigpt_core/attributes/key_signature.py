@@ -30,6 +30,7 @@ class KeySignature(Control):
 
     name = "key_signature"
     token_type = "KeySignature"
+    ordered = False
     track_type = "melodic"
     size = 25
 

@@ -36,6 +36,7 @@ class Nomml(Control):
 
     name = "nomml"
     token_type = "TrackLevelNomml"
+    ordered = False
     size = 13
 
     def measure(self, score: Score, track: int, bar: int | None = None) -> float:

@@ -116,6 +116,21 @@ def test_a_source_of_another_metre_is_no_source() -> None:
     assert 2 not in {source.bar for source in step_prompt(score).repeatable[0].sources}
 
 
+def test_bars_of_other_control_values_than_asked_for_are_not_repeated() -> None:
+    score = song()
+    score.tracks[1].bars[2].notes = [
+        replace(score.tracks[1].bars[2].notes[0], onset_ticks=120 * i, duration_ticks=60) for i in range(16)
+    ]
+    asked = request(score, {1: [4]}, density_hard_limit=0)
+    tokenizer = engine().tokenizer
+    [step] = fitting_plan(asked, score, [(1, 4)], tokenizer, 0, 2048)
+    plain = prepare_step(tokenizer, score, step, asked, ()).repeatable[0]
+    asked.tracks[1] = replace(asked.tracks[1], attributes={"note_density": 1})
+    sparse = prepare_step(tokenizer, score, step, asked, ()).repeatable[0]
+    assert 2 in {source.bar for source in plain.sources}
+    assert {source.bar for source in sparse.sources} == {source.bar for source in plain.sources} - {2}
+
+
 def test_strength_zero_is_off_and_minus_one_asks_the_checkpoint() -> None:
     prompt = step_prompt(echo=0.0)
     assert not any(rule.name == "echo" for rule in prompt.rules(1))
