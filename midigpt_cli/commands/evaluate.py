@@ -154,9 +154,11 @@ def _show(summary: list[dict[str, Any]], followed: list[dict[str, Any]]) -> None
                 table.add_row(heading, *(f"{row[key][0]:.{decimals}f}" if key in row else "" for row in rows))
         console.print(table)
     if followed:
-        table = Table("control", "n", "exact", "within one", title="controls", title_justify="left")
+        heads = ("exact", "within one", "guided: exact", "within one")
+        table = Table("control", "n", *heads, title="controls", title_justify="left")
         for row in followed:
-            table.add_row(str(row["control"]), str(row["n"]), f"{row['exact']:.2f}", f"{row['within_one']:.2f}")
+            shares = [row[key] for key in ("exact", "within_one", "guided_exact", "guided_within_one")]
+            table.add_row(str(row["control"]), str(row["n"]), *(f"{share:.2f}" for share in shares))
         console.print(table)
 
 

@@ -6,13 +6,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
+from midigpt_core.attributes.base import Control
 from midigpt_core.engine import InferenceEngine
 from midigpt_core.evaluate.judge import Tell, request_for
 from midigpt_core.evaluate.tasks import Task
 from midigpt_core.request import GenerationRequest, InferenceConfig
 from midigpt_core.score import Score
 from midigpt_core.tokens.grid import to_grid
+
+GUIDANCE = 3.0  # tried beside none
 
 
 def adherence(
@@ -21,29 +25,26 @@ def adherence(
     """Per control: {"control", "n", "exact", "within_one", "mean_distance"} over the tasks it applies to.
 
     The level asked for is drawn from the levels that the bars being replaced show across all tasks, so that it is
-    musical; it is asked of the written bars alone: track-level controls are measured on them.
+    musical; it is asked of the written bars alone: track-level controls are measured on them. "guided_exact" and
+    "guided_within_one" are the same with guidance GUIDANCE.
     """
+    config = config or InferenceConfig()
     rows: list[dict[str, float | str]] = []
     controls = [control for control in engine.tokenizer.attributes.controls if control.measured]
     for number, control in enumerate(controls):
         able = [task for task in tasks if control.applies_to(task.score.tracks[task.cells[0][0]])]
-        levels = [_level(engine, task.score, task, control.name) for task in able]
-        random = np.random.Generator(np.random.PCG64(number))
-        distances = []
-        for task in able:
-            asked = int(random.choice(levels))
-            result = engine.session(task.score, _asking(task, control, asked, config or InferenceConfig())).run_takes()
-            got = _level(engine, result.takes[0].score, task, control.name)
-            distances.append(abs(asked - got))
-        if distances:
-            found = np.array(distances)
+        if able:
+            plain = _distances(engine, able, control, number, config)
+            guided = _distances(engine, able, control, number, replace(config, guidance=GUIDANCE))
             rows.append(
                 {
                     "control": control.name,
-                    "n": len(found),
-                    "exact": float(np.mean(found == 0)),
-                    "within_one": float(np.mean(found <= 1)),
-                    "mean_distance": float(found.mean()),
+                    "n": len(able),
+                    "exact": float(np.mean(plain == 0)),
+                    "within_one": float(np.mean(plain <= 1)),
+                    "mean_distance": float(plain.mean()),
+                    "guided_exact": float(np.mean(guided == 0)),
+                    "guided_within_one": float(np.mean(guided <= 1)),
                 }
             )
         if tell:
@@ -51,12 +52,26 @@ def adherence(
     return rows
 
 
-def _asking(task: Task, control: object, level: int, config: InferenceConfig) -> GenerationRequest:
+def _distances(
+    engine: InferenceEngine, tasks: Sequence[Task], control: Control, seed: int, config: InferenceConfig
+) -> npt.NDArray[np.int64]:
+    """Per task, how many levels lie between what was asked for and what came out."""
+    levels = [_level(engine, task.score, task, control.name) for task in tasks]
+    random = np.random.Generator(np.random.PCG64(seed))
+    found = []
+    for task in tasks:
+        asked = int(random.choice(levels))
+        result = engine.session(task.score, _asking(task, control, asked, config)).run_takes()
+        found.append(abs(asked - _level(engine, result.takes[0].score, task, control.name)))
+    return np.array(found)
+
+
+def _asking(task: Task, control: Control, level: int, config: InferenceConfig) -> GenerationRequest:
     request = request_for(task, config)
     track = task.cells[0][0]
     prompts = list(request.tracks)
-    name, scope = control.name, control.level  # type: ignore[attr-defined]
-    if scope == "track":
+    name = control.name
+    if control.level == "track":
         prompts[track] = replace(prompts[track], attributes={name: level})
     else:
         prompts[track] = replace(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from midigpt_core.evaluate.adherence import GUIDANCE
+
 METRICS = {  # key -> (heading, decimals, what it says)
     "note_f1": ("note F1", 3, "notes of the original found again (onset on the 16th grid, pitch); higher is closer"),
     "chroma": ("chroma", 3, "cosine of pitch classes per bar with the original"),
@@ -22,7 +24,7 @@ METRICS = {  # key -> (heading, decimals, what it says)
     "seconds_per_bar": ("s/bar", 3, "wall time per written bar"),
 }
 
-ADHERENCE = ("exact", "within_one", "mean_distance")
+ADHERENCE = ("exact", "within_one", "mean_distance", "guided_exact", "guided_within_one")
 
 
 def markdown(summary: Sequence[dict[str, Any]], adherence: Sequence[dict[str, Any]], facts: dict[str, Any]) -> str:
@@ -37,8 +39,10 @@ def markdown(summary: Sequence[dict[str, Any]], adherence: Sequence[dict[str, An
         lines += [
             "## Control adherence",
             "",
-            "| control | n | exact | within one level | mean distance |",
-            "|---|--:|--:|--:|--:|",
+            f"Guided: with guidance {GUIDANCE:g}, away from what the model writes uncontrolled.",
+            "",
+            "| control | n | exact | within one level | mean distance | guided: exact | guided: within one level |",
+            "|---|--:|--:|--:|--:|--:|--:|",
         ]
         lines += [
             f"| {row['control']} | {row['n']} | " + " | ".join(f"{row[key]:.2f}" for key in ADHERENCE) + " |"
