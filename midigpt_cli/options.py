@@ -109,6 +109,7 @@ _SETTINGS: Mapping[str, _Shown] = {
     "max_attempts": _Shown(CHECK),
     "temperature_escalation": _Shown(CHECK),
     "silence_check": _Shown(CHECK),
+    "retry_unchanged": _Shown(CHECK),
     "novelty_check": _Shown(CHECK, ("--novelty/--no-novelty", "--novelty-check/--no-novelty-check")),
     "novelty_threshold": _Shown(CHECK),
     "novelty_against": _Shown(CHECK),

@@ -19,7 +19,7 @@ from midigpt_core.planning import MAX_SEED, chosen_cells, fitting_plan
 from midigpt_core.prompting import StepPrompt, own_temperature
 from midigpt_core.reading import read_cells
 from midigpt_core.request import GenerationRequest
-from midigpt_core.sampling.accept import checks_of, on_grid
+from midigpt_core.sampling.accept import as_it_was, checks_of, likeness, on_grid
 from midigpt_core.sampling.draw import Knobs
 from midigpt_core.sampling.lane import Lane
 from midigpt_core.sampling.lanes import Decoder
@@ -183,7 +183,7 @@ class Run:
             prompt=prompt.prompt,
             grammar=prompt.grammar(self.n_positions),
             drums=prompt.drums,
-            rules=prompt.rules(seed),
+            rules=prompt.rules(seed, attempt),
             knobs=Knobs(heat, config.top_k, config.top_p, config.mask_k, config.mask_p),
             seed=seed,
             uncontrolled=prompt.uncontrolled,
@@ -221,13 +221,22 @@ class Run:
             checks = checks_of(self.request.config, draft.score, step, passed, self.tokenizer.config.resolution)
             reasons = [check.failure(tried.written) for check in checks]
             tried.reason = "; ".join(reason for reason in reasons if reason)
-            if tried.truncated and not tried.reason and attempt < self.request.config.max_attempts:
-                tried.reason = "cut off: the model's context was full before the last bar"
+            if not tried.reason and attempt < self.request.config.max_attempts:
+                tried.reason = self._doubt(tried, draft, step)
             draft.keep(tried)
             if tried.reason:
                 still_open.append(take)
                 self.listen(trace.TryRejected(take, number, attempt, tried.reason))
         return still_open
+
+    def _doubt(self, tried: _Try, draft: _Draft, step: Step) -> str:
+        """What would make a try acceptable only if nothing better comes; empty where nothing does."""
+        if tried.truncated:
+            return "cut off: the model's context was full before the last bar"
+        before = as_it_was(draft.score, step, self.tokenizer.config.resolution)
+        if self.request.config.retry_unchanged and likeness(tried.written, before) == 1.0:
+            return "unchanged: the bars came out as they were"
+        return ""
 
     def _tell_bar(self, take: int, prompt: StepPrompt, lane: Lane) -> None:
         if self.listen is trace.ignore:

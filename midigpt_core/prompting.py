@@ -24,6 +24,8 @@ from midigpt_core.tokens.targets import targets_in
 from midigpt_core.tokens.tokenizer import Tokenizer
 from midigpt_core.tokens.types import TokenType
 
+LESS_READILY = 4.0  # factor by which an attempt's echo is weaker than that of the one before
+
 
 @dataclass(frozen=True)
 class StepPrompt:
@@ -58,8 +60,8 @@ class StepPrompt:
         grammar.options = replace(grammar.options, max_tokens=max(0, n_positions - len(self.prompt.tokens)))
         return grammar
 
-    def rules(self, seed: int) -> tuple[Rule, ...]:
-        """The caller's preferences for one lane, fresh."""
+    def rules(self, seed: int, attempt: int = 1) -> tuple[Rule, ...]:
+        """The caller's preferences for one lane, fresh. Every further attempt repeats the piece less readily."""
         originals = tuple(self.originals.tracks[track].bars[bar] for track, bar in self.local_cells)
         scene = Scene(self.tokenizer.vocabulary, originals, seed)
         prompts = {prompt.id: prompt for prompt in self.request.tracks}
@@ -78,7 +80,7 @@ class StepPrompt:
             context = _context_pitches(self.window)
             by_cell = {i: context[track] for i, (track, _) in enumerate(self.local_cells)}
             rules.append(NoRepeat(self.tokenizer.vocabulary, self.request.config.no_repeat_ngram, by_cell))
-        strength = echo_strength(self.tokenizer, self.request)
+        strength = echo_strength(self.tokenizer, self.request) / LESS_READILY ** (attempt - 1)
         if strength > 0:
             anew = {cell for rule in rules if isinstance(rule, Scheduled) for cell in rule.by_cell}
             free = {cell: choice for cell, choice in self.repeatable.items() if cell not in anew}

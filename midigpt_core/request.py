@@ -75,6 +75,7 @@ class InferenceConfig:
     max_attempts: int = _knob(3, "attempts per step before giving up", 1, 100)
     temperature_escalation: float = _knob(1.0, "factor on the temperature at each retry", 0.0, 10.0, open_low=True)
     silence_check: bool = _knob(True, "reject attempts without a note")
+    retry_unchanged: bool = _knob(True, "write bars that came out as they were once more, while attempts are left")
     novelty_check: bool = _knob(False, "reject attempts that repeat what novelty_against names")
     novelty_threshold: float = _knob(
         1.0, "share of equal notes (onset and pitch) from which an attempt repeats", 0.0, 1.0, open_low=True

@@ -59,7 +59,8 @@ def test_an_update_says_at_which_chunk_it_takes_effect() -> None:
 
 
 def test_a_reseed_changes_what_comes_next() -> None:
-    jam, other = Jam(engine(), SETTINGS, song(6)), Jam(engine(), SETTINGS, song(6))
+    settings = replace(SETTINGS, config=replace(SETTINGS.config, echo=20.0))
+    jam, other = Jam(engine(), settings, song(6)), Jam(engine(), settings, song(6))
     changed = song(6)
     for bar in changed.tracks[1].bars:
         bar.notes = [replace(n, pitch=n.pitch + 12) for n in bar.notes]

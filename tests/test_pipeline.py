@@ -15,6 +15,8 @@ from midigpt_core.engine import InferenceEngine
 from midigpt_core.errors import CancelledError, GenerationError, RequestValidationError
 from midigpt_core.pipeline import Run, _Draft, _Try
 from midigpt_core.plan.steps import Step
+from midigpt_core.planning import fitting_plan
+from midigpt_core.prompting import prepare_step
 from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt
 from midigpt_core.sampling.lanes import Decoder
 from midigpt_core.score import Score
@@ -415,3 +417,26 @@ def test_a_cancelled_caller_need_not_wait_for_a_seat():
     assert thread.is_alive()
     long.cancel_event.set()
     thread.join(30)
+
+
+def test_bars_that_came_out_as_they_were_are_written_once_more_while_attempts_are_left(monkeypatch) -> None:
+    from midigpt_core import pipeline
+
+    score, told = song(), []
+    monkeypatch.setattr(pipeline, "likeness", lambda written, before: 1.0)
+    session = engine().session(score, request(score, {1: [4]}, seed=1, max_attempts=3))
+    session.listener = told.append
+    take = session.run_takes().takes[0]
+    assert [event.reason.split(":")[0] for event in told if hasattr(event, "reason")] == ["unchanged", "unchanged"]
+    assert (take.accepted, take.attempts) == (True, 3)
+    again = engine().session(score, request(score, {1: [4]}, seed=1, max_attempts=3, retry_unchanged=False))
+    assert again.run_takes().takes[0].attempts == 1
+
+
+def test_a_further_attempt_repeats_the_piece_less_readily() -> None:
+    score = song()
+    wish = request(score, {1: [4]}, echo=2.0)
+    [step] = fitting_plan(wish, score, [(1, 4)], engine().tokenizer, 0, 2048)
+    prompt = prepare_step(engine().tokenizer, score, step, wish, ())
+    strengths = [rule.strength for n in (1, 2, 3) for rule in prompt.rules(1, n) if rule.name == "echo"]
+    assert strengths == [2.0, 0.5, 0.125]

@@ -81,13 +81,15 @@ def judge(
 def request_for(
     task: Task, config: InferenceConfig, attributes: dict[int, dict[str, int]] | None = None
 ) -> GenerationRequest:
-    """The task as a request; `attributes` by track."""
+    """The task as a request; `attributes` by track. Giving the original back is no fault here, but success."""
     bars: dict[int, list[int]] = defaultdict(list)
     for track, bar in task.cells:
         bars[track].append(bar)
     asked = attributes or {}
     prompts = [TrackPrompt(t, bars.get(t, []), attributes=asked.get(t, {})) for t in range(len(task.score.tracks))]
-    return GenerationRequest(prompts, replace(config, seed=task.seed, attribute_source="context"))
+    return GenerationRequest(
+        prompts, replace(config, seed=task.seed, attribute_source="context", retry_unchanged=False)
+    )
 
 
 def _model_measures(

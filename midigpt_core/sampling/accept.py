@@ -86,8 +86,7 @@ def checks_of(
     if not config.novelty_check:
         return tuple(checks)
     if "original" in against:
-        before = {(t, b): on_grid(score.tracks[t].bars[b].notes, score.resolution, grid) for t, b in step.bars}
-        checks.append(NotLike([before], config.novelty_threshold, "the original"))
+        checks.append(NotLike([as_it_was(score, step, grid)], config.novelty_threshold, "the original"))
     if "takes" in against:
         checks.append(NotLike(passed, config.novelty_threshold, "another take"))
     if "context" in against:
@@ -97,6 +96,11 @@ def checks_of(
         }
         checks.append(NotABarOf(staying, config.novelty_threshold))
     return tuple(checks)
+
+
+def as_it_was(score: Score, step: Step, grid: int) -> Written:
+    """What stands in the bars that a step writes, onsets on a grid of `grid` ticks per quarter note."""
+    return {(t, b): on_grid(score.tracks[t].bars[b].notes, score.resolution, grid) for t, b in step.bars}
 
 
 def on_grid(notes: Sequence[Note], resolution: int, grid: int) -> list[Note]:
