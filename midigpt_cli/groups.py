@@ -92,6 +92,12 @@ class Talk:
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="No progress, table or picture.", rich_help_panel=OUTPUT)
     ] = False
+    verbose: Annotated[
+        bool,
+        typer.Option(
+            "--verbose", "-v", help="Say each step, rejected attempt and wish that gave way.", rich_help_panel=OUTPUT
+        ),
+    ] = False
     progress: Annotated[
         bool | None,
         typer.Option(

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 @contextmanager
 def following(song: str, talk: Talk) -> Iterator[trace.Listener]:
-    """A listener that draws a bar of progress, or one that hears nothing where nobody watches."""
+    """A listener that draws progress, one that writes a log, or one that hears nothing where nobody watches."""
+    if talk.verbose:
+        yield _Log(song, everything=True)
+        return
     wanted = talk.progress if talk.progress is not None else sys.stderr.isatty() and not talk.quiet
     if not wanted:
         yield trace.ignore
@@ -36,16 +39,43 @@ def following(song: str, talk: Talk) -> Iterator[trace.Listener]:
 
 
 class _Log:
-    """A line per finished bar, for a log."""
+    """A line per finished bar and rejected attempt, for a log; with `everything`, per other event too."""
 
-    def __init__(self, song: str) -> None:
-        self.song, self.pace = song, _Pace()
+    def __init__(self, song: str, everything: bool = False) -> None:
+        self.song, self.everything, self.pace = song, everything, _Pace()
 
     def __call__(self, event: trace.Event) -> None:
-        if isinstance(event, trace.BarReady):
-            typer.echo(f"{self.song}: {self.pace.words(event)}", err=True)
-        elif isinstance(event, trace.TryRejected):
-            typer.echo(f"{self.song}: take {event.take + 1}: {event.reason}", err=True)
+        words = self._words(event)
+        if words:
+            typer.echo(f"{self.song}: {words}", err=True)
+
+    def _words(self, event: trace.Event) -> str:
+        match event:
+            case trace.BarReady():
+                return self.pace.words(event)
+            case trace.TryRejected():
+                return f"take {event.take + 1}, attempt {event.attempt}: {event.reason}"
+        return _detail(event) if self.everything else ""
+
+
+def _detail(event: trace.Event) -> str:
+    """What only those want to know who ask for everything; tracks and bars count from 1."""
+    match event:
+        case trace.StepStarted(window=(first, end)):
+            count = len(event.targets)
+            return (
+                f"step {event.step + 1} of {event.steps}: {count} bar{'s' * (count != 1)} to write in the window of "
+                f"bars {first + 1}-{end}, {event.prompt_tokens} tokens to read"
+            )
+        case trace.StepDone():
+            return f"step {event.step + 1} of {event.steps}: done, {event.tokens} tokens written"
+        case trace.ContextDropped():
+            return f"left out, for want of room: tracks {', '.join(str(track + 1) for track in event.tracks)}"
+        case trace.PreferenceYielded():
+            return f"take {event.take + 1}: {event.preference} gave way at token {event.position + 1}"
+        case trace.TakeReady():
+            return f"take {event.take + 1}: ready"
+    return ""
 
 
 class _Pace:

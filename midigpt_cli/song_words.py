@@ -7,30 +7,31 @@ from typing import Any
 
 from midigpt_cli.selectors import describe_bars
 
+SOME, EVERY = 8, 1 << 30  # changes of metre, tempo or key that are told
 _STEPS = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 
 
-def report_lines(report: dict[str, Any], width: int) -> Iterator[str]:
-    """The report in words, and a picture no wider than the terminal."""
+def report_lines(report: dict[str, Any], width: int, most: int = SOME) -> Iterator[str]:
+    """The report in words, with at most `most` changes of each kind, and a picture `width` wide (0: none)."""
     tracks = report["tracks"]
     minutes, seconds = divmod(round(report["seconds"]), 60)
     yield (
         f"{report['song']}: {_count(len(tracks), 'track')}, {_count(report['bars'], 'bar')}, {minutes}:{seconds:02d}; "
         f"format {report['format']}, {report['ticks_per_quarter']} ticks per quarter note"
     )
-    yield "metre  " + _changes([(change["bar"], change["metre"]) for change in report["metres"]])
+    yield "metre  " + _changes([(change["bar"], change["metre"]) for change in report["metres"]], most)
     if report["short_bars"]:
         yield "short  " + ", ".join(
-            f"bar {bar['bar']}: {bar['quarters']:g} quarters" for bar in report["short_bars"][:8]
+            f"bar {bar['bar']}: {bar['quarters']:g} quarters" for bar in report["short_bars"][:most]
         )
-    yield "tempo  " + _tempi([(change["bar"], change["bpm"]) for change in report["tempi"]])
+    yield "tempo  " + _tempi([(change["bar"], change["bpm"]) for change in report["tempi"]], most)
     if report["keys"]:
-        yield "key    " + _changes([(change["bar"], change["key"]) for change in report["keys"]])
+        yield "key    " + _changes([(change["bar"], change["key"]) for change in report["keys"]], most)
     elif report["key_by_notes"]:
         yield f"key    {report['key_by_notes']}, by its notes; the file names none"
     yield ""
     yield from _table(tracks)
-    if tracks:
+    if tracks and width:
         yield ""
         yield from _picture(tracks, report["bars"], width)
     yield from _attribute_lines(tracks, width)
@@ -42,16 +43,16 @@ def _count(number: int, word: str) -> str:
     return f"{number} {word}{'' if number == 1 else 's'}"
 
 
-def _changes(changes: Sequence[tuple[int, str]], shown: int = 8) -> str:
+def _changes(changes: Sequence[tuple[int, str]], shown: int) -> str:
     """The first value, then each other one with the bar it begins in."""
     words = [f"{value}" if i == 0 and bar == 1 else f"{value} from bar {bar}" for i, (bar, value) in enumerate(changes)]
     return ", ".join(words[:shown]) + (f" and {len(words) - shown} more changes" if len(words) > shown else "")
 
 
-def _tempi(changes: Sequence[tuple[int, float]]) -> str:
+def _tempi(changes: Sequence[tuple[int, float]], shown: int) -> str:
     speeds = [bpm for _, bpm in changes]
-    if len(changes) <= 4:
-        return _changes([(bar, f"{bpm:.4g} bpm") for bar, bpm in changes])
+    if len(changes) <= shown // 2:
+        return _changes([(bar, f"{bpm:.4g} bpm") for bar, bpm in changes], shown)
     return f"{speeds[0]:.4g} bpm at first, {len(speeds) - 1} changes between {min(speeds):.4g} and {max(speeds):.4g}"
 
 

@@ -12,7 +12,7 @@ import typer
 from midigpt_cli.destination import read_song
 from midigpt_cli.exit_codes import DONE, UNREADABLE
 from midigpt_cli.instruments import NAMES
-from midigpt_cli.song_words import report_lines
+from midigpt_cli.song_words import EVERY, SOME, report_lines
 from midigpt_core.errors import MidiGptError
 from midigpt_core.score import DRUM, Bar, Score, Track
 
@@ -27,19 +27,22 @@ def info(
     songs: Annotated[list[str], typer.Argument(metavar="SONG...", help="MIDI files, or - for standard input.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     attributes: Annotated[bool, typer.Option(help="Show the musical controls as measured on each track.")] = True,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="The facts alone, no picture and no controls.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Every change of metre, tempo and key.")] = False,
 ) -> int:
     """Show tracks, bars, metres, tempi, key and length, and which track sounds where. Bars and tracks count from 1."""
     found, code = [], DONE
     for song in songs:
         try:
-            found.append(song_report(song, attributes))
+            found.append(song_report(song, attributes and not quiet))
         except MidiGptError as error:
             typer.echo(f"midigpt: {error}", err=True)
             code = UNREADABLE
     if as_json and found:
         typer.echo(json.dumps(found[0] if len(songs) == 1 else {"songs": found}, indent=2, ensure_ascii=False))
+    width = 0 if quiet else shutil.get_terminal_size().columns
     for number, report in enumerate([] if as_json else found):
-        typer.echo("\n" * bool(number) + "\n".join(report_lines(report, shutil.get_terminal_size().columns)))
+        typer.echo("\n" * bool(number) + "\n".join(report_lines(report, width, SOME if not verbose else EVERY)))
     return code
 
 

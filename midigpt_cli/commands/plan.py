@@ -62,6 +62,7 @@ class Asked:
     ] = None
     context_tokens: Annotated[int, typer.Option(help="Tokens the model can hold.", min=64, rich_help_panel=PLAN)] = 2048
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.", rich_help_panel=OUTPUT)] = False
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No pictures.", rich_help_panel=OUTPUT)] = False
 
 
 @command_of(Asked)
@@ -74,7 +75,8 @@ def plan(asked: Asked) -> None:
     request = _request(asked, score)
     measured = rehearse(EncoderConfig.load(asked.encoder or _built_in()), asked.context_tokens, score, request)
     facts = plan_facts(asked.song, score, measured, asked.context_tokens)
-    typer.echo(json.dumps(facts, indent=2) if asked.as_json else "\n".join(plan_lines(facts, measured, score)))
+    lines = plan_lines(facts, measured, score, pictures=not asked.quiet)
+    typer.echo(json.dumps(facts, indent=2) if asked.as_json else "\n".join(lines))
 
 
 def _request(asked: Asked, score: Score) -> GenerationRequest:
@@ -164,7 +166,9 @@ def _heard(item: StepMeasure, score: Score) -> set[tuple[int, int]]:
 # ---- the words and the picture, for people ----
 
 
-def plan_lines(facts: Mapping[str, Any], measured: list[StepMeasure], score: Score) -> Iterable[str]:
+def plan_lines(
+    facts: Mapping[str, Any], measured: list[StepMeasure], score: Score, pictures: bool = True
+) -> Iterable[str]:
     """The plan in words, with a picture of each step."""
     count = len(measured)
     yield f"{facts['song']}: {len(score.tracks)} tracks, {score.n_bars} bars, counted from {COUNTED_FROM}."
@@ -172,8 +176,10 @@ def plan_lines(facts: Mapping[str, Any], measured: list[StepMeasure], score: Sco
     for number, item in enumerate(measured, 1):
         yield ""
         yield from _step_lines(number, item, score, facts["context_tokens"])
-    yield ""
-    yield "W written   # heard   h hidden   . silent   x left out"
+        yield from _picture(item, score) if pictures else ()
+    if pictures:
+        yield ""
+        yield "W written   # heard   h hidden   . silent   x left out"
 
 
 def _step_lines(number: int, item: StepMeasure, score: Score, room: int) -> Iterable[str]:
@@ -191,7 +197,10 @@ def _step_lines(number: int, item: StepMeasure, score: Score, room: int) -> Iter
         yield f"  left out to make room: track {left_out}"
     if not item.fits:
         yield f"  does not fit {room} tokens: ask for a smaller --window or fewer --bars-per-step"
-    heard = _heard(item, score)
+
+
+def _picture(item: StepMeasure, score: Score) -> Iterable[str]:
+    step, heard = item.step, _heard(item, score)
     for track in range(len(score.tracks)):
         row = "".join(_mark(item, heard, (track, bar)) for bar in range(step.start_bar, step.end_bar))
         yield f"  {row}  {describe_track(track, score)}"

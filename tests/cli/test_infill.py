@@ -269,3 +269,11 @@ def test_an_interruption_while_writing_leaves_no_half_file(song, tmp_path, monke
     with pytest.raises(KeyboardInterrupt):
         score.to_midi(tmp_path / "out.mid")
     assert [file.name for file in tmp_path.iterdir()] == ["song.mid"]
+
+
+def test_verbose_tells_steps_and_bars_on_standard_error(midigpt, song, tmp_path, model) -> None:
+    words = ("infill", song, "--bars", "4-5", "--track", "bass", "-o", tmp_path / "o.mid", "-m", model, "--seed", 1)
+    told = midigpt(*words, "--verbose").err
+    assert "step 1 of 1: 2 bars to write in the window of bars" in told
+    assert "track 2, bar 4" in told
+    assert "step 1 of 1: done" in told

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tiny import song
 
 from midigpt_cli.exit_codes import DONE, UNREADABLE
 from midigpt_cli.main import run
@@ -113,3 +114,13 @@ def test_song_without_notes_is_shown(capsys: pytest.CaptureFixture[str], tmp_pat
 def test_info_loads_no_torch() -> None:
     code = f"import sys; from midigpt_cli.main import run; run(['info', {POP!r}]); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
+
+
+def test_quiet_leaves_the_facts_and_verbose_tells_every_change(midigpt, tmp_path) -> None:
+    score = song(24, metres=((4, 4), (3, 4)))
+    score.to_midi(tmp_path / "changing.mid")
+    usual = midigpt("info", tmp_path / "changing.mid").out
+    quiet = midigpt("info", tmp_path / "changing.mid", "--quiet").out
+    assert "more changes" in usual
+    assert len(quiet.splitlines()) < len(usual.splitlines()) - 3
+    assert "from bar 24" in midigpt("info", tmp_path / "changing.mid", "--verbose").out
