@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from midigpt_cli import rendering
 from midigpt_cli.groups import Output
 from midigpt_core.errors import MidiWriteError
 from midigpt_core.request import refused
@@ -43,8 +44,13 @@ class Destination:
     def __init__(self, asked: Output, command: str, songs: int, takes: int) -> None:
         self.asked, self.command = asked, command
         self._mine: set[Path] = set()  # written by this command
+        self._endings = rendering.endings(asked.render)
         self.files = min(takes, asked.keep_best) if asked.keep_best else takes  # per song
         if asked.output == PIPE:
+            if self._endings:
+                raise refused(
+                    "--render", asked.render, "needs files with names", "name a file with -o, or leave it out"
+                )
             if songs * self.files > 1:
                 raise refused("--output", PIPE, f"takes one file, not {songs * self.files}", "add --keep-best 1")
             if sys.stdout.isatty():
@@ -77,6 +83,13 @@ class Destination:
             self._check_free(path)
             if not self.is_pipe:
                 check_folder(path.parent)
+            for beside in self.beside(path):
+                self._check_free(beside)
+                rendering.check(beside)
+
+    def beside(self, path: Path | str) -> list[Path]:
+        """The sound files and pictures that go with a result."""
+        return [Path(path).with_suffix(ending) for ending in self._endings]
 
     def write(self, song: str, results: Sequence[Written]) -> list[str]:
         """Write every result; the paths, or "-"."""

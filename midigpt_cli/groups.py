@@ -71,6 +71,14 @@ class Output:
         int,
         typer.Option(help="Write only the N likeliest takes, best first (0: all).", min=0, rich_help_panel=OUTPUT),
     ] = 0
+    render: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FORMATS",
+            help="Also make these of every file: wav, mp3, flac, ogg, png, svg, pdf; separated by commas.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None
     allow_partial: Annotated[
         bool,
         typer.Option(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from midigpt_cli import rendering
 from midigpt_cli.destination import PIPE, Destination, Written, read_song
 from midigpt_cli.groups import ModelChoice, Output, Talk
 from midigpt_cli.loading import Model
@@ -89,6 +90,8 @@ class Job:
         result = self._generate(song, score, request)
         kept = self._kept(result)
         paths = destination.write(song, [Written(take.score, number, rank, take.seed) for take, number, rank in kept])
+        for (take, _, _), path in zip(kept, paths, strict=True):
+            rendering.make(take.score, destination.beside(path), frozenset(result.generated))
         written = dict(zip((number for _, number, _ in kept), paths, strict=True))
         self._report(Done(song, score, request, result, written, time.perf_counter() - started))
 

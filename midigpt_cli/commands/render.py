@@ -13,6 +13,7 @@ import typer
 
 from midigpt_cli.destination import PIPE, read_song
 from midigpt_cli.options import OUTPUT, command_of
+from midigpt_cli.rendering import PICTURES, RATE, SOUNDS
 from midigpt_cli.selectors import BARS_HELP, select_bars, select_tracks
 from midigpt_core.request import refused
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from midigpt_core.score import Score
 
 SOUND, PICTURE = "Sound", "Picture"
-_PICTURES = (".png", ".svg", ".pdf")
-_SOUNDS = (".wav", ".flac", ".ogg", ".mp3")
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class Render:
             "--output",
             "-o",
             metavar="FILE",
-            help=f"What to make, by its ending: {' '.join(_SOUNDS + _PICTURES)}. May be given again.",
+            help=f"What to make, by its ending: {' '.join(SOUNDS + PICTURES)}. May be given again.",
             show_default="a .wav beside the song",
             rich_help_panel=OUTPUT,
         ),
@@ -64,7 +63,7 @@ class Render:
             rich_help_panel=SOUND,
         ),
     ] = None
-    rate: Annotated[int, typer.Option(help="Samples per second.", rich_help_panel=SOUND)] = 44_100
+    rate: Annotated[int, typer.Option(help="Samples per second.", rich_help_panel=SOUND)] = RATE
     bars: Annotated[
         str, typer.Option("--bars", "-b", help=f"Draw only these. {BARS_HELP}", rich_help_panel=PICTURE)
     ] = "all"
@@ -92,7 +91,7 @@ def render(asked: Render) -> None:
     """
     targets = _targets(asked)
     score = read_song(asked.song)
-    made = [_draw(asked, score, t) if t.suffix.lower() in _PICTURES else _play(asked, score, t) for t in targets]
+    made = [_draw(asked, score, t) if t.suffix.lower() in PICTURES else _play(asked, score, t) for t in targets]
     if asked.as_json:
         typer.echo(json.dumps({"command": "render", "song": asked.song, "files": made}))
         return
@@ -109,8 +108,8 @@ def _targets(asked: Render) -> list[Path]:
         raise refused("--output", None, "is missing", "standard input has no name to call the result by")
     targets = [Path(name) for name in asked.output] or [Path(asked.song).with_suffix(".wav")]
     for target in targets:
-        if target.suffix.lower() not in _SOUNDS + _PICTURES:
-            known = " ".join(_SOUNDS + _PICTURES)
+        if target.suffix.lower() not in SOUNDS + PICTURES:
+            known = " ".join(SOUNDS + PICTURES)
             raise refused("--output", str(target), "has no ending that says what to make", f"use one of {known}")
         if target.exists() and not asked.force:
             raise refused("--output", str(target), "exists", "add --force to overwrite it, or choose another name")

@@ -41,6 +41,11 @@ class _Sheet:
     title: str
 
 
+def check_drawing() -> None:
+    """Raise AudioError where nothing can be drawn here, naming the command that changes it."""
+    _matplotlib()
+
+
 def draw_score(
     score: Score,
     path: str | os.PathLike[str],

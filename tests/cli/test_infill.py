@@ -277,3 +277,20 @@ def test_verbose_tells_steps_and_bars_on_standard_error(midigpt, song, tmp_path,
     assert "step 1 of 1: 2 bars to write in the window of bars" in told
     assert "track 2, bar 4" in told
     assert "step 1 of 1: done" in told
+
+
+def test_sound_and_pictures_are_made_beside_every_take(midigpt, song, tmp_path, model) -> None:
+    pytest.importorskip("matplotlib")
+    words = ("infill", song, "--bars", "4", "--track", "bass", "-m", model, "--seed", 1, "--takes", 2)
+    answer = midigpt(*words, "-o", tmp_path / "new.mid", "--render", "wav,svg")
+    assert answer.code == 0, answer.err
+    assert sorted(path.name for path in tmp_path.glob("new.*")) == [
+        f"new.{take}.{ending}" for take in (1, 2) for ending in ("mid", "svg", "wav")
+    ]
+    assert (tmp_path / "new.1.wav").read_bytes()[:4] == b"RIFF"
+    again = midigpt(*words, "-o", tmp_path / "other.mid", "--render", "gif")
+    assert (again.code, "gif" in again.err, (tmp_path / "other.1.mid").exists()) == (2, True, False)
+    (tmp_path / "third.1.svg").write_text("mine")
+    third = midigpt(*words, "-o", tmp_path / "third.mid", "--render", "svg")
+    assert (third.code, (tmp_path / "third.1.mid").exists()) == (2, False)
+    assert (tmp_path / "third.1.svg").read_text() == "mine"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny import song
+import tiny
 
 from midigpt_cli.exit_codes import DONE, UNREADABLE
 from midigpt_cli.main import run
@@ -117,7 +117,7 @@ def test_info_loads_no_torch() -> None:
 
 
 def test_quiet_leaves_the_facts_and_verbose_tells_every_change(midigpt, tmp_path) -> None:
-    score = song(24, metres=((4, 4), (3, 4)))
+    score = tiny.song(24, metres=((4, 4), (3, 4)))
     score.to_midi(tmp_path / "changing.mid")
     usual = midigpt("info", tmp_path / "changing.mid").out
     quiet = midigpt("info", tmp_path / "changing.mid", "--quiet").out
