@@ -53,8 +53,10 @@ class Surroundings:
         """What stands in a cell; None where that is unknown or there is no such bar."""
         if cell in self.unknown or not 0 <= cell[1] < self.score.n_bars:
             return None
+        bar, resolution = self.score.tracks[cell[0]].bars[cell[1]], self.score.resolution
+        if bar.future:
+            return None
         if cell not in self._notes:
-            bar, resolution = self.score.tracks[cell[0]].bars[cell[1]], self.score.resolution
             self._notes[cell] = frozenset((n.onset_ticks * GRID // resolution, n.pitch) for n in bar.notes)
         return self._notes[cell]
 
@@ -139,7 +141,7 @@ def choices(
     for track in sorted({track for track, _ in cells}):
         targets = [bar for t, bar in cells if t == track]
         near = range(max(0, min(targets) - REACH), min(around.score.n_bars, max(targets) + REACH + 1))
-        known = [bar for bar in near if (track, bar) not in around.unknown]
+        known = [bar for bar in near if around.notes((track, bar)) is not None]
         found = _bodies(around.score, track, known, demands.tokenizer, options)
         bodies.update({(track, bar): body for bar, body in zip(known, found, strict=True)})
     return {

@@ -92,10 +92,11 @@ def test_bars_to_be_written_and_hidden_ones_are_no_sources() -> None:
     tokenizer = engine().tokenizer
     wish = request(score, {1: [4, 5]})
     wish.tracks[1] = replace(wish.tracks[1], mask_bars=[0])
+    score.tracks[1].bars[7] = replace(score.tracks[1].bars[7], future=True)
     [step] = fitting_plan(wish, score, [(1, 4), (1, 5)], tokenizer, 0, 2048)
     prompt = prepare_step(tokenizer, score, step, wish, ())
     known = {source.bar for source in prompt.repeatable[0].sources}
-    assert known == {1, 2, 3, *range(6, 12)}
+    assert known == {1, 2, 3, 6, *range(8, 12)}
     assert prompt.around.notes((1, 5)) is None
 
 
