@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
+from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
 
 from midigpt_cli.server import (
@@ -58,7 +59,8 @@ def create_app(models: Models, settings: ServerSettings | None = None, routers: 
             state.jams.close_all("the server is stopping")
             await state.desk.close(0.0)
 
-    app = FastAPI(title="midigpt", description=ABOUT, version=_version(), lifespan=lifespan, redoc_url=None)
+    about = {"title": "midigpt", "description": ABOUT, "version": _version()}
+    app = FastAPIOffline(docs_url="/docs", redoc_url=None, lifespan=lifespan, **about)  # its pages load nothing else
     app.state.midigpt = state
     refusals.install(app)
     for router in (*ROUTERS, *routers):

@@ -183,3 +183,13 @@ def test_openapi_s_own_example_is_accepted(client):
 
 def test_the_documents_page_is_served(client):
     assert "openapi.json" in client.get("/docs").text
+
+
+def test_the_docs_page_needs_no_other_server(client):
+    import re
+
+    page = client.get("/docs").text
+    assert "http://" not in page
+    assert "https://" not in page
+    for place in re.findall(r'(?:src|href)="(/[^"]+)"', page):
+        assert client.get(place).status_code == 200
