@@ -23,6 +23,7 @@ from midigpt_cli.server.state import ServerState
 log = logging.getLogger("midigpt.access")
 
 OPEN_PATHS = ("/health", "/docs", "/openapi.json", "/docs/oauth2-redirect")
+OPEN_FILES = "/static-offline-docs/"  # what the docs page is made of
 
 
 class Journal:
@@ -86,7 +87,8 @@ class Doorkeeper:
     def _refusal(self, scope: Scope) -> RefusalError | None:
         headers = Headers(scope=scope)
         if self.settings.api_key:
-            if scope["path"] in OPEN_PATHS or scope.get("method") == "OPTIONS" or self._knows_key(headers):
+            open_to_all = scope["path"] in OPEN_PATHS or scope["path"].startswith(OPEN_FILES)
+            if open_to_all or scope.get("method") == "OPTIONS" or self._knows_key(headers):
                 return None
             ask = {"WWW-Authenticate": "Bearer"}
             return RefusalError(
