@@ -15,7 +15,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from serving import live_server, long_wish, wish
+from serving import client_of, live_server, long_wish, wish
 from tiny import engine
 
 from midigpt_cli.commands.serve import Serve, greeting, serve
