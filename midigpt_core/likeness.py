@@ -53,12 +53,22 @@ class Surroundings:
         """What stands in a cell; None where that is unknown or there is no such bar."""
         if cell in self.unknown or not 0 <= cell[1] < self.score.n_bars:
             return None
-        bar, resolution = self.score.tracks[cell[0]].bars[cell[1]], self.score.resolution
-        if bar.future:
+        if self.score.tracks[cell[0]].bars[cell[1]].future:
             return None
         if cell not in self._notes:
-            self._notes[cell] = frozenset((n.onset_ticks * GRID // resolution, n.pitch) for n in bar.notes)
+            self._notes[cell] = self._standing(cell)
         return self._notes[cell]
+
+    def _standing(self, cell: Cell) -> Notes:
+        bar, resolution = self.score.tracks[cell[0]].bars[cell[1]], self.score.resolution
+        return frozenset((n.onset_ticks * GRID // resolution, n.pitch) for n in bar.notes)
+
+    def gives_back(self, cell: Cell, source: int) -> bool:
+        """Whether the bar `source` of the cell's track has the very notes that stand where new ones are to be written.
+
+        Only for the choice of what to try next, once an attempt has given back what was there.
+        """
+        return self._standing(cell) == self._standing((cell[0], source))
 
     def others(self, track: int, bar: int, other: int) -> float:
         """Share of equal notes of two bars, over all tracks but one."""

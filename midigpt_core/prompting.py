@@ -80,12 +80,22 @@ class StepPrompt:
             context = _context_pitches(self.window)
             by_cell = {i: context[track] for i, (track, _) in enumerate(self.local_cells)}
             rules.append(NoRepeat(self.tokenizer.vocabulary, self.request.config.no_repeat_ngram, by_cell))
-        strength = echo_strength(self.tokenizer, self.request) / LESS_READILY ** (attempt - 1)
+        strength = echo_strength(self.tokenizer, self.request)
         if strength > 0:
             anew = {cell for rule in rules if isinstance(rule, Scheduled) for cell in rule.by_cell}
-            free = {cell: choice for cell, choice in self.repeatable.items() if cell not in anew}
-            rules.append(Echo(self.tokenizer.vocabulary, free, strength))
+            known = self.repeatable if attempt == 1 else self._otherwise
+            free = {cell: choice for cell, choice in known.items() if cell not in anew}
+            rules.append(Echo(self.tokenizer.vocabulary, free, strength / LESS_READILY ** (attempt - 1)))
         return tuple(rules)
+
+    @cached_property
+    def _otherwise(self) -> dict[int, Choice]:
+        """What a further attempt may say again: nothing that would give back the bars that are to be replaced."""
+        found = {}
+        for i, choice in self.repeatable.items():
+            sources = (s for s in choice.sources if s.cell >= 0 or not self.around.gives_back(self.cells[i], s.bar))
+            found[i] = replace(choice, sources=tuple(sources))
+        return found
 
     @cached_property
     def repeatable(self) -> dict[int, Choice]:

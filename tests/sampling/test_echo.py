@@ -132,6 +132,17 @@ def test_bars_of_other_control_values_than_asked_for_are_not_repeated() -> None:
     assert {source.bar for source in sparse.sources} == {source.bar for source in plain.sources} - {2}
 
 
+def test_a_further_attempt_says_nothing_again_that_stood_there() -> None:
+    prompt = step_prompt(repeated_song(), echo=1.0)
+    first, second = ({s.bar for s in _echo(prompt, n).choices[0].sources} for n in (1, 2))
+    assert {0, 8} <= first  # the song's bass has the fifth bar's notes there too
+    assert second == first - {0, 8}
+
+
+def _echo(prompt, attempt):
+    return next(rule for rule in prompt.rules(1, attempt) if rule.name == "echo")
+
+
 def test_strength_zero_is_off_and_minus_one_asks_the_checkpoint() -> None:
     prompt = step_prompt(echo=0.0)
     assert not any(rule.name == "echo" for rule in prompt.rules(1))
