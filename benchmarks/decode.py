@@ -200,6 +200,7 @@ def main() -> None:
     lengths = [256, 1270] if options.quick else [256, 512, 1270, 2048, 4096]
     counts = [1, 8, 16] if options.quick else [1, 2, 4, 8, 16, 32, 64]
     load = os.getloadavg()[0]
+    faithful = "\n" + fidelity(options.checkpoint, 20 if options.quick else 200) if options.checkpoint else ""
     singles = [line for size in sizes for line in one_lane(size, lengths, rounds)]
     takes = [line for size in sizes for line in many_lanes(size, counts, 1270, rounds)]
     options.output.write_text(
@@ -214,10 +215,7 @@ def main() -> None:
         "## Takes of one 1,270-token prompt\n\n"
         "One step of all lanes; the peer's takes one after the other, and its batched call (to 16 lanes).\n\n"
         "| model | lanes | ms per step | tokens per second | against takes in a row | against its batch |\n"
-        "|---|---|---|---|---|---|\n"
-        + "\n".join(takes)
-        + "\n"
-        + ("\n" + fidelity(options.checkpoint, 20 if options.quick else 200) if options.checkpoint else "")
+        "|---|---|---|---|---|---|\n" + "\n".join(takes) + "\n" + faithful
     )
 
 
