@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import dataclasses
 import re
 from collections.abc import Collection, Mapping
@@ -31,9 +30,10 @@ def song_in(data: Mapping[str, Any]) -> Score | None:
     if data.get("midi") is None:
         return None
     try:
-        return Score.from_midi(base64.b64decode(_of("midi", data["midi"], str, "a string (base64)"), validate=True))
-    except binascii.Error as error:
+        file = base64.b64decode(_of("midi", data["midi"], str, "a string (base64)"), validate=True)
+    except ValueError as error:
         raise refused("midi", None, f"is not base64 ({error})", "encode the bytes of a .mid file") from error
+    return Score.from_midi(file)
 
 
 def read_start(data: Mapping[str, Any], song: Score | None) -> JamSettings:

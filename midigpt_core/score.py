@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 MELODIC = "melodic"
 DRUM = "drum"
+FINEST = 1_000_000  # ticks per quarter note, at most; a MIDI file has up to 32,767
 MOST = 2**28 - 1  # no tick, tempo or metre in JSON is larger: what a MIDI file can hold
 
 
@@ -167,7 +168,7 @@ _TRACK = {
 }
 _SCORE = {
     "tracks": _LIST,
-    "resolution": _POSITIVE,
+    "resolution": (lambda v: _is_int(v) and 1 <= v <= FINEST, f"an integer from 1 to {FINEST}"),
     "tempo": _POSITIVE,
 }
 

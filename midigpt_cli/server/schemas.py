@@ -41,7 +41,7 @@ _SCORE_FIELDS: Mapping[type, Mapping[str, dict[str, Any]]] = {  # ranges and uni
         "bars": {"description": "all tracks have equally many"},
     },
     scores.Score: {
-        "resolution": {**_ONE, "description": "ticks per quarter note", "examples": [480]},
+        "resolution": {"ge": 1, "le": scores.FINEST, "description": "ticks per quarter note", "examples": [480]},
         "tempo": {**_ONE, "description": "microseconds per quarter note", "examples": [500000]},
         "tracks": {"description": "parts, playing the same bars"},
     },

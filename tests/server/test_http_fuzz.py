@@ -15,7 +15,8 @@ checks = schemathesis.checks
 CHECKS = [checks.not_a_server_error, checks.status_code_conformance, checks.response_schema_conformance]
 
 
-schema = schemathesis.openapi.from_dict(create_app(models()).openapi())
+# Files in forms that need none trip the generator itself; test_http_audio.py sends that route what it must refuse.
+schema = schemathesis.openapi.from_dict(create_app(models()).openapi()).exclude(path="/audio_to_midi")
 
 
 @pytest.fixture(scope="module")

@@ -51,3 +51,9 @@ def test_a_loop_that_cannot_be_written_is_refused_by_field(client, wrong, field)
     answer = client.post("/loop", json={"score": song(4).to_dict(), **SMALL, **wrong})
     assert answer.status_code == 422, answer.text
     assert answer.json()["field"] == field
+
+
+def test_a_file_that_is_not_base64_is_refused(client):
+    for text in ("a\u00e8d", "a", "%%%%"):
+        answer = client.post("/loop", json={"midi": text})
+        assert (answer.status_code, answer.json()["field"]) == (422, "midi")
