@@ -33,6 +33,7 @@ def wish(score: Score | None = None, bars: dict[int, list[int]] | None = None, *
     """The JSON body of a small request; its notes are few, so that it takes a moment only."""
     score = score or song(8)
     config.setdefault("density_hard_limit", 6)
+    config.setdefault("retry_unchanged", False)
     return {"score": score.to_dict(), "request": request(score, bars or {1: [4, 5]}, **config).to_dict()}
 
 

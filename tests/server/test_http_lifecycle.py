@@ -35,7 +35,8 @@ def test_an_idle_server_stops_by_itself_and_a_busy_one_does_not():
 
 def test_stopping_lets_running_requests_finish_in_the_time_they_have():
     with live_server(stop_seconds=30.0) as live, ThreadPoolExecutor(1) as pool:
-        answer = pool.submit(lambda: httpx.post(live.url + "/generate", json=wish(bars={1: [4]}), timeout=60))
+        body = wish(bars={1: [2, 3, 4, 5], 2: [2, 3, 4, 5]}, num_candidates=8, density_hard_limit=16)
+        answer = pool.submit(lambda: httpx.post(live.url + "/generate", json=body, timeout=60))
         live.until(lambda: live.busy == 1)
         live.server.should_exit = True
         assert answer.result().status_code == 200
