@@ -17,6 +17,7 @@ from midigpt_core.score import Score
 
 PIPE = "-"
 FIELDS = ("stem", "take", "rank", "seed", "command", "ext")
+MIDI_ENDINGS = (".mid", ".midi", ".kar")
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,8 @@ class Destination:
         self.asked, self.command = asked, command
         self._mine: set[Path] = set()  # written by this command
         self._endings = rendering.endings(asked.render)
+        for ending in self._endings:
+            rendering.check(ending)
         self.files = min(takes, asked.keep_best) if asked.keep_best else takes  # per song
         if asked.output == PIPE:
             if self._endings:
@@ -75,37 +78,38 @@ class Destination:
         return self
 
     def check_free(self, song: str) -> None:
-        """Refuse, before any work, to write over what is there."""
+        """Refuse, before any work, to write over what is there; names with a seed in them are known only after it."""
         if self.asked.filename and "{seed" in self.asked.filename:
             return
         for number in range(1, self.files + 1):
             path = self.path_of(song, Written(Score(), number, number, 0))
-            self._check_free(path)
+            for file in (path, *self.beside(path)):
+                self._check_free(file)
             if not self.is_pipe:
                 check_folder(path.parent)
-            for beside in self.beside(path):
-                self._check_free(beside)
-                rendering.check(beside)
 
     def beside(self, path: Path | str) -> list[Path]:
         """The sound files and pictures that go with a result."""
-        return [Path(path).with_suffix(ending) for ending in self._endings]
+        file = Path(path)
+        name = file.stem if file.suffix.lower() in MIDI_ENDINGS else file.name
+        return [file.with_name(name + ending) for ending in self._endings]
 
     def write(self, song: str, results: Sequence[Written]) -> list[str]:
-        """Write every result; the paths, or "-"."""
-        return [self._write_one(song, result) for result in results]
-
-    def _write_one(self, song: str, result: Written) -> str:
+        """Write every result, once it is sure that none takes the place of another file; the paths, or "-"."""
         if self.is_pipe:
-            result.score.to_midi(sys.stdout.buffer)
-            sys.stdout.buffer.flush()
-            return PIPE
-        path = self.path_of(song, result)
-        self._check_free(path)
-        self._mine.add(path)
-        _make_folder(path.parent)
-        result.score.to_midi(path)
-        return str(path)
+            for result in results:
+                result.score.to_midi(sys.stdout.buffer)
+                sys.stdout.buffer.flush()
+            return [PIPE] * len(results)
+        paths = [self.path_of(song, result) for result in results]
+        files = [file for path in paths for file in (path, *self.beside(path))]
+        for file in files:
+            self._check_free(file)
+        self._mine.update(files)
+        for path, result in zip(paths, results, strict=True):
+            _make_folder(path.parent)
+            result.score.to_midi(path)
+        return [str(path) for path in paths]
 
     def _check_free(self, path: Path) -> None:
         if path in self._mine:

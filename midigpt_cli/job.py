@@ -90,10 +90,12 @@ class Job:
         result = self._generate(song, score, request)
         kept = self._kept(result)
         paths = destination.write(song, [Written(take.score, number, rank, take.seed) for take, number, rank in kept])
+        how = rendering.How(lit=frozenset(result.generated))
+        rendered = []
         for (take, _, _), path in zip(kept, paths, strict=True):
-            rendering.make(take.score, destination.beside(path), frozenset(result.generated))
+            rendered += [rendering.make(take.score, file, how)["path"] for file in destination.beside(path)]
         written = dict(zip((number for _, number, _ in kept), paths, strict=True))
-        self._report(Done(song, score, request, result, written, time.perf_counter() - started))
+        self._report(Done(song, score, request, result, written, rendered, time.perf_counter() - started))
 
     def _generate(self, song: str, score: Score, request: GenerationRequest) -> Result:
         from midigpt_cli.progress import following

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from midigpt_core.request import nearest, refused
 
@@ -24,30 +25,42 @@ def endings(wish: str | None) -> tuple[str, ...]:
         if ending not in SOUNDS + PICTURES:
             known = [other[1:] for other in SOUNDS + PICTURES]
             raise refused("--render", ending[1:], "is nothing that can be made", nearest(ending[1:], known))
-    return found
+    return tuple(dict.fromkeys(found))
 
 
-def check(path: Path) -> None:
-    """Raise AudioError where a file of this name cannot be made here, before any time is spent."""
-    if path.suffix in SOUNDS:
+def check(ending: str) -> None:
+    """Raise AudioError where a file of this ending cannot be made here, before any time is spent."""
+    if ending in SOUNDS:
         from midigpt_core.audio.files import check_writable
 
-        check_writable(path, RATE)
+        check_writable(f"sound{ending}", RATE)
     else:
         from midigpt_core.audio.picture import check_drawing
 
         check_drawing()
 
 
-def make(score: Score, paths: Sequence[Path], lit: Collection[Cell]) -> None:
-    """Play the score into each sound file, draw it, `lit` cells highlighted, into each picture. Raises AudioError."""
-    for path in paths:
-        if path.suffix in SOUNDS:
-            from midigpt_core.audio.synthesis import render_audio
-            from midigpt_core.midi_file import score_to_bytes
+@dataclass(frozen=True)
+class How:
+    """How a score is played and drawn."""
 
-            render_audio(score_to_bytes(score), path, rate=RATE)
-        else:
-            from midigpt_core.audio.picture import draw_score
+    soundfont: str | None = None
+    rate: int = RATE
+    engine: str = "auto"
+    lit: Collection[Cell] = frozenset()
+    before: Score | None = None
+    bars: range | None = None  # drawn; None: all
 
-            draw_score(score, path, lit)
+
+def make(score: Score, path: Path, how: How, tell: Callable[[float], None] | None = None) -> dict[str, Any]:
+    """Play the score into a sound file, or draw it, as the ending says; what is told of the file. Raises AudioError."""
+    if path.suffix.lower() in SOUNDS:
+        from midigpt_core.audio.synthesis import render_audio
+        from midigpt_core.midi_file import score_to_bytes
+
+        return render_audio(score_to_bytes(score), path, how.soundfont, how.rate, how.engine, tell).to_dict()
+    from midigpt_core.audio.picture import draw_score
+
+    draw_score(score, path, how.lit, how.before, how.bars)
+    bars = score.n_bars if how.bars is None else len(how.bars)
+    return {"path": str(path), "bars": bars, "tracks": len(score.tracks), "highlighted": len(how.lit)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ class Done:
     request: GenerationRequest
     result: Result
     paths: Mapping[int, str]  # take, from 1 -> file
+    rendered: Sequence[str]  # sound files and pictures beside them
     seconds: float
 
     def facts(self) -> dict[str, Any]:
@@ -54,6 +55,7 @@ class Done:
             "song": self.song,
             "ok": True,
             "outputs": list(self.paths.values()),
+            **({"rendered": list(self.rendered)} if self.rendered else {}),
             "seed": result.seed,
             "takes": takes,
             "generated": [list(cell) for cell in result.generated],

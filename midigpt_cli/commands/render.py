@@ -13,7 +13,7 @@ import typer
 
 from midigpt_cli.destination import PIPE, read_song
 from midigpt_cli.options import OUTPUT, command_of
-from midigpt_cli.rendering import PICTURES, RATE, SOUNDS
+from midigpt_cli.rendering import PICTURES, RATE, SOUNDS, How, make
 from midigpt_cli.selectors import BARS_HELP, select_bars, select_tracks
 from midigpt_core.request import refused
 
@@ -89,9 +89,15 @@ def render(asked: Render) -> None:
 
     midigpt render song.mid -o song.mp3 -o song.png
     """
+    from midigpt_cli.progress import showing
+
     targets = _targets(asked)
     score = read_song(asked.song)
-    made = [_draw(asked, score, t) if t.suffix.lower() in PICTURES else _play(asked, score, t) for t in targets]
+    how = _how(asked, score)
+    made = []
+    for target in targets:
+        with showing(target.name, wanted=sys.stderr.isatty() and not asked.quiet) as progress:
+            made.append(make(score, target, how, progress))
     if asked.as_json:
         typer.echo(json.dumps({"command": "render", "song": asked.song, "files": made}))
         return
@@ -118,27 +124,18 @@ def _targets(asked: Render) -> list[Path]:
     return targets
 
 
-def _play(asked: Render, score: Score, target: Path) -> dict[str, Any]:
-    from midigpt_cli.progress import showing
-    from midigpt_core.audio.synthesis import render_audio
-    from midigpt_core.midi_file import score_to_bytes
-
-    with showing(target.name, wanted=sys.stderr.isatty() and not asked.quiet) as progress:
-        midi = score_to_bytes(score)
-        return render_audio(midi, target, asked.soundfont, asked.rate, asked.engine, progress).to_dict()
-
-
-def _draw(asked: Render, score: Score, target: Path) -> dict[str, Any]:
-    from midigpt_core.audio.picture import draw_score
-    from midigpt_core.audio.strips import changed_cells
-
-    before = read_song(asked.compare) if asked.compare else None
+def _how(asked: Render, score: Score) -> How:
     lit = _lit(asked.highlight, score)
+    before = read_song(asked.compare) if asked.compare else None
     if before is not None and not lit:
+        from midigpt_core.audio.strips import changed_cells
+
         lit = changed_cells(before, score)
-    bars = select_bars(asked.bars, score.n_bars)
-    draw_score(score, target, lit, before, range(bars[0], bars[-1] + 1))
-    return {"path": str(target), "bars": len(bars), "tracks": len(score.tracks), "highlighted": len(lit)}
+    bars = None
+    if asked.bars != "all":
+        chosen = select_bars(asked.bars, score.n_bars)
+        bars = range(chosen[0], chosen[-1] + 1)
+    return How(asked.soundfont, asked.rate, asked.engine, lit, before, bars)
 
 
 def _lit(wishes: Iterable[str], score: Score) -> frozenset[tuple[int, int]]:

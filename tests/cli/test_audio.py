@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from midigpt_core.audio import pitch_model
+from midigpt_cli import rendering
+from midigpt_cli.commands import loop
+from midigpt_core.audio import files, picture, pitch_model
 from midigpt_core.errors import AudioError
 from midigpt_core.midi_file import read_score
 
@@ -51,6 +53,18 @@ def test_render_refuses_before_it_works(midigpt, song) -> None:
         answer = midigpt("render", song, *words)
         assert (answer.code, reason in answer.err) == (2, True), answer.err
     assert there.read_bytes() == b""
+
+
+def test_every_ending_that_can_be_written_can_be_asked_for() -> None:
+    assert set(rendering.SOUNDS) == set(files.FORMATS)
+    assert set(rendering.PICTURES) == set(picture.FORMATS)
+    assert {f".{word}" for word in loop.FORMATS} == {".mid", *rendering.SOUNDS}
+
+
+def test_a_wrong_highlight_leaves_no_sound_behind(midigpt, song) -> None:
+    sound = song.with_name("x.wav")
+    answer = midigpt("render", song, "-o", sound, "-o", song.with_name("x.png"), "--highlight", "99:1")
+    assert (answer.code, sound.exists()) == (2, False)
 
 
 def test_a_missing_soundfont_is_unreadable_input(midigpt, song) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
 from tiny import engine
 
+from midigpt_cli.destination import Destination
+from midigpt_cli.groups import Output
 from midigpt_core import GenerationRequest, InferenceConfig, Score, TrackPrompt
 
 
@@ -294,3 +297,49 @@ def test_sound_and_pictures_are_made_beside_every_take(midigpt, song, tmp_path, 
     third = midigpt(*words, "-o", tmp_path / "third.mid", "--render", "svg")
     assert (third.code, (tmp_path / "third.1.mid").exists()) == (2, False)
     assert (tmp_path / "third.1.svg").read_text() == "mine"
+
+
+def test_companions_of_takes_named_by_seed_take_the_place_of_nothing(midigpt, song, tmp_path, model) -> None:
+    pytest.importorskip("matplotlib")
+    out = tmp_path / "out"
+    words = ("infill", song, "--bars", "4", "-t", "bass", "-m", model, "--seed", 7, "--takes", 2, "-o", f"{out}/")
+    words = (*words, "--filename", "{seed}.mid", "--render", "svg")
+    out.mkdir()
+    (out / "8.svg").write_text("mine")
+    refusal = midigpt(*words)
+    assert (refusal.code, "8.svg" in refusal.err, "--force" in refusal.err) == (2, True, True)
+    assert [path.name for path in out.iterdir()] == ["8.svg"]
+    answer = midigpt(*words, "--force", "--json")
+    assert answer.code == 0, answer.err
+    assert json.loads(answer.out)["songs"][0]["rendered"] == [str(out / "7.svg"), str(out / "8.svg")]
+    assert (out / "8.svg").read_text() != "mine"
+
+
+def test_two_songs_do_not_draw_over_each_other(midigpt, song, tmp_path, model) -> None:
+    pytest.importorskip("matplotlib")
+    twin = song.with_name("twin.mid")
+    twin.write_bytes(song.read_bytes())
+    words = ("infill", song, twin, "--bars", "4", "-t", "bass", "-m", model, "--seed", 7, "-o", f"{tmp_path}/out/")
+    answer = midigpt(*words, "--filename", "{seed}", "--render", "svg", "--force")
+    assert (answer.code, "just written for another song" in answer.err) == (1, True)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["7", "7.svg"]
+
+
+def test_what_cannot_be_drawn_here_is_refused_before_any_work(midigpt, song, tmp_path, model, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    words = ("infill", song, "--bars", "4", "-m", model, "-o", f"{tmp_path}/out/", "--filename", "{seed}.mid")
+    answer = midigpt(*words, "--render", "png")
+    assert (answer.code, "pip install" in answer.err, (tmp_path / "out").exists()) == (1, True, False)
+
+
+def test_nothing_rendered_nothing_told(midigpt, song, model) -> None:
+    answer = midigpt("infill", song, "--bars", "4", "-t", "bass", "-m", model, "--json")
+    assert "rendered" not in json.loads(answer.out)["songs"][0]
+
+
+@pytest.mark.parametrize(
+    ("file", "pictures"), [("a.mid", ["a.svg"]), ("a.MIDI", ["a.svg"]), ("a.1", ["a.1.svg"]), ("a.svg", ["a.svg.svg"])]
+)
+def test_a_companion_has_the_name_of_its_take(file: str, pictures: list[str], tmp_path) -> None:
+    destination = Destination(Output(output=str(tmp_path / file), render="svg,.SVG"), "infill", 1, 1)
+    assert [path.name for path in destination.beside(tmp_path / file)] == pictures
