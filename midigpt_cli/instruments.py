@@ -34,10 +34,10 @@ NAMES = tuple(" ".join(name.split()) for name in NAMES)
 _USUAL = {"strings": "String Ensemble 1", "sax": "Alto Sax", "saxophone": "Alto Sax", "harp": "Orchestral Harp"}
 
 
-def program_of(name: str) -> int:
+def program_of(name: str, where: str = "--instrument") -> int:
     """The program, from 0, of an instrument: its name in any spelling, or the first one the word is part of.
 
-    Raises RequestValidationError with the nearest name.
+    Raises RequestValidationError, naming `where` the name stood, with the nearest one.
     """
     wanted = _plain(_USUAL.get(name.strip().lower(), name))
     plain = [_plain(known) for known in NAMES]
@@ -48,8 +48,8 @@ def program_of(name: str) -> int:
         return holding[0]
     meant = {word: word for known in plain for word in known.split()} | dict(zip(plain, NAMES, strict=True))
     near = difflib.get_close_matches(wanted, meant, 1)
-    hint = f"did you mean {meant[near[0]]!r}? " if near else ""
-    raise refused("--instrument", name, "is no General MIDI instrument", f"{hint}see --instrument help")
+    remedy = f"did you mean {meant[near[0]]!r}?" if near else "midigpt generate -i help lists them all"
+    raise refused(where, name, "is no General MIDI instrument", remedy)
 
 
 def _plain(name: str) -> str:

@@ -122,7 +122,7 @@ def _track(data: Any, where: str) -> Track:
     check_keys(data, _TRACK_KEYS, where)
     drums = _of(f"{where}.drums", data.get("drums", False), bool, "true or false")
     instrument = data.get("instrument", 0)
-    program = program_of(instrument) if isinstance(instrument, str) else instrument
+    program = program_of(instrument, f"{where}.instrument") if isinstance(instrument, str) else instrument
     if type(program) is not int or not 0 <= program <= 127:
         raise refused(f"{where}.instrument", instrument, "is no instrument", "use 0 to 127, or a General MIDI name")
     name = _of(f"{where}.name", data.get("name", "Drums" if drums else NAMES[program]), str, "a string")

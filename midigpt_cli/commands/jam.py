@@ -157,11 +157,12 @@ def _song(asked: JamOptions) -> Score | None:
 
 
 def _settings(asked: JamOptions, song: Score | None, table: AttributeTable) -> JamSettings:
+    from midigpt_cli.instruments import program_of
     from midigpt_cli.jam_wishes import read_start
     from midigpt_cli.wishes import Wishes, build_request
     from midigpt_core.score import Bar, Score
 
-    tracks: list[dict[str, Any]] = [{"instrument": name} for name in asked.instrument]
+    tracks: list[dict[str, Any]] = [{"instrument": program_of(name)} for name in asked.instrument]
     tracks += [{"drums": True}] if asked.drums else []
     said = {"tracks": tracks, "bpm": asked.bpm, "metre": asked.metre, "late": asked.late}
     data = {key: value for key, value in said.items() if value is not None}

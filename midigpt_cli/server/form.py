@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, get_args, get_origin, get_type_hints
@@ -27,6 +28,7 @@ OWN = {  # field of the form -> meaning
     "request_id": "The caller's own id.",
     "plan_only": "Answer with the plan as JSON, write nothing.",
 }
+_OPTION = re.compile(r"--([a-z]+(?:-[a-z]+)*)")
 _YES, _NO = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 
 
@@ -64,14 +66,17 @@ class Wanted:
             wishes = Wishes({number: bars for number in tracks}, self.music, self.context, self.settings)
             return build_request(wishes, score, table)
         except RequestValidationError as error:
-            raise _in_form_words(error) from error
+            raise in_form_words(error) from error
 
 
-def _in_form_words(error: RequestValidationError) -> RequestValidationError:
-    """The same error, naming the form's field instead of the command line's option."""
-    name = error.field.removeprefix("--").replace("-", "_")
-    text = str(error).replace(error.field, name) if error.field else str(error)
-    return RequestValidationError(text, name, error.value, error.remedy)
+def in_form_words(error: RequestValidationError) -> RequestValidationError:
+    """The same error, naming the form's fields instead of the command line's options."""
+    text, name, remedy = (_OPTION.sub(_field_of, words) for words in (str(error), error.field, error.remedy))
+    return RequestValidationError(text, name, error.value, remedy)
+
+
+def _field_of(option: re.Match[str]) -> str:
+    return option[1].replace("-", "_")
 
 
 def read_fields(fields: Mapping[str, Sequence[str]], extra: Sequence[str] = ()) -> Wanted:

@@ -18,7 +18,7 @@ from pydantic import BaseModel, Field
 from midigpt_cli.hearing import Hearing
 from midigpt_cli.server import answers
 from midigpt_cli.server.body import FileField, Form, read_form
-from midigpt_cli.server.form import rows_of, value_of
+from midigpt_cli.server.form import in_form_words, rows_of, value_of
 from midigpt_cli.server.generate import client_of
 from midigpt_cli.server.infill import named
 from midigpt_cli.server.job_store import Job, Once, TakeFile
@@ -34,7 +34,7 @@ from midigpt_core.audio.files import FORMATS
 from midigpt_core.audio.pitch_model import model_file
 from midigpt_core.audio.synthesis import render_audio
 from midigpt_core.audio.transcribe import TranscribeSettings, Transcription, transcribe
-from midigpt_core.errors import AudioError, AudioFileError, CancelledError
+from midigpt_core.errors import AudioError, AudioFileError, CancelledError, RequestValidationError
 from midigpt_core.pipeline import Timing
 from midigpt_core.request import nearest
 
@@ -147,7 +147,10 @@ def _read(form: Form, settings: ServerSettings) -> Heard:
     if url is not None:
         check_audio_url(url, settings)
     webhook = check_url(own["webhook_url"], settings) if own["webhook_url"] else None
-    asked = Hearing(**values).settings()
+    try:
+        asked = Hearing(**values).settings()
+    except RequestValidationError as error:
+        raise in_form_words(error) from error
     _check_engine()
     sonify, table = bool(own["sonify_midi"]), bool(own["save_note_events"])
     return Heard(form if form.data else None, url, asked, sonify, table, webhook)

@@ -37,7 +37,7 @@ class FindingSettings:
             if not 0 < getattr(self, name) < 1:
                 raise AudioError(f"{name} is {getattr(self, name)}; give a number between 0 and 1")
         if self.minimum_note_ms < 0:
-            raise AudioError(f"minimum_note_ms is {self.minimum_note_ms}; give 0 or more milliseconds")
+            raise AudioError(f"a note of at least {self.minimum_note_ms} ms is no length; give 0 or more")
         if (self.minimum_hz or 0) < 0 or (self.maximum_hz is not None and self.maximum_hz <= (self.minimum_hz or 0)):
             raise AudioError(f"frequencies from {self.minimum_hz} to {self.maximum_hz} Hz hold no note")
 

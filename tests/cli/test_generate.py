@@ -67,3 +67,6 @@ def test_instruments_are_listed_and_found_by_any_spelling(midigpt) -> None:
     assert program_of("lead 2 sawtooth") == 81
     with pytest.raises(RequestValidationError, match="Harpsichord"):
         program_of("harpsicord")
+    with pytest.raises(RequestValidationError, match=r"generate -i help") as caught:
+        program_of("qqqq", "tracks[0].instrument")
+    assert caught.value.field == "tracks[0].instrument"

@@ -90,6 +90,15 @@ def test_a_wrong_form_is_refused_at_once(client, take, fields, says):
     assert says in answer.json()["detail"]
 
 
+@pytest.mark.parametrize(("field", "value"), [("metre", "four"), ("instrument", "zither of glass")])
+def test_a_refusal_names_the_field_of_the_form(client, take, field, value):
+    answer = client.post("/audio_to_midi", data={field: value}, files={"audio_file": ("take.wav", take)})
+    told = answer.json()
+    assert (answer.status_code, told["field"]) == (422, field)
+    assert told["detail"].startswith(f"{field} = {value!r}")
+    assert "--" not in told["detail"] + told["remedy"]
+
+
 @contextlib.contextmanager
 def library(take: bytes) -> Iterator[str]:
     """A server on this machine that has the audio, a page that leads elsewhere, and one that is missing."""

@@ -165,6 +165,7 @@ def test_a_change_that_cannot_be_played_is_refused_and_the_jam_goes_on(fake, at_
         {"pace": "slow"},
         {"ahead": True},
         {"tracks": [{"instrument": 200}]},
+        {"tracks": [{"instrument": "zither of glass"}]},
         {"midi": "?"},
     ],
 )
@@ -172,6 +173,7 @@ def test_a_start_that_makes_no_sense_is_refused(at_home, wrong):
     answer = at_home.post("/jam/start", json={**START, **wrong})
     assert answer.status_code == 422
     assert answer.json()["remedy"]
+    assert answer.json()["field"].partition("[")[0] in wrong
 
 
 def test_a_player_who_is_not_heard_of_loses_the_jam(fake):

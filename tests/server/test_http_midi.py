@@ -145,3 +145,19 @@ def test_a_song_beyond_the_limits_is_a_413():
     with client_of(max_bars=4, max_tracks=2) as small:
         assert infill(small, midi(), bars="1").status_code == 413
         assert small.post("/score", json=song(8).to_dict()).status_code == 413
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"rhythm_lock": "true", "track": "bass", "scale": "drums/C:major"}, "name it with track too"),
+        ({"attribute": "8:note_density=3"}, "add it to bars"),
+        ({"pitch_range": "C9"}, "pitch_range = "),
+    ],
+)
+def test_what_is_wrong_with_a_form_is_said_in_its_fields(client, fields, says):
+    answer = infill(client, midi(), bars="2", **fields)
+    told = answer.json()
+    assert answer.status_code == 422, answer.text
+    assert says in told["detail"]
+    assert "--" not in told["detail"] + told["remedy"] + told["field"]
