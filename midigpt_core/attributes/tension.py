@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from midigpt_core.attributes.base import Control
+from midigpt_core.errors import TokenError
 from midigpt_core.score import Score
 
 
@@ -17,7 +18,11 @@ class Tension(Control):
     measured = False
 
     def measure(self, score: Score, track: int, bar: int | None = None) -> float:
-        raise NotImplementedError(f"{self.name} is not measured from notes")
+        where = f"track {track}" if bar is None else f"track {track}, bar {bar}"
+        raise TokenError(
+            f"{self.name} of {where} (from 0): notes alone do not tell it; give a level of 0 to {self.size - 1} in the "
+            "request's bar_attributes"
+        )
 
 
 class TensionDrum(Tension):

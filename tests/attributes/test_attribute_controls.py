@@ -11,7 +11,7 @@ import pytest
 
 from midigpt_core.attributes import CONTROLS, AttributeTable, make_control
 from midigpt_core.attributes.table import make_controls
-from midigpt_core.errors import EncoderConfigError
+from midigpt_core.errors import EncoderConfigError, TokenError
 from midigpt_core.score import DRUM, MELODIC, Bar, Note, Score, Track
 from midigpt_core.tokens import kernels
 from midigpt_core.tokens.encode import BAR_ATTRIBUTES, TRACK_ATTRIBUTES
@@ -113,6 +113,13 @@ def test_most_common_duration_and_most_notes_at_once() -> None:
 def test_bar_values_of_pitch_classes_reach_the_prompt_from_revision_2_on() -> None:
     assert control("pitch_class_set").key(3) == "bar_BarLevelPitchClassSet_3"
     assert control("pitch_class_set", revision=2).key(3) == "bar_PitchClassSet_3"
+
+
+@pytest.mark.parametrize("name", ["tension", "tension_drum"])
+def test_measuring_tension_is_refused_with_a_way_out(name: str) -> None:
+    kind = DRUM if name == "tension_drum" else MELODIC
+    with pytest.raises(TokenError, match=rf"{name} of track 0, bar 1 .* 0 to 9 .*bar_attributes"):
+        control(name).value(score_of(chord(60), [], track_type=kind), 0, 1)
 
 
 def test_tension_is_carried_but_not_measured() -> None:
