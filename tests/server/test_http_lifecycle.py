@@ -191,5 +191,7 @@ def test_the_docs_page_needs_no_other_server_and_no_key():
         page = client.get("/docs").text
         assert "http://" not in page
         assert "https://" not in page
-        for place in re.findall(r'(?:src|href)="(/[^"]+)"', page):
+        places = re.findall(r'(?:src|href)="(/[^"]+)"', page)
+        assert {place.rpartition(".")[2] for place in places} >= {"js", "css"}
+        for place in places:
             assert client.get(place).status_code == 200
