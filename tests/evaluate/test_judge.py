@@ -63,7 +63,21 @@ def test_the_tokens_scored_are_the_original_notes(tasks) -> None:
         assert sorted({n.pitch for n in read[track, bar]}) == before
 
 
-def test_adherence_reports_each_control(tasks) -> None:
-    rows = adherence(engine(), tasks[:2])
-    assert {row["control"] for row in rows} <= set(engine().tokenizer.attributes.names)
-    assert all(0 <= float(row["exact"]) <= float(row["within_one"]) <= 1 for row in rows)
+def test_adherence_reports_each_control_asked_for_without_and_with_guidance(tasks, monkeypatch) -> None:
+    model, asked = engine(), []
+    session = model.session
+
+    def follow(score, request):
+        asked.append(request)
+        return session(score, request)
+
+    monkeypatch.setattr(model, "session", follow)
+    rows = adherence(model, tasks[:2])
+    assert rows
+    assert {row["control"] for row in rows} <= set(model.tokenizer.attributes.names)
+    for way in ("", "guided_"):
+        assert all(0 <= float(row[f"{way}exact"]) <= float(row[f"{way}within_one"]) <= 1 for row in rows)
+    guidance = [request.config.guidance for request in asked]
+    assert guidance == [wanted for row in rows for wanted in [1.0] * row["n"] + [3.0] * row["n"]]
+    plain, guided = ([r for r in asked if r.config.guidance == wanted] for wanted in (1.0, 3.0))
+    assert [r.tracks for r in plain] == [r.tracks for r in guided]  # the same levels of the same bars
