@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import string
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from midigpt_core.request import refused
 from midigpt_core.score import Score
 
 PIPE = "-"
+Put = Callable[[Score, Path], None]
 FIELDS = ("stem", "take", "rank", "seed", "command", "ext")
 MIDI_ENDINGS = (".mid", ".midi", ".kar")
 
@@ -42,12 +43,12 @@ def read_song(song: str) -> Score:
 class Destination:
     """The files of one command, named by its options; raises RequestValidationError where they do not go together."""
 
-    def __init__(self, asked: Output, command: str, songs: int, takes: int) -> None:
-        self.asked, self.command = asked, command
+    def __init__(self, asked: Output, command: str, songs: int, takes: int, ending: str = "mid") -> None:
+        self.asked, self.command, self.ending = asked, command, ending
         self._mine: set[Path] = set()  # written by this command
         self._endings = rendering.endings(asked.render)
-        for ending in self._endings:
-            rendering.check(ending)
+        for made in (*self._endings, *([f".{ending}"] if ending != "mid" else [])):
+            rendering.check(made)
         self.files = min(takes, asked.keep_best) if asked.keep_best else takes  # per song
         if asked.output == PIPE:
             if self._endings:
@@ -91,10 +92,14 @@ class Destination:
     def beside(self, path: Path | str) -> list[Path]:
         """The sound files and pictures that go with a result."""
         file = Path(path)
-        name = file.stem if file.suffix.lower() in MIDI_ENDINGS else file.name
-        return [file.with_name(name + ending) for ending in self._endings]
+        return [made for made in (self._renamed(file, ending) for ending in self._endings) if made != file]
 
-    def write(self, song: str, results: Sequence[Written]) -> list[str]:
+    def _renamed(self, file: Path, ending: str) -> Path:
+        """The file with another ending; a suffix that says nothing of what is in it stays."""
+        known = (*MIDI_ENDINGS, f".{self.ending}")
+        return file.with_name((file.stem if file.suffix.lower() in known else file.name) + ending)
+
+    def write(self, song: str, results: Sequence[Written], put: Put = Score.to_midi) -> list[str]:
         """Write every result, once it is sure that none takes the place of another file; the paths, or "-"."""
         if self.is_pipe:
             for result in results:
@@ -108,7 +113,7 @@ class Destination:
         self._mine.update(files)
         for path, result in zip(paths, results, strict=True):
             _make_folder(path.parent)
-            result.score.to_midi(path)
+            put(result.score, path)
         return [str(path) for path in paths]
 
     def _check_free(self, path: Path) -> None:
@@ -130,11 +135,15 @@ class Destination:
         """Where a result goes, when it goes into a file."""
         output = self.asked.output
         if output and not self._is_folder():
-            file = Path(output)
+            file = self._ended(Path(output))
             return file if self.files == 1 else file.with_name(f"{file.stem}.{self._number(result)}{file.suffix}")
         source = Path("stdin.mid" if song == PIPE else song)
         folder = Path(output) if output else source.parent
-        return folder / self._name(source, result)
+        return self._ended(folder / self._name(source, result))
+
+    def _ended(self, file: Path) -> Path:
+        """The file itself where it is to hold MIDI; else its name ends as its format does."""
+        return file if self.ending == "mid" else self._renamed(file, f".{self.ending}")
 
     def _name(self, source: Path, result: Written) -> str:
         words = {
@@ -143,7 +152,7 @@ class Destination:
             "rank": result.rank,
             "seed": result.seed,
             "command": self.command,
-            "ext": "mid",
+            "ext": self.ending,
         }
         default = "{stem}.{command}.{ext}" if self.files == 1 else "{stem}.{command}.{take}.{ext}"
         return (self.asked.filename or default).format(**words)

@@ -44,7 +44,7 @@ def check(ending: str) -> None:
 class How:
     """How a score is played and drawn."""
 
-    soundfont: str | None = None
+    soundfont: str | Path | None = None
     rate: int = RATE
     engine: str = "auto"
     lit: Collection[Cell] = frozenset()

@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from midigpt_cli import completion
+from midigpt_cli.destination import PIPE
 from midigpt_cli.groups import Context, ModelChoice, Music, Output, Talk
 from midigpt_cli.options import OUTPUT, Settings, command_of
+from midigpt_cli.rendering import RATE, SOUNDS, How, make
 from midigpt_cli.selectors import BARS_HELP, TRACK_HELP
+from midigpt_core.errors import RequestValidationError
 from midigpt_core.request import refused
+from midigpt_core.score import Score
 
 if TYPE_CHECKING:
     from midigpt_cli.destination import Destination
     from midigpt_core.attributes.table import AttributeTable
     from midigpt_core.loop import LoopRequest, Variation
-    from midigpt_core.score import Score
 
 USUAL_BARS = 4
-FORMATS = ("mid", "wav", "mp3", "flac", "ogg")
+FORMATS = ("mid", *(ending[1:] for ending in SOUNDS))
 
 
 @dataclass(frozen=True)
@@ -81,15 +86,24 @@ def loop(asked: Loop) -> None:
 
     midigpt loop song.mid --bars 1-4 --track bass --variations 4
     """
+    from midigpt_cli.spoken import spoken
+
+    try:
+        _run(asked)
+    except RequestValidationError as error:
+        raise spoken(error) from error
+
+
+def _run(asked: Loop) -> None:
     from midigpt_cli.destination import Destination
     from midigpt_cli.loading import Model
     from midigpt_cli.progress import following
     from midigpt_core.loop import loop as run_loop
 
     _check(asked)
-    destination = Destination(asked.output, "loop", 1, asked.variations)
+    destination = Destination(asked.output, "loop", 1, asked.variations, asked.format)
     name = asked.song or "new"
-    if not asked.talk.dry_run and asked.format == "mid":
+    if not asked.talk.dry_run:
         destination.check_free(name)
     model = Model(asked.model)
     score = _song(asked)
@@ -107,16 +121,33 @@ def loop(asked: Loop) -> None:
 
 
 def _check(asked: Loop) -> None:
+    from midigpt_core.loop import SEAMS
+
     if asked.format not in FORMATS:
         raise refused("--format", asked.format, "is not known", f"use {', '.join(FORMATS)}")
+    if asked.seam not in SEAMS:
+        raise refused("--seam", asked.seam, "is not known", f"use {' or '.join(SEAMS)}")
     if asked.song is None and not (asked.instrument or asked.drums):
         raise refused("SONG", None, "is missing", "name a song, or --instrument and --drums to loop from nothing")
     if asked.song and (asked.instrument or asked.drums):
         raise refused("--instrument", None, "is for loops from nothing", "choose tracks of the song with --track")
-    if asked.output.output == "-" and asked.format != "mid":
-        raise refused("--format", asked.format, "goes into files", "leave out -o -")
+    for option, count in (("--takes", asked.settings.num_candidates), ("--keep-best", asked.output.keep_best)):
+        if count:
+            raise refused(option, count, "is for takes, a loop has variations", f"say --variations {count}")
+    _check_output(asked)
+
+
+def _check_output(asked: Loop) -> None:
     if asked.song is None and asked.output.output is None:
         raise refused("--output", None, "is missing", "name the file or folder to write: -o loops/")
+    if asked.output.output != PIPE:
+        return
+    if asked.format != "mid":
+        raise refused("--format", asked.format, "goes into files", "leave out -o -")
+    if asked.variations != 1:
+        raise refused("--output", PIPE, f"takes one file, not {asked.variations}", "add --variations 1")
+    if asked.talk.as_json:
+        raise refused("--json", None, "and MIDI cannot share standard output", "name a file with -o")
 
 
 def _song(asked: Loop) -> Score:
@@ -126,8 +157,10 @@ def _song(asked: Loop) -> Score:
         return read_song(asked.song)
     from midigpt_cli.commands.generate import new_score
 
-    count = int(asked.bars) if asked.bars and asked.bars.isdecimal() else USUAL_BARS
-    return new_score(asked.instrument, asked.drums, asked.bpm or 120.0, asked.metre, count)
+    bars = asked.bars or str(USUAL_BARS)
+    if not bars.isdecimal() or not int(bars):
+        raise refused("--bars", asked.bars, "is no number of bars", "from nothing, say how many, such as 4")
+    return new_score(asked.instrument, asked.drums, asked.bpm or 120.0, asked.metre, int(bars))
 
 
 def _wish(asked: Loop, score: Score, table: AttributeTable) -> LoopRequest:
@@ -166,18 +199,23 @@ def _deliver(
     """Write one variation as soon as it is there; what is reported of it."""
     from midigpt_cli.destination import Written
 
-    score = variation.score
+    score, tracks = variation.score, list(wish.tracks)
     if asked.solo:
-        score = replace(score, source=None, tracks=[score.tracks[t] for t in wish.tracks])
-    if asked.format == "mid":
-        [path] = destination.write(name, [Written(score, variation.number, variation.number, variation.seed)])
-    else:
-        path = _write_audio(asked, destination, name, replace(variation, score=score))
+        score = replace(score, source=None, tracks=[score.tracks[t] for t in tracks])
+        tracks = list(range(len(tracks)))
+    result = Written(score, variation.number, variation.number, variation.seed)
+    put = Score.to_midi if asked.format == "mid" else partial(_write_audio, asked.soundfont)
+    [path] = destination.write(name, [result], put)
+    how = How(asked.soundfont, lit={(t, b) for t in tracks for b in range(score.n_bars)})
+    rendered = [make(score, file, how)["path"] for file in destination.beside(path)]
     if not asked.talk.quiet and not asked.talk.as_json:
         told = f"{path}: variation {variation.number}, seed {variation.seed}, seam {variation.seam:.2f} per token"
         typer.echo(told if variation.accepted else f"{told} (checks failed: {variation.rejected[-1]})", err=True)
+    if not (asked.talk.as_json or path == PIPE or sys.stdout.isatty()):
+        typer.echo(path)
     return {
         "path": path,
+        **({"rendered": rendered} if rendered else {}),
         "number": variation.number,
         "seed": variation.seed,
         "logprob": variation.logprob,
@@ -187,23 +225,15 @@ def _deliver(
     }
 
 
-def _write_audio(asked: Loop, destination: Destination, name: str, variation: Variation) -> str:
+def _write_audio(soundfont: Path | None, score: Score, path: Path) -> None:
     """Audio exactly as long as the loop, its tail wrapped into its beginning."""
-    from midigpt_cli.destination import Written
     from midigpt_core.audio.files import write_audio
     from midigpt_core.audio.synthesis import synthesise
     from midigpt_core.midi_file import score_to_bytes
 
-    written = Written(variation.score, variation.number, variation.number, variation.seed)
-    path = destination.path_of(name, written).with_suffix(f".{asked.format}")
-    if path.exists() and not asked.output.force:
-        raise refused("--output", str(path), "exists", "add --force to overwrite it, or choose another name")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    data = score_to_bytes(variation.score)
-    seconds = _seconds(data)
-    wave = synthesise(data, length_seconds=seconds, wrap_tail=True, soundfont=asked.soundfont)
-    write_audio(wave, path, 44_100)
-    return str(path)
+    data = score_to_bytes(score)
+    wave = synthesise(data, length_seconds=_seconds(data), wrap_tail=True, soundfont=soundfont)
+    write_audio(wave, path, RATE)
 
 
 def _seconds(data: bytes) -> float:

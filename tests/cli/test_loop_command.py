@@ -54,6 +54,10 @@ def test_a_loop_from_nothing_has_the_asked_parts_and_tempo(midigpt, tmp_path, mo
         (("--seam", "glue"), 2),
         (("--track", "tuba"), 2),
         (("--variations", 21), 2),
+        (("--takes", 3), 2),
+        (("--keep-best", 1), 2),
+        (("-o", "-"), 2),
+        (("-o", "-", "--variations", 1, "--json"), 2),
         (("-m", "no/such/model.safetensors"), 4),
     ],
 )
@@ -65,3 +69,36 @@ def test_wrong_usage_writes_nothing(midigpt, song, model, words, code) -> None:
 
 def test_a_song_that_is_not_there_is_unreadable_input(midigpt, tmp_path, model) -> None:
     assert midigpt("loop", tmp_path / "none.mid", "-m", model).code == 3
+
+
+@pytest.mark.parametrize("bars", ["x", "0", "1-4"])
+def test_a_loop_from_nothing_wants_a_number_of_bars(midigpt, tmp_path, model, bars) -> None:
+    answer = midigpt("loop", "-i", "flute", "--bars", bars, "-v", 1, "-o", tmp_path / "new.mid", "-m", model)
+    assert (answer.code, "--bars" in answer.err, list(tmp_path.iterdir())) == (2, True, [])
+
+
+def test_the_remedies_of_a_loop_are_its_own(midigpt, song, model) -> None:
+    assert "--variations 1" in midigpt("loop", song, "-o", "-", "-m", model).err
+    assert "--variations 3" in midigpt("loop", song, "--takes", 3, "-m", model).err
+    assert "--seam = 'glue'" in midigpt("loop", song, "--seam", "glue", "-m", model).err
+
+
+def test_pictures_are_drawn_beside_every_variation(midigpt, song, model) -> None:
+    pytest.importorskip("matplotlib", reason="the audio extra is not installed")
+    words = ("loop", song, "--bars", "1", "-t", "bass", "-v", 2, *FEW, "-m", model, "--render", "svg")
+    answer = midigpt(*words, "--json")
+    assert answer.code == 0, answer.err
+    made = [song.with_name(f"song.loop.{number}.svg") for number in (1, 2)]
+    assert [v["rendered"] for v in json.loads(answer.out)["variations"]] == [[str(file)] for file in made]
+    assert all(file.stat().st_size for file in made)
+
+
+def test_sounds_are_numbered_and_checked_for_before_any_work(midigpt, song, model) -> None:
+    words = ("loop", song, "--bars", "1", "-t", "bass", "-v", 2, *FEW, "--format", "wav", "-o", song.with_name("x"))
+    made = [song.with_name(f"x.{number}.wav") for number in (1, 2)]
+    answer = midigpt(*words, "-m", model)
+    assert answer.out.split() == list(map(str, made)), answer.err
+    assert all(file.read_bytes()[:4] == b"RIFF" for file in made)
+    made[0].unlink()
+    again = midigpt(*words, "-m", "no such model")
+    assert (again.code, "x.2.wav" in again.err, made[0].exists()) == (2, True, False)
