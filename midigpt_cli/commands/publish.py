@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from midigpt_core.request import nearest, refused
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -18,12 +20,18 @@ def pack(  # noqa: PLR0913
     licence: Annotated[str, typer.Option("--licence", "--license", help="SPDX name, e.g. CC-BY-SA-4.0.")] = "unknown",
     dtype: Annotated[str, typer.Option(help="Of the weights: float16, bfloat16 or float32.")] = "float16",
     data: Annotated[Path | None, typer.Option(help="The data set, for the card's table of sources.")] = None,
+    force: Annotated[bool, typer.Option("--force", "-f", help="Overwrite files that exist.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Write a model as one file, with its facts (.json) and a model card (README.md) beside it."""
-    from midigpt_core.train.pack import PackOptions
+    from midigpt_core.train.pack import DTYPES, PackOptions, parts_of
     from midigpt_core.train.pack import pack as write
 
+    if dtype not in DTYPES:
+        raise refused("--dtype", dtype, "is not known", nearest(dtype, DTYPES))
+    for file in parts_of(out):
+        if file.exists() and not force:
+            raise refused("--out", str(file), "exists", "add --force to overwrite it, or choose another folder")
     options = PackOptions(name or out.stem, licence, dtype, str(data) if data else None)
     facts = write(origin, out, options)
     typer.echo(json.dumps(facts, indent=1) if as_json else f"{out}: {facts['bytes'] / 1e6:.1f} MB, {facts['dtype']}")

@@ -32,15 +32,19 @@ def pack(origin: str | Path, file: str | Path, options: PackOptions) -> dict[str
     `origin` is a checkpoint or the folder of a run. Raises TrainingError or CheckpointError.
     """
     import torch
+    from safetensors import SafetensorError
 
     if options.dtype not in DTYPES:
         raise TrainingError(f"dtype = {options.dtype!r}: choose from {', '.join(DTYPES)}")
     folder = Path(origin)
     weights = folder / LATEST if folder.is_dir() else folder
     checkpoint = load_checkpoint(weights)
-    target = Path(file)
+    target, facts_file, card_file = parts_of(file)
     target.parent.mkdir(parents=True, exist_ok=True)
-    save_checkpoint(target, checkpoint.model.to(getattr(torch, options.dtype)), checkpoint.encoder_config)
+    try:
+        save_checkpoint(target, checkpoint.model.to(getattr(torch, options.dtype)), checkpoint.encoder_config)
+    except (SafetensorError, OSError) as error:
+        raise TrainingError(f"{target}: cannot be written: {error}") from error
     facts = {
         "name": options.name,
         "licence": options.licence,
@@ -49,9 +53,16 @@ def pack(origin: str | Path, file: str | Path, options: PackOptions) -> dict[str
         "training": run_facts(folder / LOG) if folder.is_dir() else {},
         "sources": _sources(options.data),
     }
-    _write(target.with_suffix(".json"), json.dumps(facts, indent=1) + "\n")
-    _write(target.parent / CARD, card(facts))
+    _write(facts_file, json.dumps(facts, indent=1) + "\n")
+    _write(card_file, card(facts))
+    target.chmod(facts_file.stat().st_mode & 0o777)  # readable to whom its facts are: safetensors writes 0600
     return facts
+
+
+def parts_of(file: str | Path) -> tuple[Path, Path, Path]:
+    """The files a packed model is: weights, facts, card."""
+    target = Path(file)
+    return target, target.with_suffix(".json"), target.parent / CARD
 
 
 def run_facts(log: Path) -> dict[str, Any]:
@@ -103,8 +114,7 @@ def push(file: str | Path, repo: str, private: bool = False, token: str | None =
 
     from midigpt_core.model.hub import endpoint
 
-    target = Path(file)
-    parts = [target, target.with_suffix(".json"), target.parent / CARD]
+    parts = parts_of(file)
     missing = [part for part in parts if not part.exists()]
     if missing:
         raise TrainingError(f"{missing[0]}: not there; write it with `midigpt models pack` first")

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors import SafetensorError
 
+from midigpt_cli import main
 from midigpt_core.errors import TrainingError
 from midigpt_core.model.checkpoint import load_checkpoint, save_checkpoint
 from midigpt_core.model.gpt2 import GPT2, GPT2Config
@@ -88,3 +90,30 @@ def test_an_unknown_dtype_is_refused_by_name(run: Path, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="int8"):
         pack(run, tmp_path / "m.safetensors", PackOptions("m", dtype="int8"))
     assert packing.run_facts(run / "nothing.jsonl") == {}
+
+
+def test_a_packed_model_takes_the_place_of_nothing_unasked(run: Path, tmp_path: Path, capsys) -> None:
+    words = ["models", "pack", str(run), "-o", str(tmp_path / "p" / "mine.safetensors")]
+    (tmp_path / "p").mkdir()
+    (tmp_path / "p" / "README.md").write_text("mine")
+    assert main.run(words) == 2
+    assert "--force" in capsys.readouterr().err
+    assert [file.name for file in (tmp_path / "p").iterdir()] == ["README.md"]
+    assert main.run([*words, "--force"]) == 0
+    made = {file.name: file.stat().st_mode for file in (tmp_path / "p").iterdir()}
+    assert set(made) == {"README.md", "mine.json", "mine.safetensors"}
+    assert made["mine.safetensors"] == made["mine.json"]
+
+
+def test_what_cannot_be_packed_is_said_in_a_sentence(run: Path, tmp_path: Path, capsys, monkeypatch) -> None:
+    file = tmp_path / "p" / "mine.safetensors"
+    assert main.run(["models", "pack", str(run), "-o", str(file), "--dtype", "int8"]) == 2
+    assert "--dtype = 'int8'" in capsys.readouterr().err
+
+    def full(*_: Any, **__: Any) -> None:
+        raise SafetensorError("I/O error: no space left")
+
+    monkeypatch.setattr("safetensors.torch.save_file", full)
+    assert main.run(["models", "pack", str(run), "-o", str(file)]) == 1
+    assert f"{file}: cannot be written: I/O error" in capsys.readouterr().err
+    assert list(file.parent.iterdir()) == []
