@@ -47,6 +47,12 @@ class Pulse:
         return index + (second - start) / (stop - start)
 
 
+def check_tempo(bpm: float | None) -> None:
+    """Raise AudioError for a tempo that no beat is looked for in."""
+    if bpm is not None and not SLOWEST <= bpm <= FASTEST:
+        raise AudioError(f"bpm is {bpm}; give a tempo from {SLOWEST:.0f} to {FASTEST:.0f} beats per minute")
+
+
 def find_pulse(
     samples: npt.NDArray[np.float32],
     notes: Sequence[HeardNote],
@@ -58,8 +64,7 @@ def find_pulse(
 
     A beat is the note in the lower half of the metre. Raises AudioError.
     """
-    if bpm is not None and not SLOWEST <= bpm <= FASTEST:
-        raise AudioError(f"bpm is {bpm}; give a tempo from {SLOWEST:.0f} to {FASTEST:.0f} beats per minute")
+    check_tempo(bpm)
     times, weights = _accents(notes)
     period = 60 / bpm if bpm else _best_period(60 / _estimate(samples) / _parts(metre), times, weights)
     if downbeat is None:

@@ -7,6 +7,7 @@ notes without a clear onset around what energy is left, strongest first.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 
 import numpy as np
 import numpy.typing as npt
@@ -36,9 +37,10 @@ class FindingSettings:
         for name in ("onset_threshold", "frame_threshold"):
             if not 0 < getattr(self, name) < 1:
                 raise AudioError(f"{name} is {getattr(self, name)}; give a number between 0 and 1")
-        if self.minimum_note_ms < 0:
+        if not 0 <= self.minimum_note_ms < inf:
             raise AudioError(f"a note of at least {self.minimum_note_ms} ms is no length; give 0 or more")
-        if (self.minimum_hz or 0) < 0 or (self.maximum_hz is not None and self.maximum_hz <= (self.minimum_hz or 0)):
+        low, high = self.minimum_hz or 0.0, inf if self.maximum_hz is None else self.maximum_hz
+        if not 0 <= low < high:
             raise AudioError(f"frequencies from {self.minimum_hz} to {self.maximum_hz} Hz hold no note")
 
 

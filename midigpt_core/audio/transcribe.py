@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from midigpt_core.audio.beats import Pulse, find_pulse, follow_beats
+from midigpt_core.audio.beats import Pulse, check_tempo, find_pulse, follow_beats
 from midigpt_core.audio.files import read_audio
 from midigpt_core.audio.note_finding import FindingSettings, HeardNote, find_notes
 from midigpt_core.audio.pitch_model import BINS_PER_SEMITONE, RATE, listen, model_file
@@ -49,6 +49,9 @@ class TranscribeSettings:
         numerator, denominator = self.metre
         if not 1 <= numerator <= 32 or denominator not in (2, 4, 8, 16):
             raise AudioError(f"metre {numerator}/{denominator} cannot be counted; give one such as 4/4, 3/4 or 6/8")
+        check_tempo(self.bpm)
+        if self.downbeat is not None and not abs(self.downbeat) <= _LONGEST_MINUTES * 60:
+            raise AudioError(f"downbeat is {self.downbeat}; give a second of the audio")
         if not 0 <= self.snap <= 48:
             raise AudioError(f"snap is {self.snap}; give 0 (off) to 48 parts of a quarter note")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from math import inf, nan
 from pathlib import Path
 
 import numpy as np
@@ -103,11 +104,27 @@ def test_frequency_bounds_keep_notes_out() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"onset_threshold": 0}, {"frame_threshold": 1.5}, {"minimum_note_ms": -1}, {"minimum_hz": 9, "maximum_hz": 5}],
+    [
+        {"onset_threshold": 0},
+        {"frame_threshold": 1.5},
+        {"minimum_note_ms": -1},
+        {"minimum_note_ms": nan},
+        {"minimum_hz": 9, "maximum_hz": 5},
+        {"minimum_hz": nan},
+        {"maximum_hz": nan},
+    ],
 )
 def test_impossible_settings_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(AudioError):
         FindingSettings(**wrong)
+
+
+@pytest.mark.parametrize("wrong", [{"bpm": 0}, {"bpm": nan}, {"bpm": inf}, {"downbeat": -inf}, {"downbeat": nan}])
+def test_an_impossible_pulse_is_refused_before_anything_is_heard(wrong: dict[str, float]) -> None:
+    from midigpt_core.audio.transcribe import TranscribeSettings
+
+    with pytest.raises(AudioError, match=next(iter(wrong))):
+        TranscribeSettings(**wrong)
 
 
 # ---- the pulse, from notes alone ----
