@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from midigpt_cli.server.answers import to_json
-from midigpt_cli.server.refusals import describe
+from midigpt_cli.server.refusals import describe, log_fault
 from midigpt_cli.server.work import Outcome, Work, snapshot
 from midigpt_core import trace
 
@@ -69,6 +69,7 @@ def last_frame(work: Work, outcome: Outcome) -> bytes:
         kind = b"done" if outcome.status == "completed" else b"cancelled"
         return b'data: {"type":"' + kind + b'","response":' + outcome.body.data + b"}\n\n"
     assert outcome.error is not None
+    log_fault(outcome.error, work.id)
     status, body, _ = describe(outcome.error)
     told = {**body, "type": "error", "request_id": work.id, "error": body["detail"], "status": status}
     return frame(told)

@@ -16,7 +16,7 @@ from typing import Any
 from midigpt_cli.server import answers
 from midigpt_cli.server.infill import midi_bytes
 from midigpt_cli.server.metrics import Counter
-from midigpt_cli.server.refusals import RefusalError, busy, describe
+from midigpt_cli.server.refusals import RefusalError, busy, describe, log_fault
 from midigpt_cli.server.settings import ServerSettings
 from midigpt_cli.server.webhooks import Message, Postman
 from midigpt_cli.server.work import Outcome, Work, snapshot
@@ -181,6 +181,8 @@ class JobStore:
         """Note how a job ended, and tell its webhook."""
         job.outcome, job.ended = outcome, time.time()
         job.expires = job.ended + self.settings.job_seconds
+        if outcome.status == "failed" and outcome.error is not None:
+            log_fault(outcome.error, job.id)
         if job.webhook_url:
             self.postman.send(Message(job.id, job.webhook_url, job.json()))
 

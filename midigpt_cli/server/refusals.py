@@ -109,10 +109,15 @@ def _word(status: int) -> str:
 def respond(request: Request, error: BaseException) -> Response:
     """The response for an error; the log gets what the caller does not."""
     status, body, headers = describe(error)
-    if status >= 500 and not isinstance(error, RefusalError):
-        log.error("request failed", exc_info=error, extra={"request_id": request_id(request)})
+    log_fault(error, request_id(request))
     headers["X-Request-ID"] = request_id(request)
     return JSONResponse({**body, "request_id": request_id(request)}, status, headers)
+
+
+def log_fault(error: BaseException, request_id: str) -> None:
+    """Keep what the caller is not told of an error that is our fault."""
+    if describe(error)[0] >= 500 and not isinstance(error, RefusalError):
+        log.error("request failed", exc_info=error, extra={"request_id": request_id})
 
 
 def request_id(request: Request) -> str:

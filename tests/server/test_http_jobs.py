@@ -186,3 +186,17 @@ def test_a_webhook_is_checked_again_when_it_is_sent(monkeypatch):
     message = webhooks.Message("job", "https://example.org/", b"{}")
     with pytest.raises(outbound.BadTargetError, match="private"):
         webhooks.post(message, ServerSettings(webhook_secret=SECRET))
+
+
+def test_what_broke_a_job_or_a_stream_is_in_the_log_under_its_id(client, caplog, monkeypatch):
+    def broken(*_, **__):
+        raise ZeroDivisionError("a secret of the house")
+
+    monkeypatch.setattr("midigpt_core.engine.SamplingSession.run_takes", broken)
+    job = ended(client, client.post("/jobs", json=wish()).json()["id"])
+    assert (job["status"], job["error"]["status"]) == ("failed", 500)
+    assert "secret" not in job["error"]["detail"]
+    stream = client.post("/generate", json={**wish(), "stream": True, "request_id": "stream_1"})
+    assert "secret" not in stream.text
+    logged = {record.request_id for record in caplog.records if record.exc_info}
+    assert logged == {job["id"], "stream_1"}
