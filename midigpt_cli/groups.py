@@ -3,12 +3,39 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from midigpt_cli import completion
 from midigpt_cli.options import MODEL, MUSIC, OUTPUT, PLAN
+
+Force = Annotated[bool, typer.Option("--force", "-f", help="Overwrite files that exist.", rich_help_panel=OUTPUT)]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.", rich_help_panel=OUTPUT)]
+NewInstruments = Annotated[
+    list[str],
+    typer.Option(
+        "--instrument",
+        "-i",
+        help="From nothing: a track for this instrument; may be given again.",
+        autocompletion=completion.instruments,
+    ),
+]
+NewDrums = Annotated[bool, typer.Option("--drums", help="From nothing: a drum track.")]
+
+
+def device_in(panel: str) -> Any:
+    """The option that says where a model runs."""
+    return typer.Option(help="auto, cpu, cuda or mps.", rich_help_panel=panel, autocompletion=completion.devices)
+
+
+def threads_in(panel: str) -> Any:
+    """The option that says on how many processor threads."""
+    return typer.Option(help="Processor threads (0: as many as there are cores).", min=0, rich_help_panel=panel)
+
+
+def _tracks(text: str) -> Any:
+    return typer.Option(metavar="TRACK", help=text, rich_help_panel=PLAN, autocompletion=completion.tracks)
 
 
 @dataclass(frozen=True)
@@ -26,18 +53,14 @@ class ModelChoice:
             autocompletion=completion.models,
         ),
     ] = None
-    device: Annotated[
-        str, typer.Option(help="auto, cpu, cuda or mps.", rich_help_panel=MODEL, autocompletion=completion.devices)
-    ] = "auto"
+    device: Annotated[str, device_in(MODEL)] = "auto"
     dtype: Annotated[
         str,
         typer.Option(
             help="auto, float32, bfloat16 or float16.", rich_help_panel=MODEL, autocompletion=completion.dtypes
         ),
     ] = "auto"
-    threads: Annotated[
-        int, typer.Option(help="Processor threads (0: as many as there are cores).", min=0, rich_help_panel=MODEL)
-    ] = 0
+    threads: Annotated[int, threads_in(MODEL)] = 0
 
 
 @dataclass(frozen=True)
@@ -64,9 +87,7 @@ class Output:
             rich_help_panel=OUTPUT,
         ),
     ] = None
-    force: Annotated[
-        bool, typer.Option("--force", "-f", help="Overwrite files that exist.", rich_help_panel=OUTPUT)
-    ] = False
+    force: Force = False
     keep_best: Annotated[
         int,
         typer.Option(help="Write only the N likeliest takes, best first (0: all).", min=0, rich_help_panel=OUTPUT),
@@ -204,34 +225,12 @@ class Music:
 class Context:
     """What the model hears beside the bars it writes."""
 
-    ignore_track: Annotated[
-        list[str],
-        typer.Option(
-            metavar="TRACK",
-            help="Track the model does not hear.",
-            rich_help_panel=PLAN,
-            autocompletion=completion.tracks,
-        ),
-    ] = field(default_factory=list)
+    ignore_track: Annotated[list[str], _tracks("Track the model does not hear.")] = field(default_factory=list)
     mask_bars: Annotated[
         list[str],
         typer.Option(metavar="[TRACK/]BARS", help="Bars the model does not hear.", rich_help_panel=PLAN),
     ] = field(default_factory=list)
-    context_drop: Annotated[
-        list[str],
-        typer.Option(
-            metavar="TRACK",
-            help="Track to leave out first when a step is too long.",
-            rich_help_panel=PLAN,
-            autocompletion=completion.tracks,
-        ),
-    ] = field(default_factory=list)
-    context_keep: Annotated[
-        list[str],
-        typer.Option(
-            metavar="TRACK",
-            help="Track that is never left out.",
-            rich_help_panel=PLAN,
-            autocompletion=completion.tracks,
-        ),
-    ] = field(default_factory=list)
+    context_drop: Annotated[list[str], _tracks("Track to leave out first when a step is too long.")] = field(
+        default_factory=list
+    )
+    context_keep: Annotated[list[str], _tracks("Track that is never left out.")] = field(default_factory=list)

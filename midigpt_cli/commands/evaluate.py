@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from midigpt_cli.groups import ModelChoice
+from midigpt_cli.groups import AsJson, ModelChoice
 from midigpt_cli.options import OUTPUT, Settings, command_of, given
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Asked:
         Path | None,
         typer.Option("--report", "-o", metavar="FILE.md", help="Write the tables as Markdown.", rich_help_panel=OUTPUT),
     ] = None
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.", rich_help_panel=OUTPUT)] = False
+    as_json: AsJson = False
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.", rich_help_panel=OUTPUT)] = False
     model: ModelChoice = field(default_factory=ModelChoice)
     settings: Settings = field(default_factory=Settings)  # type: ignore[valid-type]

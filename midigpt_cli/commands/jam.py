@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from midigpt_cli import completion
-from midigpt_cli.groups import Context, ModelChoice, Music
+from midigpt_cli.groups import Context, ModelChoice, Music, NewDrums, NewInstruments
 from midigpt_cli.options import OUTPUT, Settings, command_of
 from midigpt_core.errors import MidiGptError
 from midigpt_core.request import refused
@@ -41,16 +40,8 @@ class JamOptions:
             metavar="[SONG]", help="Go on from the last bars of this song, with its tracks; - reads a pipe."
         ),
     ] = None
-    instrument: Annotated[
-        list[str],
-        typer.Option(
-            "--instrument",
-            "-i",
-            help="From nothing: a track for this instrument; may be given again.",
-            autocompletion=completion.instruments,
-        ),
-    ] = field(default_factory=list)
-    drums: Annotated[bool, typer.Option("--drums", help="From nothing: a drum track.")] = False
+    instrument: NewInstruments = field(default_factory=list)
+    drums: NewDrums = False
     bpm: Annotated[
         float | None,
         typer.Option(

@@ -13,7 +13,7 @@ import typer
 
 from midigpt_cli import completion
 from midigpt_cli.destination import PIPE
-from midigpt_cli.groups import Context, ModelChoice, Music, Output, Talk
+from midigpt_cli.groups import Context, ModelChoice, Music, NewDrums, NewInstruments, Output, Talk
 from midigpt_cli.options import OUTPUT, Settings, command_of
 from midigpt_cli.rendering import RATE, SOUNDS, How, make
 from midigpt_cli.selectors import BARS_HELP, TRACK_HELP
@@ -63,16 +63,8 @@ class Loop:
         str, typer.Option(help="Notes over the seam: cut ends them, wrap lets them sound on at the beginning.")
     ] = "cut"
     solo: Annotated[bool, typer.Option("--solo", help="Write only the tracks that were written anew.")] = False
-    instrument: Annotated[
-        list[str],
-        typer.Option(
-            "--instrument",
-            "-i",
-            help="From nothing: a track for this instrument; may be given again.",
-            autocompletion=completion.instruments,
-        ),
-    ] = field(default_factory=list)
-    drums: Annotated[bool, typer.Option("--drums", help="From nothing: a drum track.")] = False
+    instrument: NewInstruments = field(default_factory=list)
+    drums: NewDrums = False
     metre: Annotated[str, typer.Option("--metre", "--meter", help="From nothing: time signature.")] = "4/4"
     format: Annotated[str, typer.Option(help="mid, wav, mp3, flac or ogg.", rich_help_panel=OUTPUT)] = "mid"
     soundfont: Annotated[

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from midigpt_cli import completion
+from midigpt_cli.groups import AsJson
 from midigpt_cli.options import OUTPUT, PLAN, command_of
 from midigpt_cli.selectors import BARS_HELP, TRACK_HELP, describe_bars, describe_track, select_bars, select_tracks
 from midigpt_core.score import Score
@@ -61,7 +62,7 @@ class Asked:
         ),
     ] = None
     context_tokens: Annotated[int, typer.Option(help="Tokens the model can hold.", min=64, rich_help_panel=PLAN)] = 2048
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.", rich_help_panel=OUTPUT)] = False
+    as_json: AsJson = False
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No pictures.", rich_help_panel=OUTPUT)] = False
 
 

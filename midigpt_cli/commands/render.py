@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from midigpt_cli.destination import PIPE, read_song
+from midigpt_cli.groups import Force
 from midigpt_cli.options import OUTPUT, command_of
 from midigpt_cli.rendering import PICTURES, RATE, SOUNDS, How, make
 from midigpt_cli.selectors import BARS_HELP, select_bars, select_tracks
@@ -39,9 +40,7 @@ class Render:
             rich_help_panel=OUTPUT,
         ),
     ] = field(default_factory=list)
-    force: Annotated[
-        bool, typer.Option("--force", "-f", help="Overwrite files that exist.", rich_help_panel=OUTPUT)
-    ] = False
+    force: Force = False
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object with what was measured.", rich_help_panel=OUTPUT)
     ] = False

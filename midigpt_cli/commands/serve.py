@@ -11,6 +11,7 @@ from typing import Annotated, Any, get_origin, get_type_hints
 import typer
 
 from midigpt_cli import completion
+from midigpt_cli.groups import device_in, threads_in
 from midigpt_cli.options import command_of
 from midigpt_cli.server.settings import LOOPBACK, ServerSettings
 from midigpt_core.errors import MidiGptError
@@ -49,12 +50,8 @@ class Served:
         Path | None,
         typer.Option(metavar="FILE.yaml", help="Models and settings; options given here win.", rich_help_panel=MODELS),
     ] = None
-    device: Annotated[
-        str, typer.Option(help="auto, cpu, cuda or mps.", rich_help_panel=MODELS, autocompletion=completion.devices)
-    ] = "auto"
-    threads: Annotated[
-        int, typer.Option(help="Processor threads (0: as many as there are cores).", min=0, rich_help_panel=MODELS)
-    ] = 0
+    device: Annotated[str, device_in(MODELS)] = "auto"
+    threads: Annotated[int, threads_in(MODELS)] = 0
 
 
 def _options() -> type:

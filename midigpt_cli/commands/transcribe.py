@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from midigpt_cli.destination import PIPE
+from midigpt_cli.groups import AsJson, Force
 from midigpt_cli.hearing import Hearing
 from midigpt_cli.options import OUTPUT, command_of
 from midigpt_core.request import refused
@@ -44,10 +45,8 @@ class Transcribe:
             metavar="FILE.wav", help="Also play the result into a wav, mp3, flac or ogg.", rich_help_panel=OUTPUT
         ),
     ] = None
-    force: Annotated[
-        bool, typer.Option("--force", "-f", help="Overwrite files that exist.", rich_help_panel=OUTPUT)
-    ] = False
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.", rich_help_panel=OUTPUT)] = False
+    force: Force = False
+    as_json: AsJson = False
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no facts.", rich_help_panel=OUTPUT)] = False
     hearing: Hearing = field(default_factory=Hearing)
 
