@@ -24,15 +24,16 @@ def select_bars(text: str, n_bars: int, option: str = "--bars") -> tuple[int, ..
 
     Raises RequestValidationError naming `option` for a selector that cannot be read or leaves the song.
     """
+    if not n_bars:
+        raise refused(option, text, "finds no bar", "the song has none")
     chosen: set[int] = set()
     for part in text.replace("\N{EN DASH}", "-").split(","):
         first, last = _range(part.strip().lower(), n_bars, text, option)
         if first > last:
             raise refused(option, text, "runs backwards", f"say {last}-{first}")
         if first < 1 or last > n_bars:
-            here = f"the song has bars 1 to {n_bars}" if n_bars else "the song has no bars"
             outside = first if not 1 <= first <= n_bars else last
-            raise refused(option, text, f"speaks of bar {outside}", f"{here} (counted from 1)")
+            raise refused(option, text, f"speaks of bar {outside}", f"the song has bars 1 to {n_bars} (counted from 1)")
         chosen.update(range(first - 1, last))
     return tuple(sorted(chosen))
 

@@ -113,12 +113,8 @@ def _run(asked: Loop) -> None:
 
 
 def _check(asked: Loop) -> None:
-    from midigpt_core.loop import SEAMS
-
     if asked.format not in FORMATS:
         raise refused("--format", asked.format, "is not known", f"use {', '.join(FORMATS)}")
-    if asked.seam not in SEAMS:
-        raise refused("--seam", asked.seam, "is not known", f"use {' or '.join(SEAMS)}")
     if asked.song is None and not (asked.instrument or asked.drums):
         raise refused("SONG", None, "is missing", "name a song, or --instrument and --drums to loop from nothing")
     if asked.song and (asked.instrument or asked.drums):
@@ -158,10 +154,12 @@ def _song(asked: Loop) -> Score:
 def _wish(asked: Loop, score: Score, table: AttributeTable) -> LoopRequest:
     from midigpt_cli.selectors import select_bars, select_tracks
     from midigpt_cli.wishes import Wishes, build_request
-    from midigpt_core.loop import LoopRequest
+    from midigpt_core.loop import SEAMS, LoopRequest
     from midigpt_core.midi_file.excerpt import excerpt
 
-    bars = select_bars(asked.bars, score.n_bars) if asked.song and asked.bars else tuple(range(score.n_bars))
+    if asked.seam not in SEAMS:
+        raise refused("--seam", asked.seam, "is not known", f"use {' or '.join(SEAMS)}")
+    bars = select_bars(asked.bars if asked.song and asked.bars else "all", score.n_bars)
     if asked.song and not asked.bars:
         bars = bars[:USUAL_BARS]
     first, end = min(bars), max(bars) + 1

@@ -67,6 +67,14 @@ def test_wrong_usage_writes_nothing(midigpt, song, model, words, code) -> None:
     assert [file.name for file in song.parent.iterdir()] == ["song.mid"]
 
 
+@pytest.mark.parametrize("words", [(), ("--bars", "1-4")])
+def test_a_song_without_bars_cannot_loop(midigpt, tmp_path, model, words) -> None:
+    empty = tmp_path / "empty.mid"
+    Score().to_midi(empty)
+    answer = midigpt("loop", empty, *words, "-m", model)
+    assert (answer.code, "the song has none" in answer.err) == (2, True)
+
+
 def test_a_song_that_is_not_there_is_unreadable_input(midigpt, tmp_path, model) -> None:
     assert midigpt("loop", tmp_path / "none.mid", "-m", model).code == 3
 

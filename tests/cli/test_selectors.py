@@ -60,6 +60,12 @@ def test_bars_that_cannot_be_meant_are_refused(text, answer) -> None:
         select_bars(text, 20)
 
 
+@pytest.mark.parametrize("text", ["all", "1", "1-4"])
+def test_a_song_without_bars_is_said_to_have_none(text) -> None:
+    with pytest.raises(RequestValidationError, match="finds no bar; the song has none"):
+        select_bars(text, 0)
+
+
 @given(st.sets(st.integers(0, 60), min_size=1))
 def test_bars_are_described_as_they_are_read(bars) -> None:
     assert set(select_bars(describe_bars(bars), 61)) == bars
