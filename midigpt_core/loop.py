@@ -78,8 +78,11 @@ def loop(
 def check_loop(wish: LoopRequest, score: Score) -> None:
     """Raises RequestValidationError naming the field."""
     n_bars, n_tracks = score.n_bars, len(score.tracks)
-    if not 0 <= wish.first < wish.end <= n_bars:
-        raise refused("bars", [wish.first, wish.end], "are no bars of this song", f"it has bars 0 to {n_bars - 1}")
+    if not 0 <= wish.first < n_bars:
+        here = f"it has bars 0 to {n_bars - 1}" if n_bars else "it has none"
+        raise refused("first", wish.first, "is no bar of this song", here)
+    if not wish.first < wish.end <= n_bars:
+        raise refused("end", wish.end, "ends no loop of this song", f"use {wish.first + 1} to {n_bars}")
     if not wish.tracks:
         raise refused("tracks", [], "names no track to write", "name at least one")
     for track in wish.tracks:

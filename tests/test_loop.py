@@ -94,7 +94,8 @@ def test_controllers_are_reset_at_the_start_and_then_as_they_had_come_to_be() ->
 @pytest.mark.parametrize(
     ("wish", "says"),
     [
-        ({"end": 99}, "bars 0 to 11"),
+        ({"end": 99}, "use 5 to 12"),
+        ({"first": 12}, "bars 0 to 11"),
         ({"tracks": ()}, "at least one"),
         ({"tracks": (9,)}, "use 0 to 2"),
         ({"variations": 21}, "use 1 to 20"),

@@ -37,7 +37,10 @@ def test_a_file_comes_back_as_files_in_the_tempo_asked_for(client):
 @pytest.mark.parametrize(
     ("wrong", "field"),
     [
-        ({"end": 9}, "bars"),
+        ({"end": 9}, "end"),
+        ({"first": 2, "end": 2}, "end"),
+        ({"first": 4}, "first"),
+        ({"score": {"tracks": []}}, "first"),
         ({"variations": 21}, "variations"),
         ({"tracks": [7]}, "tracks"),
         ({"seam": "glue"}, "seam"),
