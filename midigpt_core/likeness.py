@@ -10,7 +10,7 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from midigpt_core.attributes.base import Control
+from midigpt_core.asked import Wish, wishes_of
 from midigpt_core.plan.steps import Cell, Step
 from midigpt_core.request import TrackPrompt
 from midigpt_core.sampling.echo import LEFT, LEFT_KNOWN, NOTE_TOKENS, Choice, Source
@@ -61,7 +61,7 @@ class Surroundings:
 
     def _standing(self, cell: Cell) -> Notes:
         bar, resolution = self.score.tracks[cell[0]].bars[cell[1]], self.score.resolution
-        return frozenset((n.onset_ticks * GRID // resolution, n.pitch) for n in bar.notes)
+        return frozenset(((2 * n.onset_ticks * GRID + resolution) // (2 * resolution), n.pitch) for n in bar.notes)
 
     def gives_back(self, cell: Cell, source: int) -> bool:
         """Whether the bar `source` of the cell's track has the very notes that stand where new ones are to be written.
@@ -117,25 +117,18 @@ class Demands:
     score: Score
     prompts: Mapping[int, TrackPrompt]
     tokenizer: Tokenizer
-    _bars: dict[Cell, Score] = field(default_factory=dict)  # single bars on the model's grid
+    _levels: dict[tuple[str, Cell], int] = field(default_factory=dict)  # (control, bar) -> what it measures there
 
     def met(self, cell: Cell, source: int) -> bool:
         """Whether the bar `source` of the cell's track has what is asked for the cell, give or take one level."""
-        track, bar = cell
-        prompt = self.prompts[track]
-        asked = {**prompt.attributes, **prompt.bar_attributes.get(bar, {})}
-        found = [(self.tokenizer.attributes.get(name), value) for name, value in asked.items()]
-        return all(self._near(control, value, (track, source)) for control, value in found if control is not None)
+        wishes = wishes_of(self.prompts, [cell], self.tokenizer.attributes).wishes
+        return all(wish.near(self._level(replace(wish, bars=(source,)))) for wish in wishes)
 
-    def _near(self, control: Control, value: int, source: Cell) -> bool:
-        if not control.measured:
-            return True
-        if source not in self._bars:
-            track = self.score.tracks[source[0]]
-            alone = Score([replace(track, bars=[track.bars[source[1]]], attributes={})], self.score.resolution)
-            self._bars[source] = to_grid(alone, self.tokenizer.config)
-        measured = control.value(self._bars[source], 0, None if control.level == "track" else 0)
-        return abs(measured - value) <= int(control.ordered)
+    def _level(self, wish: Wish) -> int:
+        place = (wish.control.name, (wish.track, wish.bars[0]))
+        if place not in self._levels:
+            self._levels[place] = wish.level(self.score, self.tokenizer)
+        return self._levels[place]
 
 
 def choices(

@@ -6,6 +6,7 @@ import secrets
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 
@@ -19,12 +20,14 @@ from midigpt_core.planning import MAX_SEED, chosen_cells, fitting_plan
 from midigpt_core.prompting import StepPrompt, own_temperature
 from midigpt_core.reading import read_cells
 from midigpt_core.request import GenerationRequest
-from midigpt_core.sampling.accept import as_it_was, checks_of, likeness, on_grid
+from midigpt_core.sampling.accept import as_it_was, checks_of, likeness, on_grid, stuck
 from midigpt_core.sampling.draw import Knobs
 from midigpt_core.sampling.lane import Lane
 from midigpt_core.sampling.lanes import Decoder
 from midigpt_core.score import Note, Score
 from midigpt_core.tokens.tokenizer import Tokenizer
+
+Teller = Callable[[Lane], None]
 
 
 @dataclass
@@ -160,9 +163,7 @@ class Run:
         before = self.written
         open_takes = list(range(len(takes)))
         for attempt in range(1, self.request.config.max_attempts + 1):
-            lanes = [self._lane(i, takes[i], prompts[i], attempt) for i in open_takes]
-            self._decode(lanes)
-            tries = [self._try(lane, prompts[i], takes[i]) for i, lane in zip(open_takes, lanes, strict=True)]
+            tries = self._attempt([(i, takes[i], prompts[i]) for i in open_takes], attempt)
             still_open = self._judge(number, attempt, step, takes, list(zip(open_takes, tries, strict=True)))
             if number == count - 1:
                 for take in sorted(set(open_takes) - set(still_open)):
@@ -174,9 +175,34 @@ class Run:
             draft.close_step()
         self.listen(trace.StepDone(number, count, self.written - before))
 
-    def _lane(self, take: int, draft: _Draft, prompt: StepPrompt, attempt: int) -> Lane:
+    def _attempt(self, places: Sequence[tuple[int, _Draft, StepPrompt]], attempt: int) -> list[_Try]:
+        """One try per open take; where control values are asked for, the nearest of several versions."""
+        lanes: list[list[Lane]] = []
+        for i, draft, prompt in places:
+            count = self.request.config.control_tries if prompt.asked.wishes else 1
+            tell = partial(self._tell_bar, i, prompt) if count == 1 else None
+            lanes.append([self._lane(i, draft, prompt, attempt, number, tell) for number in range(count)])
+        self._decode([lane for versions in lanes for lane in versions])
+        tries = []
+        for versions, (i, draft, prompt) in zip(lanes, places, strict=True):
+            found = [self._try(lane, prompt, draft) for lane in versions]
+            best = min(range(len(found)), key=lambda n: self._misses(found[n], prompt)) if len(found) > 1 else 0
+            tries.append(found[best])
+            if len(found) > 1:
+                for cell in range(len(prompt.cells)):
+                    self._tell_bar(i, prompt, versions[best], cell)
+        return tries
+
+    def _misses(self, tried: _Try, prompt: StepPrompt) -> tuple[bool, bool, float]:
+        """What is wrong with a version, the worst first: cut off, silent, far from the values asked for."""
+        distance = prompt.asked.distance(tried.score, self.tokenizer)
+        return (tried.truncated, not any(tried.written.values()), distance)
+
+    def _lane(
+        self, take: int, draft: _Draft, prompt: StepPrompt, attempt: int, version: int, tell: Teller | None
+    ) -> Lane:
         config = self.request.config
-        parts = [draft.seed, prompt.step.start_bar, draft.steps, attempt]
+        parts = [draft.seed, prompt.step.start_bar, draft.steps, attempt, *([version] if version else [])]
         seed = int(np.random.SeedSequence(parts).generate_state(1)[0])
         heat = own_temperature(self.tokenizer) * config.temperature * config.temperature_escalation ** (attempt - 1)
         return Lane(
@@ -188,7 +214,7 @@ class Run:
             seed=seed,
             uncontrolled=prompt.uncontrolled,
             guidance=config.guidance,
-            on_cell=lambda lane: self._tell_bar(take, prompt, lane),
+            on_cell=tell,
             on_yield=lambda rule, position: self.listen(trace.PreferenceYielded(take, position, rule)),
             cancelled=self.cancelled,
         )
@@ -206,8 +232,12 @@ class Run:
         cells = read_cells(self.tokenizer, prompt, lane.written, draft.score)
         score = paste(draft.score, prompt.step, prompt.window_of(cells, draft.score))
         self.timing.decode_s += time.perf_counter() - started
-        grid = self.tokenizer.config.resolution
-        placed = {cell: on_grid(notes, draft.score.resolution, grid) for cell, notes in cells.items()}
+        placed = {
+            (t, b): on_grid(
+                replace(draft.score.tracks[t].bars[b], notes=notes), score.resolution, self.tokenizer.config
+            )
+            for (t, b), notes in cells.items()
+        }
         return _Try(score, placed, lane.logprob, len(lane.written), lane.truncated)
 
     def _judge(
@@ -218,7 +248,7 @@ class Run:
         for take, tried in tries:
             draft = takes[take]
             passed = [other.best.written for other in takes if other.best is not None and not other.best.reason]
-            checks = checks_of(self.request.config, draft.score, step, passed, self.tokenizer.config.resolution)
+            checks = checks_of(self.request.config, draft.score, step, passed, self.tokenizer.config)
             reasons = [check.failure(tried.written) for check in checks]
             tried.reason = "; ".join(reason for reason in reasons if reason)
             if not tried.reason and attempt < self.request.config.max_attempts:
@@ -233,15 +263,19 @@ class Run:
         """What would make a try acceptable only if nothing better comes; empty where nothing does."""
         if tried.truncated:
             return "cut off: the model's context was full before the last bar"
-        before = as_it_was(draft.score, step, self.tokenizer.config.resolution)
+        free = {prompt.id for prompt in self.request.tracks if not prompt.controls}
+        if self.request.config.retry_stuck and stuck(tried.written, draft.score, step, free):
+            return "stuck: the written notes are all of one pitch, unlike their track"
+        before = as_it_was(draft.score, step, self.tokenizer.config)
         if self.request.config.retry_unchanged and likeness(tried.written, before) == 1.0:
             return "unchanged: the bars came out as they were"
         return ""
 
-    def _tell_bar(self, take: int, prompt: StepPrompt, lane: Lane) -> None:
+    def _tell_bar(self, take: int, prompt: StepPrompt, lane: Lane, finished: int | None = None) -> None:
+        """Tell of a bar of a lane, by its place among the step's cells; None: the one just finished."""
         if self.listen is trace.ignore:
             return
-        cell = prompt.cells[lane.cursor.cell - 1]
+        cell = prompt.cells[lane.cursor.cell - 1 if finished is None else finished]
         notes = read_cells(self.tokenizer, prompt, lane.written, self.score)[cell]
         told = tuple((n.pitch, n.velocity, n.onset_ticks, n.duration_ticks) for n in notes)
         self.listen(trace.BarReady(take, cell[0], cell[1], told, len(lane.written)))

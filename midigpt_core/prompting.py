@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from midigpt_core.asked import Asked, wishes_of
 from midigpt_core.controls import CONTROLS, Scene, signature_of
 from midigpt_core.likeness import Demands, Surroundings, choices
 from midigpt_core.plan.steps import Cell, Step
@@ -71,6 +72,7 @@ class StepPrompt:
                 i: prompts[t].controls[name] for i, (t, _) in enumerate(self.cells) if name in prompts[t].controls
             }
             rules += control.rules(values, scene) if values else []
+        rules += self.asked.rules(self.tokenizer.vocabulary, self.cells, self.around.score)
         pitches = next((r.by_cell for r in rules if isinstance(r, Pinned) and r.name == "pitch_mask"), {})
         for schedule in (rule for rule in rules if isinstance(rule, Scheduled)):
             schedule.within = pitches
@@ -87,6 +89,12 @@ class StepPrompt:
             free = {cell: choice for cell, choice in known.items() if cell not in anew}
             rules.append(Echo(self.tokenizer.vocabulary, free, strength / LESS_READILY ** (attempt - 1)))
         return tuple(rules)
+
+    @cached_property
+    def asked(self) -> Asked:
+        """The control values the caller asks of the cells."""
+        prompts = {prompt.id: prompt for prompt in self.request.tracks}
+        return wishes_of(prompts, self.cells, self.tokenizer.attributes)
 
     @cached_property
     def _otherwise(self) -> dict[int, Choice]:
@@ -208,8 +216,17 @@ def _told_metres(
 
 
 def _asked(prompt: TrackPrompt, step: Step, tokenizer: Tokenizer) -> dict[str, int]:
-    """The caller's control values, by the key the encoder reads them under (bars counted from the window's first)."""
+    """The caller's control values, by the key the encoder reads them under (bars counted from the window's first).
+
+    What is asked of the track is meant for the bars that are written: a model that does without controls is told so
+    bar by bar too, where there is such a control.
+    """
     asked = dict(prompt.attributes)
+    if tokenizer.config.extra.get("optional_controls"):
+        for name, value in prompt.attributes.items():
+            control = tokenizer.attributes.get(f"bar_{name}")
+            bars = [bar for track, bar in step.bars if track == prompt.id]
+            asked.update({control.key(bar - step.start_bar): value for bar in bars} if control is not None else {})
     for bar, values in prompt.bar_attributes.items():
         if step.start_bar <= bar < step.end_bar:
             for name, value in values.items():

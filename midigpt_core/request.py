@@ -72,9 +72,15 @@ class InferenceConfig:
         1.0, "how far to lean from the uncontrolled towards the controlled model (1: off)", 0.0, 20.0
     )
     # checks and retries
+    control_tries: int = _knob(
+        8, "versions of a step for which control values are asked; the one nearest to them is kept", 1, 64
+    )
     max_attempts: int = _knob(3, "attempts per step before giving up", 1, 100)
     temperature_escalation: float = _knob(1.0, "factor on the temperature at each retry", 0.0, 10.0, open_low=True)
     silence_check: bool = _knob(True, "reject attempts without a note")
+    retry_stuck: bool = _knob(
+        True, "write bars that hang on one pitch, unlike their track, once more, while attempts are left"
+    )
     retry_unchanged: bool = _knob(True, "write bars that came out as they were once more, while attempts are left")
     novelty_check: bool = _knob(False, "reject attempts that repeat what novelty_against names")
     novelty_threshold: float = _knob(

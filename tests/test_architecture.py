@@ -20,7 +20,7 @@ ORDER = (
     ("attributes", "tokens"),
     ("model",),
     ("sampling", "controls", "piece_controls", "check"),
-    ("likeness", "planning", "prompting", "reading", "fitting"),
+    ("asked", "likeness", "planning", "prompting", "reading", "fitting"),
     ("pipeline", "engine"),
     ("loop", "jam"),
     ("audio",),

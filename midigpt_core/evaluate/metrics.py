@@ -13,6 +13,7 @@ from midigpt_core.plan.steps import Cell
 from midigpt_core.score import DRUM, Note, Score
 
 GRID = 4  # positions per quarter note on which onsets are compared
+Shape = frozenset[tuple[int, int]]
 Written = Mapping[Cell, Sequence[Note]]
 Vector = npt.NDArray[np.float64]
 
@@ -141,16 +142,21 @@ def collapsed(scene: Scene, written: Written) -> bool:
 
 def copy_rate(scene: Scene, written: Written) -> float:
     """Share of the sounding written bars that equal (onset and pitch) a bar of their track's context."""
-    known: dict[int, set[frozenset[tuple[int, int]]]] = {}
+    known: dict[int, set[Shape]] = {}
     for track in {t for t, _ in scene.cells}:
-        known[track] = {_shape(scene, bar) for bar in scene.context(track)}
+        known[track] = {shape for bar in scene.context(track) for shape in _shapes(scene, bar)}
     sounding = [cell for cell in scene.cells if written[cell]]
-    return _mean([float(_shape(scene, written[cell]) in known[cell[0]]) for cell in sounding])
+    return _mean([float(_shapes(scene, written[cell])[0] in known[cell[0]]) for cell in sounding])
 
 
-def _shape(scene: Scene, notes: Sequence[Note]) -> frozenset[tuple[int, int]]:
+def _shapes(scene: Scene, notes: Sequence[Note]) -> tuple[Shape, Shape]:
+    """Onsets and pitches, onsets moved to the nearest twelfth of a quarter note, and to the one before.
+
+    Models read played music in one of these two ways; what they copy is known for a copy by either.
+    """
     step = scene.score.resolution / 12
-    return frozenset((round(n.onset_ticks / step), n.pitch) for n in notes)
+    nearest = frozenset((round(n.onset_ticks / step), n.pitch) for n in notes)
+    return nearest, frozenset((int(n.onset_ticks / step), n.pitch) for n in notes)
 
 
 def _pooled(notes: Written, cells: Sequence[Cell]) -> Vector:

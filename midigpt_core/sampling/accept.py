@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from midigpt_core.plan.steps import Cell, Step
 from midigpt_core.request import InferenceConfig
-from midigpt_core.score import Note, Score
+from midigpt_core.score import Bar, Note, Score
+from midigpt_core.tokens.config import EncoderConfig
+from midigpt_core.tokens.grid import grid_onset
 
 Written = Mapping[Cell, Sequence[Note]]
+
+STUCK = 8  # notes of one pitch from which bars count as hanging on it
 
 
 class Check(Protocol):
@@ -77,41 +81,51 @@ def _shared(a: Iterable[Sequence[Note]], b: Iterable[Sequence[Note]]) -> float:
 
 
 def checks_of(
-    config: InferenceConfig, score: Score, step: Step, passed: Sequence[Written], grid: int
+    config: InferenceConfig, score: Score, step: Step, passed: Sequence[Written], encoder: EncoderConfig
 ) -> tuple[Check, ...]:
-    """The checks a caller asks for, of attempts at a step of `score`, whose onsets are on a grid of `grid` ticks per
-    quarter note; `passed` are the attempts of other takes that passed theirs."""
+    """The checks a caller asks for, of attempts at a step of `score`, whose onsets are on the encoder's grid;
+    `passed` are the attempts of other takes that passed theirs."""
     checks: list[Check] = [NotSilent()] if config.silence_check else []
     against = config.novelty_against or ["original"]
     if not config.novelty_check:
         return tuple(checks)
     if "original" in against:
-        checks.append(NotLike([as_it_was(score, step, grid)], config.novelty_threshold, "the original"))
+        checks.append(NotLike([as_it_was(score, step, encoder)], config.novelty_threshold, "the original"))
     if "takes" in against:
         checks.append(NotLike(passed, config.novelty_threshold, "another take"))
     if "context" in against:
         staying = {
-            track: [on_grid(notes, score.resolution, grid) for notes in bars]
+            track: [on_grid(bar, score.resolution, encoder) for bar in bars]
             for track, bars in _staying_bars(score, step).items()
         }
         checks.append(NotABarOf(staying, config.novelty_threshold))
     return tuple(checks)
 
 
-def as_it_was(score: Score, step: Step, grid: int) -> Written:
-    """What stands in the bars that a step writes, onsets on a grid of `grid` ticks per quarter note."""
-    return {(t, b): on_grid(score.tracks[t].bars[b].notes, score.resolution, grid) for t, b in step.bars}
+def as_it_was(score: Score, step: Step, encoder: EncoderConfig) -> Written:
+    """What stands in the bars that a step writes, onsets on the encoder's grid."""
+    return {(t, b): on_grid(score.tracks[t].bars[b], score.resolution, encoder) for t, b in step.bars}
 
 
-def on_grid(notes: Sequence[Note], resolution: int, grid: int) -> list[Note]:
+def stuck(written: Written, score: Score, step: Step, tracks: Collection[int]) -> bool:
+    """Whether one of these tracks got eight notes or more, all of one pitch; its other bars have more than two."""
+    for track, bars in _staying_bars(score, step).items():
+        pitches = [note.pitch for (t, _), notes in written.items() if t == track for note in notes]
+        usual = {note.pitch for bar in bars for note in bar.notes}
+        if track in tracks and len(pitches) >= STUCK and len(set(pitches)) == 1 and len(usual) > 2:
+            return True
+    return False
+
+
+def on_grid(bar: Bar, resolution: int, encoder: EncoderConfig) -> list[Note]:
     """Notes with their onsets as the model has them, so that a copy of a played bar is known for one."""
-    return [replace(note, onset_ticks=grid * note.onset_ticks // resolution) for note in notes]
+    return [replace(note, onset_ticks=grid_onset(note, bar, resolution, encoder)) for note in bar.notes]
 
 
-def _staying_bars(score: Score, step: Step) -> dict[int, list[list[Note]]]:
+def _staying_bars(score: Score, step: Step) -> dict[int, list[Bar]]:
     """The sounding bars of each target track that the step does not write."""
-    staying: dict[int, list[list[Note]]] = {}
+    staying: dict[int, list[Bar]] = {}
     for track in {track for track, _ in step.bars}:
         bars = score.tracks[track].bars
-        staying[track] = [bar.notes for b, bar in enumerate(bars) if bar.notes and (track, b) not in step.bars]
+        staying[track] = [bar for b, bar in enumerate(bars) if bar.notes and (track, b) not in step.bars]
     return staying

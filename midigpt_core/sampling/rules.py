@@ -20,8 +20,8 @@ from midigpt_core.tokens.vocabulary import Vocabulary
 Allowed = npt.NDArray[np.bool_]  # (vocabulary,)
 Lean = npt.NDArray[np.float32]  # (vocabulary,): logits, log-probabilities, or what is added to them
 
-_ENDS = (TokenType.FILL_IN_END, TokenType.BAR_END)
-_PITCH = (TokenType.NOTE_ONSET, TokenType.NOTE_PITCH)
+ENDS = (TokenType.FILL_IN_END, TokenType.BAR_END)
+PITCH = (TokenType.NOTE_ONSET, TokenType.NOTE_PITCH)
 LEADS_TO_NOTE = (TokenType.VELOCITY_LEVEL, TokenType.DELTA, TokenType.DELTA_DIRECTION)
 
 
@@ -37,7 +37,7 @@ class Cursor:
 
     def advance(self, kind: TokenType, value: int, drum: bool) -> None:
         """Follow one written token."""
-        if kind in _PITCH:
+        if kind in PITCH:
             self.slot += 1
             self.pitch = -1 if drum else value
             self.last_pitch = value
@@ -45,7 +45,7 @@ class Cursor:
             self.pitch = -1
         elif kind is TokenType.TIME_ABSOLUTE_POS:
             self.tick, self.slot, self.last_pitch = value, 0, -1
-        elif kind in _ENDS:
+        elif kind in ENDS:
             self.cell += 1
             self.tick = self.slot = 0
             self.pitch = self.last_pitch = -1
@@ -123,7 +123,7 @@ class Scheduled:
     _content: Allowed = field(init=False, repr=False)  # everything a schedule may forbid
 
     def __post_init__(self) -> None:
-        content = (*_PITCH, *LEADS_TO_NOTE, *_ENDS, TokenType.TIME_ABSOLUTE_POS, TokenType.NOTE_DURATION)
+        content = (*PITCH, *LEADS_TO_NOTE, *ENDS, TokenType.TIME_ABSOLUTE_POS, TokenType.NOTE_DURATION)
         self._content = token_mask(self.vocabulary, *content)
 
     def allow(self, at: Cursor) -> Allowed | None:
@@ -146,7 +146,7 @@ class Scheduled:
         schedule = self.by_cell.get(at.cell)
         if schedule is None or at.pitch >= 0:
             return None
-        allowed = ~self._content | token_mask(self.vocabulary, *_ENDS)
+        allowed = ~self._content | token_mask(self.vocabulary, *ENDS)
         start, _ = self.vocabulary.range(TokenType.TIME_ABSOLUTE_POS)
         allowed[[start + tick for tick, _ in schedule if tick > at.tick]] = True
         return allowed
@@ -168,7 +168,7 @@ class Scheduled:
                 break
             free += 1
         within, allowed = self.within.get(at.cell), np.zeros(self.vocabulary.size, dtype=np.bool_)
-        for start, end in (self.vocabulary.range(kind) for kind in _PITCH if self.vocabulary.has(kind)):
+        for start, end in (self.vocabulary.range(kind) for kind in PITCH if self.vocabulary.has(kind)):
             pitch = here[at.slot].pitch
             if pitch is None:
                 span = range(start + at.last_pitch + 1, min(end, start + top))
@@ -184,7 +184,7 @@ class Scheduled:
         ahead = next((t for t, _ in schedule if t > tick), None)
         start, _ = self.vocabulary.range(TokenType.TIME_ABSOLUTE_POS)
         if ahead is None:
-            allowed |= token_mask(self.vocabulary, *_ENDS)
+            allowed |= token_mask(self.vocabulary, *ENDS)
         else:
             allowed[start + ahead] = True
 
@@ -215,7 +215,7 @@ class NoRepeat:
         if not banned:
             return None
         allowed = np.ones(self.vocabulary.size, dtype=np.bool_)
-        for kind in _PITCH:
+        for kind in PITCH:
             start, _ = self.vocabulary.range(kind)
             if start >= 0:
                 allowed[[start + pitch for pitch in banned]] = False
@@ -234,7 +234,7 @@ class NoRepeat:
         return None
 
     def advance(self, kind: TokenType, value: int, at: Cursor) -> None:
-        if kind in _PITCH:
+        if kind in PITCH:
             self._written.setdefault(at.cell, []).append(value)
 
 

@@ -88,6 +88,11 @@ class EncoderConfig:
         return {**data, **self.extra}
 
     @property
+    def rounds(self) -> bool:
+        """Whether notes go to the nearest tick of the grid ("rounding": "nearest"), not to the one before."""
+        return self.extra.get("rounding") == "nearest" and not self.emit_delta_tokens
+
+    @property
     def genres(self) -> tuple[str, ...]:
         """Genre names in token order."""
         return tuple(sorted(self.genre_groups))

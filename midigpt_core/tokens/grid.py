@@ -17,9 +17,12 @@ Rescale = Callable[[Note], Note]
 def to_grid(score: Score, config: EncoderConfig) -> Score:
     """A copy at `config.resolution`: onsets are cut down to the grid, durations too but to one tick at least.
 
-    Where the encoder has micro-timing tokens, what was cut off an onset goes to the note's `delta`. A score already
-    at this resolution is returned as it is.
+    Where the encoder has micro-timing tokens, what was cut off an onset goes to the note's `delta`. An encoder whose
+    `rounding` is "nearest" moves both to the nearest tick instead, so that what was played a hair early stays on its
+    beat. A score already at this resolution is returned as it is.
     """
+    if config.rounds and score.resolution != config.resolution:
+        return _nearest(score, config.resolution)
     return rescaled(score, score.resolution, config.resolution, config.emit_delta_tokens)
 
 
@@ -38,6 +41,37 @@ def rescaled(score: Score, source: int, target: int, keep_delta: bool) -> Score:
         for track in score.tracks
     ]
     return replace(score, tracks=tracks, resolution=target)
+
+
+def grid_onset(note: Note, bar: Bar, source: int, config: EncoderConfig) -> int:
+    """Where `to_grid` puts the onset of one note of a bar; `source` is the score's resolution."""
+    if config.rounds:
+        return _rounded_onset(note, bar, source, config.resolution)
+    return config.resolution * note.onset_ticks // source
+
+
+def _nearest(score: Score, target: int) -> Score:
+    source = score.resolution
+
+    def move(note: Note, bar: Bar) -> Note:
+        onset = _rounded_onset(note, bar, source, target)
+        return Note(note.pitch, note.velocity, onset, max(1, _rounded(note.duration_ticks, source, target)), 0)
+
+    tracks = [
+        replace(track, bars=[replace(bar, notes=[move(note, bar) for note in bar.notes]) for bar in track.bars])
+        for track in score.tracks
+    ]
+    return replace(score, tracks=tracks, resolution=target)
+
+
+def _rounded_onset(note: Note, bar: Bar, source: int, target: int) -> int:
+    """The nearest tick of the bar; none is moved into the next one."""
+    last = max(0, round(bar.beat_length * target) - 1)
+    return max(0, min(_rounded(note.onset_ticks, source, target), last))
+
+
+def _rounded(ticks: int, source: int, target: int) -> int:
+    return (2 * target * ticks + source) // (2 * source)
 
 
 def _shrunk(duration: int, source: int, target: int) -> int:

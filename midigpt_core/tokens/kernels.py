@@ -138,5 +138,7 @@ def _flat(score: Score, vocabulary: Vocabulary, resolution: int) -> NoteTable | 
     if FAST_ENCODE is None or FAST_FLATTEN is None or not vocabulary.has(TokenType.NOTE_ONSET):
         return None
     keep_delta = vocabulary.config.emit_delta_tokens
+    if vocabulary.config.rounds and resolution != score.resolution:
+        score = to_grid(score, vocabulary.config)  # the compiled twin only cuts down
     found: NoteTable | None = FAST_FLATTEN.flatten(score, resolution, keep_delta)
     return found

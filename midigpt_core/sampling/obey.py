@@ -1,0 +1,232 @@
+"""Rules that hold a bar to a control value the caller asked for, where that can be done note by note."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from midigpt_core.sampling.rules import ENDS, LEADS_TO_NOTE, PITCH, Allowed, Cursor, Lean, token_mask
+from midigpt_core.tokens.types import TokenType
+from midigpt_core.tokens.vocabulary import Vocabulary
+
+PULL = 1.5  # added to the logits of what leads to the value asked for
+CHANCE = 0.1  # probability that a note which reaches the value asked for is given, at least
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """From `low` to `high` of something in a bar of `ticks` grid ticks."""
+
+    low: int
+    high: int
+    ticks: int
+
+
+class Quiet:
+    """A rule that does nothing, for rules to begin from."""
+
+    def allow(self, at: Cursor) -> Allowed | None:
+        return None
+
+    def lean(self, at: Cursor, belief: Lean) -> Lean | None:
+        return None
+
+    def advance(self, kind: TokenType, value: int, at: Cursor) -> None:
+        return None
+
+
+@dataclass
+class Count(Quiet):
+    """So many notes in a bar. While some are lacking, the bar neither ends nor leaps on too far for them."""
+
+    vocabulary: Vocabulary
+    by_cell: Mapping[int, Bounds]  # in notes
+    name: str = "note_count"
+    _counts: dict[int, int] = field(default_factory=dict, repr=False)  # cell -> notes written
+
+    def allow(self, at: Cursor) -> Allowed | None:
+        bounds = self.by_cell.get(at.cell)
+        if bounds is None or at.pitch >= 0:
+            return None
+        count = self._counts.get(at.cell, 0)
+        if count >= bounds.high:
+            return ~token_mask(self.vocabulary, *PITCH, *LEADS_TO_NOTE, TokenType.TIME_ABSOLUTE_POS)
+        if count < bounds.low:  # no onset more than a quarter note later than an even spread would have it
+            return _open_until(self.vocabulary, bounds.ticks * count // bounds.low + self.vocabulary.config.resolution)
+        return None
+
+    def advance(self, kind: TokenType, value: int, at: Cursor) -> None:
+        if kind in PITCH:
+            self._counts[at.cell] = self._counts.get(at.cell, 0) + 1
+
+
+@dataclass
+class Cover(Quiet):
+    """Notes sound during so much of a bar."""
+
+    vocabulary: Vocabulary
+    by_cell: Mapping[int, Bounds]  # in ticks
+    name: str = "silence"
+    _sounding: dict[int, set[int]] = field(default_factory=dict, repr=False)  # cell -> ticks at which a note sounds
+
+    def allow(self, at: Cursor) -> Allowed | None:
+        bounds = self.by_cell.get(at.cell)
+        if bounds is None:
+            return None
+        sounding = self._sounding.get(at.cell, set())
+        if at.pitch >= 0:
+            return self._durations(bounds, sounding, at.tick)
+        if len(sounding) >= bounds.high:
+            return ~token_mask(self.vocabulary, *PITCH, *LEADS_TO_NOTE, TokenType.TIME_ABSOLUTE_POS)
+        if len(sounding) < bounds.low:
+            return _open_until(self.vocabulary, max(at.tick, bounds.ticks - (bounds.low - len(sounding))))
+        return None
+
+    def _durations(self, bounds: Bounds, sounding: set[int], tick: int) -> Allowed:
+        """Those that do not make the bar sound for too long."""
+        allowed = np.ones(self.vocabulary.size, dtype=np.bool_)
+        start, end = self.vocabulary.range(TokenType.NOTE_DURATION)
+        room = bounds.high - len(sounding)
+        for t in range(tick, bounds.ticks):
+            room -= t not in sounding
+            if room < 0:
+                allowed[min(start + max(1, t - tick), end) : end] = False
+                break
+        return allowed
+
+    def advance(self, kind: TokenType, value: int, at: Cursor) -> None:
+        if kind is TokenType.NOTE_DURATION and at.cell in self.by_cell:
+            span = range(at.tick, min(at.tick + value + 1, self.by_cell[at.cell].ticks))
+            self._sounding.setdefault(at.cell, set()).update(span)
+
+
+@dataclass
+class Chords(Quiet):
+    """From so many to so many notes at each onset, rather the most."""
+
+    vocabulary: Vocabulary
+    by_cell: Mapping[int, tuple[int, int]]  # cell -> fewest, most
+    name: str = "chord_size"
+
+    def allow(self, at: Cursor) -> Allowed | None:
+        if at.cell not in self.by_cell or at.pitch >= 0 or at.slot == 0:
+            return None
+        fewest, most = self.by_cell[at.cell]
+        if at.slot < fewest:
+            return ~token_mask(self.vocabulary, *ENDS, TokenType.TIME_ABSOLUTE_POS)
+        if at.slot >= most:
+            return ~token_mask(self.vocabulary, *PITCH, *LEADS_TO_NOTE)
+        return None
+
+    def lean(self, at: Cursor, belief: Lean) -> Lean | None:
+        if at.cell not in self.by_cell or at.pitch >= 0 or not 0 < at.slot < self.by_cell[at.cell][1]:
+            return None
+        return PULL * token_mask(self.vocabulary, *PITCH, *LEADS_TO_NOTE).astype(np.float32)
+
+
+@dataclass
+class Lengths(Quiet):
+    """Notes of so many ticks, rather those of the wanted kind."""
+
+    vocabulary: Vocabulary
+    by_cell: Mapping[int, tuple[range, range]]  # cell -> durations that may be, durations that are wanted
+    name: str = "note_length"
+
+    def allow(self, at: Cursor) -> Allowed | None:
+        if at.cell not in self.by_cell:
+            return None
+        return ~token_mask(self.vocabulary, TokenType.NOTE_DURATION) | self._tokens(self.by_cell[at.cell][0])
+
+    def lean(self, at: Cursor, belief: Lean) -> Lean | None:
+        if at.cell not in self.by_cell or at.pitch < 0:
+            return None
+        return PULL * self._tokens(self.by_cell[at.cell][1]).astype(np.float32)
+
+    def _tokens(self, ticks: range) -> Allowed:
+        mask = np.zeros(self.vocabulary.size, dtype=np.bool_)
+        start, end = self.vocabulary.range(TokenType.NOTE_DURATION)
+        mask[start + max(ticks.start, 1) - 1 : min(start + ticks.stop - 1, end)] = True
+        return mask
+
+
+@dataclass
+class Span(Quiet):
+    """No more than so many semitones from the lowest to the highest note of all cells of a track; now and then a note
+    that makes it as many."""
+
+    vocabulary: Vocabulary
+    by_cell: Mapping[int, tuple[int, int]]  # cell -> (track, semitones)
+    name: str = "pitch_span"
+    _reached: dict[int, tuple[int, int]] = field(default_factory=dict, repr=False)  # track -> lowest, highest written
+
+    def allow(self, at: Cursor) -> Allowed | None:
+        track, semitones = self.by_cell.get(at.cell, (-1, 0))
+        if track not in self._reached:
+            return None
+        low, high = self._reached[track]
+        allowed = np.ones(self.vocabulary.size, dtype=np.bool_)
+        start, end = self.vocabulary.range(TokenType.NOTE_ONSET)
+        pitches = np.arange(end - start)
+        allowed[start:end] = (pitches >= high - semitones) & (pitches <= low + semitones)
+        return allowed
+
+    def lean(self, at: Cursor, belief: Lean) -> Lean | None:
+        track, semitones = self.by_cell.get(at.cell, (-1, 0))
+        low, high = self._reached.get(track, (0, semitones))
+        if high - low >= semitones:
+            return None
+        start, end = self.vocabulary.range(TokenType.NOTE_ONSET)
+        lean = np.zeros(self.vocabulary.size, dtype=np.float32)
+        for token in (start + high - semitones, start + low + semitones):
+            if start <= token < end and belief[token] > -np.inf:
+                lean[token] = max(0.0, np.log(CHANCE) - belief[token])
+        return lean
+
+    def advance(self, kind: TokenType, value: int, at: Cursor) -> None:
+        if kind in PITCH and at.cell in self.by_cell:
+            track, _ = self.by_cell[at.cell]
+            low, high = self._reached.get(track, (value, value))
+            self._reached[track] = (min(low, value), max(high, value))
+
+
+@dataclass
+class Classes(Quiet):
+    """No more than so many pitch classes in a bar, rather new ones until there are as many."""
+
+    vocabulary: Vocabulary
+    by_cell: Mapping[int, int]
+    name: str = "pitch_classes"
+    _used: dict[int, set[int]] = field(default_factory=dict, repr=False)  # cell -> pitch classes written
+
+    def allow(self, at: Cursor) -> Allowed | None:
+        used = self._used.get(at.cell, set())
+        if at.cell not in self.by_cell or len(used) < self.by_cell[at.cell]:
+            return None
+        return ~token_mask(self.vocabulary, TokenType.NOTE_ONSET) | self._of(used)
+
+    def lean(self, at: Cursor, belief: Lean) -> Lean | None:
+        used = self._used.get(at.cell, set())
+        if not used or at.cell not in self.by_cell or len(used) >= self.by_cell[at.cell]:
+            return None
+        fresh = token_mask(self.vocabulary, TokenType.NOTE_ONSET) & ~self._of(used)
+        return PULL * fresh.astype(np.float32)
+
+    def _of(self, classes: set[int]) -> Allowed:
+        mask = np.zeros(self.vocabulary.size, dtype=np.bool_)
+        start, end = self.vocabulary.range(TokenType.NOTE_ONSET)
+        mask[start:end] = np.isin(np.arange(end - start) % 12, sorted(classes))
+        return mask
+
+    def advance(self, kind: TokenType, value: int, at: Cursor) -> None:
+        if kind in PITCH and at.cell in self.by_cell:
+            self._used.setdefault(at.cell, set()).add(value % 12)
+
+
+def _open_until(vocabulary: Vocabulary, tick: int) -> Allowed:
+    """The bar does not end, and time moves on to this tick at most."""
+    allowed = ~token_mask(vocabulary, *ENDS)
+    start, end = vocabulary.range(TokenType.TIME_ABSOLUTE_POS)
+    allowed[min(start + tick + 1, end) : end] = False
+    return allowed
