@@ -18,8 +18,10 @@ from pathlib import Path
 import torch
 
 from midigpt_core.model.cache import TorchCache
-from midigpt_core.model.fast import fast_cache, threads
-from midigpt_core.model.gpt2 import GPT2, GPT2Config
+from midigpt_core.model.fast import fast_cache
+from midigpt_core.model.gpt2 import GPT2
+from midigpt_core.model.shape import GPT2Config
+from midigpt_core.model.threads import threads
 
 TABLE = Path(__file__).parent / "results" / "decode.md"
 VOCABULARY = 647

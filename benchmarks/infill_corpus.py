@@ -109,7 +109,8 @@ def make_model(folder: Path) -> Path:
 
     import midigpt_core.tokens
     from midigpt_core.model.checkpoint import save_checkpoint
-    from midigpt_core.model.gpt2 import GPT2, GPT2Config
+    from midigpt_core.model.gpt2 import GPT2
+    from midigpt_core.model.shape import GPT2Config
     from midigpt_core.tokens.tokenizer import Tokenizer
 
     tokenizer = Tokenizer.from_config(Path(midigpt_core.tokens.__file__).parent / "open_encoder.json")

@@ -219,7 +219,8 @@ def random_checkpoint(folder: str) -> str:
     import torch
 
     from midigpt_core.model.checkpoint import load_checkpoint, save_checkpoint
-    from midigpt_core.model.gpt2 import GPT2, GPT2Config
+    from midigpt_core.model.gpt2 import GPT2
+    from midigpt_core.model.shape import GPT2Config
 
     encoder = load_checkpoint(CHECKPOINT).encoder_config
     torch.manual_seed(1)

@@ -67,12 +67,11 @@ class Model:
     @cached_property
     def engine(self) -> InferenceEngine:
         """The model, loaded."""
-        import torch
-
         from midigpt_core.engine import InferenceEngine
+        from midigpt_core.model.threads import set_threads
 
         if self.choice.threads:
-            torch.set_num_threads(self.choice.threads)
+            set_threads(self.choice.threads)
         return InferenceEngine.from_checkpoint(self.path, device=self.choice.device, dtype=self.choice.dtype)
 
     def facts(self) -> dict[str, Any]:

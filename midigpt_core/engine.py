@@ -62,15 +62,13 @@ class InferenceEngine:
         device: "auto" takes CUDA before MPS before the CPU; dtype: "float32", "bfloat16", "float16", or "auto", what
         is fast there without changing the music. Raises CheckpointError, or RequestValidationError for these words.
         """
-        from midigpt_core.model.checkpoint import load_checkpoint
-        from midigpt_core.model.place import pick_device, pick_dtype
+        from midigpt_core.model.checkpoint import load_for_use
 
-        place = pick_device(device)
-        checkpoint = load_checkpoint(path, device=place, dtype=pick_dtype(dtype, place))
-        tokenizer = Tokenizer(checkpoint.encoder_config)
+        encoder_config, model = load_for_use(path, device, dtype)
+        tokenizer = Tokenizer(encoder_config)
         if analyzer is not None:
             tokenizer.attributes = analyzer
-        return cls(checkpoint.model, tokenizer, max_lanes, reserve_lanes)
+        return cls(model, tokenizer, max_lanes, reserve_lanes)
 
     def session(self, score: Score, request: GenerationRequest) -> SamplingSession:
         """A session for one request, not yet run. Raises RequestValidationError when the request does not fit."""

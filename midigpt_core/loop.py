@@ -16,6 +16,7 @@ from midigpt_core import trace
 from midigpt_core.engine import InferenceEngine
 from midigpt_core.fitting import narrowed
 from midigpt_core.midi_file.excerpt import closed, excerpt
+from midigpt_core.model.base import log_softmax, on_host
 from midigpt_core.pipeline import Take
 from midigpt_core.planning import MAX_SEED, fitting_plan
 from midigpt_core.reading import original_tokens
@@ -177,8 +178,8 @@ class _Circle:
         body = original_tokens(prompt)
         ids = [*prompt.prompt.tokens, *body][: model.n_positions]
         body = ids[len(prompt.prompt.tokens) :]
-        logits = model.logits(ids)[len(prompt.prompt.tokens) - 1 : -1].log_softmax(-1)
-        return float(logits[range(len(body)), body].mean()) if body else 0.0
+        beliefs = log_softmax(on_host(model.logits(ids))[len(prompt.prompt.tokens) - 1 : -1])
+        return float(beliefs[range(len(body)), body].mean()) if body else 0.0
 
     def _write(
         self, score: Score, bars: Sequence[int], hidden: Collection[int], variations: int, offset: int

@@ -204,13 +204,16 @@ class Run:
         config = self.request.config
         parts = [draft.seed, prompt.step.start_bar, draft.steps, attempt, *([version] if version else [])]
         seed = int(np.random.SeedSequence(parts).generate_state(1)[0])
-        heat = own_temperature(self.tokenizer) * config.temperature * config.temperature_escalation ** (attempt - 1)
+        heat = config.temperature * config.temperature_escalation ** (attempt - 1)
+        heats = (heat * own_temperature(self.tokenizer, drums) for drums in (False, True))
+        knobs, drum_knobs = (Knobs(h, config.top_k, config.top_p, config.mask_k, config.mask_p) for h in heats)
         return Lane(
             prompt=prompt.prompt,
             grammar=prompt.grammar(self.n_positions),
             drums=prompt.drums,
             rules=prompt.rules(seed, attempt),
-            knobs=Knobs(heat, config.top_k, config.top_p, config.mask_k, config.mask_p),
+            knobs=knobs,
+            drum_knobs=drum_knobs,
             seed=seed,
             uncontrolled=prompt.uncontrolled,
             guidance=config.guidance,

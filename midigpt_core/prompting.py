@@ -126,9 +126,12 @@ def echo_strength(tokenizer: Tokenizer, request: GenerationRequest) -> float:
     return asked if asked >= 0 else float(tokenizer.config.extra.get("echo", 0.0))
 
 
-def own_temperature(tokenizer: Tokenizer) -> float:
-    """What a checkpoint means by temperature 1: 1 unless its encoder configuration says otherwise."""
-    return float(tokenizer.config.extra.get("temperature", 1.0))
+def own_temperature(tokenizer: Tokenizer, drums: bool = False) -> float:
+    """What a checkpoint means by temperature 1: 1 unless its encoder configuration says otherwise, perhaps for drums
+    alone ("drum_temperature")."""
+    extra = tokenizer.config.extra
+    usual = float(extra.get("temperature", 1.0))
+    return float(extra.get("drum_temperature", usual)) if drums else usual
 
 
 def prepare_step(

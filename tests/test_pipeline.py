@@ -291,7 +291,7 @@ def test_a_likelihood_is_the_controlled_model_s_own_whatever_guidance_and_rules_
     run(song(), GenerationRequest(prompts, config))
     [lane] = lanes
     read = len(lane.prompt.tokens)
-    logits = engine().model.logits([*lane.prompt.tokens, *lane.written])[read - 1 : -1]
+    logits = torch.as_tensor(engine().model.logits([*lane.prompt.tokens, *lane.written]))[read - 1 : -1]
     grammar = Grammar(engine().tokenizer.vocabulary, lane.grammar.targets).prime(lane.prompt.tokens)
     total = 0.0
     for row, token in zip(logits, lane.written, strict=True):

@@ -7,7 +7,8 @@ from functools import lru_cache
 import torch
 
 from midigpt_core.engine import InferenceEngine
-from midigpt_core.model.gpt2 import GPT2, GPT2Config
+from midigpt_core.model.gpt2 import GPT2
+from midigpt_core.model.shape import GPT2Config
 from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt
 from midigpt_core.score import Bar, Note, Score, Track
 from midigpt_core.tokens.tokenizer import Tokenizer

@@ -190,6 +190,6 @@ def _log_format(word: str) -> str:
 
 def _use_threads(count: int) -> None:
     if count:
-        import torch
+        from midigpt_core.model.threads import set_threads
 
-        torch.set_num_threads(count)
+        set_threads(count)

@@ -15,6 +15,7 @@ from midigpt_core.evaluate.floors import FLOORS, stock
 from midigpt_core.evaluate.metrics import Scene, measure
 from midigpt_core.evaluate.tasks import Task
 from midigpt_core.fitting import narrowed
+from midigpt_core.model.base import log_softmax, on_host
 from midigpt_core.planning import fitting_plan
 from midigpt_core.reading import original_tokens
 from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt
@@ -124,8 +125,8 @@ def _likelihood(engine: InferenceEngine, task: Task, request: GenerationRequest)
         ids = [*prompt.prompt.tokens, *body]
         if not body or len(ids) > engine.model.n_positions:
             continue
-        logits = engine.model.logits(ids)[len(prompt.prompt.tokens) - 1 : -1].log_softmax(-1)
-        total -= float(logits[range(len(body)), body].sum())
+        beliefs = log_softmax(on_host(engine.model.logits(ids))[len(prompt.prompt.tokens) - 1 : -1])
+        total -= float(beliefs[range(len(body)), body].sum())
         tokens += len(body)
         notes += sum(len(task.score.tracks[t].bars[b].notes) for t, b in prompt.cells)
     if not tokens:

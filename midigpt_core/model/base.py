@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
 
 from midigpt_core.errors import GenerationError
 
 if TYPE_CHECKING:
     import torch
 
+Logits: TypeAlias = "npt.NDArray[np.float32] | torch.Tensor"
 SENTINEL = -1  # stands where a token id would, for a hidden position that stays in the cache as an empty key
 MASKINGS = ("attention", "attention_approx", "attention_skip")
 
@@ -20,7 +24,8 @@ Spans = Sequence[tuple[int, int]]  # half-open [start, end) positions of a promp
 class LaneCache(Protocol):
     """Key-value memory of `lanes` independent sequences; lanes may have different lengths.
 
-    All tensors returned are float32 on the model's device. Lengths count cached positions (slots) of one lane.
+    Logits are float32: arrays, or tensors on the model's device (`on_host` makes them arrays). Lengths count cached
+    positions (slots) of one lane.
     """
 
     lanes: int
@@ -35,9 +40,7 @@ class LaneCache(Protocol):
         """Tokens the lane can still take before its slots or the model's positions run out."""
         ...
 
-    def prefill(
-        self, lane: int, ids: Sequence[int], hidden_spans: Spans = (), masking: str = "attention"
-    ) -> torch.Tensor:
+    def prefill(self, lane: int, ids: Sequence[int], hidden_spans: Spans = (), masking: str = "attention") -> Logits:
         """Make the lane hold this prompt and return the logits after it, shape (vocabulary,).
 
         Whatever prefix of the prompt the lane already holds is kept, not computed again. `hidden_spans` are
@@ -53,7 +56,7 @@ class LaneCache(Protocol):
         """Forget the lane's slots from `length` on."""
         ...
 
-    def step(self, lanes: Sequence[int], ids: Sequence[int]) -> torch.Tensor:
+    def step(self, lanes: Sequence[int], ids: Sequence[int]) -> Logits:
         """Append ids[i] to lane lanes[i], all in one model call; logits after it, shape (len(lanes), vocabulary)."""
         ...
 
@@ -69,13 +72,26 @@ class LanguageModel(Protocol):
         """Longest context, in tokens, prompt and continuation together."""
         ...
 
-    def logits(self, ids: Sequence[int]) -> torch.Tensor:
+    def logits(self, ids: Sequence[int]) -> Logits:
         """Float32 logits of a whole sequence without cache, shape (positions, vocabulary)."""
         ...
 
     def new_cache(self, lanes: int = 1, capacity: int | None = None) -> LaneCache:
         """An empty cache; `capacity` slots per lane (default: the model's whole context)."""
         ...
+
+
+def on_host(logits: Any) -> npt.NDArray[np.float32]:
+    """Logits as an array in main memory."""
+    found: npt.NDArray[np.float32] = logits if isinstance(logits, np.ndarray) else logits.float().cpu().numpy()
+    return found
+
+
+def log_softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Log-probabilities along the last axis; what is -inf stays so."""
+    shifted = logits - logits.max(-1, keepdims=True)
+    found: npt.NDArray[np.float32] = shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
+    return found
 
 
 @dataclass(frozen=True)

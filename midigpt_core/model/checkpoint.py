@@ -13,15 +13,21 @@ from typing import TYPE_CHECKING, Any
 
 from midigpt_core.errors import CheckpointError, EncoderConfigError
 from midigpt_core.model import legacy
+from midigpt_core.model.place import pick_device, pick_dtype, runs_on_processor
+from midigpt_core.model.shape import GPT2Config
 
 if TYPE_CHECKING:
     import torch
 
+    from midigpt_core.model.base import LanguageModel
     from midigpt_core.model.gpt2 import GPT2
     from midigpt_core.tokens.config import EncoderConfig
 
+Shape = tuple[int, ...]
+
 FORMAT_VERSION = "2"
 ARCH = "gpt2"
+_NUMPY_FLOATS = {"F16", "F32", "F64"}
 _WAY_OUT = "use a .safetensors checkpoint, a packed .pt bundle, or a folder of config.json and model.pt"
 
 
@@ -57,6 +63,48 @@ def load_checkpoint(
         raise CheckpointError(f"{file}: suffix {file.suffix!r} is no checkpoint's; {_WAY_OUT}")
     ready = model.to(device=device, dtype=dtype or torch.float32).eval()
     return Checkpoint(_encoder_config(file, encoder), ready)
+
+
+def load_for_use(
+    path: str | os.PathLike[str], device: str = "auto", dtype: str = "auto"
+) -> tuple[EncoderConfig, LanguageModel]:
+    """A checkpoint to write music with: as the compiled decoder, without torch, where that is what would run anyway.
+
+    device, dtype: as `pick_device` and `pick_dtype` take them. Raises CheckpointError as `load_checkpoint` does, or
+    RequestValidationError for these words.
+    """
+    fast = _read_fast(Path(path)) if runs_on_processor(device, dtype) else None
+    if fast is not None:
+        return fast
+    from midigpt_core.model.threads import apply_threads
+
+    apply_threads()
+    place = pick_device(device)
+    checkpoint = load_checkpoint(path, device=place, dtype=pick_dtype(dtype, place))
+    return checkpoint.encoder_config, checkpoint.model
+
+
+def _read_fast(file: Path) -> tuple[EncoderConfig, LanguageModel] | None:
+    """None where torch has to read it: another format, numbers numpy does not know, no compiled decoder."""
+    from midigpt_core.model.fast import FastModel, kernels_for
+
+    if file.suffix != ".safetensors" or not file.is_file():
+        return None
+    header = _header(file)
+    meta = _metadata(file, header.pop("__metadata__", None))
+    config = _shape(file, _parsed(file, "config", meta))
+    kernels = kernels_for(config)
+    if kernels is None or not {entry["dtype"] for entry in header.values()} <= _NUMPY_FLOATS:
+        return None
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    _check_weights(file, config.weights(), {name: tuple(entry["shape"]) for name, entry in header.items()})
+    try:
+        model = FastModel(config, load_file(file), kernels)
+    except (SafetensorError, OSError) as error:
+        raise _unreadable(file, error) from error
+    return _encoder_config(file, _parsed(file, "encoder_config", meta)), model
 
 
 def save_checkpoint(path: str | os.PathLike[str], model: GPT2, encoder_config: EncoderConfig | dict[str, Any]) -> None:
@@ -110,23 +158,34 @@ def _read_safetensors(file: Path) -> tuple[Any, GPT2]:
     try:
         weights = load_file(file, device="cpu")
     except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{file}: the weights cannot be read ({error}); fetch the file again") from error
+        raise _unreadable(file, error) from error
     return _parsed(file, "encoder_config", meta), _build(file, _parsed(file, "config", meta), weights)
+
+
+def _unreadable(file: Path, error: Exception) -> CheckpointError:
+    return CheckpointError(f"{file}: the weights cannot be read ({error}); fetch the file again")
+
+
+def _shape(file: Path, data: Any) -> GPT2Config:
+    try:
+        return GPT2Config(**data)
+    except TypeError as error:
+        raise CheckpointError(f"{file}: model config {data!r} does not fit GPT-2: {error}") from error
 
 
 def _build(file: Path, shape: Any, weights: Mapping[str, Any]) -> GPT2:
     """The network of this shape with these weights, in float32, names and shapes checked first."""
     import torch
 
-    from midigpt_core.model.gpt2 import GPT2, GPT2Config
+    from midigpt_core.model.gpt2 import GPT2
 
-    try:
-        config = GPT2Config(**shape)
-    except TypeError as error:
-        raise CheckpointError(f"{file}: model config {shape!r} does not fit GPT-2: {error}") from error
+    config = _shape(file, shape)
     with torch.device("meta"), _uninitialised():
         model = GPT2(config)
-    _check_weights(file, {name: tuple(p.shape) for name, p in model.state_dict().items()}, weights)
+    _check_weights(file, config.weights(), {name: tuple(weight.shape) for name, weight in weights.items()})
+    for name, weight in weights.items():
+        if not weight.is_floating_point():
+            raise CheckpointError(f"{file}: {name} is stored as {weight.dtype}; weights must be floating point")
     model.load_state_dict({name: value.detach().float() for name, value in weights.items()}, assign=True)
     return model
 
@@ -144,7 +203,7 @@ def _uninitialised() -> AbstractContextManager[Any]:
     return Uninitialised()
 
 
-def _check_weights(file: Path, wanted: Mapping[str, tuple[int, ...]], found: Mapping[str, Any]) -> None:
+def _check_weights(file: Path, wanted: Mapping[str, Shape], found: Mapping[str, Shape]) -> None:
     missing = sorted(wanted.keys() - found.keys())
     foreign = sorted(found.keys() - wanted.keys())
     if missing:
@@ -152,10 +211,8 @@ def _check_weights(file: Path, wanted: Mapping[str, tuple[int, ...]], found: Map
     if foreign:
         raise CheckpointError(f"{file}: {len(foreign)} unknown weights, first {foreign[0]!r}; it is another network's")
     for name, shape in wanted.items():
-        if tuple(found[name].shape) != shape:
-            raise CheckpointError(f"{file}: {name} has shape {tuple(found[name].shape)}, its config says {shape}")
-        if not found[name].is_floating_point():
-            raise CheckpointError(f"{file}: {name} is stored as {found[name].dtype}; weights must be floating point")
+        if found[name] != shape:
+            raise CheckpointError(f"{file}: {name} has shape {found[name]}, its config says {shape}")
 
 
 def _encoder_config(file: Path, data: Any) -> EncoderConfig:

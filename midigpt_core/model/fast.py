@@ -1,19 +1,20 @@
-"""The compiled cache: the same lanes and rules as the reference, several times faster on a processor."""
+"""The compiled network: the same lanes and rules as the reference, several times faster on a processor, no torch."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-import torch
-from torch import Tensor
+import numpy as np
+import numpy.typing as npt
 
 from midigpt_core.compiled import compiled
 from midigpt_core.model.base import Layout, Spans, lay_out
-from midigpt_core.model.cache import Ledger
+from midigpt_core.model.ledger import Ledger
+from midigpt_core.model.shape import GPT2Config
+from midigpt_core.model.threads import threads
 
 if TYPE_CHECKING:
     from midigpt_core.model.gpt2 import GPT2
@@ -23,21 +24,51 @@ _COPY_LIMIT = 64  # a fork copies up to this many slots of its source's own; a l
 _PACKED: WeakKeyDictionary[GPT2, tuple[Any, Any]] = WeakKeyDictionary()  # model -> (what it was packed from, decoder)
 
 Row = tuple[int, int, int, int, int, int, Any, Any]
+Logits = npt.NDArray[np.float32]
+
+
+class FastModel:
+    """A network held by the compiled decoder alone. Its caches, and `logits`, give float32 arrays."""
+
+    def __init__(self, config: GPT2Config, weights: Mapping[str, npt.NDArray[Any]], kernels: ModuleType) -> None:
+        """`weights` by the names of `GPT2Config.weights`, any floating type."""
+        self.config = config
+        self._kernels = kernels
+        self._decoder = pack(config, weights, kernels)
+
+    @property
+    def vocab_size(self) -> int:
+        return self.config.vocab_size
+
+    @property
+    def n_positions(self) -> int:
+        return self.config.n_positions
+
+    def logits(self, ids: Sequence[int]) -> Logits:
+        """Float32 logits of one whole sequence, shape (positions, vocabulary)."""
+        return self.new_cache(1, len(ids)).logits(0, ids)
+
+    def new_cache(self, lanes: int = 1, capacity: int | None = None) -> FastCache:
+        """An empty cache for `lanes` sequences of up to `capacity` positions (default: the whole context)."""
+        return FastCache(self._decoder, self._kernels, lanes, capacity or self.n_positions, self.n_positions)
+
+
+def kernels_for(config: GPT2Config) -> ModuleType | None:
+    """The compiled decoder, or None: not built, not wanted (MIDIGPT_PURE=1), or the network too large for it."""
+    kernels = compiled("decoder")
+    if kernels is None or config.n_positions > kernels.MAX_SLOTS or config.head_dim > kernels.MAX_HEAD:
+        return None
+    return kernels
 
 
 def fast_cache(model: GPT2, lanes: int, capacity: int) -> FastCache | None:
-    """A compiled cache, or None: not built, not wanted (MIDIGPT_PURE=1), not on a processor, model too large."""
-    kernels = compiled("decoder")
+    """A compiled cache for a network of torch's, or None where it cannot have one (see `kernels_for`)."""
+    import torch
+
+    kernels = kernels_for(model.config)
     if kernels is None or model.device.type != "cpu" or model.dtype == torch.float64:
         return None
-    if model.n_positions > kernels.MAX_SLOTS or model.config.head_dim > kernels.MAX_HEAD:
-        return None
     return FastCache(_decoder_of(model, kernels), kernels, lanes, capacity, model.n_positions)
-
-
-def threads() -> int:
-    """Threads a decoder uses: as many as torch was told to, at most one per processor."""
-    return max(1, min(torch.get_num_threads(), os.cpu_count() or 1))
 
 
 def _decoder_of(model: GPT2, kernels: ModuleType) -> Any:
@@ -45,48 +76,48 @@ def _decoder_of(model: GPT2, kernels: ModuleType) -> Any:
     key = (threads(), kernels.instruction_set(), *((p.data_ptr(), p._version) for p in model.parameters()))
     held = _PACKED.get(model)
     if held is None or held[0] != key:
-        held = _PACKED[model] = (key, pack(model, kernels))
+        weights = {name: weight.detach().float().numpy() for name, weight in model.state_dict().items()}
+        held = _PACKED[model] = (key, pack(model.config, weights, kernels))
     return held[1]
 
 
-@torch.no_grad()
-def pack(model: GPT2, kernels: ModuleType) -> Any:
-    """A compiled decoder with the model's weights: half precision where the processor reads it at full speed."""
+def pack(config: GPT2Config, weights: Mapping[str, npt.NDArray[Any]], kernels: ModuleType) -> Any:
+    """A compiled decoder with these weights: half precision where the processor reads it at full speed."""
     name, size = kernels.instruction_set()
-    stored = torch.float16 if size == 2 else torch.float32
-    body: Any = model.transformer
+    stored = np.float16 if size == 2 else np.float32
 
-    def blocks(weight: Tensor) -> Any:
+    def blocks(weight: npt.NDArray[Any]) -> Any:
         """(inputs, outputs) -> (blocks of outputs, inputs, outputs of a block), padded with zeros."""
-        padded = torch.nn.functional.pad(weight.float(), (0, -weight.shape[1] % _BLOCK))
-        return padded.view(weight.shape[0], -1, _BLOCK).transpose(0, 1).to(stored).contiguous().numpy()
+        padded = np.pad(weight, ((0, 0), (0, -weight.shape[1] % _BLOCK)))
+        return np.ascontiguousarray(padded.reshape(len(weight), -1, _BLOCK).transpose(1, 0, 2), stored)
 
-    def vector(bias: Tensor) -> Any:
-        return torch.nn.functional.pad(bias.float(), (0, -bias.shape[0] % _BLOCK)).contiguous().numpy()
+    def vector(bias: npt.NDArray[Any]) -> Any:
+        return np.pad(bias.astype(np.float32), (0, -len(bias) % _BLOCK))
 
-    def table(weight: Tensor) -> Any:
-        return torch.nn.functional.pad(weight.float(), (0, -weight.shape[1] % _BLOCK)).to(stored).contiguous().numpy()
+    def table(weight: npt.NDArray[Any]) -> Any:
+        return np.ascontiguousarray(np.pad(weight, ((0, 0), (0, -weight.shape[1] % _BLOCK))), stored)
 
     layers = []
-    for block in body.h:
-        products = (block.attn.c_attn, block.attn.c_proj, block.mlp.c_fc, block.mlp.c_proj)
+    for layer in range(config.n_layer):
+        part = {name.split(f"h.{layer}.", 1)[1]: w for name, w in weights.items() if f".h.{layer}." in name}
+        products = ("attn.c_attn", "attn.c_proj", "mlp.c_fc", "mlp.c_proj")
         layers.append(
             {
-                "norm": [vector(block.ln_1.weight), vector(block.ln_2.weight)],
-                "shift": [vector(block.ln_1.bias), vector(block.ln_2.bias)],
-                "weight": [blocks(product.weight) for product in products],
-                "bias": [vector(product.bias) for product in products],
+                "norm": [vector(part["ln_1.weight"]), vector(part["ln_2.weight"])],
+                "shift": [vector(part["ln_1.bias"]), vector(part["ln_2.bias"])],
+                "weight": [blocks(part[f"{product}.weight"]) for product in products],
+                "bias": [vector(part[f"{product}.bias"]) for product in products],
             }
         )
     arrays = {
-        "wte": table(body.wte.weight),
-        "wpe": table(body.wpe.weight),
-        "norm": vector(body.ln_f.weight),
-        "shift": vector(body.ln_f.bias),
-        "head": blocks(model.lm_head.weight.t()),
-        "head_bias": vector(torch.zeros(model.vocab_size)),
+        "wte": table(weights["transformer.wte.weight"]),
+        "wpe": table(weights["transformer.wpe.weight"]),
+        "norm": vector(weights["transformer.ln_f.weight"]),
+        "shift": vector(weights["transformer.ln_f.bias"]),
+        "head": blocks(weights["lm_head.weight"].T),
+        "head_bias": vector(np.zeros(config.vocab_size)),
     }
-    shape = {"isa": name, "width": model.config.n_embd, "heads": model.config.n_head, "vocab": model.vocab_size}
+    shape = {"isa": name, "width": config.n_embd, "heads": config.n_head, "vocab": config.vocab_size}
     return kernels.Decoder(shape, arrays, layers, threads())
 
 
@@ -100,7 +131,7 @@ class FastCache(Ledger):
         self._used = [0] * lanes  # slots of the lane that stand in its prefix
         self._tail: list[Any] = [None] * lanes
 
-    def prefill(self, lane: int, ids: Sequence[int], hidden_spans: Spans = (), masking: str = "attention") -> Tensor:
+    def prefill(self, lane: int, ids: Sequence[int], hidden_spans: Spans = (), masking: str = "attention") -> Logits:
         """See LaneCache.prefill."""
         layout = lay_out(ids, hidden_spans, masking)
         self.admit(layout)
@@ -109,23 +140,24 @@ class FastCache(Ledger):
         step = self.kernels.MAX_ROWS
         for at in range(0, len(rows), step):
             part = rows[at : at + step]
-            logits = self.decoder.run(part, [len(part) - 1] if at + step >= len(rows) else [])
+            logits: Logits = self.decoder.run(part, [len(part) - 1] if at + step >= len(rows) else [])
         self.write(lane, layout, start)
         if layout.sentinels:
             own = len(layout.tokens) - self._used[lane]
             self.decoder.empty_slots(self._tail[lane], own, own + layout.sentinels)
-        return torch.from_numpy(logits)[0]
+        last: Logits = logits[0]
+        return last
 
-    def logits(self, lane: int, ids: Sequence[int]) -> Tensor:
+    def logits(self, lane: int, ids: Sequence[int]) -> Logits:
         """Float32 logits after every position of a sequence, (positions, vocabulary), with the bits decoding gives."""
         self.truncate(lane, 0)
         layout = lay_out(ids)
         self.admit(layout)
         rows, step = self._prompt_rows(lane, layout, 0), self.kernels.MAX_ROWS
         parts = [rows[at : at + step] for at in range(0, len(rows), step)]
-        found = [torch.from_numpy(self.decoder.run(part, list(range(len(part))))) for part in parts]
+        found = [self.decoder.run(part, list(range(len(part)))) for part in parts]
         self.write(lane, layout, 0)
-        return torch.cat(found)
+        return np.concatenate(found)
 
     def _prompt_rows(self, lane: int, layout: Layout, start: int) -> list[Row]:
         tail = self._tail_of(lane)
@@ -162,11 +194,12 @@ class FastCache(Ledger):
             self._prefix[target], self._used[target] = self._prefix[source], used
             self.decoder.copy_slots(self._tail_of(source), self._tail_of(target), 0, 0, own)
 
-    def step(self, lanes: Sequence[int], ids: Sequence[int]) -> Tensor:
+    def step(self, lanes: Sequence[int], ids: Sequence[int]) -> Logits:
         """See LaneCache.step."""
         if len(lanes) > self.kernels.MAX_ROWS:
             half = len(lanes) // 2
-            return torch.cat([self.step(lanes[:half], ids[:half]), self.step(lanes[half:], ids[half:])])
+            both = [self.step(lanes[:half], ids[:half]), self.step(lanes[half:], ids[half:])]
+            return np.concatenate(both)
         order = sorted(range(len(lanes)), key=lambda i: (id(self._prefix[lanes[i]]), self._used[lanes[i]], i))
         rows, place = [], [0] * len(lanes)
         for at, i in enumerate(order):
@@ -175,7 +208,8 @@ class FastCache(Ledger):
             position = self.append(lane, token)
             tail = self._tail_of(lane)
             rows.append((token, position, slot, slot + 1, 1, self._used[lane], self._prefix[lane], tail))
-        return torch.from_numpy(self.decoder.run(rows, place))
+        found: Logits = self.decoder.run(rows, place)
+        return found
 
     def _tail_of(self, lane: int) -> Any:
         if self._tail[lane] is None:

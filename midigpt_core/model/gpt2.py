@@ -3,39 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from midigpt_core.errors import CheckpointError
+from midigpt_core.model.shape import GPT2Config
 
 if TYPE_CHECKING:
     from midigpt_core.model.base import LaneCache
-
-
-@dataclass(frozen=True)
-class GPT2Config:
-    """Shape of the network; the defaults are those of the published 20 M-parameter checkpoint."""
-
-    vocab_size: int = 647
-    n_positions: int = 2048  # longest context in tokens
-    n_embd: int = 512  # width
-    n_layer: int = 6
-    n_head: int = 8  # divides n_embd
-
-    def __post_init__(self) -> None:
-        for name, value in asdict(self).items():
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise CheckpointError(f"model config: {name} is {value!r}; it must be an integer, 1 or more")
-        if self.n_embd % self.n_head:
-            raise CheckpointError(f"model config: n_head {self.n_head} does not divide n_embd {self.n_embd}")
-
-    @property
-    def head_dim(self) -> int:
-        return self.n_embd // self.n_head
 
 
 class Memory(Protocol):

@@ -91,7 +91,8 @@ def _why_unread(error: Exception) -> str:
 
 def _network_of(file: Path, program: Any) -> GPT2:
     """The program's weights in our network; the number of heads, which no weight tells, by comparing the logits."""
-    from midigpt_core.model.gpt2 import GPT2, GPT2Config
+    from midigpt_core.model.gpt2 import GPT2
+    from midigpt_core.model.shape import GPT2Config
 
     weights = {name: value.detach().float() for name, value in without_buffers(program.state_dict()).items()}
     try:

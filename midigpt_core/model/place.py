@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from midigpt_core.request import refused
@@ -11,6 +14,21 @@ if TYPE_CHECKING:
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
+
+
+_DRIVERS = ("/dev/nvidiactl", "/dev/nvidia0", "/dev/dxg", "/dev/kfd", "/proc/driver/nvidia")
+
+
+def runs_on_processor(device: str, dtype: str) -> bool:
+    """Whether these words surely mean float32 on the processor, told without torch."""
+    return dtype in ("auto", "float32") and (device == "cpu" or (device == "auto" and not _may_have_accelerator()))
+
+
+def _may_have_accelerator() -> bool:
+    """Whether torch should be asked: an Apple machine, or one with a trace of a graphics driver that torch knows."""
+    if sys.platform == "darwin":
+        return True
+    return any(Path(driver).exists() for driver in _DRIVERS) or shutil.which("nvidia-smi") is not None
 
 
 def pick_device(word: str) -> torch.device:

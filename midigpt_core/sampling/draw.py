@@ -1,12 +1,14 @@
-"""Turn one row of logits per lane into one token per lane."""
+"""Turn one row of log-probabilities per lane into one token per lane."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor
+import numpy as np
+import numpy.typing as npt
+
+Rows = npt.NDArray[np.float32]  # (lanes, vocabulary)
 
 
 @dataclass(frozen=True)
@@ -26,57 +28,55 @@ class Knobs:
 
 
 def draw(
-    belief: Tensor, bias: Tensor | None, knobs: Sequence[Knobs], uniforms: Tensor, droppable: Tensor
+    belief: Rows, bias: Rows | None, knobs: Sequence[Knobs], uniforms: Sequence[float], droppable: npt.NDArray[np.bool_]
 ) -> tuple[list[int], list[float]]:
     """Draw one token per row.
 
-    belief: (lanes, vocabulary) float32, the model's log-probabilities, -inf where illegal, something legal per row;
-    bias: same shape or None, added to it; uniforms: (lanes,) in [0, 1); droppable: (vocabulary,) bool, tokens that
-    mask_k and mask_p may remove (notes, never structure).
+    belief: the model's log-probabilities, -inf where illegal, something legal per row; bias: the same shape or None,
+    added to it; uniforms: one number in [0, 1) per row; droppable: (vocabulary,), tokens that mask_k and mask_p may
+    remove (notes, never structure).
     Returns the tokens, and the model's own log-probability of each.
     """
-    heat = torch.tensor([knob.temperature for knob in knobs], dtype=torch.float32, device=belief.device)
-    shaped = belief if bias is None else belief + bias
-    probabilities = (shaped / heat[:, None]).softmax(-1)
+    heat = np.array([knob.temperature for knob in knobs], dtype=np.float32)
+    probabilities = _softmax((belief if bias is None else belief + bias) / heat[:, None])
     if any(knob.filters for knob in knobs):
         probabilities = _filtered(probabilities, knobs, droppable)
-    cumulative = probabilities.cumsum(-1)
-    aim = uniforms.to(cumulative.device)[:, None] * cumulative[:, -1:]
-    tokens = torch.searchsorted(cumulative, aim, right=True).clamp_(max=belief.shape[1] - 1)
-    tokens = _nearest_possible(tokens, probabilities)
-    return tokens[:, 0].tolist(), belief.gather(1, tokens)[:, 0].tolist()
+    tokens = []
+    for row, uniform in zip(probabilities, uniforms, strict=True):
+        cumulative = row.cumsum()
+        token = min(int(cumulative.searchsorted(uniform * cumulative[-1], side="right")), len(row) - 1)
+        tokens.append(token if row[token] > 0 else int(row.argmax()))  # rounding at the very end of the sum
+    return tokens, [float(own[token]) for own, token in zip(belief, tokens, strict=True)]
 
 
-def _nearest_possible(tokens: Tensor, probabilities: Tensor) -> Tensor:
-    """Rounding at the very end of the cumulative sum may point at an impossible token: take the likeliest instead."""
-    impossible = probabilities.gather(1, tokens) <= 0
-    return torch.where(impossible, probabilities.argmax(-1, keepdim=True), tokens)
+def _softmax(logits: Rows) -> Rows:
+    found: Rows = np.exp(logits - logits.max(-1, keepdims=True))
+    found /= found.sum(-1, keepdims=True)
+    return found
 
 
-def _filtered(probabilities: Tensor, knobs: Sequence[Knobs], droppable: Tensor) -> Tensor:
+def _filtered(probabilities: Rows, knobs: Sequence[Knobs], droppable: npt.NDArray[np.bool_]) -> Rows:
     """top_k, then top_p, then mask_k, then mask_p; a filter that would leave nothing is skipped for that row."""
-    device = probabilities.device
     vocabulary = probabilities.shape[1]
-    order = probabilities.argsort(dim=-1, descending=True, stable=True)
-    ranked = probabilities.gather(1, order)
+    order = np.argsort(-probabilities, axis=-1, kind="stable")
+    ranked = np.take_along_axis(probabilities, order, -1)
 
-    def column(values: list[float]) -> Tensor:
-        return torch.tensor(values, device=device)[:, None]
+    def column(values: list[float]) -> npt.NDArray[np.float64]:
+        return np.array(values)[:, None]
 
-    rank = torch.arange(vocabulary, device=device)[None]
-    top_k = column([knob.top_k or vocabulary for knob in knobs])
-    top_p = column([knob.top_p for knob in knobs])
+    rank = np.arange(vocabulary)[None]
+    top_k, top_p = column([k.top_k or vocabulary for k in knobs]), column([k.top_p for k in knobs])
     before = ranked.cumsum(-1) - ranked  # probability of everything likelier
     keep = (rank < top_k) & ((before < top_p) | (rank == 0)) & (ranked > 0)
 
     pool = ranked * keep
-    pool = pool / pool.sum(-1, keepdim=True)
+    pool /= pool.sum(-1, keepdims=True)
     before = pool.cumsum(-1) - pool
-    mask_k = column([float(knob.mask_k) for knob in knobs])
-    mask_p = column([knob.mask_p for knob in knobs])
-    alive = keep.sum(-1, keepdim=True)
+    mask_k, mask_p = column([k.mask_k for k in knobs]), column([k.mask_p for k in knobs])
+    alive = keep.sum(-1, keepdims=True)
     drop = ((rank < mask_k) & (mask_k < alive)) | ((before < mask_p) & (rank < alive - 1))
-    drop &= droppable[order]
-    left = keep & ~drop
-    left = torch.where(left.any(-1, keepdim=True), left, keep)
-    return torch.zeros_like(probabilities).scatter(1, order, ranked * left)
+    left = keep & ~(drop & droppable[order])
+    left = np.where(left.any(-1, keepdims=True), left, keep)
+    found = np.zeros_like(probabilities)
+    np.put_along_axis(found, order, ranked * left, -1)
+    return found

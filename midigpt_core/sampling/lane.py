@@ -24,6 +24,7 @@ class Lane:
     drums: Sequence[bool]  # per cell: whether it belongs to a drum track
     rules: Sequence[Rule] = ()
     knobs: Knobs = field(default_factory=Knobs)
+    drum_knobs: Knobs | None = None  # in cells of drum tracks, where they differ
     seed: int = 0
     limit: int = 1 << 30  # tokens it may write
     uncontrolled: Prompt | None = None  # the same prompt without the caller's control tokens, for guidance
@@ -42,6 +43,12 @@ class Lane:
 
     def __post_init__(self) -> None:
         self._random = np.random.Generator(np.random.PCG64(self.seed))
+
+    @property
+    def knobs_here(self) -> Knobs:
+        """The settings for the cell that is being written."""
+        drums = self.drums[min(self.cursor.cell, len(self.drums) - 1)]
+        return self.drum_knobs if drums and self.drum_knobs is not None else self.knobs
 
     def uniform(self) -> float:
         """The lane's own next random number in [0, 1)."""

@@ -10,11 +10,11 @@ from functools import partial
 from typing import TypeVar
 
 import numpy as np
-import torch
+import numpy.typing as npt
 
 from midigpt_core.errors import MidiGptError
-from midigpt_core.model.base import LaneCache, LanguageModel
-from midigpt_core.sampling.draw import draw
+from midigpt_core.model.base import LaneCache, LanguageModel, log_softmax, on_host
+from midigpt_core.sampling.draw import Rows, draw
 from midigpt_core.sampling.lane import Lane
 from midigpt_core.sampling.prompt import Prompt
 from midigpt_core.sampling.rules import token_mask
@@ -36,6 +36,8 @@ LANE_TROUBLE = (ArithmeticError, AttributeError, LookupError, RuntimeError, Type
 
 T = TypeVar("T")
 
+Row = npt.NDArray[np.float32]  # (vocabulary,), logits
+
 
 @dataclass
 class _Seat:
@@ -44,15 +46,15 @@ class _Seat:
     lane: Lane
     slot: int
     shadow: int | None  # slot of the uncontrolled prompt
-    logits: torch.Tensor  # (vocabulary,)
-    shadow_logits: torch.Tensor | None = None
+    logits: Row
+    shadow_logits: Row | None = None
 
     @property
-    def push(self) -> torch.Tensor | None:
+    def push(self) -> Row | None:
         """What guidance adds to the logits, away from the uncontrolled ones: they come to s + guidance * (l - s)."""
         if self.shadow_logits is None:
             return None
-        return (self.lane.guidance - 1.0) * (self.logits - self.shadow_logits).float().cpu()
+        return (self.lane.guidance - 1.0) * (self.logits - self.shadow_logits)
 
 
 class Decoder:
@@ -67,7 +69,7 @@ class Decoder:
         self.reserve = reserve
         self.tokens_drawn = 0
         self.model_calls = 0
-        self._droppable = torch.from_numpy(token_mask(vocabulary, *NOTE_CONTENT))
+        self._droppable = token_mask(vocabulary, *NOTE_CONTENT)
         self._cache: LaneCache | None = None
         self._held: list[Prompt | None] = []  # per slot: the prompt it last held, for reuse of the common prefix
         self._seats: list[_Seat] = []
@@ -103,12 +105,11 @@ class Decoder:
             self._changed.notify_all()
 
     def _drive(self, lanes: Sequence[Lane]) -> None:
-        with torch.inference_mode():
-            while not all(lane.done for lane in lanes):
-                try:
-                    self._advance()
-                except (RuntimeError, ValueError, MidiGptError) as error:
-                    self._fail(error)
+        while not all(lane.done for lane in lanes):
+            try:
+                self._advance()
+            except (RuntimeError, ValueError, MidiGptError) as error:
+                self._fail(error)
 
     def _fail(self, error: BaseException) -> None:
         """A model call broke: every lane in the batch learns why, the cache starts afresh."""
@@ -180,13 +181,13 @@ class Decoder:
         taken = {seat.slot for seat in self._seats} | {seat.shadow for seat in self._seats}
         return [slot for slot in range(len(self._held)) if slot not in taken]
 
-    def _enter(self, prompt: Prompt) -> tuple[int, torch.Tensor]:
+    def _enter(self, prompt: Prompt) -> tuple[int, Row]:
         """Give the prompt a slot: the free one that holds the longest common prefix."""
         assert self._cache is not None
         slot = max(self._free_slots(), key=lambda free: _common(self._held[free], prompt))
         self._share_prefix(slot, prompt)
         self._held[slot] = prompt
-        return slot, self._cache.prefill(slot, prompt.tokens, prompt.hidden_spans, prompt.masking)
+        return slot, on_host(self._cache.prefill(slot, prompt.tokens, prompt.hidden_spans, prompt.masking))
 
     def _share_prefix(self, slot: int, prompt: Prompt) -> None:
         """Takes of one request wait side by side: copy a neighbour's prompt rather than compute it again."""
@@ -224,29 +225,27 @@ class Decoder:
         if not self._seats:
             return
         lanes = [seat.lane for seat in self._seats]
-        logits = torch.stack([seat.logits for seat in self._seats]).float().cpu()
-        legal = torch.from_numpy(np.stack([allowed for allowed in found if allowed is not None]))
-        uniforms = torch.tensor([lane.uniform() for lane in lanes])
-        knobs = [lane.knobs for lane in lanes]
-        belief = logits.masked_fill_(~legal, float("-inf")).log_softmax(-1)
+        legal = np.stack([allowed for allowed in found if allowed is not None])
+        belief = log_softmax(np.where(legal, np.stack([seat.logits for seat in self._seats]), np.float32(-np.inf)))
+        uniforms, knobs = [lane.uniform() for lane in lanes], [lane.knobs_here for lane in lanes]
         tokens, logprobs = draw(belief, self._bias(belief), knobs, uniforms, self._droppable)
         self.tokens_drawn += len(lanes)
         for lane, token, logprob in zip(lanes, tokens, logprobs, strict=True):
             _on_behalf(lane, partial(lane.accept, token, logprob, self.vocabulary))
 
-    def _bias(self, belief: torch.Tensor) -> torch.Tensor | None:
+    def _bias(self, belief: Rows) -> Rows | None:
         """What rules and guidance add to the model's own belief, (seats, vocabulary)."""
         if not any(seat.lane.rules or seat.shadow is not None for seat in self._seats):
             return None
         bias = np.zeros((len(self._seats), self.vocabulary.size), dtype=np.float32)
-        for row, own, seat in zip(bias, belief.numpy(), self._seats, strict=True):
+        for row, own, seat in zip(bias, belief, self._seats, strict=True):
             for rule in seat.lane.rules:
                 lean = rule.lean(seat.lane.cursor, own)
                 if lean is not None:
                     row += lean
             if seat.push is not None:
-                row += seat.push.numpy()
-        return torch.from_numpy(bias)
+                row += seat.push
+        return bias
 
     def _step(self) -> None:
         assert self._cache is not None
@@ -255,7 +254,7 @@ class Decoder:
         shadows = [seat for seat in self._seats if seat.shadow is not None]
         slots += [seat.shadow for seat in shadows if seat.shadow is not None]
         ids += [seat.lane.written[-1] for seat in shadows]
-        logits = self._cache.step(slots, ids)
+        logits = on_host(self._cache.step(slots, ids))
         self.model_calls += 1
         for row, seat in zip(logits, self._seats, strict=False):
             seat.logits = row

@@ -16,7 +16,8 @@ import torch.nn.functional as F  # noqa: N812
 
 from midigpt_core.errors import TrainingError
 from midigpt_core.model.checkpoint import load_checkpoint, save_checkpoint
-from midigpt_core.model.gpt2 import GPT2, GPT2Config
+from midigpt_core.model.gpt2 import GPT2
+from midigpt_core.model.shape import GPT2Config
 from midigpt_core.tokens.config import EncoderConfig
 from midigpt_core.tokens.vocabulary import Vocabulary
 from midigpt_core.train.batches import Batch, Feeder, valid_examples

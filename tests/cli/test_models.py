@@ -14,8 +14,9 @@ from typer.testing import CliRunner  # noqa: E402
 from midigpt_cli.commands.models import app  # noqa: E402
 from midigpt_core.errors import CheckpointError  # noqa: E402
 from midigpt_core.model.checkpoint import save_checkpoint  # noqa: E402
-from midigpt_core.model.gpt2 import GPT2, GPT2Config  # noqa: E402
+from midigpt_core.model.gpt2 import GPT2  # noqa: E402
 from midigpt_core.model.names import PUBLISHED  # noqa: E402
+from midigpt_core.model.shape import GPT2Config  # noqa: E402
 from tests.model.standin_hub import standin_hub  # noqa: E402
 from tests.support import encoders  # noqa: E402
 

@@ -60,7 +60,7 @@ def compare(checkpoint: Checkpoint, prompts: list[list[int]]) -> Fidelity:
     assert not isinstance(cache, TorchCache), "the decoder is not built"
     for ids in prompts:
         wanted = model.logits(ids)[:-1].log_softmax(-1)
-        got = cache.logits(0, ids)[:-1].log_softmax(-1)
+        got = torch.from_numpy(cache.logits(0, ids))[:-1].log_softmax(-1)
         target = torch.tensor(ids[1:])[:, None]
         right, ours = wanted.gather(1, target), got.gather(1, target)
         total.prompts += 1

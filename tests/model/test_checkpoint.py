@@ -10,7 +10,8 @@ torch = pytest.importorskip("torch")
 
 from midigpt_core.errors import CheckpointError  # noqa: E402
 from midigpt_core.model.checkpoint import load_checkpoint, read_metadata, save_checkpoint  # noqa: E402
-from midigpt_core.model.gpt2 import GPT2, GPT2Config  # noqa: E402
+from midigpt_core.model.gpt2 import GPT2  # noqa: E402
+from midigpt_core.model.shape import GPT2Config  # noqa: E402
 from tests.support import encoders  # noqa: E402
 
 SHAPE = {"vocab_size": 647, "n_positions": 32, "n_embd": 32, "n_layer": 2, "n_head": 4}
@@ -186,3 +187,8 @@ def test_missing_files_are_named(tmp_path):
         load_checkpoint(tmp_path / "song.mid")
     with pytest.raises(CheckpointError, match=r"written as \.safetensors"):
         save_checkpoint(tmp_path / "m.pt", None, {})
+
+
+def test_the_weights_a_shape_names_are_those_of_the_network():
+    config = GPT2Config(**SHAPE)
+    assert config.weights() == {name: tuple(weight.shape) for name, weight in GPT2(config).state_dict().items()}

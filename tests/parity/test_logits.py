@@ -14,7 +14,8 @@ peer_gpt2 = pytest.importorskip("midigpt.inference.model.gpt2")
 
 from midigpt_core.compiled import compiled  # noqa: E402
 from midigpt_core.model.base import MASKINGS  # noqa: E402
-from midigpt_core.model.gpt2 import GPT2, GPT2Config  # noqa: E402
+from midigpt_core.model.gpt2 import GPT2  # noqa: E402
+from midigpt_core.model.shape import GPT2Config  # noqa: E402
 
 TOLERANCE = 1e-4
 NEW_TOKENS = 6
@@ -101,7 +102,7 @@ def spans_of(ids, ends_hidden):
 
 
 def far(a, b):
-    return float((a - b).abs().max())
+    return float((torch.as_tensor(a) - torch.as_tensor(b)).abs().max())
 
 
 def test_whole_sequence_logits_are_the_peers():

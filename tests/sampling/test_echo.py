@@ -15,6 +15,8 @@ from midigpt_core.prompting import echo_strength, own_temperature, prepare_step
 from midigpt_core.reading import original_tokens
 from midigpt_core.sampling.draw import Knobs
 from midigpt_core.sampling.echo import Choice, Echo, Source
+from midigpt_core.sampling.lane import Lane
+from midigpt_core.sampling.prompt import Prompt
 from midigpt_core.sampling.rules import Cursor
 from midigpt_core.tokens.tokenizer import Tokenizer
 
@@ -181,3 +183,16 @@ def test_temperature_one_is_what_the_checkpoint_means_by_it(monkeypatch) -> None
     assert own_temperature(engine().tokenizer) == float(engine().tokenizer.config.extra.get("temperature", 1.0))
     calm.session(score, request(score, {1: [4]}, temperature=1.2, seed=1)).run_takes()
     assert heats[0] == pytest.approx(0.6)
+
+
+def test_drums_may_have_a_temperature_of_their_own() -> None:
+    knobs = [Knobs(temperature=heat) for heat in (0.9, 0.5)]
+    lane = Lane(Prompt((1,)), step_prompt().grammar(), drums=(False, True), knobs=knobs[0])
+    assert lane.knobs_here is knobs[0]
+    lane.drum_knobs = knobs[1]
+    assert lane.knobs_here is knobs[0]
+    lane.cursor.cell = 1
+    assert lane.knobs_here is knobs[1]
+    extra = {**engine().tokenizer.config.extra, "temperature": 0.9, "drum_temperature": 0.5}
+    tokenizer = Tokenizer(replace(engine().tokenizer.config, extra=extra))
+    assert (own_temperature(tokenizer), own_temperature(tokenizer, drums=True)) == (0.9, 0.5)

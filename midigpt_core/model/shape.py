@@ -1,0 +1,47 @@
+"""The shape of a GPT-2 network and of its weights, without the network."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+from midigpt_core.errors import CheckpointError
+
+
+@dataclass(frozen=True)
+class GPT2Config:
+    """Shape of the network; the defaults are those of the published 20 M-parameter checkpoint."""
+
+    vocab_size: int = 647
+    n_positions: int = 2048  # longest context in tokens
+    n_embd: int = 512  # width
+    n_layer: int = 6
+    n_head: int = 8  # divides n_embd
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                raise CheckpointError(f"model config: {name} is {value!r}; it must be an integer, 1 or more")
+        if self.n_embd % self.n_head:
+            raise CheckpointError(f"model config: n_head {self.n_head} does not divide n_embd {self.n_embd}")
+
+    @property
+    def head_dim(self) -> int:
+        return self.n_embd // self.n_head
+
+    def weights(self) -> dict[str, tuple[int, ...]]:
+        """Name and shape of every weight, in the order of the published checkpoints."""
+        wide = self.n_embd
+        found: dict[str, tuple[int, ...]] = {
+            "transformer.wte.weight": (self.vocab_size, wide),
+            "transformer.wpe.weight": (self.n_positions, wide),
+        }
+        products = {"attn.c_attn": (wide, 3 * wide), "attn.c_proj": (wide, wide)}
+        products |= {"mlp.c_fc": (wide, 4 * wide), "mlp.c_proj": (4 * wide, wide)}
+        for layer in range(self.n_layer):
+            for norm in ("ln_1", "ln_2"):
+                found |= {f"transformer.h.{layer}.{norm}.{part}": (wide,) for part in ("weight", "bias")}
+            for name, (inputs, outputs) in products.items():
+                found[f"transformer.h.{layer}.{name}.weight"] = (inputs, outputs)
+                found[f"transformer.h.{layer}.{name}.bias"] = (outputs,)
+        found |= {f"transformer.ln_f.{part}": (wide,) for part in ("weight", "bias")}
+        return found | {"lm_head.weight": (self.vocab_size, wide)}

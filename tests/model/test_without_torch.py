@@ -1,0 +1,105 @@
+"""Writing music on a processor needs no torch, and gives the very notes that torch's network gives there."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from midigpt_core.compiled import compiled
+from midigpt_core.engine import InferenceEngine
+from midigpt_core.errors import CheckpointError, MidiGptError
+from midigpt_core.model import place
+from midigpt_core.model.base import log_softmax
+from midigpt_core.model.checkpoint import load_checkpoint, load_for_use
+from midigpt_core.model.fast import FastModel
+from midigpt_core.model.hub import resolve
+
+SAMPLE = Path(__file__).parents[2] / "samples" / "pop.mid"
+pytestmark = pytest.mark.skipif(compiled("decoder") is None, reason="the decoder is not built")
+
+
+@pytest.fixture
+def no_accelerator(monkeypatch):
+    monkeypatch.setattr(place, "_may_have_accelerator", lambda: False)
+
+
+def test_a_checkpoint_is_read_without_torch_into_the_same_bits(no_accelerator):
+    _, fast = load_for_use(resolve("open"))
+    assert isinstance(fast, FastModel)
+    whole = load_checkpoint(resolve("open")).model
+    ids = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8]
+    assert np.array_equal(fast.new_cache().prefill(0, ids), whole.new_cache().prefill(0, ids))
+    assert np.allclose(log_softmax(fast.logits(ids)), whole.logits(ids).log_softmax(-1), atol=0.02)
+    assert (fast.vocab_size, fast.n_positions) == (whole.vocab_size, whole.n_positions)
+
+
+def test_infill_on_a_processor_never_loads_torch(tmp_path):
+    code = (
+        "import sys; from midigpt_core.model import place; place._may_have_accelerator = lambda: False\n"
+        "from midigpt_cli.main import main\n"
+        f"sys.argv = ['midigpt', 'infill', {str(SAMPLE)!r}, '--bars', '4', '--track', '2', '-o', 'out.mid']\n"
+        "try: main()\nexcept SystemExit as end: print('exit', end.code or 0)\n"
+        "print('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-2:] == ["exit 0", "False"]
+    assert (tmp_path / "out.mid").exists()
+
+
+@pytest.mark.parametrize(("device", "dtype"), [("cpu", "bfloat16"), ("cuda", "auto")])
+def test_what_the_decoder_cannot_do_is_asked_of_torch(device, dtype):
+    assert not place.runs_on_processor(device, dtype)
+
+
+def test_auto_asks_torch_only_where_a_driver_can_be_seen(monkeypatch, tmp_path):
+    monkeypatch.setattr(place, "_DRIVERS", (str(tmp_path / "driver"),))
+    monkeypatch.setattr(place.shutil, "which", lambda _: None)
+    monkeypatch.setattr(place.sys, "platform", "linux")
+    assert place.runs_on_processor("auto", "auto")
+    (tmp_path / "driver").touch()
+    assert not place.runs_on_processor("auto", "auto")
+    assert place.runs_on_processor("cpu", "float32")
+
+
+def test_the_reference_is_torch_s(monkeypatch):
+    monkeypatch.setenv("MIDIGPT_PURE", "1")
+    assert not isinstance(load_for_use(resolve("open"), "cpu")[1], FastModel)
+
+
+@pytest.mark.parametrize("keep", [0, 7, 2000, -1000])
+def test_a_damaged_file_is_refused_with_a_sentence(keep, tmp_path, no_accelerator):
+    file = tmp_path / "cut.safetensors"
+    file.write_bytes(resolve("open").read_bytes()[:keep])
+    with pytest.raises(CheckpointError, match=r"cut\.safetensors"):
+        load_for_use(file)
+    with pytest.raises(MidiGptError, match="no such file"):
+        load_for_use(tmp_path / "none.safetensors")
+
+
+def test_threads_are_one_setting_with_and_without_torch():
+    code = (
+        "from midigpt_core.model.threads import set_threads, threads\n"
+        "set_threads(1); assert threads() == 1\n"
+        "import torch; torch.set_num_threads(2); set_threads(1); assert torch.get_num_threads() == 1 == threads()"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "OMP_NUM_THREADS": "2"})
+
+
+def test_an_engine_on_the_decoder_writes_the_notes_of_an_engine_on_torch(no_accelerator):
+    from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt
+    from midigpt_core.score import Score
+    from midigpt_core.tokens.tokenizer import Tokenizer
+
+    score = Score.from_midi(SAMPLE)
+    prompts = [TrackPrompt(t, [3, 4] if t == 1 else []) for t in range(len(score.tracks))]
+    request = GenerationRequest(prompts, InferenceConfig(seed=5))
+    loaded = load_checkpoint(resolve("open"))
+    engines = (InferenceEngine.from_pretrained("open"), InferenceEngine(loaded.model, Tokenizer(loaded.encoder_config)))
+    fast, whole = (engine.session(score, request).run_takes().takes[0] for engine in engines)
+    assert [bar.notes for bar in fast.score.tracks[1].bars] == [bar.notes for bar in whole.score.tracks[1].bars]
+    assert fast.logprob == whole.logprob
