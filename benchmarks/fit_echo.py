@@ -53,7 +53,7 @@ def bars_of(engine: InferenceEngine, task: Task) -> Iterator[Bar]:
         body = original_tokens(prompt)
         ids = [*prompt.prompt.tokens, *body]
         if body and len(ids) <= model.n_positions:
-            logits = model.logits(ids)[len(prompt.prompt.tokens) - 1 : -1].log_softmax(-1)
+            logits = torch.as_tensor(model.logits(ids))[len(prompt.prompt.tokens) - 1 : -1].log_softmax(-1)
             yield from _read(prompt, body, logits[range(len(body)), body], task)
 
 
