@@ -24,17 +24,17 @@ from midigpt_core.attributes.polyphony import PolyphonyQuantile
 from midigpt_core.attributes.silence import SilenceProportion
 from midigpt_core.plan.steps import Cell
 from midigpt_core.request import TrackPrompt
-from midigpt_core.sampling.obey import Bounds, Chords, Classes, Count, Cover, Lengths, Span
-from midigpt_core.sampling.rules import Leaning, Pinned, Rule
+from midigpt_core.sampling.obey import Bounds, Chords, Classes, Count, Cover, Key, Lengths, Span
+from midigpt_core.sampling.rules import Allowed, Pinned, Rule
 from midigpt_core.score import DRUM, Score, Track
-from midigpt_core.tokens.grid import to_grid
+from midigpt_core.tokens.grid import grid_ticks, to_grid
 from midigpt_core.tokens.tokenizer import Tokenizer
 from midigpt_core.tokens.types import TokenType
 from midigpt_core.tokens.vocabulary import Vocabulary
 
 MOST_NOTES = 256  # of a bar
 LONGEST = 1 << 16  # ticks of a note
-KEY_PULL = 3.0  # how strongly the notes that make a key are preferred: 1 weighs them by the key's profile
+NOWHERE: Mapping[int, Allowed] = {}
 MAJOR_SCALE, MINOR_SCALE = (0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 10, 11)  # the minor one with both sevenths
 
 
@@ -72,15 +72,22 @@ class Asked:
         """How far the written bars of a score are from all that was asked of them; 0: as asked."""
         return sum(wish.distance(wish.level(score, tokenizer)) for wish in self.wishes)
 
-    def rules(self, vocabulary: Vocabulary, cells: Sequence[Cell], score: Score) -> list[Rule]:
-        """What the sampler can see to; `cells`: (track, bar) of the score, in the order they are written."""
-        help = _Help(vocabulary, score)
+    def free(self, track: int) -> bool:
+        """Whether nobody asks for few pitches on a track."""
+        few = (PitchRange, PitchClassSet)
+        return not any(wish.track == track and isinstance(wish.control, few) for wish in self.wishes)
+
+    def rules(
+        self, vocabulary: Vocabulary, cells: Sequence[Cell], score: Score, within: Mapping[int, Allowed] = NOWHERE
+    ) -> list[Rule]:
+        """What the sampler can see to; `cells`: (track, bar) of the score, in the order they are written; `within`:
+        the tokens that a pitch control leaves, by place among them."""
+        help = _Help(vocabulary, score, within)
         for wish in self.wishes:
             for place, (track, bar) in enumerate(cells):
                 if track == wish.track and bar in wish.bars:
-                    help.add(
-                        wish, place, round(score.tracks[track].bars[bar].beat_length * vocabulary.config.resolution)
-                    )
+                    quarters = score.tracks[track].bars[bar].beat_length
+                    help.add(wish, place, grid_ticks(quarters, vocabulary.config.resolution))
         return help.rules()
 
 
@@ -90,13 +97,14 @@ class _Help:
 
     vocabulary: Vocabulary
     score: Score
+    within: Mapping[int, Allowed]
     counts: dict[int, Bounds] = field(default_factory=dict)
     covers: dict[int, Bounds] = field(default_factory=dict)
     chords: dict[int, tuple[int, int]] = field(default_factory=dict)
-    lengths: dict[int, tuple[range, range]] = field(default_factory=dict)
+    lengths: dict[int, tuple[range, tuple[range, ...]]] = field(default_factory=dict)
     spans: dict[int, tuple[int, int]] = field(default_factory=dict)
-    classes: dict[int, int] = field(default_factory=dict)
-    keys: dict[int, int] = field(default_factory=dict)
+    classes: dict[int, tuple[int, int]] = field(default_factory=dict)
+    keys: dict[int, tuple[int, int]] = field(default_factory=dict)
 
     def add(self, wish: Wish, cell: int, ticks: int) -> None:
         """Take up a wish for a cell of so many ticks, where there is a rule for it."""
@@ -115,31 +123,32 @@ class _Help:
                 self._add_lengths(cell, mode, value)
             case PitchRange():
                 self.spans[cell] = (wish.track, value)
-            case PitchClassSet():
-                self.classes[cell] = max(1, value)
+            case PitchClassSet(level=level):
+                group = cell if level == "bar" else -2 - wish.track  # apart from every cell
+                self.classes[cell] = (group, max(1, value))
             case KeySignature() if value != NO_KEY:
-                self.keys[cell] = value
+                self.keys[cell] = (wish.track, value)
 
     def _add_lengths(self, cell: int, mode: str, level: int) -> None:
         resolution = self.vocabulary.config.resolution
         first = ceil(2 ** (level - 3) * resolution) if level else 1
         after = ceil(2 ** (level - 2) * resolution) if level < len(DURATION_NAMES) - 1 else LONGEST
-        may, _ = self.lengths.get(cell, (range(1, LONGEST), range(0)))
+        may, wanted = self.lengths.get(cell, (range(1, LONGEST), ()))
         may = range(first, may.stop) if mode == "min" else range(may.start, after)
-        self.lengths[cell] = (may, range(first, after))
+        self.lengths[cell] = (may, (*wanted, range(first, after)))
 
     def rules(self) -> list[Rule]:
         """One rule per kind of wish that there is."""
         tables = (
+            (Span, self.spans),
+            (Classes, self.classes),
             (Count, self.counts),
             (Cover, self.covers),
             (Chords, self.chords),
             (Lengths, self.lengths),
-            (Span, self.spans),
-            (Classes, self.classes),
         )
         rules: list[Rule] = [rule(self.vocabulary, table) for rule, table in tables if table]  # type: ignore[arg-type]
-        return rules + (_in_keys(self.vocabulary, self.keys) if self.keys else [])
+        return [*(_in_keys(self.vocabulary, self.keys, self.within) if self.keys else []), *rules]
 
 
 def wishes_of(prompts: Mapping[int, TrackPrompt], cells: Sequence[Cell], table: AttributeTable) -> Asked:
@@ -164,15 +173,15 @@ def notes_of(track: Track, level: int) -> tuple[int, int]:
     return levels.index(nearest) + 1, len(levels) - levels[::-1].index(nearest)
 
 
-def _in_keys(vocabulary: Vocabulary, keys: Mapping[int, int]) -> list[Rule]:
-    """Only notes of the key, and rather those that tell it from its neighbours; `keys` by cell."""
-    pinned, leaning = {}, {}
+def _in_keys(vocabulary: Vocabulary, keys: Mapping[int, tuple[int, int]], within: Mapping[int, Allowed]) -> list[Rule]:
+    """Only notes of the key, where the caller's pitches leave any, and rather those that tell it from others; `keys`
+    (track, key) and `within` are by cell."""
+    pinned = {}
     start, end = vocabulary.range(TokenType.NOTE_ONSET)
-    for cell, key in keys.items():
-        scale, profile = (MAJOR_SCALE, MAJOR) if key < 12 else (MINOR_SCALE, MINOR)
-        steps = (np.arange(end - start) - key) % 12
-        allowed, lean = np.ones(vocabulary.size, np.bool_), np.zeros(vocabulary.size, np.float32)
-        allowed[start:end] = np.isin(steps, scale)
-        lean[start:end] = KEY_PULL * np.log(np.array(profile))[steps]
-        pinned[cell], leaning[cell] = allowed, lean
-    return [Pinned(pinned, "key"), Leaning(leaning, "key.profile")]
+    for cell, (_, key) in keys.items():
+        allowed = np.ones(vocabulary.size, np.bool_)
+        allowed[start:end] = np.isin((np.arange(end - start) - key) % 12, MAJOR_SCALE if key < 12 else MINOR_SCALE)
+        if cell not in within or (allowed & within[cell])[start:end].any():
+            pinned[cell] = allowed
+    profiles = np.array([np.roll(profile, key) for profile in (MAJOR, MINOR) for key in range(12)])
+    return [Pinned(pinned, "key"), Key(vocabulary, keys, profiles)]

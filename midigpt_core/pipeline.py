@@ -6,11 +6,11 @@ import secrets
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 
 import numpy as np
 
 from midigpt_core import trace
+from midigpt_core.asked import wishes_of
 from midigpt_core.check import check_request
 from midigpt_core.errors import CancelledError, GenerationError
 from midigpt_core.fitting import narrowed
@@ -26,8 +26,6 @@ from midigpt_core.sampling.lane import Lane
 from midigpt_core.sampling.lanes import Decoder
 from midigpt_core.score import Note, Score
 from midigpt_core.tokens.tokenizer import Tokenizer
-
-Teller = Callable[[Lane], None]
 
 
 @dataclass
@@ -46,7 +44,7 @@ class Take:
     score: Score
     seed: int
     logprob: float  # mean per token, of the tokens kept, under the model given its context; higher is likelier
-    tokens: int  # written, rejected attempts included
+    tokens: int  # written, with rejected attempts and the versions of a step that were not kept
     attempts: int  # over all steps; as many as steps when nothing was rejected
     rejected: tuple[str, ...]  # why attempts were rejected
     accepted: bool  # every step passed its checks
@@ -176,21 +174,27 @@ class Run:
         self.listen(trace.StepDone(number, count, self.written - before))
 
     def _attempt(self, places: Sequence[tuple[int, _Draft, StepPrompt]], attempt: int) -> list[_Try]:
-        """One try per open take; where control values are asked for, the nearest of several versions."""
+        """One try per open take; where control values are asked for, the nearest of several versions.
+
+        Of a single version listeners hear while it is written, of several they hear once it is known which is kept.
+        """
         lanes: list[list[Lane]] = []
+        heard: list[list[list[trace.Event]]] = []  # by place and version
         for i, draft, prompt in places:
             count = self.request.config.control_tries if prompt.asked.wishes else 1
-            tell = partial(self._tell_bar, i, prompt) if count == 1 else None
-            lanes.append([self._lane(i, draft, prompt, attempt, number, tell) for number in range(count)])
+            later: list[list[trace.Event]] = [[] for _ in range(count)]
+            at_once = count == 1 or self.listen is trace.ignore
+            tell = [self.listen if at_once else events.append for events in later]
+            lanes.append([self._lane(i, draft, prompt, attempt, number, tell[number]) for number in range(count)])
+            heard.append(later)
         self._decode([lane for versions in lanes for lane in versions])
         tries = []
-        for versions, (i, draft, prompt) in zip(lanes, places, strict=True):
+        for (_, draft, prompt), versions, later in zip(places, lanes, heard, strict=True):
             found = [self._try(lane, prompt, draft) for lane in versions]
             best = min(range(len(found)), key=lambda n: self._misses(found[n], prompt)) if len(found) > 1 else 0
-            tries.append(found[best])
-            if len(found) > 1:
-                for cell in range(len(prompt.cells)):
-                    self._tell_bar(i, prompt, versions[best], cell)
+            tries.append(replace(found[best], spent=sum(tried.tokens for tried in found)))
+            for event in later[best]:
+                self.listen(event)
         return tries
 
     def _misses(self, tried: _Try, prompt: StepPrompt) -> tuple[bool, bool, float]:
@@ -199,9 +203,10 @@ class Run:
         return (tried.truncated, not any(tried.written.values()), distance)
 
     def _lane(
-        self, take: int, draft: _Draft, prompt: StepPrompt, attempt: int, version: int, tell: Teller | None
+        self, take: int, draft: _Draft, prompt: StepPrompt, attempt: int, version: int, tell: trace.Listener
     ) -> Lane:
         config = self.request.config
+        quiet = self.listen is trace.ignore
         parts = [draft.seed, prompt.step.start_bar, draft.steps, attempt, *([version] if version else [])]
         seed = int(np.random.SeedSequence(parts).generate_state(1)[0])
         heat = config.temperature * config.temperature_escalation ** (attempt - 1)
@@ -217,8 +222,8 @@ class Run:
             seed=seed,
             uncontrolled=prompt.uncontrolled,
             guidance=config.guidance,
-            on_cell=tell,
-            on_yield=lambda rule, position: self.listen(trace.PreferenceYielded(take, position, rule)),
+            on_cell=None if quiet else lambda lane: tell(self._bar_ready(take, prompt, lane)),
+            on_yield=None if quiet else lambda rule, position: tell(trace.PreferenceYielded(take, position, rule)),
             cancelled=self.cancelled,
         )
 
@@ -266,22 +271,25 @@ class Run:
         """What would make a try acceptable only if nothing better comes; empty where nothing does."""
         if tried.truncated:
             return "cut off: the model's context was full before the last bar"
-        free = {prompt.id for prompt in self.request.tracks if not prompt.controls}
-        if self.request.config.retry_stuck and stuck(tried.written, draft.score, step, free):
+        if self.request.config.retry_stuck and stuck(tried.written, draft.score, step, self._free(step)):
             return "stuck: the written notes are all of one pitch, unlike their track"
         before = as_it_was(draft.score, step, self.tokenizer.config)
         if self.request.config.retry_unchanged and likeness(tried.written, before) == 1.0:
             return "unchanged: the bars came out as they were"
         return ""
 
-    def _tell_bar(self, take: int, prompt: StepPrompt, lane: Lane, finished: int | None = None) -> None:
-        """Tell of a bar of a lane, by its place among the step's cells; None: the one just finished."""
-        if self.listen is trace.ignore:
-            return
-        cell = prompt.cells[lane.cursor.cell - 1 if finished is None else finished]
+    def _free(self, step: Step) -> set[int]:
+        """The tracks whose pitches and rhythm nobody asked for."""
+        prompts = {prompt.id: prompt for prompt in self.request.tracks}
+        asked = wishes_of(prompts, sorted(step.bars), self.tokenizer.attributes)
+        return {track for track, prompt in prompts.items() if not prompt.controls and asked.free(track)}
+
+    def _bar_ready(self, take: int, prompt: StepPrompt, lane: Lane) -> trace.BarReady:
+        """The bar that a lane has just finished."""
+        cell = prompt.cells[lane.cursor.cell - 1]
         notes = read_cells(self.tokenizer, prompt, lane.written, self.score)[cell]
         told = tuple((n.pitch, n.velocity, n.onset_ticks, n.duration_ticks) for n in notes)
-        self.listen(trace.BarReady(take, cell[0], cell[1], told, len(lane.written)))
+        return trace.BarReady(take, cell[0], cell[1], told, len(lane.written))
 
 
 @dataclass
@@ -293,6 +301,7 @@ class _Try:
     logprob: float
     tokens: int
     truncated: bool
+    spent: int = 0  # tokens of all the versions it was chosen from
     reason: str = ""  # why it was rejected
 
     @property
@@ -319,7 +328,7 @@ class _Draft:
     def keep(self, tried: _Try) -> None:
         """Take note of an attempt."""
         self.attempts += 1
-        self.tokens += tried.tokens
+        self.tokens += tried.spent
         if tried.reason:
             self.rejected.append(tried.reason)
         if self.best is None or not tried.reason or tried.mean > self.best.mean:

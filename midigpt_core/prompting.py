@@ -72,7 +72,6 @@ class StepPrompt:
                 i: prompts[t].controls[name] for i, (t, _) in enumerate(self.cells) if name in prompts[t].controls
             }
             rules += control.rules(values, scene) if values else []
-        rules += self.asked.rules(self.tokenizer.vocabulary, self.cells, self.around.score)
         pitches = next((r.by_cell for r in rules if isinstance(r, Pinned) and r.name == "pitch_mask"), {})
         for schedule in (rule for rule in rules if isinstance(rule, Scheduled)):
             schedule.within = pitches
@@ -82,6 +81,7 @@ class StepPrompt:
             context = _context_pitches(self.window)
             by_cell = {i: context[track] for i, (track, _) in enumerate(self.local_cells)}
             rules.append(NoRepeat(self.tokenizer.vocabulary, self.request.config.no_repeat_ngram, by_cell))
+        rules += self.asked.rules(self.tokenizer.vocabulary, self.cells, self.around.score, pitches)
         strength = echo_strength(self.tokenizer, self.request)
         if strength > 0:
             anew = {cell for rule in rules if isinstance(rule, Scheduled) for cell in rule.by_cell}

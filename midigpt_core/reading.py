@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from math import ceil
+from math import ceil, floor
 from statistics import median
 from typing import TYPE_CHECKING
 
 from midigpt_core.plan.steps import Cell
 from midigpt_core.score import DRUM, Note, Score, Track
 from midigpt_core.tokens import kernels
+from midigpt_core.tokens.config import EncoderConfig
 from midigpt_core.tokens.encode import EncodeOptions
 from midigpt_core.tokens.tokenizer import Tokenizer
 from midigpt_core.tokens.types import TokenType
@@ -34,7 +35,7 @@ def read_cells(
     found: dict[Cell, list[Note]] = {}
     for i, (cell, drum) in enumerate(zip(prompt.cells, prompt.drums, strict=True)):
         notes = _read_bar(tokenizer, pieces[i], drum) if i < len(pieces) else []
-        found[cell] = _scaled(notes, tokenizer.config.resolution, score, cell)
+        found[cell] = _scaled(notes, tokenizer.config, score, cell)
     return found
 
 
@@ -60,8 +61,12 @@ def _read_bar(tokenizer: Tokenizer, body: Sequence[int], drum: bool) -> list[Not
     return decoded.tracks[0].bars[0].notes
 
 
-def _scaled(notes: Sequence[Note], resolution: int, score: Score, cell: Cell) -> list[Note]:
-    """Notes in the score's ticks; drum hits as long as the track's own; none rings on past the end of the piece."""
+def _scaled(notes: Sequence[Note], config: EncoderConfig, score: Score, cell: Cell) -> list[Note]:
+    """Notes in the score's ticks; drum hits as long as the track's own; none rings on past the end of the piece.
+
+    Where a place of the grid lies between two ticks, it comes to the one that is read again as the same place.
+    """
+    resolution, place = config.resolution, _near if config.rounds else _up
     track = score.tracks[cell[0]]
     left = round(sum(bar.beat_length for bar in track.bars[cell[1] :]) * score.resolution)
     last = max(0, round(track.bars[cell[1]].beat_length * score.resolution) - 1)
@@ -70,15 +75,20 @@ def _scaled(notes: Sequence[Note], resolution: int, score: Score, cell: Cell) ->
     scaled = []
     for note in notes:
         begin = max(0.0, note.onset_ticks + note.delta / resolution)
-        onset = min(_up(begin * scale), last)
-        length = hit or _up((begin + note.duration_ticks) * scale) - onset  # notes that met still meet
+        onset = min(place(begin * scale), last)
+        length = hit or place((begin + note.duration_ticks) * scale) - onset  # notes that met still meet
         scaled.append(Note(note.pitch, note.velocity, onset, max(1, min(length, left - onset))))
     return scaled
 
 
 def _up(ticks: float) -> int:
-    """The tick at or after a place on the grid: read again, which cuts down, it comes to the same place."""
+    """The tick at or after a place on the grid, for encoders that cut down."""
     return ceil(ticks - 1e-6)
+
+
+def _near(ticks: float) -> int:
+    """The tick nearest to a place on the grid, for encoders that go to the nearest tick themselves."""
+    return floor(ticks + 0.5)
 
 
 def usual_hit(track: Track) -> int | None:

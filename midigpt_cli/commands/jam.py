@@ -151,6 +151,7 @@ def _settings(asked: JamOptions, song: Score | None, table: AttributeTable) -> J
     from midigpt_cli.instruments import program_of
     from midigpt_cli.jam_wishes import read_start
     from midigpt_cli.wishes import Wishes, build_request
+    from midigpt_core.jam import CONTROL_TRIES
     from midigpt_core.score import Bar, Score
 
     tracks: list[dict[str, Any]] = [{"instrument": program_of(name)} for name in asked.instrument]
@@ -163,9 +164,10 @@ def _settings(asked: JamOptions, song: Score | None, table: AttributeTable) -> J
     request = build_request(Wishes(targets, asked.music, Context(), asked.settings), page, table)
     if any(prompt.bar_attributes or prompt.bar_controls for prompt in request.tracks):
         raise refused("--attribute", None, "of single bars do not fit a jam", "ask for those of tracks")
+    tries = CONTROL_TRIES if asked.settings.control_tries is None else asked.settings.control_tries
     return replace(
         settings,
-        config=request.config,
+        config=replace(request.config, control_tries=tries),
         attributes={prompt.id: prompt.attributes for prompt in request.tracks if prompt.attributes},
         controls={prompt.id: prompt.controls for prompt in request.tracks if prompt.controls},
     )

@@ -154,9 +154,9 @@ def _shapes(scene: Scene, notes: Sequence[Note]) -> tuple[Shape, Shape]:
 
     Models read played music in one of these two ways; what they copy is known for a copy by either.
     """
-    step = scene.score.resolution / 12
-    nearest = frozenset((round(n.onset_ticks / step), n.pitch) for n in notes)
-    return nearest, frozenset((int(n.onset_ticks / step), n.pitch) for n in notes)
+    resolution = scene.score.resolution
+    nearest = frozenset(((24 * n.onset_ticks + resolution) // (2 * resolution), n.pitch) for n in notes)
+    return nearest, frozenset((12 * n.onset_ticks // resolution, n.pitch) for n in notes)
 
 
 def _pooled(notes: Written, cells: Sequence[Cell]) -> Vector:

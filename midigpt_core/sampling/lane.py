@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from midigpt_core.sampling.draw import Knobs
+from midigpt_core.sampling.obey import Push
 from midigpt_core.sampling.prompt import Prompt
 from midigpt_core.sampling.rules import LEADS_TO_NOTE, Allowed, Cursor, Rule, Scheduled, token_mask
 from midigpt_core.tokens.grammar import Grammar
@@ -57,8 +58,10 @@ class Lane:
     def allowed(self) -> Allowed:
         """Tokens that are legal and wanted; a rule that would leave none is set aside for this token."""
         allowed = self.grammar.legal()
-        wishes = [(rule.name, wish) for rule in self.rules if (wish := rule.allow(self.cursor)) is not None]
-        for name, wanted in [*wishes, *self._no_way_on(wishes)]:
+        asked = [(rule, wish) for rule in self.rules if (wish := rule.allow(self.cursor)) is not None]
+        wishes = [(rule.name, wish) for rule, wish in asked if not isinstance(rule, Push)]
+        pushes = [(rule.name, wish) for rule, wish in asked if isinstance(rule, Push)]
+        for name, wanted in [*wishes, *self._no_way_on(wishes), *pushes]:
             both = allowed & wanted
             if not both.any():
                 both = allowed & self._second_choice(name)

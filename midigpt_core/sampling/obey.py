@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 
 from midigpt_core.sampling.rules import ENDS, LEADS_TO_NOTE, PITCH, Allowed, Cursor, Lean, token_mask
 from midigpt_core.tokens.types import TokenType
 from midigpt_core.tokens.vocabulary import Vocabulary
 
 PULL = 1.5  # added to the logits of what leads to the value asked for
+KEY_PULL = 12.0  # the same for a key, by how far it leads the others per quarter note
+KEY_LEAD = 0.1  # a lead that is clear enough
+KEY_PRIOR = 2.0  # quarter notes that count as written from the start, so that the first note is not forced
+HANDS = 10  # notes at one onset, from which on nobody is kept there for want of more
 CHANCE = 0.1  # probability that a note which reaches the value asked for is given, at least
 
 
@@ -37,8 +42,12 @@ class Quiet:
         return None
 
 
+class Push(Quiet):
+    """A rule that may ask for another note. It comes last: where the others leave no pitch for one, it gives way."""
+
+
 @dataclass
-class Count(Quiet):
+class Count(Push):
     """So many notes in a bar. While some are lacking, the bar neither ends nor leaps on too far for them."""
 
     vocabulary: Vocabulary
@@ -54,7 +63,8 @@ class Count(Quiet):
         if count >= bounds.high:
             return ~token_mask(self.vocabulary, *PITCH, *LEADS_TO_NOTE, TokenType.TIME_ABSOLUTE_POS)
         if count < bounds.low:  # no onset more than a quarter note later than an even spread would have it
-            return _open_until(self.vocabulary, bounds.ticks * count // bounds.low + self.vocabulary.config.resolution)
+            spread = bounds.ticks * count // bounds.low + self.vocabulary.config.resolution
+            return _open_until(self.vocabulary, spread if at.slot < HANDS else bounds.ticks)
         return None
 
     def advance(self, kind: TokenType, value: int, at: Cursor) -> None:
@@ -63,7 +73,7 @@ class Count(Quiet):
 
 
 @dataclass
-class Cover(Quiet):
+class Cover(Push):
     """Notes sound during so much of a bar."""
 
     vocabulary: Vocabulary
@@ -81,7 +91,8 @@ class Cover(Quiet):
         if len(sounding) >= bounds.high:
             return ~token_mask(self.vocabulary, *PITCH, *LEADS_TO_NOTE, TokenType.TIME_ABSOLUTE_POS)
         if len(sounding) < bounds.low:
-            return _open_until(self.vocabulary, max(at.tick, bounds.ticks - (bounds.low - len(sounding))))
+            latest = max(at.tick, bounds.ticks - (bounds.low - len(sounding)))
+            return _open_until(self.vocabulary, latest if at.slot < HANDS else bounds.ticks)
         return None
 
     def _durations(self, bounds: Bounds, sounding: set[int], tick: int) -> Allowed:
@@ -103,7 +114,7 @@ class Cover(Quiet):
 
 
 @dataclass
-class Chords(Quiet):
+class Chords(Push):
     """From so many to so many notes at each onset, rather the most."""
 
     vocabulary: Vocabulary
@@ -131,7 +142,7 @@ class Lengths(Quiet):
     """Notes of so many ticks, rather those of the wanted kind."""
 
     vocabulary: Vocabulary
-    by_cell: Mapping[int, tuple[range, range]]  # cell -> durations that may be, durations that are wanted
+    by_cell: Mapping[int, tuple[range, Sequence[range]]]  # cell -> durations that may be, those that are wanted
     name: str = "note_length"
 
     def allow(self, at: Cursor) -> Allowed | None:
@@ -142,12 +153,13 @@ class Lengths(Quiet):
     def lean(self, at: Cursor, belief: Lean) -> Lean | None:
         if at.cell not in self.by_cell or at.pitch < 0:
             return None
-        return PULL * self._tokens(self.by_cell[at.cell][1]).astype(np.float32)
+        return PULL * self._tokens(*self.by_cell[at.cell][1]).astype(np.float32)
 
-    def _tokens(self, ticks: range) -> Allowed:
+    def _tokens(self, *spans: range) -> Allowed:
         mask = np.zeros(self.vocabulary.size, dtype=np.bool_)
         start, end = self.vocabulary.range(TokenType.NOTE_DURATION)
-        mask[start + max(ticks.start, 1) - 1 : min(start + ticks.stop - 1, end)] = True
+        for ticks in spans:
+            mask[start + max(ticks.start, 1) - 1 : min(start + ticks.stop - 1, end)] = True
         return mask
 
 
@@ -169,7 +181,7 @@ class Span(Quiet):
         allowed = np.ones(self.vocabulary.size, dtype=np.bool_)
         start, end = self.vocabulary.range(TokenType.NOTE_ONSET)
         pitches = np.arange(end - start)
-        allowed[start:end] = (pitches >= high - semitones) & (pitches <= low + semitones)
+        allowed[start:end] = (pitches >= min(low, high - semitones)) & (pitches <= max(high, low + semitones))
         return allowed
 
     def lean(self, at: Cursor, belief: Lean) -> Lean | None:
@@ -193,25 +205,28 @@ class Span(Quiet):
 
 @dataclass
 class Classes(Quiet):
-    """No more than so many pitch classes in a bar, rather new ones until there are as many."""
+    """No more than so many pitch classes in a bar, or in all cells of a group, rather new ones until there are as
+    many."""
 
     vocabulary: Vocabulary
-    by_cell: Mapping[int, int]
+    by_cell: Mapping[int, tuple[int, int]]  # cell -> (group that shares its pitch classes, how many)
     name: str = "pitch_classes"
-    _used: dict[int, set[int]] = field(default_factory=dict, repr=False)  # cell -> pitch classes written
+    _used: dict[int, set[int]] = field(default_factory=dict, repr=False)  # group -> pitch classes written
 
     def allow(self, at: Cursor) -> Allowed | None:
-        used = self._used.get(at.cell, set())
-        if at.cell not in self.by_cell or len(used) < self.by_cell[at.cell]:
+        group, most = self.by_cell.get(at.cell, (-1, 1))
+        used = self._used.get(group, set())
+        if len(used) < most:
             return None
         return ~token_mask(self.vocabulary, TokenType.NOTE_ONSET) | self._of(used)
 
     def lean(self, at: Cursor, belief: Lean) -> Lean | None:
-        used = self._used.get(at.cell, set())
-        if not used or at.cell not in self.by_cell or len(used) >= self.by_cell[at.cell]:
+        group, most = self.by_cell.get(at.cell, (-1, 1))
+        used = self._used.get(group, set())
+        if not 0 < len(used) < most:
             return None
         fresh = token_mask(self.vocabulary, TokenType.NOTE_ONSET) & ~self._of(used)
-        return PULL * fresh.astype(np.float32)
+        return _among_pitches(self.vocabulary, PULL * fresh.astype(np.float32), belief)
 
     def _of(self, classes: set[int]) -> Allowed:
         mask = np.zeros(self.vocabulary.size, dtype=np.bool_)
@@ -221,7 +236,50 @@ class Classes(Quiet):
 
     def advance(self, kind: TokenType, value: int, at: Cursor) -> None:
         if kind in PITCH and at.cell in self.by_cell:
-            self._used.setdefault(at.cell, set()).add(value % 12)
+            self._used.setdefault(self.by_cell[at.cell][0], set()).add(value % 12)
+
+
+@dataclass
+class Key(Quiet):
+    """Rather the pitches that make all cells of a track sound in a key and in no other, until they clearly do."""
+
+    vocabulary: Vocabulary
+    by_cell: Mapping[int, tuple[int, int]]  # cell -> (track, key)
+    profiles: npt.NDArray[np.float64]  # (keys, 12): what a note of each pitch class says for each key
+    name: str = "key.profile"
+    _weights: dict[int, npt.NDArray[np.float64]] = field(default_factory=dict, repr=False)  # track -> ticks, (12,)
+
+    def lean(self, at: Cursor, belief: Lean) -> Lean | None:
+        if at.cell not in self.by_cell:
+            return None
+        track, key = self.by_cell[at.cell]
+        quarter = self.vocabulary.config.resolution
+        weights = self._weights.get(track, np.zeros(12))
+        scores = (self.profiles @ weights)[:, None] + quarter * self.profiles  # (keys, 12): with one more quarter note
+        others = np.delete(scores, key, axis=0).max(axis=0)
+        lead = np.minimum((scores[key] - others) / (weights.sum() + KEY_PRIOR * quarter), KEY_LEAD)
+        start, end = self.vocabulary.range(TokenType.NOTE_ONSET)
+        lean = np.zeros(self.vocabulary.size, dtype=np.float32)
+        lean[start:end] = KEY_PULL * lead[np.arange(end - start) % 12]
+        return _among_pitches(self.vocabulary, lean, belief)
+
+    def advance(self, kind: TokenType, value: int, at: Cursor) -> None:
+        if kind is TokenType.NOTE_DURATION and at.cell in self.by_cell:
+            track, _ = self.by_cell[at.cell]
+            self._weights.setdefault(track, np.zeros(12))[at.last_pitch % 12] += value + 1
+
+
+def _among_pitches(vocabulary: Vocabulary, lean: Lean, belief: Lean) -> Lean | None:
+    """The lean on pitches, moved so that all of them together stay as likely as they are; None where none is."""
+    start, end = vocabulary.range(TokenType.NOTE_ONSET)
+    there = np.flatnonzero(belief[start:end] > -np.inf) + start
+    if not len(there):
+        return None
+    likely = belief[there].astype(np.float64)
+    before, after = np.logaddexp.reduce(likely), np.logaddexp.reduce(likely + lean[there])
+    moved = np.zeros_like(lean)
+    moved[there] = lean[there] + (before - after)
+    return moved
 
 
 def _open_until(vocabulary: Vocabulary, tick: int) -> Allowed:

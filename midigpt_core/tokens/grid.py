@@ -43,6 +43,11 @@ def rescaled(score: Score, source: int, target: int, keep_delta: bool) -> Score:
     return replace(score, tracks=tracks, resolution=target)
 
 
+def grid_ticks(quarters: float, resolution: int) -> int:
+    """Ticks of the grid in a bar of this many quarter notes, at least one."""
+    return max(1, int(quarters * resolution + 0.5))
+
+
 def grid_onset(note: Note, bar: Bar, source: int, config: EncoderConfig) -> int:
     """Where `to_grid` puts the onset of one note of a bar; `source` is the score's resolution."""
     if config.rounds:
@@ -66,7 +71,7 @@ def _nearest(score: Score, target: int) -> Score:
 
 def _rounded_onset(note: Note, bar: Bar, source: int, target: int) -> int:
     """The nearest tick of the bar; none is moved into the next one."""
-    last = max(0, round(bar.beat_length * target) - 1)
+    last = grid_ticks(bar.beat_length, target) - 1
     return max(0, min(_rounded(note.onset_ticks, source, target), last))
 
 

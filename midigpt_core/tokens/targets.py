@@ -8,7 +8,7 @@ from itertools import accumulate, groupby
 
 from midigpt_core.plan.steps import Cell
 from midigpt_core.score import DRUM, Bar, Score
-from midigpt_core.tokens.grid import nearest_metre
+from midigpt_core.tokens.grid import grid_ticks, nearest_metre
 from midigpt_core.tokens.vocabulary import Vocabulary
 
 Span = tuple[int, int]  # [start, end) in ticks of the grid from the start of the window
@@ -65,8 +65,3 @@ def targets_in(
 def _metre_value(bar: Bar, vocabulary: Vocabulary) -> int:
     metre = nearest_metre((bar.ts_numerator, bar.ts_denominator), vocabulary.config.time_signatures)
     return vocabulary.metre_value(metre) if metre else -1
-
-
-def grid_ticks(quarters: float, resolution: int) -> int:
-    """Ticks of the grid in a bar of this many quarter notes, at least one."""
-    return max(1, int(quarters * resolution + 0.5))
