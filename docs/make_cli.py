@@ -28,6 +28,11 @@ A musical control may be kept to some tracks by putting them before it: `--pitch
 bars: `--attribute 6:note_density=2`, `--attribute drums/6-7:note_density=2`. Without tracks, pitches are asked of the
 melodic tracks among those to be written, and an attribute of those it applies to. C4 is MIDI pitch 60.
 
+An attribute is told to the model, held to note by note where that can be done (notes per bar, chord sizes, durations,
+silence, range, pitch classes, key), and of eight versions of each step the one nearest to it is kept. The versions
+share model calls and take about twice as long as one; `--control-tries 1` writes a single one. Scales, grids, rhythm
+lock, remix and limits are stricter: where both cannot be had, the attribute gives way, and `--verbose` says where.
+
 `-` is standard input or output. MIDI goes to standard output only where that is no terminal; words about the work go to
 standard error, and one JSON object to standard output with `--json`. The files written are listed on standard output
 where that is a pipe.

@@ -17,12 +17,21 @@ JSON) and in `midigpt infill --request FILE.json`. Tracks and bars count from 0 
 range, is refused by name before any work. This page is made from the code: `python docs/make_requests.py`.
 """
 
+OBEYED = """Keys of `TrackPrompt.attributes` and `TrackPrompt.bar_attributes` are the controls that the checkpoint knows
+(`midigpt info`, `GET /info`). The model is told the values; what can be seen to note by note (notes per bar, notes that begin together,
+durations, silence, pitch range, pitch classes, key) also becomes a rule for what it may write; and of `control_tries`
+versions of each step the one whose measured values are nearest is kept. The versions are written in one batch: eight
+take the built-in model on two CPU cores about twice as long as one, and all of them count in `tokens`. Bars are told to
+listeners once it is known which version is kept. In a jam one version is written unless asked otherwise. A rule that
+leaves nothing to write gives way for that token, control values before the controls below and the hard limits."""
+
 
 def page() -> str:
     """The whole page."""
     parts = [INTRO]
     for cls in (GenerationRequest, TrackPrompt, InferenceConfig):
         parts += [f"## {cls.__name__}", "", inspect.getdoc(cls) or "", "", *table(cls), ""]
+    parts += ["## Control values", "", OBEYED, ""]
     parts += ["## Controls of a track", "", "Keys of `TrackPrompt.controls`; they work on any checkpoint.", ""]
     for name, control in CONTROLS.items():
         text = " ".join((inspect.getdoc(type(control)) or "").split())

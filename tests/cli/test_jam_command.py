@@ -180,3 +180,31 @@ def test_notes_that_are_cut_off_by_the_end_are_ended() -> None:
     player.finish(whole=False)
     kinds = [message.type for _, message in port.sent if message.type.startswith("note")]
     assert sorted(kinds) == ["note_off", "note_off", "note_on", "note_on"]
+
+
+def test_control_values_cost_a_jam_no_versions_unless_asked() -> None:
+    from midigpt_cli.jam_wishes import read_start, read_update
+
+    asked = {"tracks": [{"instrument": 33, "attributes": {"note_density": 4}}]}
+    settings = read_start(asked, None)
+    assert settings.config.control_tries == 1
+    assert read_update({"temperature": 1.2}, settings).config.control_tries == 1
+    assert read_start({**asked, "config": {"control_tries": 4}}, None).config.control_tries == 4
+
+
+@pytest.mark.parametrize(("words", "tries"), [((), 1), (("--control-tries", "3"), 3)])
+def test_a_jam_on_the_command_line_writes_one_version_unless_asked(
+    midigpt, tmp_path, model, monkeypatch, words, tries
+) -> None:
+    from midigpt_core.jam import Jam
+
+    found, begin = [], Jam.__init__
+
+    def noted(self, engine, settings, song=None):
+        found.append(settings.config.control_tries)
+        begin(self, engine, settings, song)
+
+    monkeypatch.setattr(Jam, "__init__", noted)
+    file = tmp_path / "jam.mid"
+    midigpt("jam", "--instrument", "acoustic bass", "-a", "note_density=4", "--bars", "1", "-o", str(file), *words)
+    assert found == [tries]

@@ -73,6 +73,18 @@ def test_copying_a_bar_of_the_context_is_seen() -> None:
     assert copy_rate(found, moved(pitch=1)) == 0
 
 
+def test_a_copy_is_seen_whether_played_notes_were_cut_down_or_rounded() -> None:
+    found = scene()
+    for note in found.score.tracks[1].bars[0].notes:
+        note.onset_ticks += 37  # of the 40 ticks between two places of the grid
+    played = found.score.tracks[1].bars[0].notes
+    for moved_to in (0, 40):
+        copied = {cell: [replace(n, onset_ticks=n.onset_ticks - 37 + moved_to) for n in played] for cell in CELLS}
+        assert copy_rate(found, copied) == 1
+    late = {cell: [replace(n, onset_ticks=n.onset_ticks + 43) for n in played] for cell in CELLS}
+    assert copy_rate(found, late) == 0
+
+
 def test_one_pitch_over_and_over_is_collapse() -> None:
     stuck = {cell: [Note(40, 80, i * 120, 100) for i in range(8)] for cell in CELLS}
     assert measure(scene(), stuck)["collapse"] == 1

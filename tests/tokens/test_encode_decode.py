@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from midigpt_core.errors import TokenError
 from midigpt_core.score import DRUM, MELODIC, Bar, Note, Score, Track
+from midigpt_core.tokens import encode as reference
 from midigpt_core.tokens import kernels
 from midigpt_core.tokens.encode import EncodeOptions
+from midigpt_core.tokens.grid import to_grid
 from midigpt_core.tokens.note_table import AttributeValues, NoteTable
 from midigpt_core.tokens.tokenizer import Tokenizer
 from midigpt_core.tokens.types import TokenType
@@ -297,3 +299,43 @@ def test_cells_marked_hidden_are_the_only_ones_hidden() -> None:
     assert TokenType.MASK_BAR in {
         OPEN.vocabulary.types[token] for token in kernels.encode_table(table, OPEN.vocabulary).tokens
     }
+
+
+# ---- the nearest tick ----
+
+
+def played() -> Score:
+    """Four bars of music played up to a third of a grid tick early or late, the last one up to its very end."""
+    notes = [Note(60 + i, 20 + 7 * i, max(0, 120 * i + (-13, 7, 13)[i % 3]), 100 + 9 * i) for i in range(16)]
+    bars = [Bar([*notes, Note(90, 80, 1919, 30)]), Bar(), Bar(list(notes)), Bar([Note(40, 64, 1919, 2000)])]
+    return Score([Track(bars), Track([replace(bar, notes=list(notes)) for bar in bars], track_type=DRUM)])
+
+
+def test_both_implementations_move_notes_to_the_same_ticks() -> None:
+    score, table = played(), OPEN.attributes
+    grid = to_grid(score, OPEN.config)
+    found = kernels.encode_score(score, OPEN.vocabulary, table).tokens
+    assert found == reference.encode(table.annotate(grid), OPEN.vocabulary).tokens
+    assert kernels.grid_table(score, OPEN.vocabulary).to_score() == NoteTable.from_score(grid).to_score()
+    positions = {value for name, value in words(found) if name == "TimeAbsolutePos"}
+    assert positions == {*range(3, 48, 3), 47}
+
+
+@pytest.mark.parametrize("song", range(3))
+def test_both_implementations_round_real_songs_alike(song: int) -> None:
+    score = Score.from_midi(songs(3)[song])
+    for bar in (bar for track in score.tracks for bar in track.bars):
+        bar.notes = [replace(n, onset_ticks=max(0, n.onset_ticks - n.pitch % 30)) for n in bar.notes]
+    grid = NoteTable.from_score(to_grid(score, OPEN.config)).to_score()
+    assert kernels.grid_table(score, OPEN.vocabulary).to_score() == grid
+
+
+def test_without_a_word_on_rounding_notes_are_cut_down_as_before() -> None:
+    config = {key: value for key, value in open_config().items() if key != "rounding"}
+    cutting = Tokenizer.from_config(config)
+    score, table = played(), cutting.attributes
+    found = kernels.encode_score(score, cutting.vocabulary, table).tokens
+    assert found == reference.encode(table.annotate(to_grid(score, cutting.config)), cutting.vocabulary).tokens
+    assert 47 in {value for name, value in words(found, cutting) if name == "TimeAbsolutePos"}
+    onsets = [n.onset_ticks for n in kernels.grid_table(score, cutting.vocabulary).to_score().tracks[0].bars[2].notes]
+    assert onsets == [max(0, 120 * i + (-13, 7, 13)[i % 3]) * 12 // 480 for i in range(16)]

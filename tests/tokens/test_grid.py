@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from midigpt_core.score import Bar, Note, Score, Track
 from midigpt_core.tokens.config import EncoderConfig
@@ -10,14 +12,18 @@ from midigpt_core.tokens.grid import (
     InstrumentGroups,
     VelocityLevels,
     from_grid,
+    grid_onset,
+    grid_ticks,
     listed_metre,
     nearest_metre,
     to_grid,
     with_listed_metres,
 )
-from tests.tokens.test_config import open_config
+from tests.support import encoders
+from tests.tokens.test_config import open_config, without
 
 CONFIG = EncoderConfig.from_dict(open_config())
+CUTTING = EncoderConfig.from_dict(without(open_config(), "rounding"))  # as the peers' are
 
 
 def one_bar(*notes: Note, resolution: int = 480, metre: tuple[int, int] = (4, 4)) -> Score:
@@ -26,9 +32,48 @@ def one_bar(*notes: Note, resolution: int = 480, metre: tuple[int, int] = (4, 4)
 
 
 def test_onsets_are_cut_down_to_the_grid_and_notes_last_one_tick_at_least() -> None:
-    found = to_grid(one_bar(Note(60, 64, 479, 10, 3)), CONFIG)
+    found = to_grid(one_bar(Note(60, 64, 479, 10, 3)), CUTTING)
     assert found.resolution == 12
     assert found.tracks[0].bars[0].notes == [Note(60, 64, 11, 1, 0)]
+
+
+def test_a_note_played_a_hair_early_or_late_stays_on_its_beat() -> None:
+    early, late = Note(60, 64, 479, 475), Note(62, 64, 492, 230)
+    found = to_grid(one_bar(early, late), CONFIG).tracks[0].bars[0].notes
+    assert found == [Note(60, 64, 12, 12), Note(62, 64, 12, 6)]
+
+
+@given(
+    st.sampled_from([(4, 4), (3, 4), (7, 8), (5, 16), (1, 16), (7, 32)]),
+    st.sampled_from([24, 96, 100, 220, 384, 480, 960]),
+    st.data(),
+)
+def test_the_nearest_tick_is_never_in_the_next_bar_nor_far_away(metre, resolution, data) -> None:
+    quarters = 4 * metre[0] / metre[1]
+    onset = data.draw(st.integers(0, max(0, round(quarters * resolution) - 1)))
+    score = one_bar(Note(60, 64, onset, 1), resolution=resolution, metre=metre)
+    bar = score.tracks[0].bars[0]
+    found = to_grid(score, CONFIG).tracks[0].bars[0].notes[0]
+    assert found.onset_ticks == grid_onset(bar.notes[0], bar, resolution, CONFIG)
+    assert 0 <= found.onset_ticks < grid_ticks(quarters, 12)
+    assert found.duration_ticks == max(1, (2 * 12 + resolution) // (2 * resolution))
+    off = abs(12 * onset / resolution - found.onset_ticks)
+    assert off <= (0.5 if found.onset_ticks < grid_ticks(quarters, 12) - 1 else 1.0)
+
+
+@pytest.mark.parametrize("name", ["yellow", "prism", "expressive"])
+def test_configurations_that_say_nothing_of_rounding_cut_down(name: str) -> None:
+    config = EncoderConfig.load(encoders() / f"{name}_encoder.json")
+    score = one_bar(*(Note(60, 64, onset, onset + 1) for onset in range(480)))
+    found = to_grid(score, config).tracks[0].bars[0].notes
+    assert not config.rounds
+    assert [n.onset_ticks for n in found] == [config.resolution * onset // 480 for onset in range(480)]
+    assert [n.duration_ticks for n in found] == [max(1, config.resolution * (o + 1) // 480) for o in range(480)]
+
+
+def test_micro_timing_leaves_nothing_to_round() -> None:
+    assert not EncoderConfig.from_dict(open_config(emit_delta_tokens=True)).rounds
+    assert (CONFIG.rounds, CUTTING.rounds) == (True, False)
 
 
 def test_the_score_given_is_not_changed() -> None:
