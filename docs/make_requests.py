@@ -18,12 +18,13 @@ range, is refused by name before any work. This page is made from the code: `pyt
 """
 
 OBEYED = """Keys of `TrackPrompt.attributes` and `TrackPrompt.bar_attributes` are the controls that the checkpoint knows
-(`midigpt info`, `GET /info`). The model is told the values; what can be seen to note by note (notes per bar, notes that begin together,
-durations, silence, pitch range, pitch classes, key) also becomes a rule for what it may write; and of `control_tries`
-versions of each step the one whose measured values are nearest is kept. The versions are written in one batch: eight
-take the built-in model on two CPU cores about twice as long as one, and all of them count in `tokens`. Bars are told to
-listeners once it is known which version is kept. In a jam one version is written unless asked otherwise. A rule that
-leaves nothing to write gives way for that token, control values before the controls below and the hard limits."""
+(`midigpt info`, `GET /info`). The model is told the values; what can be seen to note by note (notes per bar, notes that
+begin together, durations, silence, pitch range, pitch classes, key) also becomes a rule for what it may write; and of
+`control_tries` versions of each step the one whose measured values are nearest is kept. The versions are written in one
+batch: eight take the built-in model on two CPU cores about twice as long as one, and all of them count in `tokens`.
+Bars are told to listeners once it is known which version is kept. In a jam one version is written unless asked
+otherwise. A rule that leaves nothing to write gives way for that token, control values before the controls below and
+the hard limits."""
 
 
 def page() -> str:

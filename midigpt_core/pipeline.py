@@ -43,7 +43,7 @@ class Take:
 
     score: Score
     seed: int
-    logprob: float  # mean per token, of the tokens kept, under the model given its context; higher is likelier
+    logprob: float  # mean per token kept, under the model given its context, of what rules leave; higher is likelier
     tokens: int  # written, with rejected attempts and the versions of a step that were not kept
     attempts: int  # over all steps; as many as steps when nothing was rejected
     rejected: tuple[str, ...]  # why attempts were rejected

@@ -286,18 +286,20 @@ def test_a_likelihood_is_the_controlled_model_s_own_whatever_guidance_and_rules_
     lanes = []
     decode = Decoder.generate
     monkeypatch.setattr(Decoder, "generate", lambda self, batch: (lanes.extend(batch), decode(self, batch)))
-    prompts = [TrackPrompt(0), TrackPrompt(1, [4], attributes={"note_density": 3}), TrackPrompt(2)]
-    config = InferenceConfig(seed=3, guidance=4.0, echo=1.5, max_attempts=1)
+    unruled = {"key_signature": 24}  # no key: told to the model, and nothing is forbidden for it
+    prompts = [TrackPrompt(0), TrackPrompt(1, [4], attributes=unruled), TrackPrompt(2)]
+    config = InferenceConfig(seed=3, guidance=4.0, echo=1.5, max_attempts=1, control_tries=2)
     run(song(), GenerationRequest(prompts, config))
-    [lane] = lanes
-    read = len(lane.prompt.tokens)
-    logits = torch.as_tensor(engine().model.logits([*lane.prompt.tokens, *lane.written]))[read - 1 : -1]
-    grammar = Grammar(engine().tokenizer.vocabulary, lane.grammar.targets).prime(lane.prompt.tokens)
-    total = 0.0
-    for row, token in zip(logits, lane.written, strict=True):
-        total += float(row.masked_fill(~torch.from_numpy(grammar.legal()), -1e9).log_softmax(-1)[token])
-        grammar.advance(token)
-    assert lane.logprob == pytest.approx(total, abs=0.02)
+    assert len(lanes) == 2
+    for lane in lanes:
+        read = len(lane.prompt.tokens)
+        logits = torch.as_tensor(engine().model.logits([*lane.prompt.tokens, *lane.written]))[read - 1 : -1]
+        grammar = Grammar(engine().tokenizer.vocabulary, lane.grammar.targets).prime(lane.prompt.tokens)
+        total = 0.0
+        for row, token in zip(logits, lane.written, strict=True):
+            total += float(row.masked_fill(~torch.from_numpy(grammar.legal()), -1e9).log_softmax(-1)[token])
+            grammar.advance(token)
+        assert lane.logprob == pytest.approx(total, abs=0.02)
 
 
 def test_guidance_finds_room_where_one_lane_at_a_time_is_allowed() -> None:

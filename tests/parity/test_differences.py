@@ -67,6 +67,20 @@ def test_a_score_passed_in(peer: Peer, ours: Tokenizer) -> None:
     assert score.tracks[0].attributes == {}
 
 
+def test_notes_go_to_the_nearest_tick_where_the_configuration_says_so(config: dict[str, Any]) -> None:
+    asked = {**config, "rounding": "nearest"}
+    score = Score([Track([Bar([Note(60, 64, 479, 475)]), Bar(), Bar(), Bar()])])
+    theirs = Peer.load(asked)
+    ours = Tokenizer.from_config(asked)
+    cut = [
+        (kind.value, value) for kind, value in map(ours.vocabulary.decode, theirs.tokenizer.encode(theirs.score(score)))
+    ]
+    near = [(kind.value, value) for kind, value in map(ours.vocabulary.decode, ours.encode(score))]
+    assert ("TimeAbsolutePos", 11) in cut
+    assert ("TimeAbsolutePos", 12) in near
+    assert list(theirs.tokenizer.encode(theirs.score(score))) == Tokenizer.from_config(config).encode(score)
+
+
 def test_an_open_track_before_another(peer: Peer, ours: Tokenizer) -> None:
     two = Score(halves().tracks + halves().tracks, resolution=12)
     options = EncodeOptions(partial_track=0, partial_bars=2)

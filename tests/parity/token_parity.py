@@ -158,8 +158,9 @@ def notes_of(score: Any) -> list[Any]:
 
 
 def plain_config(path: Path) -> dict[str, Any]:
-    """An encoder JSON whose controls all measure as the peer does."""
+    """An encoder JSON whose controls all measure as the peer does, and whose notes are cut down as the peer's are."""
     config: dict[str, Any] = json.loads(path.read_text())
+    config.pop("rounding", None)  # docs/differences.md: the nearest tick
     config["attribute_controls"] = [
         {key: value for key, value in entry.items() if key != "revision"} for entry in config["attribute_controls"]
     ]
