@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from math import ceil
 
 import numpy as np
@@ -23,6 +24,7 @@ from midigpt_core.attributes.pitch_range import PitchRange
 from midigpt_core.attributes.polyphony import PolyphonyQuantile
 from midigpt_core.attributes.silence import SilenceProportion
 from midigpt_core.plan.steps import Cell
+from midigpt_core.reading import usual_hit
 from midigpt_core.request import TrackPrompt
 from midigpt_core.sampling.obey import Bounds, Chords, Classes, Count, Cover, Key, Lengths, Span
 from midigpt_core.sampling.rules import Allowed, Pinned, Rule
@@ -100,6 +102,7 @@ class _Help:
     within: Mapping[int, Allowed]
     counts: dict[int, Bounds] = field(default_factory=dict)
     covers: dict[int, Bounds] = field(default_factory=dict)
+    hits: dict[int, int] = field(default_factory=dict)
     chords: dict[int, tuple[int, int]] = field(default_factory=dict)
     lengths: dict[int, tuple[range, tuple[range, ...]]] = field(default_factory=dict)
     spans: dict[int, tuple[int, int]] = field(default_factory=dict)
@@ -112,7 +115,9 @@ class _Help:
         match wish.control:
             case NoteDensityQuantile():
                 self.counts[cell] = Bounds(*notes_of(track, value), ticks)
-            case SilenceProportion(revision=2) if track.track_type != DRUM:
+            case SilenceProportion(revision=2):
+                if track.track_type == DRUM:
+                    self.hits[cell] = self._hit(track)
                 most, least = ticks - ceil(value * ticks / 10), ticks - ceil((value + 1) * ticks / 10) + 1
                 self.covers[cell] = Bounds(max(1, least), max(1, most), ticks)
             case PolyphonyQuantile(mode=mode):
@@ -129,6 +134,11 @@ class _Help:
             case KeySignature() if value != NO_KEY:
                 self.keys[cell] = (wish.track, value)
 
+    def _hit(self, track: Track) -> int:
+        """Ticks of the grid that a written drum hit sounds: as long as the track's own."""
+        source, target = self.score.resolution, self.vocabulary.config.resolution
+        return max(1, (2 * target * (usual_hit(track) or 1) + source) // (2 * source))
+
     def _add_lengths(self, cell: int, mode: str, level: int) -> None:
         resolution = self.vocabulary.config.resolution
         first = ceil(2 ** (level - 3) * resolution) if level else 1
@@ -143,7 +153,7 @@ class _Help:
             (Span, self.spans),
             (Classes, self.classes),
             (Count, self.counts),
-            (Cover, self.covers),
+            (partial(Cover, hits=self.hits), self.covers),
             (Chords, self.chords),
             (Lengths, self.lengths),
         )

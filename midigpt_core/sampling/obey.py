@@ -78,6 +78,7 @@ class Cover(Push):
 
     vocabulary: Vocabulary
     by_cell: Mapping[int, Bounds]  # in ticks
+    hits: Mapping[int, int] = field(default_factory=dict)  # cell of a drum track -> ticks that each of its notes sounds
     name: str = "silence"
     _sounding: dict[int, set[int]] = field(default_factory=dict, repr=False)  # cell -> ticks at which a note sounds
 
@@ -88,8 +89,10 @@ class Cover(Push):
         sounding = self._sounding.get(at.cell, set())
         if at.pitch >= 0:
             return self._durations(bounds, sounding, at.tick)
-        if len(sounding) >= bounds.high:
-            return ~token_mask(self.vocabulary, *PITCH, *LEADS_TO_NOTE, TokenType.TIME_ABSOLUTE_POS)
+        hit = self.hits.get(at.cell, 0)
+        if sounding and len(sounding) + max(hit, 1) > bounds.high:  # more drums at this tick add no sound
+            more = () if hit else (*PITCH, *LEADS_TO_NOTE)
+            return ~token_mask(self.vocabulary, *more, TokenType.TIME_ABSOLUTE_POS)
         if len(sounding) < bounds.low:
             latest = max(at.tick, bounds.ticks - (bounds.low - len(sounding)))
             return _open_until(self.vocabulary, latest if at.slot < HANDS else bounds.ticks)
@@ -108,8 +111,9 @@ class Cover(Push):
         return allowed
 
     def advance(self, kind: TokenType, value: int, at: Cursor) -> None:
-        if kind is TokenType.NOTE_DURATION and at.cell in self.by_cell:
-            span = range(at.tick, min(at.tick + value + 1, self.by_cell[at.cell].ticks))
+        hit = self.hits.get(at.cell, 0) if kind in PITCH else 0
+        if at.cell in self.by_cell and (hit or kind is TokenType.NOTE_DURATION):
+            span = range(at.tick, min(at.tick + (hit or value + 1), self.by_cell[at.cell].ticks))
             self._sounding.setdefault(at.cell, set()).update(span)
 
 
