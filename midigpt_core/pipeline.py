@@ -97,7 +97,7 @@ class Run:
     @property
     def partial(self) -> Partial:
         """As far as the run has come; while it runs, as of the last finished step."""
-        scores = tuple(draft.score for draft in self._drafts) or (self.score,)
+        scores = tuple(draft.score for draft in self._drafts) or (self.score,) * self.request.config.num_candidates
         cells = {cell for step in self._finished for cell in step.bars}
         return Partial(scores, tuple(sorted(cells)), self._drafts[0].seed if self._drafts else -1)
 
