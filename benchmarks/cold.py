@@ -167,15 +167,11 @@ def staged_ours(arguments: list[str]) -> None:
     import midigpt_cli.job
     import midigpt_cli.main
 
-    stages.next("import: torch")
-    import torch  # noqa: F401
-
     stages.next("import: engine")
-    import safetensors.torch  # noqa: F401
+    import safetensors.numpy  # noqa: F401
 
     import midigpt_core.engine
     import midigpt_core.model.checkpoint
-    import midigpt_core.model.gpt2
     from midigpt_cli.destination import Destination
     from midigpt_core.model import fast
     from midigpt_core.pipeline import Run

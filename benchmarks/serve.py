@@ -18,13 +18,17 @@ import socket
 import statistics
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from midigpt_core.model.checkpoint import load_checkpoint, save_checkpoint
+
+OWN = ("echo", "temperature", "drum_temperature", "rounding")  # settings of a checkpoint that the peer does not know
 BARS = 8
 TARGETS = [2, 3, 4, 5]
 
@@ -46,8 +50,9 @@ def song() -> dict[str, Any]:
 
 
 def body(seed: int, extra: dict[str, Any]) -> bytes:
-    """One request; what it asks for is allowed by both servers."""
-    config = {"seed": seed, "model_dim": 8, "max_attempts": 1, "silence_check": False, "density_hard_limit": 8, **extra}
+    """One request; what it asks for is allowed by both servers, and neither checks what it has written."""
+    checks = {"max_attempts": 1, "silence_check": False, "novelty_check": False}
+    config = {"seed": seed, "model_dim": 8, "density_hard_limit": 8, **checks, **extra}
     prompts = [{"id": t, "bars": TARGETS if t == 1 else []} for t in range(3)]
     return json.dumps({"score": song(), "request": {"tracks": prompts, "config": config}}).encode()
 
@@ -87,7 +92,8 @@ class Running:
             self.port = line.getsockname()[1]
         self.name = name
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        self.process = subprocess.Popen([*command, "--port", str(self.port)], **quiet)
+        self._folder = tempfile.TemporaryDirectory()  # the peer leaves a log of refusals where it was started
+        self.process = subprocess.Popen([*command, "--port", str(self.port)], cwd=self._folder.name, **quiet)
         until = time.monotonic() + 180
         while time.monotonic() < until:
             try:
@@ -148,6 +154,16 @@ class Running:
     def stop(self) -> None:
         self.process.terminate()
         self.process.wait(60)
+        self._folder.cleanup()
+
+
+def plain(ckpt: str, folder: str) -> str:
+    """The checkpoint without settings of its own, so that both servers read and draw alike."""
+    loaded = load_checkpoint(ckpt)
+    extra = {key: value for key, value in loaded.encoder_config.extra.items() if key not in OWN}
+    file = Path(folder, Path(ckpt).name)
+    save_checkpoint(file, loaded.model, replace(loaded.encoder_config, extra=extra))
+    return str(file)
 
 
 def servers(ckpt: str, threads: int) -> list[Running]:
@@ -203,7 +219,8 @@ def main() -> None:
     asked = parser.parse_args()
     extra = {"bars_per_step": 1, "tracks_per_step": 1} if asked.same_plan else {}
     rows = []
-    running = servers(asked.ckpt, asked.threads)
+    folder = tempfile.TemporaryDirectory()
+    running = servers(plain(asked.ckpt, folder.name), asked.threads)
     try:
         for server in running:
             server.ask(body(1, extra))
@@ -214,6 +231,7 @@ def main() -> None:
     finally:
         for server in running:
             server.stop()
+        folder.cleanup()
     plan = "both bar by bar" if asked.same_plan else "each server's own default"
     where = f"{platform.machine()}, {os.cpu_count()} processors, {asked.threads} threads"
     note = (
