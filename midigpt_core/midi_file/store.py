@@ -60,7 +60,7 @@ def put(data: bytes, file: Writable) -> None:
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as stream:
             temporary = stream.name
             stream.write(data)
-        os.chmod(temporary, _mode(path))
+        os.chmod(temporary, permissions(path))
         os.replace(temporary, path)
         temporary = None
     except (OSError, ValueError) as error:
@@ -71,7 +71,7 @@ def put(data: bytes, file: Writable) -> None:
                 os.unlink(temporary)
 
 
-def _mode(path: Path) -> int:
+def permissions(path: Path) -> int:
     """The permissions the file has, or those a new one would get."""
     if path.exists():
         return path.stat().st_mode & 0o7777

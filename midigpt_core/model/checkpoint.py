@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from midigpt_core.errors import CheckpointError, EncoderConfigError
+from midigpt_core.midi_file.store import permissions
 from midigpt_core.model import legacy
 from midigpt_core.model.place import pick_device, pick_dtype, runs_on_processor
 from midigpt_core.model.shape import GPT2Config
@@ -128,6 +129,7 @@ def save_checkpoint(path: str | os.PathLike[str], model: GPT2, encoder_config: E
     partial = file.with_name(f".{file.name}.{os.getpid()}.part")
     try:
         save_file(weights, partial, metadata=metadata)
+        partial.chmod(permissions(file))  # safetensors makes files that nobody else may read
         os.replace(partial, file)
     finally:
         partial.unlink(missing_ok=True)

@@ -55,7 +55,6 @@ def pack(origin: str | Path, file: str | Path, options: PackOptions) -> dict[str
     }
     _write(facts_file, json.dumps(facts, indent=1) + "\n")
     _write(card_file, card(facts))
-    target.chmod(facts_file.stat().st_mode & 0o777)  # readable to whom its facts are: safetensors writes 0600
     return facts
 
 

