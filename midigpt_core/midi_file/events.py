@@ -131,7 +131,7 @@ def write_events(track: TrackEvents) -> bytes:
     for tick, event in track.events:
         out += _delta(tick - last_tick)
         status = event[0]
-        if track.running and status == last_status:
+        if track.running and status == last_status and event[1] < 0x80:  # else a damaged byte would begin an event
             out += event[1:]
         else:
             out += event

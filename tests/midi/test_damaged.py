@@ -14,6 +14,7 @@ from midi_cases import BEYOND_MIDO, CASES, DAMAGED, END, chunk, midi
 
 from midigpt_core import MidiFileError, Note, Score
 from midigpt_core.midi_file import score_to_bytes
+from midigpt_core.midi_file.events import TrackEvents, read_events, write_events
 
 _GOOD = sorted((CASES | BEYOND_MIDO).values(), key=len)[:40]
 
@@ -130,3 +131,9 @@ def test_output_keeps_the_permissions_of_the_file_it_replaces(tmp_path: Path) ->
     out.chmod(0o640)
     Score.from_midi(CASES["format 1"]).to_midi(out)
     assert out.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_damaged_data_byte_never_comes_to_begin_an_event() -> None:
+    events = [(0, b"\x90\x3c\x40"), (96, b"\x80\x3c\x40"), (192, b"\x80\xff\x40")]
+    body = write_events(TrackEvents(events, 192, running=True))
+    assert read_events(body, "here").events == events
