@@ -29,7 +29,7 @@ from midigpt_core.request import TrackPrompt
 from midigpt_core.sampling.obey import Bounds, Chords, Classes, Count, Cover, Key, Lengths, Span
 from midigpt_core.sampling.rules import Allowed, Pinned, Rule
 from midigpt_core.score import DRUM, Score, Track
-from midigpt_core.tokens.grid import grid_ticks, to_grid
+from midigpt_core.tokens.grid import grid_ticks, nearest_tick, to_grid
 from midigpt_core.tokens.tokenizer import Tokenizer
 from midigpt_core.tokens.types import TokenType
 from midigpt_core.tokens.vocabulary import Vocabulary
@@ -136,8 +136,7 @@ class _Help:
 
     def _hit(self, track: Track) -> int:
         """Ticks of the grid that a written drum hit sounds: as long as the track's own."""
-        source, target = self.score.resolution, self.vocabulary.config.resolution
-        return max(1, (2 * target * (usual_hit(track) or 1) + source) // (2 * source))
+        return max(1, nearest_tick(usual_hit(track) or 1, self.score.resolution, self.vocabulary.config.resolution))
 
     def _add_lengths(self, cell: int, mode: str, level: int) -> None:
         resolution = self.vocabulary.config.resolution

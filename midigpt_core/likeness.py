@@ -17,7 +17,7 @@ from midigpt_core.sampling.echo import LEFT, LEFT_KNOWN, NOTE_TOKENS, Choice, So
 from midigpt_core.score import Bar, Score
 from midigpt_core.tokens import kernels
 from midigpt_core.tokens.encode import EncodeOptions
-from midigpt_core.tokens.grid import to_grid, with_listed_metres
+from midigpt_core.tokens.grid import nearest_tick, to_grid, with_listed_metres
 from midigpt_core.tokens.tokenizer import Tokenizer
 from midigpt_core.tokens.types import TokenType
 
@@ -61,7 +61,7 @@ class Surroundings:
 
     def _standing(self, cell: Cell) -> Notes:
         bar, resolution = self.score.tracks[cell[0]].bars[cell[1]], self.score.resolution
-        return frozenset(((2 * n.onset_ticks * GRID + resolution) // (2 * resolution), n.pitch) for n in bar.notes)
+        return frozenset((nearest_tick(n.onset_ticks, resolution, GRID), n.pitch) for n in bar.notes)
 
     def gives_back(self, cell: Cell, source: int) -> bool:
         """Whether the bar `source` of the cell's track has the very notes that stand where new ones are to be written.

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from midigpt_core.plan.steps import Cell
 from midigpt_core.score import DRUM, Note, Score
+from midigpt_core.tokens.grid import nearest_tick
 
 GRID = 4  # positions per quarter note on which onsets are compared
 Shape = frozenset[tuple[int, int]]
@@ -155,7 +156,7 @@ def _shapes(scene: Scene, notes: Sequence[Note]) -> tuple[Shape, Shape]:
     Models read played music in one of these two ways; what they copy is known for a copy by either.
     """
     resolution = scene.score.resolution
-    nearest = frozenset(((24 * n.onset_ticks + resolution) // (2 * resolution), n.pitch) for n in notes)
+    nearest = frozenset((nearest_tick(n.onset_ticks, resolution, 12), n.pitch) for n in notes)
     return nearest, frozenset((12 * n.onset_ticks // resolution, n.pitch) for n in notes)
 
 

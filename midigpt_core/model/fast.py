@@ -13,7 +13,7 @@ import numpy.typing as npt
 from midigpt_core.compiled import compiled
 from midigpt_core.model.base import Layout, Spans, lay_out
 from midigpt_core.model.ledger import Ledger
-from midigpt_core.model.shape import GPT2Config
+from midigpt_core.model.shape import GPT2Config, Shaped
 from midigpt_core.model.threads import threads
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ Row = tuple[int, int, int, int, int, int, Any, Any]
 Logits = npt.NDArray[np.float32]
 
 
-class FastModel:
+class FastModel(Shaped):
     """A network held by the compiled decoder alone. Its caches, and `logits`, give float32 arrays."""
 
     def __init__(self, config: GPT2Config, weights: Mapping[str, npt.NDArray[Any]], kernels: ModuleType) -> None:
@@ -35,14 +35,6 @@ class FastModel:
         self.config = config
         self._kernels = kernels
         self._decoder = pack(config, weights, kernels)
-
-    @property
-    def vocab_size(self) -> int:
-        return self.config.vocab_size
-
-    @property
-    def n_positions(self) -> int:
-        return self.config.n_positions
 
     def logits(self, ids: Sequence[int]) -> Logits:
         """Float32 logits of one whole sequence, shape (positions, vocabulary)."""

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from midigpt_core.model.shape import GPT2Config
+from midigpt_core.model.shape import GPT2Config, Shaped
 
 if TYPE_CHECKING:
     from midigpt_core.model.base import LaneCache
@@ -104,7 +104,7 @@ class Transformer(nn.Module):
         nn.init.normal_(self.wpe.weight, std=0.01)
 
 
-class GPT2(nn.Module):
+class GPT2(nn.Module, Shaped):
     """The language model. `forward` trains; `logits` and `new_cache` (a `LaneCache`) are for everything else."""
 
     def __init__(self, config: GPT2Config, dropout: float = 0.0) -> None:
@@ -113,14 +113,6 @@ class GPT2(nn.Module):
         self.transformer = Transformer(config, dropout)
         self.lm_head = nn.Linear(config.n_embd, config.vocab_size, bias=False)
         nn.init.normal_(self.lm_head.weight, std=0.02)
-
-    @property
-    def vocab_size(self) -> int:
-        return self.config.vocab_size
-
-    @property
-    def n_positions(self) -> int:
-        return self.config.n_positions
 
     @property
     def device(self) -> torch.device:

@@ -45,3 +45,17 @@ class GPT2Config:
                 found[f"transformer.h.{layer}.{name}.bias"] = (outputs,)
         found |= {f"transformer.ln_f.{part}": (wide,) for part in ("weight", "bias")}
         return found | {"lm_head.weight": (self.vocab_size, wide)}
+
+
+class Shaped:
+    """What a network of this shape says of its size."""
+
+    config: GPT2Config
+
+    @property
+    def vocab_size(self) -> int:
+        return self.config.vocab_size
+
+    @property
+    def n_positions(self) -> int:
+        return self.config.n_positions

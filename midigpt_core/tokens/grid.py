@@ -60,7 +60,7 @@ def _nearest(score: Score, target: int) -> Score:
 
     def move(note: Note, bar: Bar) -> Note:
         onset = _rounded_onset(note, bar, source, target)
-        return Note(note.pitch, note.velocity, onset, max(1, _rounded(note.duration_ticks, source, target)), 0)
+        return Note(note.pitch, note.velocity, onset, max(1, nearest_tick(note.duration_ticks, source, target)), 0)
 
     tracks = [
         replace(track, bars=[replace(bar, notes=[move(note, bar) for note in bar.notes]) for bar in track.bars])
@@ -72,10 +72,11 @@ def _nearest(score: Score, target: int) -> Score:
 def _rounded_onset(note: Note, bar: Bar, source: int, target: int) -> int:
     """The nearest tick of the bar; none is moved into the next one."""
     last = grid_ticks(bar.beat_length, target) - 1
-    return max(0, min(_rounded(note.onset_ticks, source, target), last))
+    return max(0, min(nearest_tick(note.onset_ticks, source, target), last))
 
 
-def _rounded(ticks: int, source: int, target: int) -> int:
+def nearest_tick(ticks: int, source: int, target: int) -> int:
+    """The tick, of `target` to the quarter note, that is nearest to `ticks` of `source`; of two the later."""
     return (2 * target * ticks + source) // (2 * source)
 
 
