@@ -15,16 +15,21 @@ from libc.stdlib cimport calloc, free
 
 cdef extern from "decoder_kernels.h":
     ctypedef struct CMatrix "Matrix":
-        const void *weight
+        const signed char *weight
+        const float *scale
         const float *bias
-        int inputs
         int blocks
+    ctypedef struct CCodes "Codes":
+        short *code
+        float *scale
+        int group
+        int groups
     ctypedef struct CLayer "Layer":
         const float *norm[2]
         const float *shift[2]
         CMatrix matrix[4]
     ctypedef struct CNet "Net":
-        int width, width_pad, hidden_pad, n_layers, heads, head_dim, head_pad, vocab
+        int width, width_pad, n_layers, heads, head_dim, head_pad, vocab
         float scale
         const void *wte
         const void *wpe
@@ -49,11 +54,9 @@ cdef extern from "decoder_kernels.h":
         CGroup *groups
         int n_rows, n_out
         float *x
-        float *y
         float *q
-        float *heard
-        float *h
         float *logits
+        CCodes normed, heard, expanded
     ctypedef struct CIsa "Isa":
         const char *name
         int bytes
@@ -67,11 +70,12 @@ cdef extern from "decoder_kernels.h":
     int phase_count(const CNet *net)
     void copy_slots(const CNet *net, const CMemory *source, const CMemory *target, int source_at, int target_at, int count, int bytes) nogil
     int SLOT_BLOCK, OUT_BLOCK, HEAD_MAX, SCORES_MAX
+    const int MOST_ROWS "MAX_ROWS"
 
-MAX_ROWS = 240  # rows of one call; longer prompts come in several
+MAX_ROWS = MOST_ROWS  # rows of one call; longer prompts come in several
 MAX_SLOTS = SCORES_MAX - 3 * SLOT_BLOCK  # longest context
 MAX_HEAD = HEAD_MAX  # widest head
-cdef int max_rows = MAX_ROWS
+cdef int max_rows = MOST_ROWS
 
 
 def instruction_set(wanted=None):
@@ -127,7 +131,7 @@ cdef class Decoder:
     cdef object lock
 
     def __cinit__(self, dict shape, dict arrays, list layers, int threads):
-        """shape: width, heads, vocab; arrays and layers: packed as `fast.pack` says."""
+        """shape: isa, width, heads, group (inputs of a head that share a scale), vocab; the rest as `fast.pack` packs it."""
         cdef bytes name = shape["isa"].encode()
         cdef CNet *net = &self.net
         self.lock = threading.Lock()
@@ -139,7 +143,6 @@ cdef class Decoder:
         if net.head_pad > HEAD_MAX:
             raise ValueError(f"heads of {net.head_dim} are wider than this decoder's {HEAD_MAX}")
         net.width_pad = (net.width + OUT_BLOCK - 1) // OUT_BLOCK * OUT_BLOCK
-        net.hidden_pad = (4 * net.width + OUT_BLOCK - 1) // OUT_BLOCK * OUT_BLOCK
         net.scale = net.head_dim ** -0.5
         net.wte, net.wpe = address(arrays["wte"]), address(arrays["wpe"])
         net.norm_f, net.shift_f = <const float *>address(arrays["norm"]), <const float *>address(arrays["shift"])
@@ -155,7 +158,7 @@ cdef class Decoder:
                 net.layers[i].shift[j] = <const float *>address(layer["shift"][j])
             for j in range(4):
                 self.set_matrix(&net.layers[i].matrix[j], layer["weight"][j], layer["bias"][j])
-        self.set_buffers()
+        self.set_buffers(shape["group"])
         self.pool = new_pool(self.isa, threads, phase_count(net))
         if self.pool == NULL:
             raise MemoryError("no memory for the decoder's threads")
@@ -166,20 +169,30 @@ cdef class Decoder:
         free(self.rows)
         free(self.groups)
 
-    cdef int set_matrix(self, CMatrix *matrix, weight, bias) except -1:
-        matrix.blocks, matrix.inputs = weight.shape[0], weight.shape[1]
-        matrix.weight = address(weight)
+    cdef int set_matrix(self, CMatrix *matrix, codes, bias) except -1:
+        code, scale = codes
+        matrix.blocks = code.shape[0]
+        matrix.weight, matrix.scale = <const signed char *>address(code), <const float *>address(scale)
         matrix.bias = <const float *>address(bias)
         return 0
 
-    cdef int set_buffers(self) except -1:
-        cdef dict rows = {name: np.zeros((max_rows, self.net.width_pad), np.float32) for name in ("x", "y", "q", "heard")}
-        rows["h"] = np.zeros((max_rows, self.net.hidden_pad), np.float32)
-        self.kept.append(rows)
-        self.job.net, self.job.rows, self.job.groups = &self.net, self.rows, self.groups
-        self.job.x, self.job.y = <float *>address(rows["x"]), <float *>address(rows["y"])
-        self.job.q, self.job.heard = <float *>address(rows["q"]), <float *>address(rows["heard"])
-        self.job.h = <float *>address(rows["h"])
+    cdef int set_buffers(self, int head_group) except -1:
+        cdef CNet *net = &self.net
+        cdef int hidden = (4 * net.width + OUT_BLOCK - 1) // OUT_BLOCK
+        x, q = np.zeros((2, max_rows, net.width_pad), np.float32)
+        self.kept.append((x, q))
+        self.job.net, self.job.rows, self.job.groups = net, self.rows, self.groups
+        self.job.x, self.job.q = <float *>address(x), <float *>address(q)
+        self.set_codes(&self.job.normed, OUT_BLOCK, net.width_pad // OUT_BLOCK)
+        self.set_codes(&self.job.heard, head_group, net.heads * net.head_pad // head_group)
+        self.set_codes(&self.job.expanded, OUT_BLOCK, hidden)
+        return 0
+
+    cdef int set_codes(self, CCodes *codes, int group, int groups) except -1:
+        code, scale = np.zeros((groups, max_rows, group), np.int16), np.zeros((groups, max_rows), np.float32)
+        self.kept.append((code, scale))
+        codes.code, codes.scale = <short *>address(code), <float *>address(scale)
+        codes.group, codes.groups = group, groups
         return 0
 
     @property

@@ -9,23 +9,24 @@ FN int NAME(hear)(const int rows, const int at_once, const WT *k, int head_dim, 
     int block = from;
     for (; block + at_once <= to; block += at_once) {
         const WT *p = k + (size_t)block * head_dim * SLOT_BLOCK;
-        vf acc[ATTEND_MAX][HEAR_MAX * KEYS];
-        for (int r = 0; r < rows; r++)
-            for (int v = 0; v < at_once * KEYS; v++) acc[r][v] = (vf){0};
+        vf acc[TOGETHER][HEARD_MAX * KEYS];
+        UNROLLED for (int r = 0; r < rows; r++)
+            UNROLLED for (int v = 0; v < at_once * KEYS; v++) acc[r][v] = (vf){0};
         for (int d = 0; d < head_dim; d++, p += SLOT_BLOCK) {
-            vf key[HEAR_MAX * KEYS];
-#pragma GCC unroll 8
-            for (int v = 0; v < at_once * KEYS; v++)
+            vf key[HEARD_MAX * KEYS];
+            UNROLLED for (int b = 0; b < at_once; b++) __builtin_prefetch(p + (b + at_once) * head_dim * SLOT_BLOCK);
+            UNROLLED for (int v = 0; v < at_once * KEYS; v++)
                 key[v] = load_wt(p + (v / KEYS) * head_dim * SLOT_BLOCK + v % KEYS * W);
-#pragma GCC unroll 8
-            for (int r = 0; r < rows; r++) {
-                vf value = NAME(all)(q[r * HEAD_MAX + d]);
-#pragma GCC unroll 8
-                for (int v = 0; v < at_once * KEYS; v++) acc[r][v] = fused(value, key[v], acc[r][v]);
+            UNROLLED for (int r = 0; r < rows; r++) {
+                const vf value = NAME(all)(q[r * HEAD_MAX + d]);
+                UNROLLED for (int v = 0; v < at_once * KEYS; v++) {
+                    acc[r][v] = fused(value, key[v], acc[r][v]);
+                    HOLD(acc[r][v]);
+                }
             }
         }
-        for (int r = 0; r < rows; r++)
-            for (int v = 0; v < at_once * KEYS; v++)
+        UNROLLED for (int r = 0; r < rows; r++)
+            UNROLLED for (int v = 0; v < at_once * KEYS; v++)
                 NAME(store)(score + r * SCORES_MAX + block * SLOT_BLOCK + v * W, acc[r][v]);
     }
     return block;
@@ -36,49 +37,54 @@ FN int NAME(gather)(const int rows, const int at_once, const WT *v, int head_pad
                     const float *weight, float *out) {
     int d = first;
     for (; d + at_once * W <= head_pad; d += at_once * W) {
-        vf acc[ATTEND_MAX][GATHER_MAX];
-        for (int r = 0; r < rows; r++)
-            for (int i = 0; i < at_once; i++) acc[r][i] = NAME(load)(out + r * HEAD_MAX + d + i * W);
+        vf acc[TOGETHER][GATHERED_MAX];
+        UNROLLED for (int r = 0; r < rows; r++)
+            UNROLLED for (int i = 0; i < at_once; i++) acc[r][i] = NAME(load)(out + r * HEAD_MAX + d + i * W);
         const WT *p = v + (size_t)from * head_pad + d;
         for (int slot = from; slot < to; slot++, p += head_pad) {
-            vf value[GATHER_MAX];
-#pragma GCC unroll 8
-            for (int i = 0; i < at_once; i++) value[i] = load_wt(p + i * W);
-#pragma GCC unroll 8
-            for (int r = 0; r < rows; r++) {
-                vf share = NAME(all)(weight[r * SCORES_MAX + slot]);
-#pragma GCC unroll 8
-                for (int i = 0; i < at_once; i++) acc[r][i] = fused(share, value[i], acc[r][i]);
+            vf value[GATHERED_MAX];
+            for (int i = 0; i < at_once * W; i += 32) __builtin_prefetch(p + i + GATHER_STRIP * head_pad);
+            UNROLLED for (int i = 0; i < at_once; i++) value[i] = load_wt(p + i * W);
+            UNROLLED for (int r = 0; r < rows; r++) {
+                const vf share = NAME(all)(weight[r * SCORES_MAX + slot]);
+                UNROLLED for (int i = 0; i < at_once; i++) {
+                    acc[r][i] = fused(share, value[i], acc[r][i]);
+                    HOLD(acc[r][i]);
+                }
             }
         }
-        for (int r = 0; r < rows; r++)
-            for (int i = 0; i < at_once; i++) NAME(store)(out + r * HEAD_MAX + d + i * W, acc[r][i]);
+        UNROLLED for (int r = 0; r < rows; r++)
+            UNROLLED for (int i = 0; i < at_once; i++) NAME(store)(out + r * HEAD_MAX + d + i * W, acc[r][i]);
     }
     return d;
 }
 
-#define HEAR(n, at_once) block = NAME(hear)(n, at_once, k, head_dim, block, to, q, score)
-#define GATHER(n, at_once) d = NAME(gather)(n, at_once, v, head_pad, d, from, to, weight, out)
-#define EACH_COUNT(CALL, few, many)           \
-    switch (rows) {                           \
-    case 1: CALL(1, few); CALL(1, 1); break;  \
-    case 2: CALL(2, few); CALL(2, 1); break;  \
-    case 3: CALL(3, few); CALL(3, 1); break;  \
-    case 4: CALL(4, few); CALL(4, 1); break;  \
-    case 5: CALL(5, many); CALL(5, 1); break; \
-    case 6: CALL(6, many); CALL(6, 1); break; \
-    case 7: CALL(7, many); CALL(7, 1); break; \
-    case 8: CALL(8, many); CALL(8, 1); break; \
+#define HEAR(n)                                                                                    \
+    {                                                                                              \
+        int b = NAME(hear)(n, HEARD(n), k, head_dim, block, end, q + r * HEAD_MAX, score + r * SCORES_MAX); \
+        if (b < end) NAME(hear)(n, 1, k, head_dim, b, end, q + r * HEAD_MAX, score + r * SCORES_MAX);       \
+    }
+#define GATHER(n)                                                                                             \
+    {                                                                                                         \
+        int d = NAME(gather)(n, GATHERED(n), v, head_pad, 0, slot, end, weight + r * SCORES_MAX, out + r * HEAD_MAX); \
+        if (d < head_pad) NAME(gather)(n, 1, v, head_pad, d, slot, end, weight + r * SCORES_MAX, out + r * HEAD_MAX); \
     }
 
-TARGET static void NAME(hear_blocks)(int rows, const WT *k, int head_dim, int from, int to, const float *q, float *score) {
-    int block = from;
-    EACH_COUNT(HEAR, HEAR_MAX, (HEAR_MAX + 1) / 2)
+/* Rows are taken TOGETHER at a time, over strips of memory that stay in the nearest cache for all of them. */
+TARGET static __attribute__((noinline)) void NAME(hear_blocks)(int rows, const WT *k, int head_dim, int from, int to,
+                                                               const float *q, float *score) {
+    for (int block = from, end; block < to; block = end) {
+        end = block + HEARD_MAX < to ? block + HEARD_MAX : to;
+        IN_TURN(rows, HEAR)
+    }
 }
 
-TARGET static void NAME(gather_slots)(int rows, const WT *v, int head_pad, int from, int to, const float *weight, float *out) {
-    int d = 0;
-    EACH_COUNT(GATHER, GATHER_MAX, (GATHER_MAX + 1) / 2)
+TARGET static __attribute__((noinline)) void NAME(gather_slots)(int rows, const WT *v, int head_pad, int from, int to,
+                                                                const float *weight, float *out) {
+    for (int slot = from, end; slot < to; slot = end) {
+        end = slot + GATHER_STRIP < to ? slot + GATHER_STRIP : to;
+        IN_TURN(rows, GATHER)
+    }
 }
 
 FN int NAME(least)(int rows, const int *bound) {
@@ -102,34 +108,31 @@ FN void NAME(gather_all)(int rows, const WT *v, int head_pad, const int *bound, 
         if (bound[r] > least) NAME(gather_slots)(1, v, head_pad, least, bound[r], weight + r * SCORES_MAX, out + r * HEAD_MAX);
 }
 
-TARGET static void NAME(softmax)(float *score, int count) {
+/* Scores to weights; what they have to be divided by. */
+TARGET static float NAME(weigh)(float *score, int count) {
     const int padded = (count + W - 1) / W * W;
     for (int i = count; i < padded; i++) score[i] = -INFINITY;
-    vf most = NAME(load)(score);
-    for (int i = W; i < padded; i += W) most = NAME(max)(most, NAME(load)(score + i));
-    float top = most[0];
-    for (int i = 1; i < W; i++) top = most[i] > top ? most[i] : top;
-    vf sum = {0};
+    vf most[2] = {NAME(load)(score), NAME(load)(score)}, sum[2] = {{0}};
+    for (int i = W; i < padded; i += W) most[i / W % 2] = greater(most[i / W % 2], NAME(load)(score + i));
+    const float top = NAME(highest)(greater(most[0], most[1]));
     for (int i = 0; i < padded; i += W) {
-        vf e = NAME(exp)(NAME(load)(score + i) - top);
-        vi beyond = NAME(all)((float)(count - i)) <= NAME(load)(ramp);
-        e = (vf)((vi)e & ~beyond);
-        NAME(store)(score + i, e);
-        sum += e;
+        const vf weight = NAME(exp)(NAME(load)(score + i) - top); /* beyond `count` too small to change the sum */
+        NAME(store)(score + i, weight);
+        sum[i / W % 2] += weight;
     }
-    const float scale = 1.0f / NAME(total)(sum);
-    for (int i = 0; i < padded; i += W) NAME(store)(score + i, NAME(load)(score + i) * scale);
+    return NAME(total)(sum[0] + sum[1]);
 }
 
 /* A row hears its prefix, then its tail; rows of one tail stand side by side. */
 TARGET static void NAME(attend)(const Job *job, int layer, int head, const Group *group, float *score) {
     const Net *net = job->net;
     const Row *row = job->rows + group->first;
-    const size_t at = (size_t)group->first * net->width_pad + head * net->head_dim;
+    const float *query = job->q + (size_t)group->first * net->width_pad + head * net->head_dim;
+    const int per_head = job->heard.groups / net->heads;
     float q[ATTEND_MAX * HEAD_MAX], out[ATTEND_MAX * HEAD_MAX];
     int prefix[ATTEND_MAX] = {0}, tail[ATTEND_MAX] = {0}, same[ATTEND_MAX];
     for (int r = 0; r < group->count; r++) {
-        memcpy(q + r * HEAD_MAX, job->q + at + (size_t)r * net->width_pad, net->head_dim * sizeof(float));
+        memcpy(q + r * HEAD_MAX, query + (size_t)r * net->width_pad, net->head_dim * sizeof(float));
         memset(out + r * HEAD_MAX, 0, net->head_pad * sizeof(float));
         prefix[r] = row[r].used;
         tail[r] = row[r].visible - row[r].used;
@@ -140,16 +143,20 @@ TARGET static void NAME(attend)(const Job *job, int layer, int head, const Group
     for (int r = 0; r < group->count; r += same[r])
         NAME(hear_all)(same[r], keys_of(net, row[r].tail, layer, head, 0, sizeof(WT)), net->head_dim, tail + r,
                        q + r * HEAD_MAX, score + r * SCORES_MAX + prefix[r]);
-    for (int r = 0; r < group->count; r++) NAME(softmax)(score + r * SCORES_MAX, row[r].visible);
+    float sum[ATTEND_MAX];
+    for (int r = 0; r < group->count; r++) sum[r] = NAME(weigh)(score + r * SCORES_MAX, row[r].visible);
     if (row->prefix)
         NAME(gather_all)(group->count, values_of(net, row->prefix, layer, head, 0, sizeof(WT)), net->head_pad, prefix, score, out);
     for (int r = 0; r < group->count; r += same[r])
         NAME(gather_all)(same[r], values_of(net, row[r].tail, layer, head, 0, sizeof(WT)), net->head_pad, tail + r,
                          score + r * SCORES_MAX + prefix[r], out + r * HEAD_MAX);
-    for (int r = 0; r < group->count; r++)
-        memcpy(job->heard + at + (size_t)r * net->width_pad, out + r * HEAD_MAX, net->head_dim * sizeof(float));
+    for (int r = 0; r < group->count; r++) {
+        for (int d = 0; d < net->head_pad; d += W)
+            NAME(store)(out + r * HEAD_MAX + d, NAME(load)(out + r * HEAD_MAX + d) / sum[r]);
+        for (int g = 0; g < per_head; g++)
+            NAME(encode)(out + r * HEAD_MAX + g * job->heard.group, &job->heard, head * per_head + g, group->first + r);
+    }
 }
 
 #undef HEAR
 #undef GATHER
-#undef EACH_COUNT

@@ -22,15 +22,43 @@
 #define ATTEND_MAX 8  /* rows that read one memory together */
 #define HEAD_MAX 256  /* largest head */
 #define SCORES_MAX 16480 /* room for one row's scores: the longest context, and a block to spare */
-#define NORM_ROWS 8
+#define NORM_ROWS 4
+#define MAX_ROWS 240  /* rows of one call */
 #define TILE_ROWS 48
+#define TOGETHER 6    /* rows whose sums stand in registers together */
+#define VECTORS_MAX 8 /* vectors of outputs beside one row, at most */
+#define HEARD_MAX 8   /* blocks of keys likewise */
+#define GATHERED_MAX 8 /* vectors of values likewise */
+#define GATHER_STRIP 64 /* slots whose values are read for all rows before the next ones are */
+#define AHEAD 4096    /* bytes of weights fetched before they are needed */
+#define CODE_MAX 32767.0f
+#define UNROLLED _Pragma("GCC unroll 8")
+/* CALL(n) for n = 1 to TOGETHER rows from row `r` on, until all are done. */
+#define IN_TURN(rows, CALL)                                                          \
+    for (int r = 0, at_once = evenly(rows); r < rows; r += at_once) BY_COUNT(rows - r < at_once ? rows - r : at_once, CALL)
+#define BY_COUNT(rows, CALL) \
+    switch (rows) {          \
+    case 1: CALL(1); break;  \
+    case 2: CALL(2); break;  \
+    case 3: CALL(3); break;  \
+    case 4: CALL(4); break;  \
+    case 5: CALL(5); break;  \
+    case 6: CALL(6); break;  \
+    }
 #define EMPTY_KEY -1e4f
 
 typedef struct {
-    const void *weight; /* blocks of OUT_BLOCK outputs, each inputs x OUT_BLOCK */
-    const float *bias;  /* padded to whole blocks */
-    int inputs, blocks;
+    const int8_t *weight; /* blocks of OUT_BLOCK outputs: blocks x inputs / 2 x OUT_BLOCK x 2 */
+    const float *scale;   /* what a code is worth: blocks x groups of inputs x OUT_BLOCK */
+    const float *bias;    /* padded to whole blocks */
+    int blocks;
 } Matrix;
+
+typedef struct { /* activations of up to MAX_ROWS rows, the inputs of a matrix: groups x MAX_ROWS x group */
+    int16_t *code;
+    float *scale; /* what a code is worth: groups x MAX_ROWS */
+    int group, groups;
+} Codes;
 
 typedef struct {
     const float *norm[2], *shift[2];
@@ -38,7 +66,7 @@ typedef struct {
 } Layer;
 
 typedef struct {
-    int width, width_pad, hidden_pad, n_layers, heads, head_dim, head_pad, vocab;
+    int width, width_pad, n_layers, heads, head_dim, head_pad, vocab;
     float scale;
     const void *wte, *wpe;
     const float *norm_f, *shift_f;
@@ -70,8 +98,15 @@ typedef struct {
     const int *out_rows;
     Group *groups;
     int n_rows, n_out, n_groups;
-    float *x, *y, *q, *heard, *h, *logits;
+    float *x, *q, *logits;
+    Codes normed, heard, expanded;
 } Job;
+
+/* Rows at a time: as many as registers hold, or fewer where that makes the parts alike. */
+static inline int evenly(int rows) {
+    const int parts = (rows + TOGETHER - 1) / TOGETHER;
+    return (rows + parts - 1) / parts;
+}
 
 enum { NORM_1, QKV, ATTEND, PROJECT, NORM_2, EXPAND, CONTRACT, PER_LAYER, NORM_F, LOGITS };
 
@@ -106,28 +141,36 @@ static inline void copy_slots(const Net *net, const Memory *source, const Memory
         }
 }
 
-static const float ramp[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-
 /* ---- the same arithmetic for three instruction sets ---- */
 
 #if ON_X86
 #define NAME(x) avx512_##x
-#define TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,fma,f16c")))
+#define TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,fma,f16c")))
 #define W 16
 #define WT uint16_t
-#define ROWS_MAX 6
-#define HEAR_MAX 4
-#define GATHER_MAX 4
+#define VECTORS(rows) 4
+#define HEARD(rows) ((rows) == 1 ? 8 : 4)
+#define GATHERED(rows) 4
 #define load_wt(p) ((NAME(vf))_mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(p))))
 #define store_wt(p, v) _mm256_storeu_si256((__m256i *)(p), _mm512_cvtps_ph((__m512)(v), 0))
 #define fused(a, b, c) ((NAME(vf))_mm512_fmadd_ps((__m512)(a), (__m512)(b), (__m512)(c)))
+#define load_codes(p) ((NAME(vi))_mm512_cvtepi8_epi16(_mm256_loadu_si256((const __m256i *)(p))))
+#define pair_sums(a, b, c) ((NAME(vi))_mm512_dpwssd_epi32((__m512i)(c), (__m512i)(a), (__m512i)(b)))
+#define HOLD(x) __asm__("" : "+v"(x))
+#define greater(a, b) ((NAME(vf))_mm512_max_ps((__m512)(a), (__m512)(b)))
+#define lesser(a, b) ((NAME(vf))_mm512_min_ps((__m512)(a), (__m512)(b)))
 #include "decoder_body.h"
 #undef NAME
 #undef TARGET
 #undef W
-#undef ROWS_MAX
-#undef HEAR_MAX
-#undef GATHER_MAX
+#undef VECTORS
+#undef load_codes
+#undef pair_sums
+#undef HOLD
+#undef greater
+#undef lesser
+#undef HEARD
+#undef GATHERED
 #undef load_wt
 #undef store_wt
 #undef fused
@@ -135,20 +178,30 @@ static const float ramp[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14,
 #define NAME(x) avx2_##x
 #define TARGET __attribute__((target("avx2,fma,f16c")))
 #define W 8
-#define ROWS_MAX 2
-#define HEAR_MAX 2
-#define GATHER_MAX 4
+#define VECTORS(rows) ((rows) == 1 ? 8 : (rows) == 2 ? 4 : 2)
+#define HEARD(rows) ((rows) == 1 ? 4 : (rows) == 2 ? 2 : 1)
+#define GATHERED(rows) VECTORS(rows)
 #define load_wt(p) ((NAME(vf))_mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(p))))
 #define store_wt(p, v) _mm_storeu_si128((__m128i *)(p), _mm256_cvtps_ph((__m256)(v), 0))
 #define fused(a, b, c) ((NAME(vf))_mm256_fmadd_ps((__m256)(a), (__m256)(b), (__m256)(c)))
+#define load_codes(p) ((NAME(vi))_mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(p))))
+#define pair_sums(a, b, c) ((NAME(vi))_mm256_add_epi32((__m256i)(c), _mm256_madd_epi16((__m256i)(a), (__m256i)(b))))
+#define HOLD(x) __asm__("" : "+x"(x))
+#define greater(a, b) ((NAME(vf))_mm256_max_ps((__m256)(a), (__m256)(b)))
+#define lesser(a, b) ((NAME(vf))_mm256_min_ps((__m256)(a), (__m256)(b)))
 #include "decoder_body.h"
 #undef NAME
 #undef TARGET
 #undef W
 #undef WT
-#undef ROWS_MAX
-#undef HEAR_MAX
-#undef GATHER_MAX
+#undef VECTORS
+#undef load_codes
+#undef pair_sums
+#undef HOLD
+#undef greater
+#undef lesser
+#undef HEARD
+#undef GATHERED
 #undef load_wt
 #undef store_wt
 #undef fused
@@ -158,20 +211,30 @@ static const float ramp[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14,
 #define TARGET
 #define W 4
 #define WT float
-#define ROWS_MAX 4
-#define HEAR_MAX 1
-#define GATHER_MAX 4
+#define VECTORS(rows) 4
+#define HEARD(rows) 1
+#define GATHERED(rows) 4
 #define load_wt(p) NAME(load)(p)
 #define store_wt(p, v) NAME(store)(p, v)
 #define fused(a, b, c) ((a) * (b) + (c))
+#define load_codes(p) ((NAME(vi))__builtin_convertvector(*(const NAME(bytes) *)(p), NAME(pairs)))
+#define pair_sums(a, b, c) ((c) + ((a) << 16 >> 16) * ((b) << 16 >> 16) + ((a) >> 16) * ((b) >> 16))
+#define HOLD(x)
+#define greater(a, b) NAME(chosen)((a) > (b), a, b)
+#define lesser(a, b) NAME(chosen)((a) < (b), a, b)
 #include "decoder_body.h"
 #undef NAME
 #undef TARGET
 #undef W
 #undef WT
-#undef ROWS_MAX
-#undef HEAR_MAX
-#undef GATHER_MAX
+#undef VECTORS
+#undef load_codes
+#undef pair_sums
+#undef HOLD
+#undef greater
+#undef lesser
+#undef HEARD
+#undef GATHERED
 #undef load_wt
 #undef store_wt
 #undef fused
@@ -197,7 +260,8 @@ static const Isa *choose_isa(const char *wanted) {
     for (int i = 0; i < count; i++) {
 #if ON_X86
         if (i == 0 && !(__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                        __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq")))
+                        __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+                        __builtin_cpu_supports("avx512vnni")))
             continue;
         if (i == 1 && !(__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))) continue;
 #endif

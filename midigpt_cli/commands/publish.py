@@ -19,6 +19,10 @@ def pack(  # noqa: PLR0913
     name: Annotated[str | None, typer.Option(help="What the card calls it.", show_default="the file's name")] = None,
     licence: Annotated[str, typer.Option("--licence", "--license", help="SPDX name, e.g. CC-BY-SA-4.0.")] = "unknown",
     dtype: Annotated[str, typer.Option(help="Of the weights: float16, bfloat16 or float32.")] = "float16",
+    eight_bit: Annotated[
+        bool,
+        typer.Option("--eight-bit", help="Round matrices as a processor's decoder does: the same on every device."),
+    ] = False,
     data: Annotated[Path | None, typer.Option(help="The data set, for the card's table of sources.")] = None,
     force: Annotated[bool, typer.Option("--force", "-f", help="Overwrite files that exist.")] = False,
     as_json: AsJson = False,
@@ -32,7 +36,7 @@ def pack(  # noqa: PLR0913
     for file in parts_of(out):
         if file.exists() and not force:
             raise refused("--out", str(file), "exists", "add --force to overwrite it, or choose another folder")
-    options = PackOptions(name or out.stem, licence, dtype, str(data) if data else None)
+    options = PackOptions(name or out.stem, licence, dtype, str(data) if data else None, eight_bit)
     facts = write(origin, out, options)
     typer.echo(json.dumps(facts, indent=1) if as_json else f"{out}: {facts['bytes'] / 1e6:.1f} MB, {facts['dtype']}")
 

@@ -19,7 +19,9 @@ from midigpt_core.model.threads import threads
 if TYPE_CHECKING:
     from midigpt_core.model.gpt2 import GPT2
 
-_BLOCK = 64  # outputs that stand together in a packed matrix
+_BLOCK = 64  # outputs that stand together in a packed matrix; also inputs that share a scale
+_HEAD_STEP = 16  # a head's room is a multiple of this
+_PRODUCTS = ("attn.c_attn", "attn.c_proj", "mlp.c_fc", "mlp.c_proj")
 _COPY_LIMIT = 64  # a fork copies up to this many slots of its source's own; a longer run becomes a shared prefix
 _PACKED: WeakKeyDictionary[GPT2, tuple[Any, Any]] = WeakKeyDictionary()  # model -> (what it was packed from, decoder)
 
@@ -74,43 +76,96 @@ def _decoder_of(model: GPT2, kernels: ModuleType) -> Any:
 
 
 def pack(config: GPT2Config, weights: Mapping[str, npt.NDArray[Any]], kernels: ModuleType) -> Any:
-    """A compiled decoder with these weights: half precision where the processor reads it at full speed."""
+    """A compiled decoder with these weights: matrices as 8-bit codes, tables in what the instruction set stores."""
     name, size = kernels.instruction_set()
-    stored = np.float16 if size == 2 else np.float32
-
-    def blocks(weight: npt.NDArray[Any]) -> Any:
-        """(inputs, outputs) -> (blocks of outputs, inputs, outputs of a block), padded with zeros."""
-        padded = np.pad(weight, ((0, 0), (0, -weight.shape[1] % _BLOCK)))
-        return np.ascontiguousarray(padded.reshape(len(weight), -1, _BLOCK).transpose(1, 0, 2), stored)
+    group = _head_group(config)
 
     def vector(bias: npt.NDArray[Any]) -> Any:
         return np.pad(bias.astype(np.float32), (0, -len(bias) % _BLOCK))
 
     def table(weight: npt.NDArray[Any]) -> Any:
-        return np.ascontiguousarray(np.pad(weight, ((0, 0), (0, -weight.shape[1] % _BLOCK))), stored)
+        padded = np.pad(weight, ((0, 0), (0, -weight.shape[1] % _BLOCK)))
+        return np.ascontiguousarray(padded, np.float16 if size == 2 else np.float32)
 
-    layers = []
-    for layer in range(config.n_layer):
-        part = {name.split(f"h.{layer}.", 1)[1]: w for name, w in weights.items() if f".h.{layer}." in name}
-        products = ("attn.c_attn", "attn.c_proj", "mlp.c_fc", "mlp.c_proj")
-        layers.append(
-            {
-                "norm": [vector(part["ln_1.weight"]), vector(part["ln_2.weight"])],
-                "shift": [vector(part["ln_1.bias"]), vector(part["ln_2.bias"])],
-                "weight": [blocks(part[f"{product}.weight"]) for product in products],
-                "bias": [vector(part[f"{product}.bias"]) for product in products],
-            }
-        )
+    def layer(at: int) -> dict[str, list[Any]]:
+        part = {name.split(f"h.{at}.", 1)[1]: w for name, w in weights.items() if f".h.{at}." in name}
+        entry, projection, expansion, contraction = (part[f"{product}.weight"] for product in _PRODUCTS)
+        return {
+            "norm": [vector(part["ln_1.weight"]), vector(part["ln_2.weight"])],
+            "shift": [vector(part["ln_1.bias"]), vector(part["ln_2.bias"])],
+            "weight": [codes(entry), codes(_of_heads(config, projection), group), codes(expansion), codes(contraction)],
+            "bias": [vector(part[f"{product}.bias"]) for product in _PRODUCTS],
+        }
+
     arrays = {
         "wte": table(weights["transformer.wte.weight"]),
         "wpe": table(weights["transformer.wpe.weight"]),
         "norm": vector(weights["transformer.ln_f.weight"]),
         "shift": vector(weights["transformer.ln_f.bias"]),
-        "head": blocks(weights["lm_head.weight"].T),
+        "head": codes(weights["lm_head.weight"].T),
         "head_bias": vector(np.zeros(config.vocab_size)),
     }
-    shape = {"isa": name, "width": config.n_embd, "heads": config.n_head, "vocab": config.vocab_size}
-    return kernels.Decoder(shape, arrays, layers, threads())
+    shape = {"isa": name, "width": config.n_embd, "heads": config.n_head, "group": group, "vocab": config.vocab_size}
+    return kernels.Decoder(shape, arrays, [layer(at) for at in range(config.n_layer)], threads())
+
+
+def codes(weight: npt.NDArray[Any], group: int = _BLOCK) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float32]]:
+    """A matrix (inputs, outputs) as 8-bit codes, and what a code is worth: one scale per `group` inputs and output.
+
+    Codes: (blocks of outputs, pairs of inputs, outputs of a block, 2). Scales: (blocks, groups, outputs of a block).
+    """
+    padded, scale = _in_codes(weight, group)
+    code = padded.astype(np.int8).reshape(len(padded) // 2, 2, -1, _BLOCK)
+    ordered = np.ascontiguousarray(code.transpose(2, 0, 3, 1))
+    return ordered, np.ascontiguousarray(scale.reshape(len(scale), -1, _BLOCK).transpose(1, 0, 2))
+
+
+def rounded(config: GPT2Config, weights: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
+    """The weights as a decoder holds them, in their own types: with these it computes what the reference computes."""
+    found = dict(weights)
+    for name, weight in weights.items():
+        if name == "lm_head.weight":
+            found[name] = _through_codes(weight.T, _BLOCK).T.astype(weight.dtype)
+        elif name.endswith("attn.c_proj.weight"):
+            heads = _through_codes(_of_heads(config, weight), _head_group(config)).reshape(
+                config.n_head, -1, config.n_embd
+            )
+            found[name] = heads[:, : config.head_dim].reshape(weight.shape).astype(weight.dtype)
+        elif name.endswith(tuple(f"{product}.weight" for product in _PRODUCTS)):
+            found[name] = _through_codes(weight, _BLOCK).astype(weight.dtype)
+    return found
+
+
+def _in_codes(weight: npt.NDArray[Any], group: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """The matrix, padded, in whole numbers from -127 to 127; and the scales, (groups, outputs)."""
+    padded = np.pad(weight.astype(np.float32), ((0, -weight.shape[0] % group), (0, -weight.shape[1] % _BLOCK)))
+    grouped = padded.reshape(-1, group, padded.shape[1])
+    scale = np.maximum(grouped.max(1), -grouped.min(1)) / np.float32(127)
+    grouped *= (1 / np.where(scale, scale, 1))[:, None]
+    return np.rint(padded, out=padded), scale
+
+
+def _through_codes(weight: npt.NDArray[Any], group: int) -> npt.NDArray[np.float32]:
+    code, scale = _in_codes(weight, group)
+    values = (code.reshape(-1, group, code.shape[1]) * scale[:, None]).reshape(code.shape)
+    return values[: weight.shape[0], : weight.shape[1]]
+
+
+def _head_room(config: GPT2Config) -> int:
+    """Inputs that a head takes in the projection: its dimensions and padding."""
+    return config.head_dim + -config.head_dim % _HEAD_STEP
+
+
+def _head_group(config: GPT2Config) -> int:
+    """Inputs of a head that share a scale."""
+    return max(group for group in range(_HEAD_STEP, _BLOCK + 1, _HEAD_STEP) if _head_room(config) % group == 0)
+
+
+def _of_heads(config: GPT2Config, weight: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Inputs of the projection with each head's padded to its room."""
+    heads = weight.reshape(config.n_head, config.head_dim, -1)
+    room = _head_room(config)
+    return np.pad(heads, ((0, 0), (0, room - config.head_dim), (0, 0))).reshape(config.n_head * room, -1)
 
 
 class FastCache(Ledger):

@@ -7,10 +7,14 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from midigpt_core.errors import TrainingError
 from midigpt_core.model.checkpoint import load_checkpoint, read_metadata, save_checkpoint
+from midigpt_core.model.fast import rounded
+
+if TYPE_CHECKING:
+    from midigpt_core.model.gpt2 import GPT2
 
 DTYPES = ("float16", "bfloat16", "float32")
 LATEST, LOG, SUMMARY, CARD = "latest.safetensors", "metrics.jsonl", "summary.json", "README.md"
@@ -24,6 +28,7 @@ class PackOptions:
     licence: str = "unknown"  # SPDX identifier, e.g. CC-BY-SA-4.0
     dtype: str = "float16"  # of the stored weights
     data: str | None = None  # the data set it was trained on, for the card's table of sources
+    eight_bit: bool = False  # round matrices to what the compiled decoder holds: the same music everywhere
 
 
 def pack(origin: str | Path, file: str | Path, options: PackOptions) -> dict[str, Any]:
@@ -39,6 +44,8 @@ def pack(origin: str | Path, file: str | Path, options: PackOptions) -> dict[str
     folder = Path(origin)
     weights = folder / LATEST if folder.is_dir() else folder
     checkpoint = load_checkpoint(weights)
+    if options.eight_bit:
+        _round(checkpoint.model)
     target, facts_file, card_file = parts_of(file)
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -56,6 +63,13 @@ def pack(origin: str | Path, file: str | Path, options: PackOptions) -> dict[str
     _write(facts_file, json.dumps(facts, indent=1) + "\n")
     _write(card_file, card(facts))
     return facts
+
+
+def _round(model: GPT2) -> None:
+    import torch
+
+    held = rounded(model.config, {name: weight.float().numpy() for name, weight in model.state_dict().items()})
+    model.load_state_dict({name: torch.from_numpy(weight) for name, weight in held.items()})
 
 
 def parts_of(file: str | Path) -> tuple[Path, Path, Path]:

@@ -11,6 +11,7 @@ torch = pytest.importorskip("torch")
 from midigpt_core.compiled import compiled  # noqa: E402
 from midigpt_core.errors import GenerationError  # noqa: E402
 from midigpt_core.model.base import lay_out  # noqa: E402
+from midigpt_core.model.fast import rounded  # noqa: E402
 from midigpt_core.model.gpt2 import GPT2  # noqa: E402
 from midigpt_core.model.shape import GPT2Config  # noqa: E402
 
@@ -24,8 +25,11 @@ def network():
     network = GPT2(GPT2Config(VOCAB, 128, 48, 2, 4)).eval()
     with torch.no_grad():
         for weight in network.parameters():
-            weight.copy_(weight.normal_(std=0.3).half())
-    return network
+            weight.normal_(std=0.3)
+    weights = {name: weight.numpy() for name, weight in network.half().state_dict().items()}
+    held = rounded(network.config, weights)  # so that a difference of logits is a fault of the arithmetic
+    network.load_state_dict({name: torch.from_numpy(weight) for name, weight in held.items()})
+    return network.float()
 
 
 @pytest.fixture(params=["reference", *SETS])

@@ -46,6 +46,21 @@ def test_packed_weights_load_and_say_nearly_the_same(run: Path, tmp_path: Path, 
     assert facts["bytes"] < 0.6 * (run / "latest.safetensors").stat().st_size
 
 
+def test_eight_bit_weights_are_what_the_decoder_holds(run: Path, tmp_path: Path) -> None:
+    file = tmp_path / "p" / "mine.safetensors"
+    pack(run, file, PackOptions("mine", eight_bit=True))
+    plain, packed = (load_checkpoint(path).model for path in (run / "latest.safetensors", file))
+    assert from_whole_codes(packed) < 0.1 < from_whole_codes(plain)
+    assert torch.allclose(plain.logits([1, 2, 3]), packed.logits([1, 2, 3]), atol=0.02)
+
+
+def from_whole_codes(model: GPT2) -> float:
+    """How far a matrix is from whole steps of 1/127 of its columns' largest weight (16 inputs: one scale each)."""
+    weight = model.state_dict()["transformer.h.0.mlp.c_fc.weight"].float()
+    codes = weight * 127 / weight.abs().amax(0)
+    return float((codes - codes.round()).abs().max())
+
+
 def test_facts_and_card_tell_licence_checksum_training_and_sources(run: Path, data: Path, tmp_path: Path) -> None:
     file = tmp_path / "p" / "mine.safetensors"
     pack(run, file, PackOptions("mine", "CC-BY-SA-4.0", data=str(data)))
