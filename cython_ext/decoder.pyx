@@ -45,13 +45,10 @@ cdef extern from "decoder_kernels.h":
         int token, position, slot, visible, stored, used
         CMemory *prefix
         CMemory *tail
-    ctypedef struct CGroup "Group":
-        pass
     ctypedef struct CJob "Job":
         const CNet *net
         const CRow *rows
         const int *out_rows
-        CGroup *groups
         int n_rows, n_out
         float *x
         float *q
@@ -125,7 +122,6 @@ cdef class Decoder:
     cdef const CIsa *isa
     cdef CPool *pool
     cdef CRow *rows
-    cdef CGroup *groups
     cdef CJob job
     cdef list kept
     cdef object lock
@@ -149,8 +145,7 @@ cdef class Decoder:
         self.set_matrix(&net.head, arrays["head"], arrays["head_bias"])
         net.layers = <CLayer *>calloc(net.n_layers, sizeof(CLayer))
         self.rows = <CRow *>calloc(max_rows, sizeof(CRow))
-        self.groups = <CGroup *>calloc(max_rows, sizeof(CGroup))
-        if net.layers == NULL or self.rows == NULL or self.groups == NULL:
+        if net.layers == NULL or self.rows == NULL:
             raise MemoryError("no memory for the decoder's tables")
         for i, layer in enumerate(layers):
             for j in range(2):
@@ -167,7 +162,6 @@ cdef class Decoder:
         free_pool(self.pool)
         free(self.net.layers)
         free(self.rows)
-        free(self.groups)
 
     cdef int set_matrix(self, CMatrix *matrix, codes, bias) except -1:
         code, scale = codes
@@ -181,7 +175,7 @@ cdef class Decoder:
         cdef int hidden = (4 * net.width + OUT_BLOCK - 1) // OUT_BLOCK
         x, q = np.zeros((2, max_rows, net.width_pad), np.float32)
         self.kept.append((x, q))
-        self.job.net, self.job.rows, self.job.groups = net, self.rows, self.groups
+        self.job.net, self.job.rows = net, self.rows
         self.job.x, self.job.q = <float *>address(x), <float *>address(q)
         self.set_codes(&self.job.normed, OUT_BLOCK, net.width_pad // OUT_BLOCK)
         self.set_codes(&self.job.heard, head_group, net.heads * net.head_pad // head_group)
@@ -203,7 +197,7 @@ cdef class Decoder:
         """Logits, float32 (len(out_rows), vocabulary), after rows that each extend a lane by one token.
 
         A row is (token, position, slot, visible, stored, used, prefix Memory or None, tail Memory); rows of one lane
-        stand in order, rows that share a prefix side by side.
+        stand in order, rows that share a prefix side by side. No row is wanted twice.
         """
         cdef int count = len(rows), wanted = len(out_rows), i
         cdef Memory memory

@@ -87,25 +87,20 @@ TARGET static __attribute__((noinline)) void NAME(gather_slots)(int rows, const 
     }
 }
 
-FN int NAME(least)(int rows, const int *bound) {
+/* Rows gather bound[r] slots of one memory: what all of them do together, the remainder one by one. */
+FN void NAME(gather_all)(int rows, const WT *v, int head_pad, const int *bound, const float *weight, float *out) {
     int least = bound[0];
     for (int r = 1; r < rows; r++) least = bound[r] < least ? bound[r] : least;
-    return least;
-}
-
-/* Rows hear bound[r] slots of one memory: what all of them hear together, the remainder one by one. */
-FN void NAME(hear_all)(int rows, const WT *k, int head_dim, const int *bound, const float *q, float *score) {
-    const int whole = NAME(least)(rows, bound) / SLOT_BLOCK;
-    NAME(hear_blocks)(rows, k, head_dim, 0, whole, q, score);
-    for (int r = 0; r < rows; r++)
-        NAME(hear_blocks)(1, k, head_dim, whole, (bound[r] + SLOT_BLOCK - 1) / SLOT_BLOCK, q + r * HEAD_MAX, score + r * SCORES_MAX);
-}
-
-FN void NAME(gather_all)(int rows, const WT *v, int head_pad, const int *bound, const float *weight, float *out) {
-    const int least = NAME(least)(rows, bound);
     NAME(gather_slots)(rows, v, head_pad, 0, least, weight, out);
     for (int r = 0; r < rows; r++)
         if (bound[r] > least) NAME(gather_slots)(1, v, head_pad, least, bound[r], weight + r * SCORES_MAX, out + r * HEAD_MAX);
+}
+
+/* All rows hear as far as any of them: what is too much for one is written over or left aside. */
+FN void NAME(hear_all)(int rows, const WT *k, int head_dim, const int *bound, const float *q, float *score) {
+    int most = bound[0];
+    for (int r = 1; r < rows; r++) most = bound[r] > most ? bound[r] : most;
+    NAME(hear_blocks)(rows, k, head_dim, 0, (most + SLOT_BLOCK - 1) / SLOT_BLOCK, q, score);
 }
 
 /* Scores to weights; what they have to be divided by. */
@@ -124,37 +119,37 @@ TARGET static float NAME(weigh)(float *score, int count) {
 }
 
 /* A row hears its prefix, then its tail; rows of one tail stand side by side. */
-TARGET static void NAME(attend)(const Job *job, int layer, int head, const Group *group, float *score) {
+TARGET static void NAME(attend)(const Job *job, int layer, int head, const Part *part, Group group, float *score) {
     const Net *net = job->net;
-    const Row *row = job->rows + group->first;
-    const float *query = job->q + (size_t)group->first * net->width_pad + head * net->head_dim;
-    const int per_head = job->heard.groups / net->heads;
-    float q[ATTEND_MAX * HEAD_MAX], out[ATTEND_MAX * HEAD_MAX];
+    const Row *row[ATTEND_MAX] = {NULL};
+    const int rows = group.count, per_head = job->heard.groups / net->heads;
+    float q[ATTEND_MAX * HEAD_MAX], out[ATTEND_MAX * HEAD_MAX], sum[ATTEND_MAX];
     int prefix[ATTEND_MAX] = {0}, tail[ATTEND_MAX] = {0}, same[ATTEND_MAX];
-    for (int r = 0; r < group->count; r++) {
-        memcpy(q + r * HEAD_MAX, query + (size_t)r * net->width_pad, net->head_dim * sizeof(float));
+    for (int r = 0; r < rows; r++) {
+        const int at = part->row[group.first + r];
+        row[r] = job->rows + at;
+        memcpy(q + r * HEAD_MAX, job->q + (size_t)at * net->width_pad + head * net->head_dim, net->head_dim * sizeof(float));
         memset(out + r * HEAD_MAX, 0, net->head_pad * sizeof(float));
-        prefix[r] = row[r].used;
-        tail[r] = row[r].visible - row[r].used;
-        for (same[r] = 1; r + same[r] < group->count && row[r + same[r]].tail == row[r].tail;) same[r]++;
+        prefix[r] = row[r]->used;
+        tail[r] = row[r]->visible - row[r]->used;
     }
-    if (row->prefix)
-        NAME(hear_all)(group->count, keys_of(net, row->prefix, layer, head, 0, sizeof(WT)), net->head_dim, prefix, q, score);
-    for (int r = 0; r < group->count; r += same[r])
-        NAME(hear_all)(same[r], keys_of(net, row[r].tail, layer, head, 0, sizeof(WT)), net->head_dim, tail + r,
+    for (int r = rows - 1; r >= 0; r--) same[r] = r + 1 < rows && row[r + 1]->tail == row[r]->tail ? same[r + 1] + 1 : 1;
+    if (row[0]->prefix)
+        NAME(hear_all)(rows, keys_of(net, row[0]->prefix, layer, head, 0, sizeof(WT)), net->head_dim, prefix, q, score);
+    for (int r = 0; r < rows; r += same[r])
+        NAME(hear_all)(same[r], keys_of(net, row[r]->tail, layer, head, 0, sizeof(WT)), net->head_dim, tail + r,
                        q + r * HEAD_MAX, score + r * SCORES_MAX + prefix[r]);
-    float sum[ATTEND_MAX];
-    for (int r = 0; r < group->count; r++) sum[r] = NAME(weigh)(score + r * SCORES_MAX, row[r].visible);
-    if (row->prefix)
-        NAME(gather_all)(group->count, values_of(net, row->prefix, layer, head, 0, sizeof(WT)), net->head_pad, prefix, score, out);
-    for (int r = 0; r < group->count; r += same[r])
-        NAME(gather_all)(same[r], values_of(net, row[r].tail, layer, head, 0, sizeof(WT)), net->head_pad, tail + r,
+    for (int r = 0; r < rows; r++) sum[r] = NAME(weigh)(score + r * SCORES_MAX, row[r]->visible);
+    if (row[0]->prefix)
+        NAME(gather_all)(rows, values_of(net, row[0]->prefix, layer, head, 0, sizeof(WT)), net->head_pad, prefix, score, out);
+    for (int r = 0; r < rows; r += same[r])
+        NAME(gather_all)(same[r], values_of(net, row[r]->tail, layer, head, 0, sizeof(WT)), net->head_pad, tail + r,
                          score + r * SCORES_MAX + prefix[r], out + r * HEAD_MAX);
-    for (int r = 0; r < group->count; r++) {
+    for (int r = 0; r < rows; r++) {
         for (int d = 0; d < net->head_pad; d += W)
             NAME(store)(out + r * HEAD_MAX + d, NAME(load)(out + r * HEAD_MAX + d) / sum[r]);
         for (int g = 0; g < per_head; g++)
-            NAME(encode)(out + r * HEAD_MAX + g * job->heard.group, &job->heard, head * per_head + g, group->first + r);
+            NAME(encode)(out + r * HEAD_MAX + g * job->heard.group, &job->heard, head * per_head + g, group.first + r);
     }
 }
 

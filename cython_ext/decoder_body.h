@@ -139,30 +139,34 @@ FN void NAME(keep_qkv)(const Job *job, int layer, int row, int column, const flo
     }
 }
 
-FN void NAME(finish)(const Job *job, int kind, int layer, int row, int column, const float *bias, const float *acc) {
+/* What becomes of a block of outputs of a row, the `i`-th that takes part. */
+FN void NAME(finish)(const Job *job, int kind, int layer, int row, int i, int block, const float *bias, const float *acc) {
     const Net *net = job->net;
+    const int column = block * OUT_BLOCK;
     float y[OUT_BLOCK];
-    for (int i = 0; i < OUT_BLOCK; i += W) NAME(store)(y + i, NAME(load)(acc + i) + NAME(load)(bias + column + i));
+    for (int c = 0; c < OUT_BLOCK; c += W) NAME(store)(y + c, NAME(load)(acc + c) + NAME(load)(bias + column + c));
     if (kind == QKV) {
         NAME(keep_qkv)(job, layer, row, column, y);
     } else if (kind == EXPAND) {
-        for (int i = 0; i < OUT_BLOCK; i += W) NAME(store)(y + i, NAME(gelu)(NAME(load)(y + i)));
-        NAME(encode)(y, &job->expanded, column / OUT_BLOCK, row);
+        for (int c = 0; c < OUT_BLOCK; c += W) NAME(store)(y + c, NAME(gelu)(NAME(load)(y + c)));
+        NAME(encode)(y, &job->expanded, block, i);
     } else if (kind == LOGITS) {
         const int count = net->vocab - column < OUT_BLOCK ? net->vocab - column : OUT_BLOCK;
-        memcpy(job->logits + (size_t)row * net->vocab + column, y, count * sizeof(float));
+        memcpy(job->logits + (size_t)job->out[i] * net->vocab + column, y, count * sizeof(float));
     } else {
         float *x = job->x + (size_t)row * net->width_pad + column;
-        for (int i = 0; i < OUT_BLOCK; i += W) NAME(store)(x + i, NAME(load)(x + i) + NAME(load)(y + i));
+        for (int c = 0; c < OUT_BLOCK; c += W) NAME(store)(x + c, NAME(load)(x + c) + NAME(load)(y + c));
     }
 }
 
-TARGET static void NAME(work_product)(const Job *job, int kind, int layer, const Matrix *m, const Codes *x, int block,
-                                      int first, int last) {
+TARGET static void NAME(multiply)(const Job *job, int phase, const Part *part, int block, int first) {
+    const int kind = phase_kind(job->net, phase), rows = part->rows - first < TILE_ROWS ? part->rows - first : TILE_ROWS;
+    const Matrix *m = matrix_of(job->net, phase);
+    const Codes *x = kind == PROJECT ? &job->heard : kind == CONTRACT ? &job->expanded : &job->normed;
     float out[TILE_ROWS * OUT_BLOCK] __attribute__((aligned(64)));
-    NAME(product)(m, block, x, first, last - first, out);
-    for (int row = first; row < last; row++)
-        NAME(finish)(job, kind, layer, row, block * OUT_BLOCK, m->bias, out + (row - first) * OUT_BLOCK);
+    NAME(product)(m, block, x, first, rows, out);
+    for (int i = first; i < first + rows; i++)
+        NAME(finish)(job, kind, phase_layer(phase), part->row[i], i, block, m->bias, out + (i - first) * OUT_BLOCK);
 }
 
 #include "decoder_attend.h"
@@ -171,32 +175,20 @@ TARGET static void NAME(work_product)(const Job *job, int kind, int layer, const
 
 TARGET static void NAME(work)(const Job *job, int phase, int c, float *scores) {
     const Net *net = job->net;
+    const Part *part = part_of(job, phase);
     const int kind = phase_kind(net, phase), layer = phase_layer(phase);
-    const Layer *at = net->layers + layer;
-    const int first = c * NORM_ROWS, last = first + NORM_ROWS;
-    switch (kind) {
-    case NORM_1:
-    case NORM_2:
-        for (int r = first; r < last && r < job->n_rows; r++) {
-            if (kind == NORM_1 && layer == 0) NAME(embed)(job, r);
-            NAME(norm)(net, job->x + (size_t)r * net->width_pad, at->norm[kind == NORM_2], at->shift[kind == NORM_2],
-                       &job->normed, r);
+    const int tiles = (part->rows + TILE_ROWS - 1) / TILE_ROWS;
+    if (kind == ATTEND) {
+        NAME(attend)(job, layer, c / part->groups, part, part->group[c % part->groups], scores);
+    } else if (kind == NORM_1 || kind == NORM_2 || kind == NORM_F) {
+        const Layer *at = net->layers + layer;
+        for (int i = c * NORM_ROWS; i < (c + 1) * NORM_ROWS && i < part->rows; i++) {
+            if (kind == NORM_1 && layer == 0) NAME(embed)(job, part->row[i]);
+            NAME(norm)(net, job->x + (size_t)part->row[i] * net->width_pad, kind == NORM_F ? net->norm_f : at->norm[kind == NORM_2],
+                       kind == NORM_F ? net->shift_f : at->shift[kind == NORM_2], &job->normed, i);
         }
-        break;
-    case NORM_F:
-        for (int r = first; r < last && r < job->n_out; r++)
-            NAME(norm)(net, job->x + (size_t)job->out_rows[r] * net->width_pad, net->norm_f, net->shift_f, &job->normed, r);
-        break;
-    case ATTEND:
-        NAME(attend)(job, layer, c / job->n_groups, job->groups + c % job->n_groups, scores);
-        break;
-    default: {
-        const Matrix *m = kind == LOGITS ? &net->head : at->matrix + (kind == QKV ? 0 : kind == PROJECT ? 1 : kind == EXPAND ? 2 : 3);
-        const Codes *x = kind == PROJECT ? &job->heard : kind == CONTRACT ? &job->expanded : &job->normed;
-        const int rows = kind == LOGITS ? job->n_out : job->n_rows;
-        const int tiles = (rows + TILE_ROWS - 1) / TILE_ROWS, from = c % tiles * TILE_ROWS;
-        NAME(work_product)(job, kind, layer, m, x, c / tiles, from, from + TILE_ROWS < rows ? from + TILE_ROWS : rows);
-    }
+    } else {
+        NAME(multiply)(job, phase, part, c / tiles, c % tiles * TILE_ROWS);
     }
 }
 

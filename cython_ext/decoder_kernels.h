@@ -92,14 +92,21 @@ typedef struct {
     int first, count;
 } Group;
 
+typedef struct { /* rows that take part in a phase, and which of them share memory */
+    int rows, groups;
+    int row[MAX_ROWS];
+    Group group[MAX_ROWS]; /* of places in `row` */
+} Part;
+
 typedef struct {
     const Net *net;
     const Row *rows;
-    const int *out_rows;
-    Group *groups;
-    int n_rows, n_out, n_groups;
+    const int *out_rows; /* whose logits are wanted; none twice */
+    int n_rows, n_out;
     float *x, *q, *logits;
     Codes normed, heard, expanded;
+    Part all, late;    /* after the keys and values of the last layer only the wanted rows go on */
+    int out[MAX_ROWS]; /* of each late row, its place among the logits */
 } Job;
 
 /* Rows at a time: as many as registers hold, or fewer where that makes the parts alike. */
@@ -116,6 +123,21 @@ static inline int phase_kind(const Net *net, int phase) {
     return phase < last ? phase % PER_LAYER : NORM_F + phase - last;
 }
 static inline int phase_count(const Net *net) { return net->n_layers * PER_LAYER + 2; }
+
+static inline const Matrix *matrix_of(const Net *net, int phase) {
+    const Layer *layer = net->layers + phase_layer(phase);
+    switch (phase_kind(net, phase)) {
+    case QKV: return layer->matrix;
+    case PROJECT: return layer->matrix + 1;
+    case EXPAND: return layer->matrix + 2;
+    case CONTRACT: return layer->matrix + 3;
+    case LOGITS: return &net->head;
+    default: return NULL;
+    }
+}
+static inline const Part *part_of(const Job *job, int phase) {
+    return phase > (job->net->n_layers - 1) * PER_LAYER + QKV ? &job->late : &job->all;
+}
 
 static inline void *keys_of(const Net *net, const Memory *m, int layer, int head, int block, size_t bytes) {
     size_t at = (size_t)(layer * net->heads + head) * (m->capacity / SLOT_BLOCK) + block;

@@ -41,20 +41,11 @@ static inline void short_pause(void) {
 
 static int chunks_of(const Job *job, int phase) {
     const Net *net = job->net;
+    const Part *part = part_of(job, phase);
     const int kind = phase_kind(net, phase);
-    const int tiles = (job->n_rows + TILE_ROWS - 1) / TILE_ROWS;
-    const Layer *layer = kind < PER_LAYER ? net->layers + phase_layer(phase) : NULL;
-    switch (kind) {
-    case NORM_1:
-    case NORM_2: return (job->n_rows + NORM_ROWS - 1) / NORM_ROWS;
-    case NORM_F: return (job->n_out + NORM_ROWS - 1) / NORM_ROWS;
-    case ATTEND: return net->heads * job->n_groups;
-    case QKV: return layer->matrix[0].blocks * tiles;
-    case PROJECT: return layer->matrix[1].blocks * tiles;
-    case EXPAND: return layer->matrix[2].blocks * tiles;
-    case CONTRACT: return layer->matrix[3].blocks * tiles;
-    default: return net->head.blocks * ((job->n_out + TILE_ROWS - 1) / TILE_ROWS);
-    }
+    if (kind == ATTEND) return net->heads * part->groups;
+    const Matrix *matrix = matrix_of(net, phase);
+    return matrix ? matrix->blocks * ((part->rows + TILE_ROWS - 1) / TILE_ROWS) : (part->rows + NORM_ROWS - 1) / NORM_ROWS;
 }
 
 /* Take part in run `run` until all its phases are done, or until it turns out to be over. */
@@ -160,17 +151,37 @@ static void free_pool(Pool *pool) {
     free(pool);
 }
 
-/* Do the whole job. Rows that share memory must stand side by side. */
-static void run_job(Pool *pool, Job job) {
-    job.n_groups = 0;
-    for (int r = 0; r < job.n_rows; r++) {
-        const Row *row = job.rows + r;
-        Group *group = job.groups + job.n_groups - 1;
-        const int together = job.n_groups && group->count < ATTEND_MAX && row->prefix == row[-1].prefix &&
-                             (row->prefix ? 1 : row->tail == row[-1].tail);
+/* Rows that share memory stand side by side: up to ATTEND_MAX of them are a group. */
+static void find_groups(Part *part, const Row *rows) {
+    part->groups = 0;
+    for (int i = 0; i < part->rows; i++) {
+        const Row *row = rows + part->row[i], *last = i ? rows + part->row[i - 1] : NULL;
+        Group *group = part->group + part->groups - 1;
+        const int together = last && group->count < ATTEND_MAX && row->prefix == last->prefix &&
+                             (row->prefix ? 1 : row->tail == last->tail);
         if (together) group->count++;
-        else job.groups[job.n_groups++] = (Group){r, 1};
+        else part->group[part->groups++] = (Group){i, 1};
     }
+}
+
+static void find_parts(Job *job) {
+    int out[MAX_ROWS];
+    memset(out, -1, sizeof out);
+    for (int i = 0; i < job->n_out; i++) out[job->out_rows[i]] = i;
+    job->all.rows = job->late.rows = 0;
+    for (int r = 0; r < job->n_rows; r++) {
+        job->all.row[job->all.rows++] = r;
+        if (out[r] < 0) continue;
+        job->out[job->late.rows] = out[r];
+        job->late.row[job->late.rows++] = r;
+    }
+    find_groups(&job->all, job->rows);
+    find_groups(&job->late, job->rows);
+}
+
+/* Do the whole job. */
+static void run_job(Pool *pool, Job job) {
+    find_parts(&job);
     /* Late threads of the last run may still look at tickets; they take nothing, and read no other field. */
     pool->job = job;
     const uint32_t run = pool->run + 1;
