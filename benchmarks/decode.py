@@ -26,6 +26,8 @@ from midigpt_core.model.threads import threads
 TABLE = Path(__file__).parent / "results" / "decode.md"
 VOCABULARY = 647
 SIZES = {"20M": (512, 6, 8), "88M": (768, 12, 12), "350M": (1024, 27, 16)}
+ROUNDS = {"20M": 15, "88M": 9, "350M": 3}
+BATCHED = {"20M": 16, "88M": 16, "350M": 4}  # lanes up to which the peer's batched call is timed
 TOKENS = 12  # per timing
 
 Timed = Callable[[], None]
@@ -119,7 +121,7 @@ def one_lane(size: str, lengths: list[int], rounds: int) -> list[str]:
             cache.prefill(0, ids)
 
         past = peer.prefill(ids)
-        read_times = take_turns({"peer": lambda ids=ids: peer.prefill(ids) and None, "fast": read}, max(2, rounds // 3))
+        read_times = take_turns({"peer": lambda ids=ids: peer.prefill(ids) and None, "fast": read}, max(3, rounds // 3))
         step_times = take_turns(
             {"peer": lambda past=past: peer.decode(past), "reference": ours(reference, ids), "fast": ours(fast, ids)},
             rounds,
@@ -143,16 +145,16 @@ def many_lanes(size: str, counts: list[int], length: int, rounds: int) -> list[s
     for lanes in counts:
         cache = fast_cache(model, lanes, length + 64)
         contenders = {"single": lambda: peer.decode(single), "fast": ours(cache, ids, lanes)}
-        if lanes <= 16:
+        if lanes <= BATCHED[size]:
             batch = peer.prefill(ids, lanes)
             contenders["batch"] = lambda batch=batch, lanes=lanes: peer.decode(batch, lanes)
         times = take_turns(contenders, rounds)
         in_a_row = [t * lanes for t in times["single"]]
-        batched = ratio(times["batch"], times["fast"]) if "batch" in times else ""
+        together = ratio(times["batch"], times["fast"]) if "batch" in times else ""
         rate = lanes * TOKENS / statistics.median(times["fast"])
         lines.append(
             f"| {size} | {lanes} | {milliseconds(times['fast'], TOKENS)} | {rate:.0f} "
-            f"| {ratio(in_a_row, times['fast'])} | {batched} |"
+            f"| {ratio(in_a_row, times['fast'])} | {together} |"
         )
         print(lines[-1], flush=True)
     return lines
@@ -191,31 +193,34 @@ def main() -> None:
     """Measure and write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="20 M parameters only, few lengths, few rounds")
-    parser.add_argument("--sizes", default="20M,88M", help="of " + ", ".join(SIZES))
+    parser.add_argument("--sizes", default=",".join(SIZES), help="of " + ", ".join(SIZES))
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--checkpoint", help="trained checkpoint for the fidelity line (default: none)")
     parser.add_argument("--output", type=Path, default=TABLE)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    rounds = 5 if options.quick else 15
+    rounds = {size: 5 if options.quick else count for size, count in ROUNDS.items()}
     sizes = ["20M"] if options.quick else options.sizes.split(",")
     lengths = [256, 1270] if options.quick else [256, 512, 1270, 2048, 4096]
     counts = [1, 8, 16] if options.quick else [1, 2, 4, 8, 16, 32, 64]
     load = os.getloadavg()[0]
+    turns = (
+        f"{', '.join(str(rounds[size]) for size in sizes)} rounds ({', '.join(sizes)}; a third for prompts, at least 3)"
+    )
     faithful = "\n" + fidelity(options.checkpoint, 20 if options.quick else 200) if options.checkpoint else ""
-    singles = [line for size in sizes for line in one_lane(size, lengths, rounds)]
-    takes = [line for size in sizes for line in many_lanes(size, counts, 1270, rounds)]
+    singles = [line for size in sizes for line in one_lane(size, lengths, rounds[size])]
+    takes = [line for size in sizes for line in many_lanes(size, counts, 1270, rounds[size])]
     options.output.write_text(
         f"# Decoding against midigpt 0.4.2\n\n"
         f"Written by `python -m benchmarks.decode`. {processor()}, {threads()} threads for every contender, torch "
         f"{torch.__version__}, load average {load:.1f} at the start, memory read at {bandwidth() / 1e9:.0f} GB/s. "
-        f"Random weights, vocabulary {VOCABULARY}; the peer runs in float32. Medians of {rounds} rounds in which the "
-        f"contenders take turns; ratios are medians of the rounds' ratios (quartiles).\n\n"
+        f"Random weights, vocabulary {VOCABULARY}; the peer runs in float32. Medians of {turns} in which the contenders "
+        "take turns; ratios are medians of the rounds' ratios (quartiles).\n\n"
         "## One lane, milliseconds\n\n"
         "| model | prompt | read it: peer | fast | ratio | a token: peer | reference | fast | ratio |\n"
         "|---|---|---|---|---|---|---|---|---|\n" + "\n".join(singles) + "\n\n"
         "## Takes of one 1,270-token prompt\n\n"
-        "One step of all lanes; the peer's takes one after the other, and its batched call (to 16 lanes).\n\n"
+        "One step of all lanes; the peer's takes one after the other, and its batched call (to 16 lanes, 350M: 4).\n\n"
         "| model | lanes | ms per step | tokens per second | against takes in a row | against its batch |\n"
         "|---|---|---|---|---|---|\n" + "\n".join(takes) + "\n" + faithful
     )

@@ -131,7 +131,7 @@ cdef class Decoder:
         cdef bytes name = shape["isa"].encode()
         cdef CNet *net = &self.net
         self.lock = threading.Lock()
-        self.kept = [arrays, layers]
+        self.kept = []
         self.isa = choose_isa(name)
         net.width, net.heads, net.vocab, net.n_layers = shape["width"], shape["heads"], shape["vocab"], len(layers)
         net.head_dim = net.width // net.heads
@@ -140,8 +140,8 @@ cdef class Decoder:
             raise ValueError(f"heads of {net.head_dim} are wider than this decoder's {HEAD_MAX}")
         net.width_pad = (net.width + OUT_BLOCK - 1) // OUT_BLOCK * OUT_BLOCK
         net.scale = net.head_dim ** -0.5
-        net.wte, net.wpe = address(arrays["wte"]), address(arrays["wpe"])
-        net.norm_f, net.shift_f = <const float *>address(arrays["norm"]), <const float *>address(arrays["shift"])
+        net.wte, net.wpe = self.keep(arrays["wte"]), self.keep(arrays["wpe"])
+        net.norm_f, net.shift_f = <const float *>self.keep(arrays["norm"]), <const float *>self.keep(arrays["shift"])
         self.set_matrix(&net.head, arrays["head"], arrays["head_bias"])
         net.layers = <CLayer *>calloc(net.n_layers, sizeof(CLayer))
         self.rows = <CRow *>calloc(max_rows, sizeof(CRow))
@@ -149,8 +149,8 @@ cdef class Decoder:
             raise MemoryError("no memory for the decoder's tables")
         for i, layer in enumerate(layers):
             for j in range(2):
-                net.layers[i].norm[j] = <const float *>address(layer["norm"][j])
-                net.layers[i].shift[j] = <const float *>address(layer["shift"][j])
+                net.layers[i].norm[j] = <const float *>self.keep(layer["norm"][j])
+                net.layers[i].shift[j] = <const float *>self.keep(layer["shift"][j])
             for j in range(4):
                 self.set_matrix(&net.layers[i].matrix[j], layer["weight"][j], layer["bias"][j])
         self.set_buffers(shape["group"])
@@ -163,29 +163,35 @@ cdef class Decoder:
         free(self.net.layers)
         free(self.rows)
 
+    cdef const void *keep(self, array) except NULL:
+        """The address of a copy that stands on a cache line, so that no vector is read across two."""
+        room = np.empty(array.nbytes + 64, np.uint8)
+        start = -room.ctypes.data % 64
+        room[start : start + array.nbytes] = array.reshape(-1).view(np.uint8)
+        self.kept.append(room)
+        return <const void *><uintptr_t>(room.ctypes.data + start)
+
     cdef int set_matrix(self, CMatrix *matrix, codes, bias) except -1:
         code, scale = codes
         matrix.blocks = code.shape[0]
-        matrix.weight, matrix.scale = <const signed char *>address(code), <const float *>address(scale)
-        matrix.bias = <const float *>address(bias)
+        matrix.weight, matrix.scale = <const signed char *>self.keep(code), <const float *>self.keep(scale)
+        matrix.bias = <const float *>self.keep(bias)
         return 0
 
     cdef int set_buffers(self, int head_group) except -1:
         cdef CNet *net = &self.net
         cdef int hidden = (4 * net.width + OUT_BLOCK - 1) // OUT_BLOCK
-        x, q = np.zeros((2, max_rows, net.width_pad), np.float32)
-        self.kept.append((x, q))
         self.job.net, self.job.rows = net, self.rows
-        self.job.x, self.job.q = <float *>address(x), <float *>address(q)
+        self.job.x = <float *>self.keep(np.zeros((max_rows, net.width_pad), np.float32))
+        self.job.q = <float *>self.keep(np.zeros((max_rows, net.width_pad), np.float32))
         self.set_codes(&self.job.normed, OUT_BLOCK, net.width_pad // OUT_BLOCK)
         self.set_codes(&self.job.heard, head_group, net.heads * net.head_pad // head_group)
         self.set_codes(&self.job.expanded, OUT_BLOCK, hidden)
         return 0
 
     cdef int set_codes(self, CCodes *codes, int group, int groups) except -1:
-        code, scale = np.zeros((groups, max_rows, group), np.int16), np.zeros((groups, max_rows), np.float32)
-        self.kept.append((code, scale))
-        codes.code, codes.scale = <short *>address(code), <float *>address(scale)
+        codes.code = <short *>self.keep(np.zeros((groups, max_rows, group), np.int16))
+        codes.scale = <float *>self.keep(np.zeros((groups, max_rows), np.float32))
         codes.group, codes.groups = group, groups
         return 0
 

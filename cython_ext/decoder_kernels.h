@@ -19,7 +19,7 @@
 
 #define OUT_BLOCK 64  /* outputs that are stored, and computed, together */
 #define SLOT_BLOCK 16 /* keys that are stored together, dimension by dimension */
-#define ATTEND_MAX 8  /* rows that read one memory together */
+#define ATTEND_MAX 12 /* rows that read one memory together */
 #define HEAD_MAX 256  /* largest head */
 #define SCORES_MAX 16480 /* room for one row's scores: the longest context, and a block to spare */
 #define NORM_ROWS 4

@@ -57,7 +57,9 @@ class ModelChoice:
     dtype: Annotated[
         str,
         typer.Option(
-            help="auto, float32, bfloat16 or float16.", rich_help_panel=MODEL, autocompletion=completion.dtypes
+            help="auto (on a processor: compiled, 8-bit weights), float32, bfloat16 or float16.",
+            rich_help_panel=MODEL,
+            autocompletion=completion.dtypes,
         ),
     ] = "auto"
     threads: Annotated[int, threads_in(MODEL)] = 0

@@ -82,6 +82,7 @@ def load_for_use(
     apply_threads()
     place = pick_device(device)
     checkpoint = load_checkpoint(path, device=place, dtype=pick_dtype(dtype, place))
+    checkpoint.model.exact = dtype != "auto"
     return checkpoint.encoder_config, checkpoint.model
 
 

@@ -115,8 +115,10 @@ def codes(weight: npt.NDArray[Any], group: int = _BLOCK) -> tuple[npt.NDArray[np
     Codes: (blocks of outputs, pairs of inputs, outputs of a block, 2). Scales: (blocks, groups, outputs of a block).
     """
     padded, scale = _in_codes(weight, group)
-    code = padded.astype(np.int8).reshape(len(padded) // 2, 2, -1, _BLOCK)
-    ordered = np.ascontiguousarray(code.transpose(2, 0, 3, 1))
+    code = padded.astype(np.int8).reshape(len(padded), -1, _BLOCK)
+    ordered = np.empty((code.shape[1], len(code) // 2, _BLOCK, 2), np.int8)
+    for place in (0, 1):
+        ordered[..., place] = code[place::2].transpose(1, 0, 2)
     return ordered, np.ascontiguousarray(scale.reshape(len(scale), -1, _BLOCK).transpose(1, 0, 2))
 
 

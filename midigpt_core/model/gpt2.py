@@ -105,7 +105,12 @@ class Transformer(nn.Module):
 
 
 class GPT2(nn.Module, Shaped):
-    """The language model. `forward` trains; `logits` and `new_cache` (a `LaneCache`) are for everything else."""
+    """The language model. `forward` trains; `logits` and `new_cache` (a `LaneCache`) are for everything else.
+
+    `exact`: its caches compute in the weights' own type, where on a processor the compiled decoder would do otherwise.
+    """
+
+    exact = False
 
     def __init__(self, config: GPT2Config, dropout: float = 0.0) -> None:
         super().__init__()
@@ -149,7 +154,8 @@ class GPT2(nn.Module, Shaped):
         from midigpt_core.model.fast import fast_cache
 
         slots = capacity or self.n_positions
-        return fast_cache(self, lanes, slots) or TorchCache(self, lanes, slots)
+        fast = None if self.exact else fast_cache(self, lanes, slots)
+        return fast or TorchCache(self, lanes, slots)
 
     def num_parameters(self) -> int:
         return sum(p.numel() for p in self.parameters())

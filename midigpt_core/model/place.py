@@ -20,8 +20,8 @@ _DRIVERS = ("/dev/nvidiactl", "/dev/nvidia0", "/dev/dxg", "/dev/kfd", "/proc/dri
 
 
 def runs_on_processor(device: str, dtype: str) -> bool:
-    """Whether these words surely mean float32 on the processor, told without torch."""
-    return dtype in ("auto", "float32") and (device == "cpu" or (device == "auto" and not _may_have_accelerator()))
+    """Whether these words surely mean the compiled decoder on the processor, told without torch."""
+    return dtype == "auto" and (device == "cpu" or (device == "auto" and not _may_have_accelerator()))
 
 
 def _may_have_accelerator() -> bool:
@@ -50,7 +50,7 @@ def pick_device(word: str) -> torch.device:
 
 
 def pick_dtype(word: str, device: torch.device) -> torch.dtype:
-    """The dtype meant by "auto" (float32: every device has it and no music changes) or by its name.
+    """The dtype meant by "auto" (float32, which every device has) or by its name.
 
     Raises RequestValidationError for an unknown word.
     """

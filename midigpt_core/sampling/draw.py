@@ -1,12 +1,18 @@
-"""Turn one row of log-probabilities per lane into one token per lane."""
+"""Turn one row of logits per lane into one token per lane."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from midigpt_core.compiled import compiled
+from midigpt_core.model.base import log_softmax
+
+FAST_DRAW: Any = compiled("draw")
 
 Rows = npt.NDArray[np.float32]  # (lanes, vocabulary)
 
@@ -27,6 +33,14 @@ class Knobs:
         return bool(self.top_k or self.mask_k or self.top_p < 1.0 or self.mask_p > 0.0)
 
 
+def believe(logits: Sequence[npt.NDArray[np.float32]], legal: Sequence[npt.NDArray[np.bool_]]) -> Rows:
+    """The model's log-probabilities of the legal tokens among themselves, -inf elsewhere: one row per lane."""
+    if FAST_DRAW is not None:
+        found: Rows = FAST_DRAW.believe(list(logits), list(legal))
+        return found
+    return log_softmax(np.where(np.stack(legal), np.stack(logits), np.float32(-np.inf)))
+
+
 def draw(
     belief: Rows, bias: Rows | None, knobs: Sequence[Knobs], uniforms: Sequence[float], droppable: npt.NDArray[np.bool_]
 ) -> tuple[list[int], list[float]]:
@@ -37,9 +51,14 @@ def draw(
     remove (notes, never structure).
     Returns the tokens, and the model's own log-probability of each.
     """
-    heat = np.array([knob.temperature for knob in knobs], dtype=np.float32)
-    probabilities = _softmax((belief if bias is None else belief + bias) / heat[:, None])
-    if any(knob.filters for knob in knobs):
+    filters = any(knob.filters for knob in knobs)
+    heat = [knob.temperature for knob in knobs]
+    if FAST_DRAW is not None and not filters:
+        found: tuple[list[int], list[float]] = FAST_DRAW.draw(belief, bias, heat, list(uniforms))
+        return found
+    scores = belief if bias is None else belief + bias
+    probabilities = _softmax(scores / np.array(heat, dtype=np.float32)[:, None])
+    if filters:
         probabilities = _filtered(probabilities, knobs, droppable)
     tokens = []
     for row, uniform in zip(probabilities, uniforms, strict=True):

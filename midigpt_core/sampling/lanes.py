@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from midigpt_core.errors import MidiGptError
-from midigpt_core.model.base import LaneCache, LanguageModel, log_softmax, on_host
-from midigpt_core.sampling.draw import Rows, draw
+from midigpt_core.model.base import LaneCache, LanguageModel, on_host
+from midigpt_core.sampling.draw import Rows, believe, draw
 from midigpt_core.sampling.lane import Lane
 from midigpt_core.sampling.prompt import Prompt
 from midigpt_core.sampling.rules import token_mask
@@ -225,8 +225,7 @@ class Decoder:
         if not self._seats:
             return
         lanes = [seat.lane for seat in self._seats]
-        legal = np.stack([allowed for allowed in found if allowed is not None])
-        belief = log_softmax(np.where(legal, np.stack([seat.logits for seat in self._seats]), np.float32(-np.inf)))
+        belief = believe([seat.logits for seat in self._seats], [legal for legal in found if legal is not None])
         uniforms, knobs = [lane.uniform() for lane in lanes], [lane.knobs_here for lane in lanes]
         tokens, logprobs = draw(belief, self._bias(belief), knobs, uniforms, self._droppable)
         self.tokens_drawn += len(lanes)

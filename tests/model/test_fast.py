@@ -64,6 +64,12 @@ def test_lane_computes_the_same_bits_whatever_its_neighbours(model):
         assert equal(got, alone(model, prompt, song(5)))
 
 
+@pytest.mark.parametrize("length", [1, 5, 240, 301])
+def test_logits_of_the_last_token_are_the_same_bits_alone_or_among_all(model, length):
+    prompt = song(length)
+    assert same(alone(model, prompt, [])[0], model.new_cache().logits(0, prompt)[-1])
+
+
 @pytest.mark.parametrize("takes", [2, 7, 20])
 def test_takes_that_share_a_prompt_compute_the_same_bits_as_one(model, takes):
     prompt = song(301)

@@ -16,7 +16,7 @@ from midigpt_core.errors import CheckpointError, MidiGptError
 from midigpt_core.model import place
 from midigpt_core.model.base import log_softmax
 from midigpt_core.model.checkpoint import load_checkpoint, load_for_use
-from midigpt_core.model.fast import FastModel
+from midigpt_core.model.fast import FastCache, FastModel
 from midigpt_core.model.hub import resolve
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "pop.mid"
@@ -51,7 +51,7 @@ def test_infill_on_a_processor_never_loads_torch(tmp_path):
     assert (tmp_path / "out.mid").exists()
 
 
-@pytest.mark.parametrize(("device", "dtype"), [("cpu", "bfloat16"), ("cuda", "auto")])
+@pytest.mark.parametrize(("device", "dtype"), [("cpu", "bfloat16"), ("cpu", "float32"), ("cuda", "auto")])
 def test_what_the_decoder_cannot_do_is_asked_of_torch(device, dtype):
     assert not place.runs_on_processor(device, dtype)
 
@@ -63,12 +63,19 @@ def test_auto_asks_torch_only_where_a_driver_can_be_seen(monkeypatch, tmp_path):
     assert place.runs_on_processor("auto", "auto")
     (tmp_path / "driver").touch()
     assert not place.runs_on_processor("auto", "auto")
-    assert place.runs_on_processor("cpu", "float32")
+    assert place.runs_on_processor("cpu", "auto")
 
 
 def test_the_reference_is_torch_s(monkeypatch):
     monkeypatch.setenv("MIDIGPT_PURE", "1")
     assert not isinstance(load_for_use(resolve("open"), "cpu")[1], FastModel)
+
+
+def test_a_number_type_asked_for_by_name_is_what_is_computed_in():
+    model = load_for_use(resolve("open"), "cpu", "float32")[1]
+    ids = [3, 1, 4, 1, 5, 9, 2, 6]
+    assert np.allclose(model.new_cache().prefill(0, ids), model.logits(ids)[-1], atol=1e-4)
+    assert not isinstance(model.new_cache(), FastCache)
 
 
 @pytest.mark.parametrize("keep", [0, 7, 2000, -1000])
