@@ -214,7 +214,7 @@ def main() -> None:
         f"# Decoding against midigpt 0.4.2\n\n"
         f"Written by `python -m benchmarks.decode`. {processor()}, {threads()} threads for every contender, torch "
         f"{torch.__version__}, load average {load:.1f} at the start, memory read at {bandwidth() / 1e9:.0f} GB/s. "
-        f"Random weights, vocabulary {VOCABULARY}; the peer runs in float32. Medians of {turns} in which the contenders "
+        f"Random weights, vocabulary {VOCABULARY}; the peer runs in float32. Medians of {turns} in which contenders "
         "take turns; ratios are medians of the rounds' ratios (quartiles).\n\n"
         "## One lane, milliseconds\n\n"
         "| model | prompt | read it: peer | fast | ratio | a token: peer | reference | fast | ratio |\n"

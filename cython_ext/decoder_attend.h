@@ -59,15 +59,18 @@ FN int NAME(gather)(const int rows, const int at_once, const WT *v, int head_pad
     return d;
 }
 
-#define HEAR(n)                                                                                    \
-    {                                                                                              \
-        int b = NAME(hear)(n, HEARD(n), k, head_dim, block, end, q + r * HEAD_MAX, score + r * SCORES_MAX); \
-        if (b < end) NAME(hear)(n, 1, k, head_dim, b, end, q + r * HEAD_MAX, score + r * SCORES_MAX);       \
+#define HEAR_AT(n, at_once, from) NAME(hear)(n, at_once, k, head_dim, from, end, q + r * HEAD_MAX, score + r * SCORES_MAX)
+#define HEAR(n)                                   \
+    {                                             \
+        const int b = HEAR_AT(n, HEARD(n), block); \
+        if (b < end) HEAR_AT(n, 1, b);            \
     }
-#define GATHER(n)                                                                                             \
-    {                                                                                                         \
-        int d = NAME(gather)(n, GATHERED(n), v, head_pad, 0, slot, end, weight + r * SCORES_MAX, out + r * HEAD_MAX); \
-        if (d < head_pad) NAME(gather)(n, 1, v, head_pad, d, slot, end, weight + r * SCORES_MAX, out + r * HEAD_MAX); \
+#define GATHER_AT(n, at_once, first) \
+    NAME(gather)(n, at_once, v, head_pad, first, slot, end, weight + r * SCORES_MAX, out + r * HEAD_MAX)
+#define GATHER(n)                                  \
+    {                                              \
+        const int d = GATHER_AT(n, GATHERED(n), 0); \
+        if (d < head_pad) GATHER_AT(n, 1, d);      \
     }
 
 /* Rows are taken TOGETHER at a time, over strips of memory that stay in the nearest cache for all of them. */
@@ -153,5 +156,7 @@ TARGET static void NAME(attend)(const Job *job, int layer, int head, const Part 
     }
 }
 
+#undef HEAR_AT
 #undef HEAR
+#undef GATHER_AT
 #undef GATHER

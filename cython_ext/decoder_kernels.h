@@ -17,21 +17,25 @@
 #define ON_X86 0
 #endif
 
-#define OUT_BLOCK 64  /* outputs that are stored, and computed, together */
-#define SLOT_BLOCK 16 /* keys that are stored together, dimension by dimension */
-#define ATTEND_MAX 12 /* rows that read one memory together */
-#define HEAD_MAX 256  /* largest head */
+#define OUT_BLOCK 64     /* outputs that are stored, and computed, together */
+#define SLOT_BLOCK 16    /* keys that are stored together, dimension by dimension */
+#define HEAD_MAX 256     /* largest head */
 #define SCORES_MAX 16480 /* room for one row's scores: the longest context, and a block to spare */
-#define NORM_ROWS 4
-#define MAX_ROWS 240  /* rows of one call */
-#define TILE_ROWS 48
-#define TOGETHER 6    /* rows whose sums stand in registers together */
-#define VECTORS_MAX 8 /* vectors of outputs beside one row, at most */
-#define HEARD_MAX 8   /* blocks of keys likewise */
+#define EMPTY_KEY -1e4f
+#define CODE_MAX 32767.0f /* of an activation */
+
+#define MAX_ROWS 240   /* rows of one call */
+#define NORM_ROWS 4    /* rows of one chunk of work */
+#define TILE_ROWS 48   /* likewise, in a matrix product */
+#define ATTEND_MAX 12  /* likewise, in attention: rows that read one memory together */
+#define GATHER_STRIP 64 /* slots whose values are read for all of them before the next ones are */
+#define AHEAD 4096     /* bytes of weights fetched before they are needed */
+#define TOGETHER 6     /* rows whose sums stand in registers together */
+#define VECTORS_MAX 8  /* vectors of outputs beside one row, at most */
+#define HEARD_MAX 8    /* blocks of keys likewise */
 #define GATHERED_MAX 8 /* vectors of values likewise */
-#define GATHER_STRIP 64 /* slots whose values are read for all rows before the next ones are */
-#define AHEAD 4096    /* bytes of weights fetched before they are needed */
-#define CODE_MAX 32767.0f
+
+/* A short loop written out, so that what it fills stands in registers. */
 #define UNROLLED _Pragma("GCC unroll 8")
 /* CALL(n) for n = 1 to TOGETHER rows from row `r` on, until all are done. */
 #define IN_TURN(rows, CALL)                                                          \
@@ -45,7 +49,6 @@
     case 5: CALL(5); break;  \
     case 6: CALL(6); break;  \
     }
-#define EMPTY_KEY -1e4f
 
 typedef struct {
     const int8_t *weight; /* blocks of OUT_BLOCK outputs: blocks x inputs / 2 x OUT_BLOCK x 2 */

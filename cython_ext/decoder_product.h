@@ -40,7 +40,8 @@ FN void NAME(tile)(const int rows, int group, const int8_t *w, const float *w_sc
 #define TILE(rows) NAME(tile)(rows, x->group, w, w_scale, code + r * x->group, x_scale + r, out + r * OUT_BLOCK)
 
 /* out: `rows` rows, from row `first` of `x`, times block `block` of a matrix. */
-TARGET static __attribute__((noinline)) void NAME(product)(const Matrix *m, int block, const Codes *x, int first, int rows, float *out) {
+TARGET static __attribute__((noinline)) void NAME(product)(const Matrix *m, int block, const Codes *x, int first, int rows,
+                                                           float *out) {
     const int8_t *w = m->weight + (size_t)block * x->groups * x->group * OUT_BLOCK;
     const float *w_scale = m->scale + (size_t)block * x->groups * OUT_BLOCK;
     memset(out, 0, (size_t)rows * OUT_BLOCK * sizeof(float));

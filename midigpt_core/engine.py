@@ -59,8 +59,9 @@ class InferenceEngine:
     ) -> InferenceEngine:
         """Load a `.safetensors` file, a packed `.pt` bundle or a legacy directory.
 
-        device: "auto" takes CUDA before MPS before the CPU; dtype: "float32", "bfloat16", "float16", or "auto", what
-        is fast there: float32, or on a processor the compiled decoder with 8-bit weights. Raises CheckpointError, or RequestValidationError for these words.
+        device: "auto" takes CUDA before MPS before the CPU; dtype: "float32", "bfloat16", "float16", or "auto", what is
+        fast there: float32, or on a processor the compiled decoder with 8-bit weights. Raises CheckpointError, or
+        RequestValidationError for these words.
         """
         from midigpt_core.model.checkpoint import load_for_use
 
