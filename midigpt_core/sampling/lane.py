@@ -59,6 +59,8 @@ class Lane:
         """Tokens that are legal and wanted; a rule that would leave none is set aside for this token."""
         allowed = self.grammar.legal()
         asked = [(rule, wish) for rule in self.rules if (wish := rule.allow(self.cursor)) is not None]
+        if not asked:
+            return allowed
         wishes = [(rule.name, wish) for rule, wish in asked if not isinstance(rule, Push)]
         pushes = [(rule.name, wish) for rule, wish in asked if isinstance(rule, Push)]
         for name, wanted in [*wishes, *self._no_way_on(wishes), *pushes]:

@@ -6,7 +6,6 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -132,7 +131,7 @@ class Decoder:
     # ---- admission ----
 
     def _admit(self) -> None:
-        while True:
+        while self._waiting:
             with self._changed:
                 if not self._waiting or not self._fits(self._waiting[0]):
                     return
@@ -199,15 +198,16 @@ class Decoder:
             self._cache.fork(twin, [slot])
 
     def _drop_cancelled(self) -> None:
-        with self._changed:
-            gone = [lane for lane in self._waiting if lane.cancelled()]
-            if gone:
-                self._waiting = deque(lane for lane in self._waiting if not any(lane is left for left in gone))
-        gone += [seat.lane for seat in self._seats if seat.lane.cancelled()]
+        gone = [seat.lane for seat in self._seats if seat.lane.cancelled()]
+        if self._waiting:
+            with self._changed:
+                left = [lane for lane in self._waiting if lane.cancelled()]
+                self._waiting = deque(lane for lane in self._waiting if not any(lane is other for other in left))
+            gone += left
         for lane in gone:
             lane.stopped = lane.done = True
-        self._dismiss()
         if gone:
+            self._dismiss()
             self._tell()
 
     def _dismiss(self) -> None:
@@ -221,16 +221,18 @@ class Decoder:
 
     def _draw(self) -> None:
         found = [_on_behalf(seat.lane, seat.lane.allowed) for seat in self._seats]
-        self._dismiss()
+        legal = [allowed for allowed in found if allowed is not None]
+        if len(legal) < len(found):
+            self._dismiss()
         if not self._seats:
             return
         lanes = [seat.lane for seat in self._seats]
-        belief = believe([seat.logits for seat in self._seats], [legal for legal in found if legal is not None])
+        belief = believe([seat.logits for seat in self._seats], legal)
         uniforms, knobs = [lane.uniform() for lane in lanes], [lane.knobs_here for lane in lanes]
         tokens, logprobs = draw(belief, self._bias(belief), knobs, uniforms, self._droppable)
         self.tokens_drawn += len(lanes)
         for lane, token, logprob in zip(lanes, tokens, logprobs, strict=True):
-            _on_behalf(lane, partial(lane.accept, token, logprob, self.vocabulary))
+            _on_behalf(lane, lane.accept, token, logprob, self.vocabulary)
 
     def _bias(self, belief: Rows) -> Rows | None:
         """What rules and guidance add to the model's own belief, (seats, vocabulary)."""
@@ -261,10 +263,10 @@ class Decoder:
             seat.shadow_logits = row
 
 
-def _on_behalf(lane: Lane, task: Callable[[], T]) -> T | None:
+def _on_behalf(lane: Lane, task: Callable[..., T], *given: object) -> T | None:
     """Do something for one lane; what it raises ends this lane, and no other caller's."""
     try:
-        return task()
+        return task(*given)
     except LANE_TROUBLE as error:
         lane.error, lane.done = error, True
         return None
