@@ -106,6 +106,8 @@ def _read_fast(file: Path) -> tuple[EncoderConfig, LanguageModel] | None:
         model = FastModel(config, load_file(file), kernels)
     except (SafetensorError, OSError) as error:
         raise _unreadable(file, error) from error
+    except CheckpointError as error:
+        raise CheckpointError(f"{file}: {error}") from error
     return _encoder_config(file, _parsed(file, "encoder_config", meta)), model
 
 

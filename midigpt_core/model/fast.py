@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from midigpt_core.compiled import compiled
+from midigpt_core.errors import CheckpointError
 from midigpt_core.model.base import Layout, Spans, lay_out
 from midigpt_core.model.ledger import Ledger
 from midigpt_core.model.shape import GPT2Config, Shaped
@@ -139,10 +140,12 @@ def rounded(config: GPT2Config, weights: Mapping[str, npt.NDArray[Any]]) -> dict
 
 
 def _in_codes(weight: npt.NDArray[Any], group: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """The matrix, padded, in whole numbers from -127 to 127; and the scales, (groups, outputs)."""
+    """The matrix, padded, in whole numbers from -127 to 127; the scales, (groups, outputs). Raises CheckpointError."""
     padded = np.pad(weight.astype(np.float32), ((0, -weight.shape[0] % group), (0, -weight.shape[1] % _BLOCK)))
     grouped = padded.reshape(-1, group, padded.shape[1])
     scale = np.maximum(grouped.max(1), -grouped.min(1)) / np.float32(127)
+    if not np.isfinite(scale).all():
+        raise CheckpointError("weights that are no finite numbers; the file is damaged, or its training ran away")
     grouped *= (1 / np.where(scale, scale, 1))[:, None]
     return np.rint(padded, out=padded), scale
 

@@ -64,6 +64,19 @@ def test_lane_computes_the_same_bits_whatever_its_neighbours(model):
         assert equal(got, alone(model, prompt, song(5)))
 
 
+@pytest.mark.parametrize(("width", "heads"), [(160, 2), (100, 4), (70, 7), (192, 2), (64, 1), (264, 2)])
+def test_heads_and_widths_of_any_size_compute_what_the_reference_computes(width, heads):
+    torch.manual_seed(1)
+    network = GPT2(GPT2Config(VOCAB, 320, width, 2, heads)).eval()
+    with torch.no_grad():
+        for weight in network.parameters():
+            weight.normal_(std=0.15)
+    held = fast.rounded(network.config, {name: weight.numpy() for name, weight in network.state_dict().items()})
+    network.load_state_dict({name: torch.from_numpy(weight) for name, weight in held.items()})
+    wanted = network.logits(song(300)).numpy()
+    assert np.abs(network.new_cache().logits(0, song(300)) - wanted).max() < 2e-3 * wanted.std()
+
+
 @pytest.mark.parametrize("length", [1, 5, 240, 301])
 def test_logits_of_the_last_token_are_the_same_bits_alone_or_among_all(model, length):
     prompt = song(length)

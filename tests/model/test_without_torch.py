@@ -88,6 +88,20 @@ def test_a_damaged_file_is_refused_with_a_sentence(keep, tmp_path, no_accelerato
         load_for_use(tmp_path / "none.safetensors")
 
 
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_weights_that_are_no_numbers_are_refused_with_a_sentence(number, tmp_path, no_accelerator):
+    from safetensors import safe_open
+    from safetensors.numpy import load_file, save_file
+
+    with safe_open(resolve("open"), "numpy") as file:
+        meta = file.metadata()
+    weights = load_file(resolve("open"))
+    weights["transformer.h.2.mlp.c_fc.weight"][17, 40] = number
+    save_file(weights, tmp_path / "ran_away.safetensors", meta)
+    with pytest.raises(CheckpointError, match=r"ran_away\.safetensors: weights that are no finite numbers"):
+        load_for_use(tmp_path / "ran_away.safetensors")
+
+
 def test_threads_are_one_setting_with_and_without_torch():
     code = (
         "from midigpt_core.model.threads import set_threads, threads\n"
