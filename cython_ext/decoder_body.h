@@ -1,7 +1,7 @@
 /* The decoder's arithmetic, written once over vectors of W floats and included once per instruction set.
  *
  * The including file defines NAME(x), TARGET, W, WT (stored number), VECTORS(rows) (vectors of outputs beside so many
- * rows of a matrix tile), HEAR_MAX (blocks of keys) and GATHER_MAX (vectors of values) held in registers, load_wt(p),
+ * rows of a matrix tile), HEARD(rows) (blocks of keys) and GATHERED(rows) (vectors of values) likewise, load_wt(p),
  * store_wt(p, v), fused(a, b, c) = a b + c, load_codes(p) (2 W bytes
  * as 16-bit integers), pair_sums(a, b, c) = c + the sums of pairs a b, HOLD(x) (x stays in its register),
  * greater(a, b), lesser(a, b).
@@ -211,3 +211,20 @@ TARGET static void NAME(empty_slots)(const Net *net, const Memory *memory, int f
 #undef vi
 #undef FN
 #undef KEYS
+
+/* What the including file defined for this instruction set. */
+#undef NAME
+#undef TARGET
+#undef W
+#undef WT
+#undef VECTORS
+#undef HEARD
+#undef GATHERED
+#undef load_wt
+#undef store_wt
+#undef fused
+#undef load_codes
+#undef pair_sums
+#undef HOLD
+#undef greater
+#undef lesser

@@ -185,24 +185,11 @@ static inline void copy_slots(const Net *net, const Memory *source, const Memory
 #define greater(a, b) ((NAME(vf))_mm512_max_ps((__m512)(a), (__m512)(b)))
 #define lesser(a, b) ((NAME(vf))_mm512_min_ps((__m512)(a), (__m512)(b)))
 #include "decoder_body.h"
-#undef NAME
-#undef TARGET
-#undef W
-#undef VECTORS
-#undef load_codes
-#undef pair_sums
-#undef HOLD
-#undef greater
-#undef lesser
-#undef HEARD
-#undef GATHERED
-#undef load_wt
-#undef store_wt
-#undef fused
 
 #define NAME(x) avx2_##x
 #define TARGET __attribute__((target("avx2,fma,f16c")))
 #define W 8
+#define WT uint16_t
 #define VECTORS(rows) ((rows) == 1 ? 8 : (rows) == 2 ? 4 : 2)
 #define HEARD(rows) ((rows) == 1 ? 4 : (rows) == 2 ? 2 : 1)
 #define GATHERED(rows) VECTORS(rows)
@@ -215,21 +202,6 @@ static inline void copy_slots(const Net *net, const Memory *source, const Memory
 #define greater(a, b) ((NAME(vf))_mm256_max_ps((__m256)(a), (__m256)(b)))
 #define lesser(a, b) ((NAME(vf))_mm256_min_ps((__m256)(a), (__m256)(b)))
 #include "decoder_body.h"
-#undef NAME
-#undef TARGET
-#undef W
-#undef WT
-#undef VECTORS
-#undef load_codes
-#undef pair_sums
-#undef HOLD
-#undef greater
-#undef lesser
-#undef HEARD
-#undef GATHERED
-#undef load_wt
-#undef store_wt
-#undef fused
 #endif
 
 #define NAME(x) plain_##x
@@ -248,21 +220,6 @@ static inline void copy_slots(const Net *net, const Memory *source, const Memory
 #define greater(a, b) NAME(chosen)((a) > (b), a, b)
 #define lesser(a, b) NAME(chosen)((a) < (b), a, b)
 #include "decoder_body.h"
-#undef NAME
-#undef TARGET
-#undef W
-#undef WT
-#undef VECTORS
-#undef load_codes
-#undef pair_sums
-#undef HOLD
-#undef greater
-#undef lesser
-#undef HEARD
-#undef GATHERED
-#undef load_wt
-#undef store_wt
-#undef fused
 
 typedef struct {
     const char *name;
