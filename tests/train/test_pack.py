@@ -48,7 +48,7 @@ def test_packed_weights_load_and_say_nearly_the_same(run: Path, tmp_path: Path, 
 
 def test_eight_bit_weights_are_what_the_decoder_holds(run: Path, tmp_path: Path) -> None:
     file = tmp_path / "p" / "mine.safetensors"
-    pack(run, file, PackOptions("mine", eight_bit=True))
+    assert main.run(["models", "pack", str(run), "-o", str(file), "--eight-bit"]) == 0
     plain, packed = (load_checkpoint(path).model for path in (run / "latest.safetensors", file))
     assert from_whole_codes(packed) < 0.1 < from_whole_codes(plain)
     assert torch.allclose(plain.logits([1, 2, 3]), packed.logits([1, 2, 3]), atol=0.02)
