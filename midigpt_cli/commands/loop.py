@@ -17,7 +17,7 @@ from midigpt_cli.groups import Context, ModelChoice, Music, NewDrums, NewInstrum
 from midigpt_cli.options import OUTPUT, Settings, command_of
 from midigpt_cli.rendering import RATE, SOUNDS, How, make
 from midigpt_cli.selectors import BARS_HELP, TRACK_HELP
-from midigpt_core.errors import RequestValidationError
+from midigpt_core.errors import GenerationError, RequestValidationError
 from midigpt_core.request import refused
 from midigpt_core.score import Score
 
@@ -54,7 +54,7 @@ class Loop:
             autocompletion=completion.tracks,
         ),
     ] = field(default_factory=list)
-    variations: Annotated[int, typer.Option("--variations", "-v", help="How many.", min=1, max=20)] = 4
+    variations: Annotated[int, typer.Option(help="How many.", min=1, max=20)] = 4
     bpm: Annotated[
         float | None,
         typer.Option(help="Quarter notes per minute.", min=40, max=300, show_default="the song's there, or 120"),
@@ -75,6 +75,8 @@ class Loop:
 @command_of(Loop)
 def loop(asked: Loop) -> None:
     """Write variations that loop seamlessly, all equally long; any may follow any.
+
+    A variation whose checks failed is not written, unless with --allow-partial.
 
     midigpt loop song.mid --bars 1-4 --track bass --variations 4
     """
@@ -110,6 +112,11 @@ def _run(asked: Loop) -> None:
     if asked.talk.as_json:
         told = {"song": name, "bars": [wish.first + 1, wish.end], "variations": reports, "model": model.facts()}
         typer.echo(json.dumps(told))
+    if not any(report["path"] for report in reports):
+        raise GenerationError(
+            f"every variation was rejected, the last because of {reports[-1]['rejected'][-1]}; raise --max-attempts or "
+            "--temperature-escalation, or write them all the same with --allow-partial"
+        )
 
 
 def _check(asked: Loop) -> None:
@@ -186,22 +193,15 @@ def _wish(asked: Loop, score: Score, table: AttributeTable) -> LoopRequest:
 def _deliver(
     asked: Loop, destination: Destination, name: str, variation: Variation, wish: LoopRequest
 ) -> dict[str, Any]:
-    """Write one variation as soon as it is there; what is reported of it."""
-    from midigpt_cli.destination import Written
-
-    score, tracks = variation.score, list(wish.tracks)
-    if asked.solo:
-        score = replace(score, source=None, tracks=[score.tracks[t] for t in tracks])
-        tracks = list(range(len(tracks)))
-    result = Written(score, variation.number, variation.number, variation.seed)
-    put = Score.to_midi if asked.format == "mid" else partial(_write_audio, asked.soundfont)
-    [path] = destination.write(name, [result], put)
-    how = How(asked.soundfont, lit={(t, b) for t in tracks for b in range(score.n_bars)})
-    rendered = [make(score, file, how)["path"] for file in destination.beside(path)]
+    """Write one variation as soon as it is there, if it may be; what is reported of it."""
+    path, rendered = None, []
+    if variation.accepted or asked.output.allow_partial:
+        path, rendered = _write(asked, destination, name, variation, wish)
     if not asked.talk.quiet and not asked.talk.as_json:
-        told = f"{path}: variation {variation.number}, seed {variation.seed}, seam {variation.seam:.2f} per token"
-        typer.echo(told if variation.accepted else f"{told} (checks failed: {variation.rejected[-1]})", err=True)
-    if not (asked.talk.as_json or path == PIPE or sys.stdout.isatty()):
+        fault = "" if variation.accepted else f"; rejected: {variation.rejected[-1]}"
+        told = f"variation {variation.number}, seed {variation.seed}, seam {variation.seam:.2f} per token{fault}"
+        typer.echo(f"{path or 'not written'}: {told}", err=True)
+    if path and not (asked.talk.as_json or path == PIPE or sys.stdout.isatty()):
         typer.echo(path)
     return {
         "path": path,
@@ -213,6 +213,23 @@ def _deliver(
         "accepted": variation.accepted,
         "rejected": list(variation.rejected),
     }
+
+
+def _write(
+    asked: Loop, destination: Destination, name: str, variation: Variation, wish: LoopRequest
+) -> tuple[str, list[str]]:
+    """Where the variation went, and the sounds and pictures made of it."""
+    from midigpt_cli.destination import Written
+
+    score, tracks = variation.score, list(wish.tracks)
+    if asked.solo:
+        score = replace(score, source=None, tracks=[score.tracks[t] for t in tracks])
+        tracks = list(range(len(tracks)))
+    result = Written(score, variation.number, variation.number, variation.seed)
+    put = Score.to_midi if asked.format == "mid" else partial(_write_audio, asked.soundfont)
+    [path] = destination.write(name, [result], put)
+    how = How(asked.soundfont, lit={(t, b) for t in tracks for b in range(score.n_bars)})
+    return path, [make(score, file, how)["path"] for file in destination.beside(path)]
 
 
 def _write_audio(soundfont: Path | None, score: Score, path: Path) -> None:

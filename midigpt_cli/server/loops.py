@@ -171,6 +171,8 @@ def _wish(data: Mapping[str, Any], song: Score) -> LoopRequest:
         raise refused("bpm", bpm, "is not a number", "use 40 to 300")
     seam = data.get("seam", "cut")
     config = InferenceConfig.from_dict(data.get("config", {}))
+    if config.num_candidates != 1:
+        raise refused("config.num_candidates", config.num_candidates, "is for takes", "say variations instead")
     wish = LoopRequest(first, end, tuple(tracks), _whole(data, "variations", 4), str(seam), bpm, config)
     return replace(wish, prompts={prompt.id: replace(prompt, bars=[], autoregressive=False) for prompt in prompts})
 

@@ -31,14 +31,15 @@ def test_every_variation_is_a_file_of_exactly_the_loops_ticks(midigpt, song, mod
 def test_the_same_seed_writes_the_same_loops(midigpt, song, model) -> None:
     for folder in ("a", "b"):
         out = song.parent / folder
-        assert midigpt("loop", song, "--bars", "1", "-t", 2, "-v", 1, *FEW, "-m", model, "-o", f"{out}/").code == 0
+        words = ("loop", song, "--bars", "1", "-t", 2, "--variations", 1, *FEW, "-m", model, "-o", f"{out}/")
+        assert midigpt(*words).code == 0
     [first], [second] = ((song.parent / folder).iterdir() for folder in ("a", "b"))
     assert first.read_bytes() == second.read_bytes()
 
 
 def test_a_loop_from_nothing_has_the_asked_parts_and_tempo(midigpt, tmp_path, model) -> None:
     file = tmp_path / "new.mid"
-    words = ("-i", "flute", "--drums", "--bars", 2, "--bpm", 90, "-v", 1, *FEW, "-o", file, "-m", model)
+    words = ("-i", "flute", "--drums", "--bars", 2, "--bpm", 90, "--variations", 1, *FEW, "-o", file, "-m", model)
     assert midigpt("loop", *words).code == 0
     score = Score.from_midi(file)
     assert score.n_bars == 2
@@ -81,7 +82,7 @@ def test_a_song_that_is_not_there_is_unreadable_input(midigpt, tmp_path, model) 
 
 @pytest.mark.parametrize("bars", ["x", "0", "1-4"])
 def test_a_loop_from_nothing_wants_a_number_of_bars(midigpt, tmp_path, model, bars) -> None:
-    answer = midigpt("loop", "-i", "flute", "--bars", bars, "-v", 1, "-o", tmp_path / "new.mid", "-m", model)
+    answer = midigpt("loop", "-i", "flute", "--bars", bars, "--variations", 1, "-o", tmp_path / "new.mid", "-m", model)
     assert (answer.code, "--bars" in answer.err, list(tmp_path.iterdir())) == (2, True, [])
 
 
@@ -93,7 +94,7 @@ def test_the_remedies_of_a_loop_are_its_own(midigpt, song, model) -> None:
 
 def test_pictures_are_drawn_beside_every_variation(midigpt, song, model) -> None:
     pytest.importorskip("matplotlib", reason="the audio extra is not installed")
-    words = ("loop", song, "--bars", "1", "-t", "bass", "-v", 2, *FEW, "-m", model, "--render", "svg")
+    words = ("loop", song, "--bars", "1", "-t", "bass", "--variations", 2, *FEW, "-m", model, "--render", "svg")
     answer = midigpt(*words, "--json")
     assert answer.code == 0, answer.err
     made = [song.with_name(f"song.loop.{number}.svg") for number in (1, 2)]
@@ -102,7 +103,8 @@ def test_pictures_are_drawn_beside_every_variation(midigpt, song, model) -> None
 
 
 def test_sounds_are_numbered_and_checked_for_before_any_work(midigpt, song, model) -> None:
-    words = ("loop", song, "--bars", "1", "-t", "bass", "-v", 2, *FEW, "--format", "wav", "-o", song.with_name("x"))
+    words = ("loop", song, "--bars", "1", "-t", "bass", "--variations", 2, *FEW)
+    words = (*words, "--format", "wav", "-o", song.with_name("x"))
     made = [song.with_name(f"x.{number}.wav") for number in (1, 2)]
     answer = midigpt(*words, "-m", model)
     assert answer.out.split() == list(map(str, made)), answer.err
@@ -110,3 +112,15 @@ def test_sounds_are_numbered_and_checked_for_before_any_work(midigpt, song, mode
     made[0].unlink()
     again = midigpt(*words, "-m", "no such model")
     assert (again.code, "x.2.wav" in again.err, made[0].exists()) == (2, True, False)
+
+
+def test_rejected_variations_are_not_written_unless_asked_for(midigpt, song, model) -> None:
+    same = ("--rhythm-lock", "--pitch-range", "36-36", "--novelty", "--novelty-threshold", "0.01", "--max-attempts", 1)
+    words = ("loop", song, "--bars", "1", "-t", "bass", "--variations", 2, "--seed", 1, "-m", model, *same)
+    refusal = midigpt(*words)
+    assert (refusal.code, "novelty" in refusal.err, "--allow-partial" in refusal.err) == (5, True, True)
+    assert [file.name for file in song.parent.iterdir()] == ["song.mid"]
+    kept = midigpt(*words, "--allow-partial", "--json")
+    told = json.loads(kept.out)["variations"]
+    assert (kept.code, [v["accepted"] for v in told]) == (0, [False, False])
+    assert [v["path"] for v in told] == [str(song.with_name(f"song.loop.{number}.mid")) for number in (1, 2)]

@@ -9,6 +9,7 @@ from typer.main import get_params_from_function
 
 from midigpt_cli import completion
 from midigpt_cli.commands.infill import infill
+from midigpt_cli.main import COMMANDS, load
 from midigpt_cli.options import Settings, given
 from midigpt_core.request import InferenceConfig
 
@@ -27,6 +28,14 @@ def test_every_setting_has_an_option_with_its_meaning_and_default() -> None:
                 f"Default: {'auto' if 'auto' in told and setting.default == 0 else str(setting.default).lower()}."
                 in told
             )
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_no_two_options_of_a_command_have_the_same_name(name) -> None:
+    command = load(name)
+    for one in getattr(command, "commands", {"": command}).values():
+        names = [word for option in one.params for word in (*option.opts, *option.secondary_opts)]
+        assert sorted(set(names)) == sorted(names)
 
 
 def test_settings_not_given_are_left_to_the_request() -> None:

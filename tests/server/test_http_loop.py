@@ -46,6 +46,7 @@ def test_a_file_comes_back_as_files_in_the_tempo_asked_for(client):
         ({"seam": "glue"}, "seam"),
         ({"format": "wav"}, "format"),
         ({"bpm": "fast"}, "bpm"),
+        ({"config": {"num_candidates": 3}}, "config.num_candidates"),
         ({"nonsense": 1}, "nonsense"),
         ({"score": None}, "score"),
     ],
