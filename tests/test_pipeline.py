@@ -18,6 +18,7 @@ from midigpt_core.plan.steps import Step
 from midigpt_core.planning import fitting_plan
 from midigpt_core.prompting import prepare_step
 from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt
+from midigpt_core.sampling.lane import Lane
 from midigpt_core.sampling.lanes import Decoder
 from midigpt_core.score import Score
 from midigpt_core.tokens.grammar import Grammar
@@ -309,6 +310,36 @@ def test_guidance_finds_room_where_one_lane_at_a_time_is_allowed() -> None:
     prompts = [TrackPrompt(0), TrackPrompt(1, [4], attributes={"note_density": 3}), TrackPrompt(2)]
     wish = GenerationRequest(prompts, InferenceConfig(seed=3, guidance=2.0, num_candidates=2))
     assert len(narrow.session(score, wish).run_takes().takes) == 2
+
+
+def lanes_of(wish: GenerationRequest, monkeypatch) -> list[Lane]:
+    """The lanes that a request hands to the decoder first, not written yet."""
+
+    class HandedInError(Exception):
+        pass
+
+    def keep(self: Decoder, batch: list[Lane]) -> None:
+        raise HandedInError(batch)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Decoder, "generate", keep)
+        with pytest.raises(HandedInError) as caught:
+            run(song(), wish)
+    return caught.value.args[0]
+
+
+def test_a_caller_with_many_takes_lets_others_in_between(monkeypatch) -> None:
+    many = lanes_of(request(song(), {1: [4]}, num_candidates=12), monkeypatch)
+    [one] = lanes_of(request(song(), {1: [5]}), monkeypatch)
+    decoder = Decoder(engine().model, engine().tokenizer.vocabulary, max_lanes=1)
+    late = threading.Thread(target=decoder.generate, args=([one],))
+    many[0].on_cell = lambda lane: late.start()
+    done_before = []
+    one.on_cell = lambda lane: done_before.append(sum(other.done for other in many))
+    decoder.generate(many)
+    late.join()
+    assert all(lane.done for lane in (*many, one))
+    assert done_before[0] < len(many)
 
 
 def test_a_copy_of_bars_played_off_the_grid_is_known_for_one() -> None:

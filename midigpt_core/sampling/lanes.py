@@ -72,7 +72,7 @@ class Decoder:
         self._cache: LaneCache | None = None
         self._held: list[Prompt | None] = []  # per slot: the prompt it last held, for reuse of the common prefix
         self._seats: list[_Seat] = []
-        self._waiting: deque[Lane] = deque()
+        self._waiting: deque[deque[Lane]] = deque()  # one queue per caller; seats go round among them
         self._driver = threading.Lock()
         self._changed = threading.Condition()
 
@@ -83,8 +83,9 @@ class Decoder:
 
     def generate(self, lanes: Sequence[Lane]) -> None:
         """Write every lane to its end (or its limit, or its caller's cancel). Raises what the model raised."""
-        with self._changed:
-            self._waiting.extend(lanes)
+        if lanes:
+            with self._changed:
+                self._waiting.append(deque(lanes))
         while not all(lane.done for lane in lanes):
             if self._driver.acquire(blocking=False):
                 try:
@@ -133,9 +134,9 @@ class Decoder:
     def _admit(self) -> None:
         while self._waiting:
             with self._changed:
-                if not self._waiting or not self._fits(self._waiting[0]):
+                if not self._fits(self._waiting[0][0]):
                     return
-                lane = self._waiting.popleft()
+                lane = self._next()
             if lane.cancelled():
                 lane.stopped = lane.done = True
                 self._tell()
@@ -145,6 +146,14 @@ class Decoder:
             except (RuntimeError, ValueError, MidiGptError) as error:
                 lane.error, lane.done = error, True
                 self._tell()
+
+    def _next(self) -> Lane:
+        """The first lane of the caller whose turn it is, who goes to the back with what is left."""
+        queue = self._waiting.popleft()
+        lane = queue.popleft()
+        if queue:
+            self._waiting.append(queue)
+        return lane
 
     def _fits(self, lane: Lane) -> bool:
         need = 1 if lane.uncontrolled is None else 2
@@ -168,7 +177,8 @@ class Decoder:
     def _make_room(self, need: int) -> None:
         """A cache with enough slots; it is replaced by a larger one only while nobody is seated."""
         with self._changed:
-            queued = need + sum(1 if lane.uncontrolled is None else 2 for lane in self._waiting)
+            waiting = (lane for queue in self._waiting for lane in queue)
+            queued = need + sum(1 if lane.uncontrolled is None else 2 for lane in waiting)
         enough = max(need, min(queued, self.max_lanes))
         if self._cache is not None and (self._seats or self._cache.lanes >= enough):
             return
@@ -201,9 +211,10 @@ class Decoder:
         gone = [seat.lane for seat in self._seats if seat.lane.cancelled()]
         if self._waiting:
             with self._changed:
-                left = [lane for lane in self._waiting if lane.cancelled()]
-                self._waiting = deque(lane for lane in self._waiting if not any(lane is other for other in left))
-            gone += left
+                for queue in self._waiting:
+                    while queue and queue[0].cancelled():
+                        gone.append(queue.popleft())
+                self._waiting = deque(queue for queue in self._waiting if queue)
         for lane in gone:
             lane.stopped = lane.done = True
         if gone:
