@@ -1,1 +1,5 @@
 """The faces of midigpt: command line and server."""
+
+from midigpt_cli.garbage import look_hardly
+
+look_hardly()

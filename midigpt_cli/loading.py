@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from midigpt_cli.garbage import look_as_usual
 from midigpt_cli.groups import ModelChoice
 
 if TYPE_CHECKING:
@@ -72,7 +73,9 @@ class Model:
 
         if self.choice.threads:
             set_threads(self.choice.threads)
-        return InferenceEngine.from_checkpoint(self.path, device=self.choice.device, dtype=self.choice.dtype)
+        engine = InferenceEngine.from_checkpoint(self.path, device=self.choice.device, dtype=self.choice.dtype)
+        look_as_usual()
+        return engine
 
     def facts(self) -> dict[str, Any]:
         """What reports say of it: name, file, SHA-256 of the file."""

@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from midigpt_cli.exit_codes import DONE, FAILURE, INTERRUPTED, TABLE, USAGE, code_of
+from midigpt_cli.garbage import look_no_more
 from midigpt_core.errors import MidiGptError
 
 UsageError: Any = typer.BadParameter.__mro__[1]  # the parser's own, wherever this version of typer keeps it
@@ -95,7 +96,9 @@ def midigpt(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit; the only place that turns an error into a sentence and an exit code."""
-    sys.exit(run(arguments))
+    code = run(arguments)
+    look_no_more()
+    sys.exit(code)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

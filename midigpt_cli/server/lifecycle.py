@@ -10,6 +10,7 @@ import time
 import uvicorn
 from fastapi import FastAPI
 
+from midigpt_cli.garbage import look_as_usual
 from midigpt_cli.server.settings import ServerSettings
 from midigpt_cli.server.state import ServerState
 
@@ -66,4 +67,5 @@ def make_server(app: FastAPI, settings: ServerSettings) -> Server:
 def serve(app: FastAPI, settings: ServerSettings) -> None:
     """Serve until stopped."""
     sys.setswitchinterval(SWITCH_SECONDS)
+    look_as_usual()
     make_server(app, settings).run()

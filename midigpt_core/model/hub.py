@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
-from urllib.request import getproxies
 
 from midigpt_core.errors import CheckpointError
 from midigpt_core.model import hub_cache
@@ -65,6 +63,9 @@ def is_offline() -> bool:
 
 def _knock() -> None:
     """Raise OSError within seconds where there is no way to the hub: its client would try again for half a minute."""
+    import socket
+    from urllib.request import getproxies
+
     hub = urlsplit(endpoint())
     if not getproxies().get(hub.scheme):
         port = hub.port or {"http": 80}.get(hub.scheme, 443)

@@ -11,6 +11,8 @@ from midigpt_core.errors import EncoderConfigError
 class TokenType(str, Enum):
     """Kinds of tokens. The value is the name written in encoder configurations; the last block are second names."""
 
+    __hash__ = str.__hash__  # Enum's own is written in Python, and kinds are looked up for every token
+
     PIECE_START = "PieceStart"
     NOTE_ONSET = "NoteOnset"
     NOTE_OFFSET = "NoteOffset"

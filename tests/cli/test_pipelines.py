@@ -23,6 +23,16 @@ def test_help_loads_no_torch() -> None:
     assert "--takes" in done.stdout
 
 
+def test_garbage_is_looked_for_hardly_while_loading_and_as_usual_at_work(song, model) -> None:
+    script = (
+        "import gc, sys; usual = gc.get_threshold(); from midigpt_cli.main import run; loading = gc.get_threshold(); "
+        "code = run(sys.argv[1:]); assert (code, gc.get_threshold()) == (0, usual) and loading > usual"
+    )
+    words = ["infill", song, "--bars", "1", "-t", "bass", "-m", model, "--max-density", "4"]
+    done = subprocess.run([sys.executable, "-c", script, *words], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
 def test_song_goes_in_and_out_through_pipes(shell, song, midigpt, model) -> None:
     line = 'cat song.mid | midigpt infill - --bars 4-8 -m "$MODEL" --seed 3 -o - | tee out.mid | midigpt info - --json'
     done = shell(line)
