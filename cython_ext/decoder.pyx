@@ -82,10 +82,6 @@ def instruction_set(wanted=None):
     return isa.name.decode(), isa.bytes
 
 
-cdef inline const void *address(array) except NULL:
-    return <const void *><uintptr_t>array.ctypes.data
-
-
 cdef char *aligned_zeros(size_t size, void **owned) except NULL:
     """Zeroed memory on a cache line; its pages cost nothing until they are written."""
     owned[0] = calloc(size + 64, 1)
@@ -122,6 +118,7 @@ cdef class Decoder:
     cdef const CIsa *isa
     cdef CPool *pool
     cdef CRow *rows
+    cdef int *out_rows
     cdef CJob job
     cdef list kept
     cdef object lock
@@ -145,7 +142,8 @@ cdef class Decoder:
         self.set_matrix(&net.head, arrays["head"], arrays["head_bias"])
         net.layers = <CLayer *>calloc(net.n_layers, sizeof(CLayer))
         self.rows = <CRow *>calloc(max_rows, sizeof(CRow))
-        if net.layers == NULL or self.rows == NULL:
+        self.out_rows = <int *>calloc(max_rows, sizeof(int))
+        if net.layers == NULL or self.rows == NULL or self.out_rows == NULL:
             raise MemoryError("no memory for the decoder's tables")
         for i, layer in enumerate(layers):
             for j in range(2):
@@ -162,6 +160,7 @@ cdef class Decoder:
         free_pool(self.pool)
         free(self.net.layers)
         free(self.rows)
+        free(self.out_rows)
 
     cdef const void *keep(self, array) except NULL:
         """The address of a copy that stands on a cache line, so that no vector is read across two."""
@@ -181,7 +180,7 @@ cdef class Decoder:
     cdef int set_buffers(self, int head_group) except -1:
         cdef CNet *net = &self.net
         cdef int hidden = (4 * net.width + OUT_BLOCK - 1) // OUT_BLOCK
-        self.job.net, self.job.rows = net, self.rows
+        self.job.net, self.job.rows, self.job.out_rows = net, self.rows, self.out_rows
         self.job.x = <float *>self.keep(np.zeros((max_rows, net.width_pad), np.float32))
         self.job.q = <float *>self.keep(np.zeros((max_rows, net.width_pad), np.float32))
         self.set_codes(&self.job.normed, OUT_BLOCK, net.width_pad // OUT_BLOCK)
@@ -207,10 +206,10 @@ cdef class Decoder:
         """
         cdef int count = len(rows), wanted = len(out_rows), i
         cdef Memory memory
-        if count > max_rows:
-            raise ValueError(f"{count} rows in one call; the most is {max_rows}")
-        logits = np.empty((wanted, self.net.vocab), np.float32)
-        outputs = np.asarray(out_rows, np.intc)
+        if count > max_rows or wanted > count:
+            raise ValueError(f"{wanted} of {count} rows in one call; the most is {max_rows}")
+        found = np.empty((wanted, self.net.vocab), np.float32)
+        cdef float[:, ::1] logits = found
         with self.lock:
             for i in range(count):
                 token, position, slot, visible, stored, used, prefix, tail = rows[i]
@@ -226,12 +225,15 @@ cdef class Decoder:
                 if prefix is not None:
                     memory = prefix
                     self.rows[i].prefix = &memory.at
+            for i in range(wanted):
+                self.out_rows[i] = out_rows[i]
+                if not 0 <= self.out_rows[i] < count:
+                    raise ValueError(f"row {self.out_rows[i]} is none of {count}")
             self.job.n_rows, self.job.n_out = count, wanted
-            self.job.logits = <float *>address(logits)
-            self.job.out_rows = <const int *>address(outputs)
+            self.job.logits = &logits[0, 0] if wanted else NULL
             with nogil:
                 run_job(self.pool, self.job)
-        return logits
+        return found
 
     def empty_slots(self, Memory memory, int start, int end):
         """Make slots [start, end) empty keys: large, negative, with value zero."""

@@ -59,8 +59,9 @@ class Ledger:
 
     def append(self, lane: int, token: int) -> int:
         """Note one more token; its position. Raises GenerationError when the lane is full."""
-        position = self.next_position(lane)
-        if self.room(lane) < 1:
+        slots = self.slots[lane]
+        position = slots[-1][2] if slots else 0
+        if len(slots) >= self.capacity or position >= self.n_positions:
             raise GenerationError(f"the context is full at {position} tokens; take fewer bars or tracks per step")
-        self.slots[lane].append((token, position, position + 1))
+        slots.append((token, position, position + 1))
         return position
