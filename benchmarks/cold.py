@@ -166,6 +166,7 @@ def staged_ours(arguments: list[str]) -> None:
     import midigpt_cli.commands.infill
     import midigpt_cli.job
     import midigpt_cli.main
+    from midigpt_cli.garbage import look_no_more
 
     stages.next("import: engine")
     import safetensors.numpy  # noqa: F401
@@ -188,6 +189,7 @@ def staged_ours(arguments: list[str]) -> None:
     stages.next(REST)
     code = midigpt_cli.main.run(arguments)
     stages.tell()
+    look_no_more()
     sys.exit(code)
 
 
