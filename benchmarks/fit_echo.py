@@ -84,10 +84,13 @@ def _read(prompt: StepPrompt, body: Sequence[int], beliefs: Tensor, task: Task) 
 
 
 def _hits(prompt: StepPrompt, said: Sequence[int], tokens: Sequence[int]) -> list[bool]:
+    vocabulary = prompt.tokenizer.vocabulary
+    first, last = vocabulary.range(TokenType.TIME_ABSOLUTE_POS)
     found, at = [], 0
     for token in tokens:
         found.append(said[at] == token)
-        at = at if token == END else stand(prompt.tokenizer.vocabulary, said, at, token)
+        if token != END:
+            [at] = stand([tuple(said)], [at], token, first, last, vocabulary.types)
     return found
 
 

@@ -12,18 +12,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import exp, log, log1p
+from typing import Any
 
 import numpy as np
 
+from midigpt_core.compiled import compiled
 from midigpt_core.sampling.rules import Allowed, Cursor, Lean
 from midigpt_core.tokens.types import TokenType
 from midigpt_core.tokens.vocabulary import Vocabulary
+
+FAST_ECHO: Any = compiled("echo")
 
 SLIP = 0.12  # probability that a repeating bar departs from its source at a token; then the model chooses
 KEPT = 0.98  # share of a weight that stays from token to token; the rest returns to the prior
 LEFT, LEFT_KNOWN = 2.6, -0.9  # log weight of what stands before source and target: equal share, and being known
 OFF = -np.inf
 END = -1  # stands for whichever token ends a bar
+
+Body = tuple[int, ...]  # tokens of a source
 
 NOTE_TOKENS = frozenset(
     {
@@ -44,7 +50,7 @@ class Source:
 
     bar: int
     log_weight: float
-    body: tuple[int, ...] = ()  # tokens between the bar's head and its end
+    body: Body = ()  # tokens between the bar's head and its end
     cell: int = -1
 
 
@@ -65,7 +71,7 @@ class Echo:
     strength: float
     name: str = "echo"
     _cell: int = -1  # the cell at hand
-    _bodies: list[tuple[int, ...]] = field(default_factory=list, repr=False)  # of its sources, END at the end of each
+    _bodies: list[Body] = field(default_factory=list, repr=False)  # of its sources, END at the end of each
     _at: list[int] = field(default_factory=list, repr=False)  # where each stands
     _prior: list[float] = field(default_factory=list, repr=False)  # weights, the model's first; they sum to 1
     _weights: list[float] = field(default_factory=list, repr=False)
@@ -88,16 +94,8 @@ class Echo:
         self._belief = belief
         if not self._bodies:
             return None
-        self._expected = self._expectations(belief)
-        mass: dict[int, float] = {}
-        model = self._weights[0]
-        for weight, token in zip(self._weights[1:], self._expected, strict=True):
-            model += weight if token < 0 else weight * SLIP
-            if token >= 0:
-                mass[token] = mass.get(token, 0.0) + weight * (1 - SLIP)
-        lean = np.zeros(self.vocabulary.size, dtype=np.float32)
-        for token, share in mass.items():
-            lean[token] = log1p(share / model * exp(-float(belief[token])))
+        mix = lean_of if FAST_ECHO is None else FAST_ECHO.lean_of
+        self._expected, lean = mix(self._bodies, self._at, self._weights, belief, self._ends, SLIP)
         return lean
 
     def advance(self, kind: TokenType, value: int, at: Cursor) -> None:
@@ -111,8 +109,9 @@ class Echo:
             self._close()
         else:
             self._written.setdefault(self._cell, []).append(token)
-            places = zip(self._bodies, self._at, strict=True)
-            self._at = [stand(self.vocabulary, body, i, token) for body, i in places]
+            first, last = self.vocabulary.range(TokenType.TIME_ABSOLUTE_POS)
+            move = stand if FAST_ECHO is None else FAST_ECHO.stand
+            self._at = move(self._bodies, self._at, token, first, last, self.vocabulary.types)
         self._belief = None
 
     def _open(self, cell: int) -> None:
@@ -138,33 +137,78 @@ class Echo:
         self._written.setdefault(self._cell, [])
         self._cell, self._bodies, self._at = -1, [], []
 
-    def _expectations(self, belief: Lean) -> list[int]:
-        """The token each source expects; -1 where that may not be written here."""
-        end = next((token for token in self._ends if belief[token] > OFF), -1)
-        tokens = [end if body[i] == END else body[i] for body, i in zip(self._bodies, self._at, strict=True)]
-        return [token if token >= 0 and belief[token] > OFF else -1 for token in tokens]
-
     def _judge(self, token: int) -> None:
         """Multiply every weight by how well it foresaw the token, against the model."""
         assert self._belief is not None
         hit = SLIP + (1 - SLIP) * exp(-float(self._belief[token]))
-        gains = [1.0, *(1.0 if t < 0 else hit if t == token else SLIP for t in self._expected)]
-        weights = _shares([weight * gain for weight, gain in zip(self._weights, gains, strict=True)])
-        self._weights = [KEPT * now + (1 - KEPT) * prior for now, prior in zip(weights, self._prior, strict=True)]
+        judge = judged if FAST_ECHO is None else FAST_ECHO.judged
+        self._weights = judge(self._weights, self._prior, self._expected, token, (hit, SLIP, KEPT))
 
 
-def stand(vocabulary: Vocabulary, body: Sequence[int], at: int, token: int) -> int:
-    """Where a repeating bar stands in its source after a token: behind it, or behind what was put in its place."""
-    expected = body[at]
-    if expected == token:
-        return at + 1
-    first, last = vocabulary.range(TokenType.TIME_ABSOLUTE_POS)
-    if first <= token < last:  # on to the same onset, or before the next one
-        while body[at] != END and not token <= body[at] < last:
+# ---- what is done for every token; compiled twins in cython_ext/echo.pyx ----
+
+
+def lean_of(
+    bodies: Sequence[Body],
+    places: Sequence[int],
+    weights: Sequence[float],
+    belief: Lean,
+    ends: Sequence[int],
+    slip: float,
+) -> tuple[list[int], Lean]:
+    """What each source expects (-1: it may not be written), and log(mixture / model) of every token, (vocabulary,)."""
+    end = next((token for token in ends if belief[token] > OFF), -1)
+    tokens = [end if body[at] == END else body[at] for body, at in zip(bodies, places, strict=True)]
+    expected = [token if token >= 0 and belief[token] > OFF else -1 for token in tokens]
+    mass: dict[int, float] = {}
+    model = weights[0]
+    for weight, token in zip(weights[1:], expected, strict=True):
+        model += weight if token < 0 else weight * slip
+        if token >= 0:
+            mass[token] = mass.get(token, 0.0) + weight * (1 - slip)
+    lean = np.zeros(len(belief), dtype=np.float32)
+    for token, share in mass.items():
+        lean[token] = log1p(share / model * exp(-float(belief[token])))
+    return expected, lean
+
+
+def judged(
+    weights: Sequence[float],
+    prior: Sequence[float],
+    expected: Sequence[int],
+    token: int,
+    rates: tuple[float, float, float],
+) -> list[float]:
+    """The weights, each times how well its source foresaw the token, and a little of the prior.
+
+    rates: what a weight is multiplied by where the source was right, and where not; the share of it that stays.
+    """
+    hit, slip, kept = rates
+    gains = [1.0, *(1.0 if t < 0 else hit if t == token else slip for t in expected)]
+    shares = _shares([weight * gain for weight, gain in zip(weights, gains, strict=True)])
+    return [kept * share + (1 - kept) * before for share, before in zip(shares, prior, strict=True)]
+
+
+def stand(
+    bodies: Sequence[Body], places: Sequence[int], token: int, first: int, last: int, types: Sequence[TokenType]
+) -> list[int]:
+    """Where each source stands after a token: behind it, or behind what was put in its place.
+
+    `first` to before `last` are the positions: such a token leads on to the same onset, or before the next one.
+    """
+    found = []
+    for body, at in zip(bodies, places, strict=True):
+        expected = body[at]
+        if expected == token:
             at += 1
-        return at + (body[at] == token)
-    same = expected != END and vocabulary.types[expected] is vocabulary.types[token]
-    return at + same
+        elif first <= token < last:
+            while body[at] != END and not token <= body[at] < last:
+                at += 1
+            at += body[at] == token
+        elif expected != END and types[expected] is types[token]:
+            at += 1
+        found.append(at)
+    return found
 
 
 def _shares(weights: Sequence[float]) -> list[float]:

@@ -93,15 +93,23 @@ class Cover(Push):
         if sounding and len(sounding) + max(hit, 1) > bounds.high:  # more drums at this tick add no sound
             more = () if hit else (*PITCH, *LEADS_TO_NOTE)
             return ~token_mask(self.vocabulary, *more, TokenType.TIME_ABSOLUTE_POS)
-        if len(sounding) < bounds.low:
-            latest = max(at.tick, bounds.ticks - (bounds.low - len(sounding)))
-            return _open_until(self.vocabulary, latest if at.slot < HANDS else bounds.ticks)
-        return None
+        lacking = bounds.low - len(sounding)
+        if lacking <= 0 or _spare(bounds, sounding, at.tick) < 0:
+            return None
+        if at.slot < HANDS:
+            return _open_until(self.vocabulary, max(at.tick, bounds.ticks - lacking))
+        return _open_until(self.vocabulary, bounds.ticks) & ~token_mask(self.vocabulary, *PITCH, *LEADS_TO_NOTE)
 
     def _durations(self, bounds: Bounds, sounding: set[int], tick: int) -> Allowed:
-        """Those that do not make the bar sound for too long."""
+        """Those that do not make the bar sound for too long, nor leave a gap before the next eighth that it cannot
+        afford."""
         allowed = np.ones(self.vocabulary.size, dtype=np.bool_)
         start, end = self.vocabulary.range(TokenType.NOTE_DURATION)
+        eighth = max(1, self.vocabulary.config.resolution // 2)
+        spare = _spare(bounds, sounding, tick)
+        least = min(eighth - tick % eighth, bounds.ticks - tick) - spare if spare >= 0 else 0
+        if len(sounding) < bounds.low and least > 1:
+            allowed[start : min(start + least - 1, end - 1)] = False
         room = bounds.high - len(sounding)
         for t in range(tick, bounds.ticks):
             room -= t not in sounding
@@ -271,6 +279,12 @@ class Key(Quiet):
         if kind is TokenType.NOTE_DURATION and at.cell in self.by_cell:
             track, _ = self.by_cell[at.cell]
             self._weights.setdefault(track, np.zeros(12))[at.last_pitch % 12] += value + 1
+
+
+def _spare(bounds: Bounds, sounding: set[int], tick: int) -> int:
+    """How many more ticks from here on may be silent; below 0, the bar can no longer sound as long as it should."""
+    free = sum(t not in sounding for t in range(tick, bounds.ticks))
+    return free - (bounds.low - len(sounding))
 
 
 def _among_pitches(vocabulary: Vocabulary, lean: Lean, belief: Lean) -> Lean | None:

@@ -7,18 +7,22 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tiny import engine, request, song
 
+from midigpt_core.compiled import compiled
 from midigpt_core.likeness import Surroundings
 from midigpt_core.planning import fitting_plan
 from midigpt_core.prompting import echo_strength, own_temperature, prepare_step
 from midigpt_core.reading import original_tokens
 from midigpt_core.sampling.draw import Knobs
-from midigpt_core.sampling.echo import Choice, Echo, Source
+from midigpt_core.sampling.echo import END, KEPT, SLIP, Choice, Echo, Source, judged, lean_of, stand
 from midigpt_core.sampling.lane import Lane
 from midigpt_core.sampling.prompt import Prompt
 from midigpt_core.sampling.rules import Cursor
 from midigpt_core.tokens.tokenizer import Tokenizer
+from midigpt_core.tokens.types import TokenType
 
 
 def step_prompt(score=None, bars=(4,), **config):
@@ -196,3 +200,26 @@ def test_drums_may_have_a_temperature_of_their_own() -> None:
     extra = {**engine().tokenizer.config.extra, "temperature": 0.9, "drum_temperature": 0.5}
     tokenizer = Tokenizer(replace(engine().tokenizer.config, extra=extra))
     assert (own_temperature(tokenizer), own_temperature(tokenizer, drums=True)) == (0.9, 0.5)
+
+
+@pytest.mark.skipif(compiled("echo") is None, reason="the compiled echo is not built")
+@settings(deadline=None)
+@given(st.data())
+def test_compiled_echo_is_the_reference(data):
+    types = [TokenType.TIME_ABSOLUTE_POS] * 4 + [TokenType.NOTE_ONSET] * 4 + [TokenType.BAR_END]
+    ends, tokens = [8], st.integers(0, 7)
+    bodies = [(*body, END) for body in data.draw(st.lists(st.lists(tokens, max_size=8), max_size=6))]
+    places = [data.draw(st.integers(0, len(body) - 1)) for body in bodies]
+    shares = [data.draw(st.floats(0.01, 1.0)) for _ in range(len(bodies) + 1)]
+    prior = shares[::-1]
+    legal = data.draw(st.lists(st.booleans(), min_size=9, max_size=9))
+    belief = np.where(legal, np.linspace(-9, -0.1, 9), -np.inf).astype(np.float32)
+    token = data.draw(tokens)
+    fast = compiled("echo")
+    expected, lean = lean_of(bodies, places, shares, belief, ends, SLIP)
+    fast_expected, fast_lean = fast.lean_of(bodies, places, shares, belief, ends, SLIP)
+    assert expected == fast_expected
+    assert np.allclose(lean, fast_lean, rtol=1e-6)
+    both = [judge(shares, prior, expected, token, (3.0, SLIP, KEPT)) for judge in (judged, fast.judged)]
+    assert np.allclose(*both, rtol=1e-12)
+    assert stand(bodies, places, token, 0, 4, types) == fast.stand(bodies, places, token, 0, 4, types)

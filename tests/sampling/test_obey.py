@@ -15,7 +15,7 @@ from midigpt_core import trace
 from midigpt_core.asked import MAJOR_SCALE, MINOR_SCALE, NOWHERE, Wish, _Help, notes_of
 from midigpt_core.attributes.note_density import density_class
 from midigpt_core.attributes.silence import SilenceProportion
-from midigpt_core.sampling.obey import _among_pitches
+from midigpt_core.sampling.obey import HANDS, _among_pitches
 from midigpt_core.score import DRUM, MELODIC, Bar, Note, Score, Track
 from midigpt_core.tokens.grid import grid_ticks
 from midigpt_core.tokens.types import TokenType
@@ -63,9 +63,10 @@ def test_bars_written_one_after_another_obey_too() -> None:
 @pytest.mark.parametrize(("name", "track"), LINES)
 def test_no_bar_of_a_melodic_track_is_more_or_less_silent_than_asked(name: str, track: int, level: int) -> None:
     control = engine().tokenizer.attributes.get("silence_proportion")
-    take, _ = written(sample(name), track, BARS, {"silence_proportion": level}, [])
+    take, found = written(sample(name), track, BARS, {"silence_proportion": level}, [])
     levels = [Wish(control, level, track, (bar,)).level(take.score, engine().tokenizer) for bar in BARS]
     assert levels == [level] * len(BARS)
+    assert all(count <= HANDS for bar in found for count in begun(bar))
 
 
 @pytest.mark.parametrize(("fewest", "most"), [(0, 0), (1, 1), (1, 2)])
