@@ -177,3 +177,12 @@ def test_two_callers_on_two_threads_take_turns(model):
 def test_token_outside_the_vocabulary_is_refused(model):
     with pytest.raises(ValueError, match=f"token {VOCAB} is outside"):
         model.new_cache().prefill(0, [1, VOCAB])
+
+
+@pytest.mark.parametrize("wanted", [[1], [-1], [0, 0]])
+def test_logits_of_rows_that_are_not_there_are_refused(model, wanted):
+    cache = model.new_cache(lanes=1)
+    rows = cache._prompt_rows(0, fast.lay_out([3]), 0)
+    with pytest.raises(ValueError, match="row"):
+        cache.decoder.run(rows, wanted)
+    assert cache.decoder.run(rows, [0]).shape == (1, model.config.vocab_size)
