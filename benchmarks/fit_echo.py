@@ -1,4 +1,4 @@
-"""Fit the echo's prior anew, and say what it is worth: nats per token of held-out bars, without and with it.
+"""Fit the echo's prior anew, and say what it and the tracks' habits are worth: nats per token of held-out bars.
 
     python -m benchmarks.fit_echo CORPUS --manifest MANIFEST.csv [--ckpt FILE] [--per-kind 40]
 
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from math import log
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -28,7 +29,7 @@ from midigpt_core.planning import fitting_plan
 from midigpt_core.prompting import StepPrompt
 from midigpt_core.reading import original_tokens
 from midigpt_core.request import InferenceConfig
-from midigpt_core.sampling.echo import END, KEPT, SLIP, stand
+from midigpt_core.sampling.echo import END, KEPT, SLIP, Habit, lean_to, stand
 from midigpt_core.tokens.types import TokenType
 
 NAMES = tuple(WEIGHTS)
@@ -40,9 +41,10 @@ class Bar:
 
     voice: str
     fitted: bool  # its song is one that is fitted on
-    model: Tensor  # (tokens,): log-probability of each token
+    model: Tensor  # (tokens,): log-probability of each token under the network alone
+    leaning: Tensor  # the same, leaning towards the track's habits
     features: Tensor  # (sources, features)
-    gains: Tensor  # (1 + sources, tokens): how well each foresaw the token, against the model
+    gains: Tensor  # (1 + sources, tokens): how well each foresaw the token, against the leaning network
 
 
 def bars_of(engine: InferenceEngine, task: Task) -> Iterator[Bar]:
@@ -54,11 +56,11 @@ def bars_of(engine: InferenceEngine, task: Task) -> Iterator[Bar]:
         ids = [*prompt.prompt.tokens, *body]
         if body and len(ids) <= model.n_positions:
             logits = torch.as_tensor(model.logits(ids))[len(prompt.prompt.tokens) - 1 : -1].log_softmax(-1)
-            yield from _read(prompt, body, logits[range(len(body)), body], task)
+            yield from _read(prompt, body, logits, task)
 
 
 def _read(prompt: StepPrompt, body: Sequence[int], beliefs: Tensor, task: Task) -> Iterator[Bar]:
-    vocabulary = prompt.tokenizer.vocabulary
+    vocabulary, ids = prompt.tokenizer.vocabulary, torch.tensor(body)
     starts, ends = (vocabulary.range(kind)[0] for kind in (TokenType.FILL_IN_START, TokenType.FILL_IN_END))
     written: list[list[int]] = [[]]
     rows: list[list[int]] = [[]]
@@ -70,17 +72,23 @@ def _read(prompt: StepPrompt, body: Sequence[int], beliefs: Tensor, task: Task) 
             written.append([])
             rows.append([])
     for cell, (track, bar) in enumerate(prompt.cells):
-        tokens, model = written[cell], beliefs[rows[cell]]
+        tokens, own = written[cell], beliefs[rows[cell]]
+        model, leaning = (by.gather(1, ids[rows[cell], None])[:, 0] for by in (own, _leant(own, prompt.habits[cell])))
         gains, features = [torch.ones(len(tokens))], []
         for source in prompt.repeatable[cell].sources:
             said = [*(written[source.cell][:-1] if source.cell >= 0 else source.body), END]
             hits = torch.tensor(_hits(prompt, said, tokens))
-            gains.append(torch.where(hits, SLIP + (1 - SLIP) * torch.exp(-model), torch.tensor(SLIP)))
+            gains.append(torch.where(hits, SLIP + (1 - SLIP) * torch.exp(-leaning), torch.tensor(SLIP)))
             features.append([prompt.around.features(track, bar, source.bar)[name] for name in NAMES])
         drums = task.score.tracks[track].track_type == "drum"
         fitted = zlib.crc32(task.file.encode()) % 2 == 0
         table = torch.tensor(features).reshape(-1, len(NAMES))
-        yield Bar("drums" if drums else task.voice, fitted, model, table, torch.stack(gains))
+        yield Bar("drums" if drums else task.voice, fitted, model, leaning, table, torch.stack(gains))
+
+
+def _leant(beliefs: Tensor, habit: Habit) -> Tensor:
+    rows = [row + lean_to(row, habit.lean, habit.kinds) for row in beliefs.numpy()]
+    return torch.as_tensor(np.stack(rows))
 
 
 def _hits(prompt: StepPrompt, said: Sequence[int], tokens: Sequence[int]) -> list[bool]:
@@ -94,13 +102,19 @@ def _hits(prompt: StepPrompt, said: Sequence[int], tokens: Sequence[int]) -> lis
     return found
 
 
-def loss(bars: Sequence[Bar], weights: Tensor | None, kept: float = KEPT, strength: float = 1.0) -> Tensor:
-    """Nats per token of the mixture; of the model alone without weights. Differentiable where kept is 1."""
+def alone(bars: Sequence[Bar], habits: bool) -> float:
+    """Nats per token of the network, perhaps leaning."""
+    parts = [bar.leaning if habits else bar.model for bar in bars]
+    return -float(torch.cat(parts).mean())
+
+
+def loss(bars: Sequence[Bar], weights: Tensor, kept: float = KEPT, strength: float = 1.0) -> Tensor:
+    """Nats per token of the mixture. Differentiable where kept is 1."""
     total, count = torch.zeros(()), 0
     for bar in bars:
-        count += len(bar.model)
-        total = total - bar.model.sum()
-        if weights is None or not len(bar.features):
+        count += len(bar.leaning)
+        total = total - bar.leaning.sum()
+        if not len(bar.features):
             continue
         prior = torch.cat([torch.zeros(1), bar.features @ weights + log(strength)]).softmax(0)
         if kept == 1:
@@ -153,11 +167,11 @@ def main() -> None:
     print("| feature | fitted | in use |\n|---|--:|--:|")
     for name, new, old in zip(NAMES, weights.tolist(), used.tolist(), strict=True):
         print(f"| {name} | {new:.2f} | {old:.2f} |")
-    print("\n| measured bars | n | model | with echo, in use | fitted |\n|---|--:|--:|--:|--:|")
+    print("\n| measured bars | n | network | with habits | and echo, in use | fitted |\n|---|--:|--:|--:|--:|--:|")
     with torch.no_grad():
         for voice in ("all", *sorted({bar.voice for bar in test})):
             some = [bar for bar in test if voice in ("all", bar.voice)]
-            figures = [float(loss(some, given)) for given in (None, used, weights)]
+            figures = [alone(some, False), alone(some, True), *(float(loss(some, given)) for given in (used, weights))]
             print(f"| {voice} | {len(some)} | " + " | ".join(f"{figure:.3f}" for figure in figures) + " |")
 
 

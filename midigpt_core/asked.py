@@ -37,6 +37,14 @@ from midigpt_core.tokens.vocabulary import Vocabulary
 MOST_NOTES = 256  # of a bar
 LONGEST = 1 << 16  # ticks of a note
 NOWHERE: Mapping[int, Allowed] = {}
+BEARS_ON: tuple[tuple[type[Control], frozenset[TokenType]], ...] = (  # what a wish is about, in tokens of a note
+    (NoteDensityQuantile, frozenset({TokenType.TIME_ABSOLUTE_POS})),
+    (SilenceProportion, frozenset({TokenType.TIME_ABSOLUTE_POS, TokenType.NOTE_DURATION})),
+    (NoteDurationQuantile, frozenset({TokenType.NOTE_DURATION})),
+    (PitchRange, frozenset({TokenType.NOTE_ONSET})),
+    (PitchClassSet, frozenset({TokenType.NOTE_ONSET})),
+    (KeySignature, frozenset({TokenType.NOTE_ONSET})),
+)
 MAJOR_SCALE, MINOR_SCALE = (0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 10, 11)  # the minor one with both sevenths
 
 
@@ -73,6 +81,11 @@ class Asked:
     def distance(self, score: Score, tokenizer: Tokenizer) -> float:
         """How far the written bars of a score are from all that was asked of them; 0: as asked."""
         return sum(wish.distance(wish.level(score, tokenizer)) for wish in self.wishes)
+
+    def kinds(self, cell: Cell) -> frozenset[TokenType]:
+        """The kinds of tokens that something asked for a cell bears on."""
+        here = [wish.control for wish in self.wishes if wish.track == cell[0] and cell[1] in wish.bars]
+        return frozenset().union(*(kinds for control in here for of, kinds in BEARS_ON if isinstance(control, of)))
 
     def free(self, track: int) -> bool:
         """Whether nobody asks for few pitches on a track."""

@@ -267,6 +267,12 @@ CONTROLS: Mapping[str, DecodeControl] = {
 }
 
 
+def borne_on(controls: Mapping[str, Any]) -> frozenset[TokenType]:
+    """The kinds of tokens that these controls of a track leave more or less of."""
+    about = {"pitch_mask": TokenType.NOTE_ONSET, "rhythm_mask": TokenType.TIME_ABSOLUTE_POS}
+    return frozenset(about[name] for name in controls if name in about)
+
+
 def _object(value: Any, where: str, keys: tuple[str, ...]) -> None:
     if not isinstance(value, dict):
         raise refused(where, value, "is not an object", f"give keys of {', '.join(keys)}")

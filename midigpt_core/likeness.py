@@ -11,9 +11,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from midigpt_core.asked import Wish, wishes_of
-from midigpt_core.plan.steps import Cell, Step
+from midigpt_core.plan.steps import Cell
 from midigpt_core.request import TrackPrompt
-from midigpt_core.sampling.echo import LEFT, LEFT_KNOWN, NOTE_TOKENS, Choice, Source
+from midigpt_core.sampling.echo import LEFT, LEFT_KNOWN, NOTE_TOKENS, Body, Choice, Source
 from midigpt_core.score import Bar, Score
 from midigpt_core.tokens import kernels
 from midigpt_core.tokens.encode import EncodeOptions
@@ -131,22 +131,28 @@ class Demands:
         return self._levels[place]
 
 
-def choices(
-    around: Surroundings, demands: Demands, step: Step, cells: Sequence[Cell], switches: EncodeOptions
-) -> dict[int, Choice]:
-    """What each cell of a step may repeat, by its place in `cells`, the order of writing.
+def standing(
+    around: Surroundings, cells: Sequence[Cell], tokenizer: Tokenizer, switches: EncodeOptions
+) -> dict[Cell, Body]:
+    """The bars that stay of the tracks of these cells, near them, as tokens.
 
-    `switches` says whether notes are written with velocity and micro-timing.
+    `switches` says whether notes are written with velocity and micro-timing, and how long the window is.
     """
-    options = replace(switches, window_bars=step.n_bars)
-    place = {cell: i for i, cell in enumerate(cells)}
-    bodies: dict[Cell, tuple[int, ...]] = {}
+    bodies: dict[Cell, Body] = {}
     for track in sorted({track for track, _ in cells}):
         targets = [bar for t, bar in cells if t == track]
         near = range(max(0, min(targets) - REACH), min(around.score.n_bars, max(targets) + REACH + 1))
         known = [bar for bar in near if around.notes((track, bar)) is not None]
-        found = _bodies(around.score, track, known, demands.tokenizer, options)
+        found = _bodies(around.score, track, known, tokenizer, switches)
         bodies.update({(track, bar): body for bar, body in zip(known, found, strict=True)})
+    return bodies
+
+
+def choices(
+    around: Surroundings, demands: Demands, bodies: Mapping[Cell, Body], cells: Sequence[Cell]
+) -> dict[int, Choice]:
+    """What each cell of a step may repeat, by its place in `cells`, the order of writing."""
+    place = {cell: i for i, cell in enumerate(cells)}
     return {
         i: _choice(
             around,
@@ -158,9 +164,7 @@ def choices(
     }
 
 
-def _choice(
-    around: Surroundings, cell: Cell, bodies: Mapping[int, tuple[int, ...]], written: Mapping[int, int]
-) -> Choice:
+def _choice(around: Surroundings, cell: Cell, bodies: Mapping[int, Body], written: Mapping[int, int]) -> Choice:
     """`bodies`: what stays of the cell's track; `written`: the cells of its bars that are written up to this one."""
     track, bar = cell
     bars = around.score.tracks[track].bars
@@ -174,9 +178,7 @@ def _metre(bar: Bar) -> tuple[int, int, float]:
     return bar.ts_numerator, bar.ts_denominator, bar.beat_length
 
 
-def _bodies(
-    score: Score, track: int, bars: Sequence[int], tokenizer: Tokenizer, options: EncodeOptions
-) -> list[tuple[int, ...]]:
+def _bodies(score: Score, track: int, bars: Sequence[int], tokenizer: Tokenizer, options: EncodeOptions) -> list[Body]:
     """The tokens of these bars of a track, without what every bar begins and ends with."""
     if not bars:
         return []

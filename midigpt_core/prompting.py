@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from midigpt_core.asked import Asked, wishes_of
-from midigpt_core.controls import CONTROLS, Scene, signature_of
-from midigpt_core.likeness import Demands, Surroundings, choices
+from midigpt_core.controls import CONTROLS, Scene, borne_on, signature_of
+from midigpt_core.habits import habits
+from midigpt_core.likeness import Demands, Surroundings, choices, standing
 from midigpt_core.plan.steps import Cell, Step
 from midigpt_core.plan.window import cut, kept_notes
 from midigpt_core.reading import hit_ticks
 from midigpt_core.request import GenerationRequest, TrackPrompt
-from midigpt_core.sampling.echo import Choice, Echo
+from midigpt_core.sampling.echo import Body, Choice, Echo, Habit
 from midigpt_core.sampling.prompt import Prompt
 from midigpt_core.sampling.rules import NoRepeat, Opening, Pinned, Rule, Scheduled
 from midigpt_core.score import DRUM, Bar, Note, Score, Track
@@ -87,7 +88,8 @@ class StepPrompt:
             anew = {cell for rule in rules if isinstance(rule, Scheduled) for cell in rule.by_cell}
             known = self.repeatable if attempt == 1 else self._otherwise
             free = {cell: choice for cell, choice in known.items() if cell not in anew}
-            rules.append(Echo(self.tokenizer.vocabulary, free, strength / LESS_READILY ** (attempt - 1)))
+            strength /= LESS_READILY ** (attempt - 1)
+            rules.append(Echo(self.tokenizer.vocabulary, free, strength, self.habits))
         return tuple(rules)
 
     @cached_property
@@ -110,7 +112,20 @@ class StepPrompt:
         """Per cell, the bars of the piece that it may say again."""
         prompts = {prompt.id: prompt for prompt in self.request.tracks}
         demands = Demands(self.around.score, prompts, self.tokenizer)
-        return choices(self.around, demands, self.step, self.cells, _switches(self.request))
+        return choices(self.around, demands, self._standing, self.cells)
+
+    @cached_property
+    def habits(self) -> dict[int, Habit]:
+        """Per cell, what its track is in the habit of."""
+        controls = {prompt.id: prompt.controls for prompt in self.request.tracks}
+        callers = {cell: self.asked.kinds(cell) | borne_on(controls[cell[0]]) for cell in self.cells}
+        return habits(self.around.score, self._standing, callers, self.tokenizer.vocabulary)
+
+    @cached_property
+    def _standing(self) -> dict[Cell, Body]:
+        """The bars that stay of the tracks that are written, as tokens."""
+        options = replace(_switches(self.request), window_bars=self.step.n_bars)
+        return standing(self.around, self.cells, self.tokenizer, options)
 
     def window_of(self, written: Mapping[Cell, Sequence[Note]], score: Score) -> Score:
         """The written notes as a window that `paste` takes: tracks as in the score, notes in its resolution."""

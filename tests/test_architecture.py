@@ -20,7 +20,7 @@ ORDER = (
     ("attributes", "tokens"),
     ("model",),
     ("sampling", "controls", "piece_controls", "check"),
-    ("asked", "likeness", "planning", "prompting", "reading", "fitting"),
+    ("asked", "habits", "likeness", "planning", "prompting", "reading", "fitting"),
     ("pipeline", "engine"),
     ("loop", "jam"),
     ("audio",),

@@ -67,6 +67,7 @@ def measure(scene: Scene, written: Written) -> dict[str, float]:
         in_key = in_key_rate(scene, written, tonal)
         if in_key is not None:
             found["in_key"] = in_key
+        found["in_range"] = in_range_rate(scene, written, tonal)
     return {key: value for key, value in found.items() if value == value}
 
 
@@ -129,6 +130,21 @@ def in_key_rate(scene: Scene, written: Written, cells: Sequence[Cell]) -> float 
         return None
     scale = {(key[0] + step) % 12 for step in _SCALES[key[1]]}
     return _mean([float(pitch % 12 in scale) for pitch in pitches])
+
+
+def in_range_rate(scene: Scene, written: Written, cells: Sequence[Cell]) -> float:
+    """Share of the sounding bars whose mean pitch lies between the lowest and highest note of their track's context."""
+    ranges = {}
+    for track in {t for t, _ in cells}:
+        pitches = [note.pitch for bar in scene.context(track) for note in bar]
+        if pitches:
+            ranges[track] = min(pitches), max(pitches)
+    means = [
+        (ranges[cell[0]], _mean([n.pitch for n in written[cell]]))
+        for cell in cells
+        if written[cell] and cell[0] in ranges
+    ]
+    return _mean([float(low <= mean <= high) for (low, high), mean in means])
 
 
 def collapsed(scene: Scene, written: Written) -> bool:

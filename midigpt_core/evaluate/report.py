@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from midigpt_core.evaluate.adherence import GUIDANCE
+from midigpt_core.evaluate.tasks import BASS, DRUMS, MELODIC
 
 METRICS = {  # key -> (heading, decimals, what it says)
     "note_f1": ("note F1", 3, "notes of the original found again (onset on the 16th grid, pitch); higher is closer"),
     "chroma": ("chroma", 3, "cosine of pitch classes per bar with the original"),
     "groove": ("groove", 3, "onset pattern per bar shared with the original"),
     "in_key": ("in key", 3, "share of notes in the scale of the surroundings"),
+    "in_range": ("in range", 3, "bars whose mean pitch lies within the range of their track's context"),
     "pce_diff": ("PCE diff", 3, "pitch-class entropy, distance to the original in bits; lower is closer"),
     "covered": ("covered", 3, "bars that sound where the original did"),
     "collapse": ("collapse", 3, "tasks stuck on one pitch"),
@@ -31,8 +33,9 @@ def markdown(summary: Sequence[dict[str, Any]], adherence: Sequence[dict[str, An
     """The report a reader meets first: facts, the table over all tasks, tables by voice and kind, adherence."""
     lines = ["# Evaluation", "", *(f"- {key}: {value}" for key, value in facts.items()), ""]
     lines += ["Mean and standard error.", "", *(f"- *{h}*: {text}" for h, _, text in METRICS.values()), ""]
-    for voice in ("all", "melodic", "bass", "drums"):
-        lines += _table(f"All tasks, {voice} tracks" if voice != "all" else "All tasks", summary, "all", voice)
+    lines += _table("All tasks", summary, "all", "all")
+    for voice in (MELODIC, BASS, DRUMS):
+        lines += _table(f"All tasks, {voice} tracks", summary, "all", voice)
     for kind in sorted({row["kind"] for row in summary} - {"all"}):
         lines += _table(f"Task: {kind}", summary, kind, "all")
     if adherence:

@@ -16,15 +16,17 @@ from midigpt_core.score import DRUM, Score, Track
 
 EXCERPT = 24  # bars around the task that are looked at
 WINDOW = 8  # bars a whole-track or scattered task spans
-MELODIC, BASS, DRUMS = "melodic", "bass", "drums"
+MELODIC, BASS, DRUMS, EVERY = "melodic", "bass", "drums", "every"
+SCATTERED, TOGETHER = "30 % of cells", "4 bars of every track"
 
-KINDS: Mapping[str, int] = {  # kind -> bars taken out of one track (0: see `_cells_of`)
+KINDS: Mapping[str, int] = {  # kind -> bars taken out in a row (0: see `_cells_of`)
     "1 bar": 1,
     "2 bars": 2,
     "4 bars": 4,
     "whole track": 0,
     "last bars": 0,
-    "30 % of cells": 0,
+    SCATTERED: 0,
+    TOGETHER: 4,
 }
 
 
@@ -33,7 +35,7 @@ class Task:
     """One excerpt with the cells to write anew. Bars count from the excerpt's first."""
 
     kind: str
-    voice: str  # of the track asked for: melodic, bass or drums; melodic for scattered cells
+    voice: str  # of the track asked for: melodic, bass or drums; melodic for scattered cells; every
     file: str
     score: Score  # the excerpt, original notes in place
     cells: tuple[Cell, ...]
@@ -52,7 +54,7 @@ def draw_tasks(files: Sequence[Path], per_kind: int, seed: int = 0, kinds: Seque
         for name in order:
             if found == per_kind:
                 break
-            voice = (MELODIC, DRUMS, BASS)[found % 3] if kind != "30 % of cells" else MELODIC
+            voice = {SCATTERED: MELODIC, TOGETHER: EVERY}.get(kind, (MELODIC, DRUMS, BASS)[found % 3])
             task = _task(kind, voice, name, loaded[name], random)
             if task is not None:
                 tasks.append(task)
@@ -97,7 +99,7 @@ def _readable(files: Sequence[Path]) -> Iterator[tuple[str, Score]]:
 
 def _task(kind: str, voice: str, name: str, score: Score, random: np.random.Generator) -> Task | None:
     tracks = [t for t, track in enumerate(score.tracks) if voice_of(track) == voice]
-    if kind != "30 % of cells" and not tracks:
+    if kind not in (SCATTERED, TOGETHER) and not tracks:
         return None
     for _ in range(8):
         track = int(random.choice(tracks)) if tracks else 0
@@ -115,7 +117,7 @@ def _cells_of(kind: str, track: int, start: int, score: Score, random: np.random
         return tuple((track, bar) for bar in range(start, start + WINDOW)) if len(score.tracks) > 1 else ()
     if kind == "last bars":
         return tuple((track, bar) for bar in range(start + WINDOW - 2, start + WINDOW))
-    if kind == "30 % of cells":
+    if kind == SCATTERED:
         window = [
             (t, b) for t, part in enumerate(score.tracks) for b in range(start, start + WINDOW) if part.bars[b].notes
         ]
@@ -123,7 +125,8 @@ def _cells_of(kind: str, track: int, start: int, score: Score, random: np.random
         return tuple(sorted(window[i] for i in random.permutation(len(window))[:count]))
     length = KINDS[kind]
     first = start + int(random.integers(1, WINDOW - length)) if length + 1 < WINDOW else start
-    return tuple((track, bar) for bar in range(first, first + length))
+    tracks = range(len(score.tracks)) if kind == TOGETHER else (track,)
+    return tuple((t, bar) for t in tracks for bar in range(first, first + length))
 
 
 def _has_context(score: Score, cells: Sequence[Cell], start: int) -> bool:
@@ -142,4 +145,4 @@ def _excerpt(task: Task) -> Task:
     tracks = [replace(track, bars=track.bars[start : start + EXCERPT]) for track in task.score.tracks]
     shift = {t: i for i, t in enumerate(t for t, track in enumerate(tracks) if any(bar.notes for bar in track.bars))}
     score = replace(task.score, tracks=[tracks[t] for t in shift])
-    return replace(task, score=score, cells=tuple((shift[t], b - start) for t, b in task.cells))
+    return replace(task, score=score, cells=tuple((shift[t], b - start) for t, b in task.cells if t in shift))

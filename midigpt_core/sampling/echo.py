@@ -5,6 +5,8 @@ expects itself, token by token, with a slip now and then; its prior weight says 
 repeat it (`midigpt_core/likeness.py`). What is drawn is the mixture of the model (weight 1) and the experts. After
 every token each one's weight is multiplied by how well it foresaw the token, so that a bar that is not repeating
 anything is soon the model's alone. Strength multiplies the experts' prior weights; 0 is off.
+
+The model that is mixed leans towards the track's habits (`midigpt_core/habits.py`).
 """
 
 from __future__ import annotations
@@ -62,6 +64,14 @@ class Choice:
     after: int = -1
 
 
+@dataclass(frozen=True)
+class Habit:
+    """What a track rather writes, kind by kind of token."""
+
+    lean: Lean  # added to the model's belief, (vocabulary,)
+    kinds: tuple[tuple[int, int], ...]  # first token and the one after the last; each kind stays as likely as it is
+
+
 @dataclass
 class Echo:
     """The mixture, as a lean on the model's belief."""
@@ -69,6 +79,7 @@ class Echo:
     vocabulary: Vocabulary
     choices: Mapping[int, Choice]  # cell -> what it may repeat
     strength: float
+    habits: Mapping[int, Habit] = field(default_factory=dict)  # by cell
     name: str = "echo"
     _cell: int = -1  # the cell at hand
     _bodies: list[Body] = field(default_factory=list, repr=False)  # of its sources, END at the end of each
@@ -76,7 +87,7 @@ class Echo:
     _prior: list[float] = field(default_factory=list, repr=False)  # weights, the model's first; they sum to 1
     _weights: list[float] = field(default_factory=list, repr=False)
     _expected: list[int] = field(default_factory=list, repr=False)  # by each source; -1: it may not be written
-    _belief: Lean | None = field(default=None, repr=False)  # the model's, at the token being drawn
+    _belief: Lean | None = field(default=None, repr=False)  # the model's with the habit, at the token being drawn
     _written: dict[int, list[int]] = field(default_factory=dict, repr=False)  # cell -> its tokens
     _repeated: dict[int, dict[int, float]] = field(default_factory=dict, repr=False)  # cell -> source bar -> share
 
@@ -91,12 +102,16 @@ class Echo:
         """log(mixture / model) of every token, up to a constant."""
         if at.cell != self._cell:
             self._open(at.cell)
+        habit, own = self.habits.get(at.cell), None
+        if habit is not None:
+            own = (lean_to if FAST_ECHO is None else FAST_ECHO.lean_to)(belief, habit.lean, habit.kinds)
+            belief = belief + own
         self._belief = belief
         if not self._bodies:
-            return None
+            return own
         mix = lean_of if FAST_ECHO is None else FAST_ECHO.lean_of
         self._expected, lean = mix(self._bodies, self._at, self._weights, belief, self._ends, SLIP)
-        return lean
+        return lean if own is None else lean + own
 
     def advance(self, kind: TokenType, value: int, at: Cursor) -> None:
         token = self.vocabulary.encode(kind, value)
@@ -146,6 +161,21 @@ class Echo:
 
 
 # ---- what is done for every token; compiled twins in cython_ext/echo.pyx ----
+
+
+def lean_to(belief: Lean, lean: Lean, kinds: Sequence[tuple[int, int]]) -> Lean:
+    """The lean among the tokens of each kind that may be written, (vocabulary,): together they stay as likely."""
+    found = np.zeros(len(belief), dtype=np.float32)
+    for first, last in kinds:
+        there = [token for token in range(first, last) if belief[token] > OFF]
+        before, after = 0.0, 0.0
+        for token in there:
+            before += exp(float(belief[token]))
+            after += exp(float(belief[token]) + float(lean[token]))
+        shift = log(before / after) if after > 0 else 0.0
+        for token in there:
+            found[token] = float(lean[token]) + shift
+    return found
 
 
 def lean_of(

@@ -107,3 +107,12 @@ def test_two_measures_agree_with_pretty_midi_s_own() -> None:
     theirs = instrument.get_pitch_class_histogram(use_duration=True, normalize=True)
     ours = chroma(notes) / chroma(notes).sum()
     assert np.allclose(ours, theirs)
+
+
+def test_a_bar_in_another_register_is_out_of_range() -> None:
+    found = scene()
+    low = min(n.pitch for b, bar in enumerate(found.score.tracks[1].bars) if (1, b) not in CELLS for n in bar.notes)
+    outside = {cell: [Note(low - 1, 80, 0, 100)] for cell in CELLS}
+    assert measure(found, found.original())["in_range"] == 1
+    assert measure(found, outside)["in_range"] == 0
+    assert measure(found, {**outside, CELLS[0]: [Note(low, 80, 0, 100)]})["in_range"] == 1 / len(CELLS)
