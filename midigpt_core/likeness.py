@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from midigpt_core.asked import Wish, wishes_of
 from midigpt_core.plan.steps import Cell
 from midigpt_core.request import TrackPrompt
-from midigpt_core.sampling.echo import LEFT, LEFT_KNOWN, NOTE_TOKENS, Body, Choice, Source
+from midigpt_core.sampling.echo import LEFT, LEFT_KNOWN, NOTE_TOKENS, OTHERS, Body, Choice, Source
 from midigpt_core.score import Bar, Score
 from midigpt_core.tokens import kernels
 from midigpt_core.tokens.encode import EncodeOptions
@@ -27,7 +27,7 @@ GRID = 12  # ticks per quarter note on which notes count as equal
 
 WEIGHTS = {  # what each feature adds to a source's log weight; the model's is 0
     "any": -3.4,
-    "others": 4.6,  # share of equal notes in the other tracks
+    "others": OTHERS,  # share of equal notes in the other tracks
     "left": LEFT,  # share of equal notes in the bars before
     "left known": LEFT_KNOWN,
     "right": 1.7,  # and in the bars after
@@ -82,6 +82,10 @@ class Surroundings:
                 every += len(here | there)
         return equal / every if every else 0.0
 
+    def standing(self, track: int, bar: int) -> int:
+        """How many other tracks sound in a bar, as far as that is known."""
+        return sum(bool(self.notes((number, bar))) for number in self.tracks if number != track)
+
     def beside(self, track: int, bar: int, other: int) -> float | None:
         """Share of equal notes of two bars of a track; None where one is unknown or both are silent."""
         here, there = self.notes((track, bar)), self.notes((track, other))
@@ -108,6 +112,11 @@ class Surroundings:
     def log_weight(self, track: int, bar: int, source: int) -> float:
         """How likely `bar` is to repeat `source`, before anything of it is written."""
         return sum(WEIGHTS[name] * value for name, value in self.features(track, bar, source).items())
+
+    def source(self, track: int, bar: int, source: int, body: Body, cell: int) -> Source:
+        """The bar `source` as one that `bar` may repeat."""
+        others = self.others(track, bar, source)
+        return Source(source, self.log_weight(track, bar, source) - OTHERS * others, body, cell, others)
 
 
 @dataclass
@@ -159,19 +168,27 @@ def choices(
             cell,
             {bar: body for (t, bar), body in bodies.items() if t == cell[0] and demands.met(cell, bar)},
             {bar: j for (t, bar), j in place.items() if t == cell[0] and j <= i},
+            tuple(j for (t, bar), j in place.items() if t != cell[0] and bar == cell[1] and j < i),
         )
         for cell, i in place.items()
     }
 
 
-def _choice(around: Surroundings, cell: Cell, bodies: Mapping[int, Body], written: Mapping[int, int]) -> Choice:
-    """`bodies`: what stays of the cell's track; `written`: the cells of its bars that are written up to this one."""
+def _choice(
+    around: Surroundings,
+    cell: Cell,
+    bodies: Mapping[int, Body],
+    written: Mapping[int, int],
+    beside: tuple[int, ...],
+) -> Choice:
+    """`bodies`: what stays of the cell's track; `written`: the cells of its bars that are written up to this one;
+    `beside`: the cells of this bar in other tracks, likewise."""
     track, bar = cell
     bars = around.score.tracks[track].bars
     alike = [s for s in (*bodies, *written) if 0 < abs(s - bar) <= REACH and _metre(bars[s]) == _metre(bars[bar])]
-    found = [Source(s, around.log_weight(track, bar, s), bodies.get(s, ()), written.get(s, -1)) for s in alike]
-    found.sort(key=lambda source: (-source.log_weight, source.bar))
-    return Choice(tuple(found[:MOST]), written.get(bar - 1, -1))
+    found = [around.source(track, bar, s, bodies.get(s, ()), written.get(s, -1)) for s in alike]
+    found.sort(key=lambda source: (-source.log_weight - OTHERS * source.others, source.bar))
+    return Choice(tuple(found[:MOST]), written.get(bar - 1, -1), beside, around.standing(track, bar))
 
 
 def _metre(bar: Bar) -> tuple[int, int, float]:

@@ -28,6 +28,7 @@ FAST_ECHO: Any = compiled("echo")
 SLIP = 0.12  # probability that a repeating bar departs from its source at a token; then the model chooses
 KEPT = 0.98  # share of a weight that stays from token to token; the rest returns to the prior
 LEFT, LEFT_KNOWN = 2.6, -0.9  # log weight of what stands before source and target: equal share, and being known
+OTHERS = 4.6  # log weight of what the other tracks have at source and target: equal share
 OFF = -np.inf
 END = -1  # stands for whichever token ends a bar
 
@@ -51,17 +52,20 @@ class Source:
     """A bar that may be said again: one that stays, or (`cell`) one that the lane itself has written before."""
 
     bar: int
-    log_weight: float
+    log_weight: float  # without what the other tracks say
     body: Body = ()  # tokens between the bar's head and its end
     cell: int = -1
+    others: float = 0.0  # share of equal notes in the other tracks that stay
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What a cell may repeat. `after` is the cell that holds the bar before it, where the same step writes that."""
+    """What a cell may repeat, and which cells of the same step tell more about it."""
 
     sources: tuple[Source, ...]
-    after: int = -1
+    after: int = -1  # the cell that holds the bar before
+    beside: tuple[int, ...] = ()  # cells that hold the same bar of other tracks and are written earlier
+    standing: int = 0  # other tracks that sound in this bar and stay
 
 
 @dataclass(frozen=True)
@@ -133,10 +137,12 @@ class Echo:
         """Take up the sources of a cell; those the lane wrote itself have their tokens by now."""
         choice = self.choices.get(cell, Choice(()))
         before = self._repeated.get(choice.after)
+        beside = [self._repeated[other] for other in choice.beside if other in self._repeated]
         bodies, weights = [], [0.0]
         for source in choice.sources:
             body = tuple(self._written.get(source.cell, ())) if source.cell >= 0 else source.body
-            weight = source.log_weight + log(self.strength)
+            together = choice.standing * source.others + sum(shares.get(source.bar, 0.0) for shares in beside)
+            weight = source.log_weight + OTHERS * together / max(1, choice.standing + len(beside)) + log(self.strength)
             if before is not None:
                 weight += LEFT_KNOWN + LEFT * before.get(source.bar - 1, 0.0)
             bodies.append((*body, END))

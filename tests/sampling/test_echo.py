@@ -93,6 +93,25 @@ def test_a_lane_may_repeat_what_it_has_written_itself() -> None:
     assert sum(gains[first:]) > 5
 
 
+def test_tracks_that_are_written_together_rather_repeat_the_same_bar() -> None:
+    score = song()
+    for track in score.tracks[1:]:
+        track.bars[4].notes = copy.deepcopy(track.bars[1].notes)
+    tokenizer, cells = engine().tokenizer, [(1, 4), (2, 4)]
+    wish = request(score, {1: [4], 2: [4]})
+    [step] = fitting_plan(wish, score, cells, tokenizer, 0, 2048)
+    prompt = prepare_step(tokenizer, score, step, wish, ())
+    assert [choice.beside for choice in prompt.repeatable.values()] == [(), (0,)]
+    tokens = original_tokens(prompt)
+    second = tokens.index(tokens[-1]) + 1
+    apart = {cell: replace(choice, beside=()) for cell, choice in prompt.repeatable.items()}
+    gains = [
+        follow(prompt, Echo(prompt.tokenizer.vocabulary, known, 1.0), tokens) for known in (prompt.repeatable, apart)
+    ]
+    assert gains[0][:second] == gains[1][:second]
+    assert sum(gains[0][second:]) > sum(gains[1][second:]) + 0.5
+
+
 def test_bars_to_be_written_and_hidden_ones_are_no_sources() -> None:
     score = song()
     tokenizer = engine().tokenizer
