@@ -11,6 +11,7 @@ from midigpt_core.prompting import StepPrompt, prepare_step
 from midigpt_core.request import GenerationRequest
 from midigpt_core.score import Score
 from midigpt_core.tokens.tokenizer import Tokenizer
+from midigpt_core.tokens.types import TokenType
 
 
 def narrowed(
@@ -26,18 +27,20 @@ def narrowed(
     config = request.config
     room = n_positions - config.budget_margin * expected_tokens(score, step)
     prompt = prepare_step(tokenizer, score, step, request, left_out)
+    lengths, total = _lengths(prompt), len(prompt.prompt.tokens)
     newly: list[int] = []
     for track in _droppable(score, step, request) if config.context != "all" else ():
-        if len(prompt.prompt.tokens) < room:
+        if total < room:
             break
-        if track not in left_out:
+        if track in lengths:
             newly.append(track)
-            prompt = prepare_step(tokenizer, score, step, request, {*left_out, *newly})
+            total -= lengths[track]
     for track in newly[-2::-1]:  # those before the last may have gone for nothing
-        fewer = [other for other in newly if other != track]
-        again = prepare_step(tokenizer, score, step, request, {*left_out, *fewer})
-        if track not in config.context_drop and len(again.prompt.tokens) < room:
-            newly, prompt = fewer, again
+        if track not in config.context_drop and total + lengths[track] < room:
+            newly.remove(track)
+            total += lengths[track]
+    if newly:
+        prompt = prepare_step(tokenizer, score, step, request, {*left_out, *newly})
     windows = tokenizer.config.num_bars_map
     while len(prompt.prompt.tokens) >= room:
         shorter = _shortened(step, smaller_window(step.n_bars, windows), score.n_bars)
@@ -46,6 +49,14 @@ def narrowed(
         step = shorter
         prompt = prepare_step(tokenizer, score, step, request, {*left_out, *newly})
     return prompt, newly
+
+
+def _lengths(prompt: StepPrompt) -> dict[int, int]:
+    """Tokens of each track of a prompt."""
+    kinds = prompt.tokenizer.vocabulary.types
+    starts = [i for i, token in enumerate(prompt.prompt.tokens) if kinds[token] is TokenType.TRACK]
+    ends = [*starts[1:], len(prompt.prompt.tokens)]
+    return {track: end - start for track, start, end in zip(prompt.tracks, starts, ends, strict=True)}
 
 
 def _droppable(score: Score, step: Step, request: GenerationRequest) -> list[int]:

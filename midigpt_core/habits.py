@@ -36,16 +36,19 @@ Shares = npt.NDArray[np.float64]
 
 
 def habits(
-    score: Score, bodies: Mapping[Cell, Body], cells: Mapping[Cell, frozenset[TokenType]], vocabulary: Vocabulary
+    score: Score,
+    bodies: Mapping[int, Mapping[int, Body]],
+    cells: Mapping[Cell, frozenset[TokenType]],
+    vocabulary: Vocabulary,
 ) -> dict[int, Habit]:
     """The habits of the tracks of `cells`, by place among them.
 
-    bodies: the bars of these tracks that stay, as tokens; cells: with the kinds of tokens that are the caller's
-    there, so that no habit speaks against what was asked for.
+    bodies: the bars of these tracks that stay, by track and bar, as tokens; cells: with the kinds of tokens that
+    are the caller's there, so that no habit speaks against what was asked for.
     """
     found: dict[int, Habit] = {}
     for track in sorted({track for track, _ in cells}):
-        tokens = [token for (t, _), body in bodies.items() if t == track for token in body]
+        tokens = [token for body in bodies[track].values() for token in body]
         counts = np.bincount(np.array(tokens, dtype=np.int64), minlength=vocabulary.size)
         leans = _leans(counts, vocabulary, score.tracks[track].track_type == DRUM)
         for place, (cell, callers) in enumerate(cells.items()):

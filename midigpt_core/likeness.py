@@ -47,16 +47,15 @@ class Surroundings:
     score: Score
     unknown: Collection[Cell]
     tracks: Sequence[int]  # that are shown
-    _notes: dict[Cell, Notes] = field(default_factory=dict)
+    _notes: dict[Cell, Notes | None] = field(default_factory=dict)
+    _shared: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)  # of two bars, see `_in_all`
 
     def notes(self, cell: Cell) -> Notes | None:
         """What stands in a cell; None where that is unknown or there is no such bar."""
-        if cell in self.unknown or not 0 <= cell[1] < self.score.n_bars:
-            return None
-        if self.score.tracks[cell[0]].bars[cell[1]].future:
-            return None
         if cell not in self._notes:
-            self._notes[cell] = self._standing(cell)
+            bars = self.score.tracks[cell[0]].bars
+            known = cell not in self.unknown and 0 <= cell[1] < len(bars) and not bars[cell[1]].future
+            self._notes[cell] = self._standing(cell) if known else None
         return self._notes[cell]
 
     def _standing(self, cell: Cell) -> Notes:
@@ -72,26 +71,34 @@ class Surroundings:
 
     def others(self, track: int, bar: int, other: int) -> float:
         """Share of equal notes of two bars, over all tracks but one."""
-        equal = every = 0
-        for number in self.tracks:
-            if number == track:
-                continue
-            here, there = self.notes((number, bar)), self.notes((number, other))
-            if here is not None and there is not None:
-                equal += len(here & there)
-                every += len(here | there)
+        equal, every = self._in_all(bar, other)
+        if track in self.tracks:
+            own_equal, own_every = self._in_one(track, bar, other)
+            equal, every = equal - own_equal, every - own_every
         return equal / every if every else 0.0
 
-    def standing(self, track: int, bar: int) -> int:
+    def _in_all(self, bar: int, other: int) -> tuple[int, int]:
+        """(equal notes, different places that have one) of two bars, over all tracks."""
+        if (bar, other) not in self._shared:
+            found = [self._in_one(track, bar, other) for track in self.tracks]
+            self._shared[bar, other] = sum(equal for equal, _ in found), sum(every for _, every in found)
+        return self._shared[bar, other]
+
+    def _in_one(self, track: int, bar: int, other: int) -> tuple[int, int]:
+        here, there = self.notes((track, bar)), self.notes((track, other))
+        if here is None or there is None:
+            return 0, 0
+        equal = len(here & there)
+        return equal, len(here) + len(there) - equal
+
+    def sounding(self, track: int, bar: int) -> int:
         """How many other tracks sound in a bar, as far as that is known."""
         return sum(bool(self.notes((number, bar))) for number in self.tracks if number != track)
 
     def beside(self, track: int, bar: int, other: int) -> float | None:
         """Share of equal notes of two bars of a track; None where one is unknown or both are silent."""
-        here, there = self.notes((track, bar)), self.notes((track, other))
-        if here is None or there is None or not (here or there):
-            return None
-        return len(here & there) / len(here | there)
+        equal, every = self._in_one(track, bar, other)
+        return equal / every if every else None
 
     def features(self, track: int, bar: int, source: int) -> dict[str, float]:
         """What speaks for `bar` to repeat `source`, by the names of WEIGHTS."""
@@ -109,14 +116,12 @@ class Surroundings:
             "empty": float(self.notes((track, source)) == frozenset()),
         }
 
-    def log_weight(self, track: int, bar: int, source: int) -> float:
-        """How likely `bar` is to repeat `source`, before anything of it is written."""
-        return sum(WEIGHTS[name] * value for name, value in self.features(track, bar, source).items())
-
     def source(self, track: int, bar: int, source: int, body: Body, cell: int) -> Source:
         """The bar `source` as one that `bar` may repeat."""
-        others = self.others(track, bar, source)
-        return Source(source, self.log_weight(track, bar, source) - OTHERS * others, body, cell, others)
+        features = self.features(track, bar, source)
+        others = features.pop("others")
+        weight = sum(WEIGHTS[name] * value for name, value in features.items())
+        return Source(source, weight, body, cell, others)
 
 
 @dataclass
@@ -126,12 +131,14 @@ class Demands:
     score: Score
     prompts: Mapping[int, TrackPrompt]
     tokenizer: Tokenizer
+    _wishes: dict[Cell, tuple[Wish, ...]] = field(default_factory=dict)
     _levels: dict[tuple[str, Cell], int] = field(default_factory=dict)  # (control, bar) -> what it measures there
 
     def met(self, cell: Cell, source: int) -> bool:
         """Whether the bar `source` of the cell's track has what is asked for the cell, give or take one level."""
-        wishes = wishes_of(self.prompts, [cell], self.tokenizer.attributes).wishes
-        return all(wish.near(self._level(replace(wish, bars=(source,)))) for wish in wishes)
+        if cell not in self._wishes:
+            self._wishes[cell] = wishes_of(self.prompts, [cell], self.tokenizer.attributes).wishes
+        return all(wish.near(self._level(replace(wish, bars=(source,)))) for wish in self._wishes[cell])
 
     def _level(self, wish: Wish) -> int:
         place = (wish.control.name, (wish.track, wish.bars[0]))
@@ -142,23 +149,22 @@ class Demands:
 
 def standing(
     around: Surroundings, cells: Sequence[Cell], tokenizer: Tokenizer, switches: EncodeOptions
-) -> dict[Cell, Body]:
-    """The bars that stay of the tracks of these cells, near them, as tokens.
+) -> dict[int, dict[int, Body]]:
+    """The bars that stay of the tracks of these cells, near them, as tokens, by track and bar.
 
     `switches` says whether notes are written with velocity and micro-timing, and how long the window is.
     """
-    bodies: dict[Cell, Body] = {}
+    bodies: dict[int, dict[int, Body]] = {}
     for track in sorted({track for track, _ in cells}):
         targets = [bar for t, bar in cells if t == track]
         near = range(max(0, min(targets) - REACH), min(around.score.n_bars, max(targets) + REACH + 1))
         known = [bar for bar in near if around.notes((track, bar)) is not None]
-        found = _bodies(around.score, track, known, tokenizer, switches)
-        bodies.update({(track, bar): body for bar, body in zip(known, found, strict=True)})
+        bodies[track] = dict(zip(known, _bodies(around.score, track, known, tokenizer, switches), strict=True))
     return bodies
 
 
 def choices(
-    around: Surroundings, demands: Demands, bodies: Mapping[Cell, Body], cells: Sequence[Cell]
+    around: Surroundings, demands: Demands, bodies: Mapping[int, Mapping[int, Body]], cells: Sequence[Cell]
 ) -> dict[int, Choice]:
     """What each cell of a step may repeat, by its place in `cells`, the order of writing."""
     place = {cell: i for i, cell in enumerate(cells)}
@@ -166,7 +172,7 @@ def choices(
         i: _choice(
             around,
             cell,
-            {bar: body for (t, bar), body in bodies.items() if t == cell[0] and demands.met(cell, bar)},
+            {bar: body for bar, body in bodies[cell[0]].items() if demands.met(cell, bar)},
             {bar: j for (t, bar), j in place.items() if t == cell[0] and j <= i},
             tuple(j for (t, bar), j in place.items() if t != cell[0] and bar == cell[1] and j < i),
         )
@@ -188,7 +194,7 @@ def _choice(
     alike = [s for s in (*bodies, *written) if 0 < abs(s - bar) <= REACH and _metre(bars[s]) == _metre(bars[bar])]
     found = [around.source(track, bar, s, bodies.get(s, ()), written.get(s, -1)) for s in alike]
     found.sort(key=lambda source: (-source.log_weight - OTHERS * source.others, source.bar))
-    return Choice(tuple(found[:MOST]), written.get(bar - 1, -1), beside, around.standing(track, bar))
+    return Choice(tuple(found[:MOST]), written.get(bar - 1, -1), beside, around.sounding(track, bar))
 
 
 def _metre(bar: Bar) -> tuple[int, int, float]:

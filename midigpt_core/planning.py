@@ -43,14 +43,14 @@ def fitting_plan(
 ) -> list[Step]:
     """As `plan_request`, with fewer bars per step (where that is "auto") until a step leaves the model room to read."""
     steps = plan_request(request, score, targets, tokenizer, seed)
-    splittable = request.config.bars_per_step == AUTO
-    while splittable:
-        span = max((len({bar for _, bar in step.bars}) for step in steps), default=1)
+    bars = max((len({bar for _, bar in step.bars}) for step in steps), default=1)
+    while request.config.bars_per_step == AUTO and bars > 1:
         longest = max((expected_tokens(score, step) for step in steps), default=0)
-        if span <= 1 or request.config.budget_margin * longest < n_positions / 2:
+        if request.config.budget_margin * longest < n_positions / 2:
             break
-        request = replace(request, config=replace(request.config, bars_per_step=max(1, span // 2)))
-        steps = plan_request(request, score, targets, tokenizer, seed)
+        bars //= 2
+        config = replace(request.config, bars_per_step=bars)
+        steps = plan_request(replace(request, config=config), score, targets, tokenizer, seed)
     return steps
 
 

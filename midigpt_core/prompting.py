@@ -122,8 +122,8 @@ class StepPrompt:
         return habits(self.around.score, self._standing, callers, self.tokenizer.vocabulary)
 
     @cached_property
-    def _standing(self) -> dict[Cell, Body]:
-        """The bars that stay of the tracks that are written, as tokens."""
+    def _standing(self) -> dict[int, dict[int, Body]]:
+        """The bars that stay of the tracks that are written, by track and bar, as tokens."""
         options = replace(_switches(self.request), window_bars=self.step.n_bars)
         return standing(self.around, self.cells, self.tokenizer, options)
 

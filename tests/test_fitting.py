@@ -32,6 +32,16 @@ def test_steps_are_split_until_each_leaves_room_to_read() -> None:
     assert sorted(cell for step in split for cell in step.bars) == cells
 
 
+def test_a_continuation_that_cannot_be_split_is_planned_as_it_is() -> None:
+    score, tokenizer = song(16), engine().tokenizer
+    cells = [(1, bar) for bar in range(8)]
+    wish = request(score, {1: list(range(8))})
+    wish.tracks[1] = replace(wish.tracks[1], autoregressive=True)
+    for n_positions in (4096, 160):  # from the first bar on, a window is written at once however short steps may be
+        [step] = fitting_plan(wish, score, cells, tokenizer, 0, n_positions)
+        assert sorted(step.bars) == cells
+
+
 def test_context_all_drops_nothing() -> None:
     score, tokenizer = song(16), engine().tokenizer
     wish = request(score, {1: [8]}, context="all")

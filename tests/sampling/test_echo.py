@@ -17,7 +17,7 @@ from midigpt_core.planning import fitting_plan
 from midigpt_core.prompting import echo_strength, own_temperature, prepare_step
 from midigpt_core.reading import original_tokens
 from midigpt_core.sampling.draw import Knobs
-from midigpt_core.sampling.echo import END, KEPT, SLIP, Choice, Echo, Source, judged, lean_of, stand
+from midigpt_core.sampling.echo import END, KEPT, OTHERS, SLIP, Choice, Echo, Source, judged, lean_of, stand
 from midigpt_core.sampling.lane import Lane
 from midigpt_core.sampling.prompt import Prompt
 from midigpt_core.sampling.rules import Cursor
@@ -131,7 +131,8 @@ def test_bars_whose_surroundings_are_alike_weigh_more() -> None:
         score.tracks[track].bars[1].notes = copy.deepcopy(score.tracks[track].bars[5].notes)
     around = Surroundings(score, {(1, 5)}, range(3))
     assert around.others(1, 5, 1) == 1.0
-    weights = {bar: around.log_weight(1, 5, bar) for bar in (0, 1, 2, 3, 4, 6, 7)}
+    sources = {bar: around.source(1, 5, bar, (), -1) for bar in (0, 1, 2, 3, 4, 6, 7)}
+    weights = {bar: source.log_weight + OTHERS * source.others for bar, source in sources.items()}
     assert max(weights, key=lambda bar: weights[bar]) == 1
 
 
