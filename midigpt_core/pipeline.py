@@ -18,7 +18,7 @@ from midigpt_core.plan.steps import Cell, Step
 from midigpt_core.plan.window import paste
 from midigpt_core.planning import MAX_SEED, chosen_cells, fitting_plan
 from midigpt_core.prompting import StepPrompt, own_temperature
-from midigpt_core.reading import read_cells
+from midigpt_core.reading import read_cell, read_cells
 from midigpt_core.request import GenerationRequest
 from midigpt_core.sampling.accept import as_it_was, checks_of, likeness, on_grid, stuck
 from midigpt_core.sampling.draw import Knobs
@@ -286,8 +286,8 @@ class Run:
 
     def _bar_ready(self, take: int, prompt: StepPrompt, lane: Lane) -> trace.BarReady:
         """The bar that a lane has just finished."""
-        cell = prompt.cells[lane.cursor.cell - 1]
-        notes = read_cells(self.tokenizer, prompt, lane.written, self.score)[cell]
+        place = lane.cursor.cell - 1
+        cell, notes = prompt.cells[place], read_cell(self.tokenizer, prompt, lane.written, self.score, place)
         told = tuple((n.pitch, n.velocity, n.onset_ticks, n.duration_ticks) for n in notes)
         return trace.BarReady(take, cell[0], cell[1], told, len(lane.written))
 

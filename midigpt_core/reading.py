@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 from math import ceil, floor
@@ -24,6 +25,22 @@ def read_cells(
     tokenizer: Tokenizer, prompt: StepPrompt, written: Sequence[int], score: Score
 ) -> dict[Cell, list[Note]]:
     """The notes of each cell that was begun, in the score's resolution; cells never reached come out empty."""
+    pieces = _pieces(tokenizer, written)
+    pieces += [[]] * (len(prompt.cells) - len(pieces))
+    cells = zip(prompt.cells, prompt.drums, pieces, strict=False)
+    return {
+        cell: _scaled(_read_bar(tokenizer, body, drum), tokenizer.config, score, cell) for cell, drum, body in cells
+    }
+
+
+def read_cell(tokenizer: Tokenizer, prompt: StepPrompt, written: Sequence[int], score: Score, place: int) -> list[Note]:
+    """The notes of one cell that was begun, by its place among the step's, in the score's resolution."""
+    notes = _read_bar(tokenizer, _pieces(tokenizer, written)[place], prompt.drums[place])
+    return _scaled(notes, tokenizer.config, score, prompt.cells[place])
+
+
+def _pieces(tokenizer: Tokenizer, written: Sequence[int]) -> list[list[int]]:
+    """The tokens of each cell, without the one that ends it."""
     vocabulary = tokenizer.vocabulary
     ends = {vocabulary.range(kind)[0] for kind in (TokenType.FILL_IN_END, TokenType.BAR_END)}
     pieces: list[list[int]] = [[]]
@@ -32,11 +49,7 @@ def read_cells(
             pieces.append([])
         else:
             pieces[-1].append(token)
-    found: dict[Cell, list[Note]] = {}
-    for i, (cell, drum) in enumerate(zip(prompt.cells, prompt.drums, strict=True)):
-        notes = _read_bar(tokenizer, pieces[i], drum) if i < len(pieces) else []
-        found[cell] = _scaled(notes, tokenizer.config, score, cell)
-    return found
+    return pieces
 
 
 def original_tokens(prompt: StepPrompt) -> list[int]:
@@ -68,17 +81,27 @@ def _scaled(notes: Sequence[Note], config: EncoderConfig, score: Score, cell: Ce
     """
     resolution, place = config.resolution, _near if config.rounds else _up
     track = score.tracks[cell[0]]
-    left = round(sum(bar.beat_length for bar in track.bars[cell[1] :]) * score.resolution)
     last = max(0, round(track.bars[cell[1]].beat_length * score.resolution) - 1)
     scale = score.resolution / resolution
     hit = usual_hit(track) if track.track_type == DRUM else None
-    scaled = []
+    scaled: list[tuple[Note, int, int]] = []  # with onset and length
     for note in notes:
         begin = max(0.0, note.onset_ticks + note.delta / resolution)
         onset = min(place(begin * scale), last)
         length = hit or place((begin + note.duration_ticks) * scale) - onset  # notes that met still meet
-        scaled.append(Note(note.pitch, note.velocity, onset, max(1, min(length, left - onset))))
-    return scaled
+        scaled.append((note, onset, length))
+    left = _ticks_left(score, cell, max((onset + length for _, onset, length in scaled), default=0))
+    return [Note(n.pitch, n.velocity, onset, max(1, min(length, left - onset))) for n, onset, length in scaled]
+
+
+def _ticks_left(score: Score, cell: Cell, enough: int) -> int:
+    """From the beginning of a cell to the end of the piece, or what is known to be enough."""
+    beats, track = 0.0, score.tracks[cell[0]]
+    for bar in itertools.islice(track.bars, cell[1], None):
+        beats += bar.beat_length
+        if round(beats * score.resolution) >= enough:
+            break
+    return round(beats * score.resolution)
 
 
 def _up(ticks: float) -> int:
