@@ -87,7 +87,7 @@ def _read(prompt: StepPrompt, body: Sequence[int], beliefs: Tensor, task: Task) 
 
 
 def _leant(beliefs: Tensor, habit: Habit) -> Tensor:
-    rows = [row + lean_to(row, habit.lean, habit.kinds) for row in beliefs.numpy()]
+    rows = [row + lean_to(row, habit.lean, habit.factors, habit.kinds) for row in beliefs.numpy()]
     return torch.as_tensor(np.stack(rows))
 
 

@@ -35,7 +35,7 @@ def draw(const float[:, ::1] belief, bias, list heat, list uniforms):
     cdef Py_ssize_t lanes = belief.shape[0], vocabulary = belief.shape[1], lane, token, last
     cdef bint biased = bias is not None
     cdef const float[:, ::1] push = bias if biased else belief
-    cdef double[::1] score = np.empty(vocabulary)
+    cdef double[::1] score = np.empty(vocabulary), share = np.empty(vocabulary)
     cdef double top, total, target, warmth
     cdef list tokens = [], logprobs = []
     for lane in range(lanes):
@@ -46,14 +46,14 @@ def draw(const float[:, ::1] belief, bias, list heat, list uniforms):
                 score[token] = (score[token] + push[lane, token] if biased else score[token]) / warmth
                 top = max(top, score[token])
         for token in range(vocabulary):
-            if score[token] > -INFINITY:
-                total += exp(score[token] - top)
+            share[token] = exp(score[token] - top) if score[token] > -INFINITY else 0.0
+            total += share[token]
         target = uniforms[lane] * total
         total = 0.0
         for token in range(vocabulary):
             if score[token] > -INFINITY:
                 last = token
-                total += exp(score[token] - top)
+                total += share[token]
                 if total > target:
                     break
         tokens.append(last)

@@ -9,18 +9,19 @@ cdef enum:
     END = -1  # stands for whichever token ends a bar
 
 
-def lean_to(const float[::1] belief, const float[::1] lean, tuple kinds):
+def lean_to(const float[::1] belief, const float[::1] lean, const double[::1] factors, tuple kinds):
     """The lean among the tokens of each kind that may be written, (vocabulary,): together they stay as likely."""
     found = np.zeros(belief.shape[0], np.float32)
     cdef float[::1] moved = found
     cdef int first, last, token
-    cdef double before, after, shift
+    cdef double before, after, shift, likely
     for first, last in kinds:
         before = after = 0.0
         for token in range(first, last):
             if belief[token] > -INFINITY:
-                before += exp(<double>belief[token])
-                after += exp(<double>belief[token] + <double>lean[token])
+                likely = exp(<double>belief[token])
+                before += likely
+                after += likely * factors[token]
         shift = log(before / after) if after > 0.0 else 0.0
         for token in range(first, last):
             if belief[token] > -INFINITY:

@@ -88,4 +88,4 @@ def _habit(leans: Mapping[TokenType, Shares], vocabulary: Vocabulary) -> Habit:
     kinds = tuple(vocabulary.range(kind) for kind in leans)
     for (first, last), values in zip(kinds, leans.values(), strict=True):
         lean[first:last] = values
-    return Habit(lean, kinds)
+    return Habit(lean, np.exp(lean, dtype=np.float64), kinds)

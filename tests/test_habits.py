@@ -120,14 +120,15 @@ def test_every_kind_of_token_stays_as_likely_as_it_is(data) -> None:
     belief = np.where(legal, logits - np.logaddexp.reduce(logits[legal]), -np.inf).astype(np.float32)
     lean = np.array(data.draw(st.lists(number, min_size=size, max_size=size)), np.float32)
     spans = ((0, 4), (5, 11))
-    found = lean_to(belief, lean, spans)
+    factors = np.exp(lean, dtype=np.float64)
+    found = lean_to(belief, lean, factors, spans)
     assert np.isfinite(found).all()
     for first, last in spans:
         before, after = (np.exp(row[first:last].astype(np.float64)).sum() for row in (belief, belief + found))
         assert after == pytest.approx(before, rel=1e-4)
     assert not found[[4, 11]].any()
     if compiled("echo") is not None:
-        assert np.array_equal(found, compiled("echo").lean_to(belief, lean, spans))
+        assert np.array_equal(found, compiled("echo").lean_to(belief, lean, factors, spans))
 
 
 def test_the_mixture_is_of_the_leaning_network() -> None:

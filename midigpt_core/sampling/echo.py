@@ -17,6 +17,7 @@ from math import exp, log, log1p
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from midigpt_core.compiled import compiled
 from midigpt_core.sampling.rules import Allowed, Cursor, Lean
@@ -73,6 +74,7 @@ class Habit:
     """What a track rather writes, kind by kind of token."""
 
     lean: Lean  # added to the model's belief, (vocabulary,)
+    factors: npt.NDArray[np.float64]  # what that multiplies its probabilities by
     kinds: tuple[tuple[int, int], ...]  # first token and the one after the last; each kind stays as likely as it is
 
 
@@ -108,7 +110,7 @@ class Echo:
             self._open(at.cell)
         habit, own = self.habits.get(at.cell), None
         if habit is not None:
-            own = (lean_to if FAST_ECHO is None else FAST_ECHO.lean_to)(belief, habit.lean, habit.kinds)
+            own = (lean_to if FAST_ECHO is None else FAST_ECHO.lean_to)(belief, habit.lean, habit.factors, habit.kinds)
             belief = belief + own
         self._belief = belief
         if not self._bodies:
@@ -169,15 +171,19 @@ class Echo:
 # ---- what is done for every token; compiled twins in cython_ext/echo.pyx ----
 
 
-def lean_to(belief: Lean, lean: Lean, kinds: Sequence[tuple[int, int]]) -> Lean:
-    """The lean among the tokens of each kind that may be written, (vocabulary,): together they stay as likely."""
+def lean_to(belief: Lean, lean: Lean, factors: npt.NDArray[np.float64], kinds: Sequence[tuple[int, int]]) -> Lean:
+    """The lean among the tokens of each kind that may be written, (vocabulary,): together they stay as likely.
+
+    factors: exp(lean).
+    """
     found = np.zeros(len(belief), dtype=np.float32)
     for first, last in kinds:
         there = [token for token in range(first, last) if belief[token] > OFF]
         before, after = 0.0, 0.0
         for token in there:
-            before += exp(float(belief[token]))
-            after += exp(float(belief[token]) + float(lean[token]))
+            likely = exp(float(belief[token]))
+            before += likely
+            after += likely * float(factors[token])
         shift = log(before / after) if after > 0 else 0.0
         for token in there:
             found[token] = float(lean[token]) + shift
