@@ -63,7 +63,8 @@ class InferenceConfig:
     no_repeat_ngram: int = _knob(0, "never write n pitches in a row that the track's context has (0: off)", 0, 64)
     echo: float = _knob(
         -1.0,
-        "how readily bars of the track are said again (0: never; 1: as music does; -1: as the checkpoint asks)",
+        "how readily bars of the track are said again (0: never, and nothing leans towards its register and habits; "
+        "1: as music does; -1: as the checkpoint asks)",
         -1.0,
         20.0,
     )
