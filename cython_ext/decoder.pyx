@@ -29,7 +29,7 @@ cdef extern from "decoder_kernels.h":
         const float *shift[2]
         CMatrix matrix[4]
     ctypedef struct CNet "Net":
-        int width, width_pad, n_layers, heads, head_dim, head_pad, vocab
+        int width, width_pad, qkv_pad, n_layers, heads, head_dim, head_pad, vocab
         float scale
         const void *wte
         const void *wpe
@@ -39,8 +39,10 @@ cdef extern from "decoder_kernels.h":
         CMatrix head
     ctypedef struct CMemory "Memory":
         int capacity
-        char *keys
-        char *values
+        signed char *keys
+        signed char *values
+        float *key_scale
+        float *value_scale
     ctypedef struct CRow "Row":
         int token, position, slot, visible, stored, used
         CMemory *prefix
@@ -51,13 +53,12 @@ cdef extern from "decoder_kernels.h":
         const int *out_rows
         int n_rows, n_out
         float *x
-        float *q
+        float *qkv
         float *logits
         CCodes normed, heard, expanded
     ctypedef struct CIsa "Isa":
         const char *name
         int bytes
-        void (*empty_slots)(const CNet *, const CMemory *, int, int) nogil
     ctypedef struct CPool "Pool":
         int n_threads
     const CIsa *choose_isa(const char *wanted)
@@ -65,7 +66,8 @@ cdef extern from "decoder_kernels.h":
     void free_pool(CPool *pool)
     void run_job(CPool *pool, CJob job) nogil
     int phase_count(const CNet *net)
-    void copy_slots(const CNet *net, const CMemory *source, const CMemory *target, int source_at, int target_at, int count, int bytes) nogil
+    void copy_slots(const CNet *net, const CMemory *source, const CMemory *target, int source_at, int target_at, int count) nogil
+    void empty_slots(const CNet *net, const CMemory *memory, int start, int end) nogil
     int SLOT_BLOCK, OUT_BLOCK, HEAD_MAX, SCORES_MAX
     const int MOST_ROWS "MAX_ROWS"
 
@@ -76,7 +78,7 @@ cdef int max_rows = MOST_ROWS
 
 
 def instruction_set(wanted=None):
-    """(name, bytes per stored number) of the arithmetic this processor gets; MIDIGPT_ISA or `wanted` asks for a lesser."""
+    """(name, bytes per number of the embeddings) of the arithmetic this processor gets; MIDIGPT_ISA or `wanted` asks for a lesser."""
     cdef bytes name = (wanted or os.environ.get("MIDIGPT_ISA", "")).encode()
     cdef const CIsa *isa = choose_isa(name)
     return isa.name.decode(), isa.bytes
@@ -94,21 +96,23 @@ cdef class Memory:
     """Keys and values of up to `capacity` slots, for every layer and head."""
 
     cdef CMemory at
-    cdef void *owned[2]
+    cdef void *owned[4]
     cdef readonly int capacity
 
     def __cinit__(self, Decoder decoder, int capacity):
         cdef CNet *net = &decoder.net
         cdef size_t slots = (capacity + SLOT_BLOCK - 1) // SLOT_BLOCK * SLOT_BLOCK
-        cdef size_t numbers = <size_t>net.n_layers * net.heads * slots * decoder.isa.bytes
+        cdef size_t places = <size_t>net.n_layers * net.heads * slots
         self.at.capacity = <int>slots
         self.capacity = capacity
-        self.at.keys = aligned_zeros(numbers * net.head_dim, &self.owned[0])
-        self.at.values = aligned_zeros(numbers * net.head_pad, &self.owned[1])
+        self.at.keys = <signed char *>aligned_zeros(places * net.head_pad, &self.owned[0])
+        self.at.values = <signed char *>aligned_zeros(places * net.head_pad, &self.owned[1])
+        self.at.key_scale = <float *>aligned_zeros(places * sizeof(float), &self.owned[2])
+        self.at.value_scale = <float *>aligned_zeros(places * sizeof(float), &self.owned[3])
 
     def __dealloc__(self):
-        free(self.owned[0])
-        free(self.owned[1])
+        for i in range(4):
+            free(self.owned[i])
 
 
 cdef class Decoder:
@@ -136,6 +140,7 @@ cdef class Decoder:
         if net.head_pad > HEAD_MAX:
             raise ValueError(f"heads of {net.head_dim} are wider than this decoder's {HEAD_MAX}")
         net.width_pad = (net.width + OUT_BLOCK - 1) // OUT_BLOCK * OUT_BLOCK
+        net.qkv_pad = (3 * net.width + OUT_BLOCK - 1) // OUT_BLOCK * OUT_BLOCK
         net.scale = net.head_dim ** -0.5
         net.wte, net.wpe = self.keep(arrays["wte"]), self.keep(arrays["wpe"])
         net.norm_f, net.shift_f = <const float *>self.keep(arrays["norm"]), <const float *>self.keep(arrays["shift"])
@@ -182,7 +187,7 @@ cdef class Decoder:
         cdef int hidden = (4 * net.width + OUT_BLOCK - 1) // OUT_BLOCK
         self.job.net, self.job.rows, self.job.out_rows = net, self.rows, self.out_rows
         self.job.x = <float *>self.keep(np.zeros((max_rows, net.width_pad), np.float32))
-        self.job.q = <float *>self.keep(np.zeros((max_rows, net.width_pad), np.float32))
+        self.job.qkv = <float *>self.keep(np.zeros((max_rows, net.qkv_pad), np.float32))
         self.set_codes(&self.job.normed, OUT_BLOCK, net.width_pad // OUT_BLOCK)
         self.set_codes(&self.job.heard, head_group, net.heads * net.head_pad // head_group)
         self.set_codes(&self.job.expanded, OUT_BLOCK, hidden)
@@ -237,8 +242,8 @@ cdef class Decoder:
 
     def empty_slots(self, Memory memory, int start, int end):
         """Make slots [start, end) empty keys: large, negative, with value zero."""
-        self.isa.empty_slots(&self.net, &memory.at, start, end)
+        empty_slots(&self.net, &memory.at, start, end)
 
     def copy_slots(self, Memory source, Memory target, int source_at, int target_at, int count):
         """Copy `count` slots from one memory into another."""
-        copy_slots(&self.net, &source.at, &target.at, source_at, target_at, count, self.isa.bytes)
+        copy_slots(&self.net, &source.at, &target.at, source_at, target_at, count)

@@ -1,109 +1,116 @@
 /* Attention of one head for a few rows that share memory; included by decoder_body.h, once per instruction set.
  *
- * Rows stand at fixed distances (HEAD_MAX for queries and sums, SCORES_MAX for scores), so that one pointer reaches
- * all of them.
+ * Keys and values are 8-bit codes with a scale for each slot. A query becomes 16-bit codes, so do the weights of the
+ * values, each already times its value's scale; sums of products are exact, and no order matters to them.
+ * Rows stand at fixed distances (HEAD_MAX for queries and sums, SCORES_MAX for scores, CODES_MAX for weights), so that
+ * one pointer reaches all of them.
  */
 
 /* Scores of `rows` rows against whole blocks of keys [from, to), `at_once` blocks in registers; the first block left. */
-FN int NAME(hear)(const int rows, const int at_once, const WT *k, int head_dim, int from, int to, const float *q, float *score) {
+FN int NAME(hear)(const int rows, const int at_once, const int8_t *k, const float *k_scale, int head_pad, int from, int to,
+                  const int16_t *q, const float *q_scale, float *score) {
     int block = from;
     for (; block + at_once <= to; block += at_once) {
-        const WT *p = k + (size_t)block * head_dim * SLOT_BLOCK;
-        vf acc[TOGETHER][HEARD_MAX * KEYS];
+        const int8_t *p = k + (size_t)block * head_pad * SLOT_BLOCK;
+        vi acc[TOGETHER][HEARD_MAX * KEYS];
         UNROLLED for (int r = 0; r < rows; r++)
-            UNROLLED for (int v = 0; v < at_once * KEYS; v++) acc[r][v] = (vf){0};
-        for (int d = 0; d < head_dim; d++, p += SLOT_BLOCK) {
-            vf key[HEARD_MAX * KEYS];
-            UNROLLED for (int b = 0; b < at_once; b++) __builtin_prefetch(p + (b + at_once) * head_dim * SLOT_BLOCK);
+            UNROLLED for (int v = 0; v < at_once * KEYS; v++) acc[r][v] = (vi){0};
+        for (int d = 0; d < head_pad; d += 2, p += 2 * SLOT_BLOCK) {
+            vi key[HEARD_MAX * KEYS];
+            UNROLLED for (int b = 0; b < at_once; b++) __builtin_prefetch(p + (b + at_once) * head_pad * SLOT_BLOCK);
             UNROLLED for (int v = 0; v < at_once * KEYS; v++)
-                key[v] = load_wt(p + (v / KEYS) * head_dim * SLOT_BLOCK + v % KEYS * W);
+                key[v] = load_codes(p + (v / KEYS) * head_pad * SLOT_BLOCK + v % KEYS * W * 2);
             UNROLLED for (int r = 0; r < rows; r++) {
-                const vf value = NAME(all)(q[r * HEAD_MAX + d]);
+                int32_t pair;
+                memcpy(&pair, q + r * HEAD_MAX + d, sizeof pair);
+                const vi value = pair - (vi){0};
                 UNROLLED for (int v = 0; v < at_once * KEYS; v++) {
-                    acc[r][v] = fused(value, key[v], acc[r][v]);
+                    acc[r][v] = pair_sums(value, key[v], acc[r][v]);
                     HOLD(acc[r][v]);
                 }
             }
         }
         UNROLLED for (int r = 0; r < rows; r++)
-            UNROLLED for (int v = 0; v < at_once * KEYS; v++)
-                NAME(store)(score + r * SCORES_MAX + block * SLOT_BLOCK + v * W, acc[r][v]);
+            UNROLLED for (int v = 0; v < at_once * KEYS; v++) {
+                const vf scale = NAME(load)(k_scale + block * SLOT_BLOCK + v * W) * NAME(all)(q_scale[r]);
+                NAME(store)(score + r * SCORES_MAX + block * SLOT_BLOCK + v * W, __builtin_convertvector(acc[r][v], vf) * scale);
+            }
     }
     return block;
 }
 
-/* out += weights x values over slots [from, to), `at_once` vectors of dimensions in registers; the first one left. */
-FN int NAME(gather)(const int rows, const int at_once, const WT *v, int head_pad, int first, int from, int to,
-                    const float *weight, float *out) {
+/* out += weights x values over slots [from, to), whole pairs, `at_once` vectors of dimensions in registers; the first one left. */
+FN int NAME(gather)(const int rows, const int at_once, const int8_t *v, int head_pad, int first, int from, int to,
+                    const int16_t *weight, int32_t *out) {
     int d = first;
     for (; d + at_once * W <= head_pad; d += at_once * W) {
-        vf acc[TOGETHER][GATHERED_MAX];
+        vi acc[TOGETHER][GATHERED_MAX];
         UNROLLED for (int r = 0; r < rows; r++)
-            UNROLLED for (int i = 0; i < at_once; i++) acc[r][i] = NAME(load)(out + r * HEAD_MAX + d + i * W);
-        const WT *p = v + (size_t)from * head_pad + d;
-        for (int slot = from; slot < to; slot++, p += head_pad) {
-            vf value[GATHERED_MAX];
-            for (int i = 0; i < at_once * W; i += 32) __builtin_prefetch(p + i + GATHER_STRIP * head_pad);
-            UNROLLED for (int i = 0; i < at_once; i++) value[i] = load_wt(p + i * W);
+            UNROLLED for (int i = 0; i < at_once; i++) acc[r][i] = *(const NAME(vi_anywhere) *)(out + r * HEAD_MAX + d + i * W);
+        const int8_t *p = v + (size_t)from * head_pad + d * 2;
+        for (int slot = from; slot < to; slot += 2, p += head_pad * 2) {
+            vi value[GATHERED_MAX];
+            for (int i = 0; i < at_once * W * 2; i += 64) __builtin_prefetch(p + i + GATHER_STRIP * head_pad);
+            UNROLLED for (int i = 0; i < at_once; i++) value[i] = load_codes(p + i * W * 2);
             UNROLLED for (int r = 0; r < rows; r++) {
-                const vf share = NAME(all)(weight[r * SCORES_MAX + slot]);
+                int32_t pair;
+                memcpy(&pair, weight + r * CODES_MAX + slot, sizeof pair);
+                const vi share = pair - (vi){0};
                 UNROLLED for (int i = 0; i < at_once; i++) {
-                    acc[r][i] = fused(share, value[i], acc[r][i]);
+                    acc[r][i] = pair_sums(share, value[i], acc[r][i]);
                     HOLD(acc[r][i]);
                 }
             }
         }
         UNROLLED for (int r = 0; r < rows; r++)
-            UNROLLED for (int i = 0; i < at_once; i++) NAME(store)(out + r * HEAD_MAX + d + i * W, acc[r][i]);
+            UNROLLED for (int i = 0; i < at_once; i++) *(NAME(vi_anywhere) *)(out + r * HEAD_MAX + d + i * W) = acc[r][i];
     }
     return d;
 }
 
-#define HEAR_AT(n, at_once, from) NAME(hear)(n, at_once, k, head_dim, from, end, q + r * HEAD_MAX, score + r * SCORES_MAX)
-#define HEAR(n)                                   \
-    {                                             \
+#define HEAR_AT(n, at_once, from) \
+    NAME(hear)(n, at_once, k, k_scale, head_pad, from, end, q + r * HEAD_MAX, q_scale + r, score + r * SCORES_MAX)
+#define HEAR(n)                                    \
+    {                                              \
         const int b = HEAR_AT(n, HEARD(n), block); \
-        if (b < end) HEAR_AT(n, 1, b);            \
+        if (b < end) HEAR_AT(n, 1, b);             \
     }
 #define GATHER_AT(n, at_once, first) \
-    NAME(gather)(n, at_once, v, head_pad, first, slot, end, weight + r * SCORES_MAX, out + r * HEAD_MAX)
-#define GATHER(n)                                  \
-    {                                              \
+    NAME(gather)(n, at_once, v, head_pad, first, slot, end, weight + r * CODES_MAX, out + r * HEAD_MAX)
+#define GATHER(n)                                   \
+    {                                               \
         const int d = GATHER_AT(n, GATHERED(n), 0); \
-        if (d < head_pad) GATHER_AT(n, 1, d);      \
+        if (d < head_pad) GATHER_AT(n, 1, d);       \
     }
 
-/* Rows are taken TOGETHER at a time, over strips of memory that stay in the nearest cache for all of them. */
-TARGET static __attribute__((noinline)) void NAME(hear_blocks)(int rows, const WT *k, int head_dim, int from, int to,
-                                                               const float *q, float *score) {
-    for (int block = from, end; block < to; block = end) {
+static inline int NAME(most_of)(int rows, const int *bound) {
+    int most = bound[0];
+    for (int r = 1; r < rows; r++) most = bound[r] > most ? bound[r] : most;
+    return most;
+}
+
+/* Rows are taken TOGETHER at a time, over strips of memory that stay in the nearest cache for all of them. All of them
+ * hear as far as any: what is too much for one is written over or left aside, and weighs nothing. */
+TARGET static __attribute__((noinline)) void NAME(hear_all)(int rows, const Net *net, const Memory *m, int layer, int head,
+                                                            const int *bound, const int16_t *q, const float *q_scale,
+                                                            float *score) {
+    const int head_pad = net->head_pad, to = (NAME(most_of)(rows, bound) + SLOT_BLOCK - 1) / SLOT_BLOCK;
+    const int8_t *k = key_of(net, m, layer, head, 0);
+    const float *k_scale = m->key_scale + slots_of(net, m, layer, head);
+    for (int block = 0, end; block < to; block = end) {
         end = block + HEARD_MAX < to ? block + HEARD_MAX : to;
         IN_TURN(rows, HEAR)
     }
 }
 
-TARGET static __attribute__((noinline)) void NAME(gather_slots)(int rows, const WT *v, int head_pad, int from, int to,
-                                                                const float *weight, float *out) {
-    for (int slot = from, end; slot < to; slot = end) {
+TARGET static __attribute__((noinline)) void NAME(gather_all)(int rows, const Net *net, const Memory *m, int layer, int head,
+                                                              const int *bound, const int16_t *weight, int32_t *out) {
+    const int head_pad = net->head_pad, to = (NAME(most_of)(rows, bound) + 1) / 2 * 2;
+    const int8_t *v = value_of(net, m, layer, head, 0);
+    for (int slot = 0, end; slot < to; slot = end) {
         end = slot + GATHER_STRIP < to ? slot + GATHER_STRIP : to;
         IN_TURN(rows, GATHER)
     }
-}
-
-/* Rows gather bound[r] slots of one memory: what all of them do together, the remainder one by one. */
-FN void NAME(gather_all)(int rows, const WT *v, int head_pad, const int *bound, const float *weight, float *out) {
-    int least = bound[0];
-    for (int r = 1; r < rows; r++) least = bound[r] < least ? bound[r] : least;
-    NAME(gather_slots)(rows, v, head_pad, 0, least, weight, out);
-    for (int r = 0; r < rows; r++)
-        if (bound[r] > least) NAME(gather_slots)(1, v, head_pad, least, bound[r], weight + r * SCORES_MAX, out + r * HEAD_MAX);
-}
-
-/* All rows hear as far as any of them: what is too much for one is written over or left aside. */
-FN void NAME(hear_all)(int rows, const WT *k, int head_dim, const int *bound, const float *q, float *score) {
-    int most = bound[0];
-    for (int r = 1; r < rows; r++) most = bound[r] > most ? bound[r] : most;
-    NAME(hear_blocks)(rows, k, head_dim, 0, (most + SLOT_BLOCK - 1) / SLOT_BLOCK, q, score);
 }
 
 /* Scores to weights; what they have to be divided by. */
@@ -121,38 +128,84 @@ TARGET static float NAME(weigh)(float *score, int count) {
     return NAME(total)(sum[0] + sum[1]);
 }
 
+/* Weights times what the codes of `count` values are worth. */
+FN void NAME(worth)(float *weight, int count, const float *scale) {
+    int i = 0;
+    for (; i + W <= count; i += W) NAME(store)(weight + i, NAME(load)(weight + i) * NAME(load)(scale + i));
+    for (; i < count; i++) weight[i] *= scale[i];
+}
+
+/* What to multiply weights by, that they fill 16 bits and their sum with any values stays within 32. */
+FN float NAME(codes_per)(const float *weight, int count) {
+    vf most = {0}, sum = {0};
+    int i = 0;
+    for (; i + W <= count; i += W) {
+        most = greater(most, NAME(load)(weight + i));
+        sum += NAME(load)(weight + i);
+    }
+    float top = NAME(highest)(most), all = NAME(total)(sum);
+    for (; i < count; i++) {
+        top = weight[i] > top ? weight[i] : top;
+        all += weight[i];
+    }
+    const float by_top = CODE_MAX / top, by_sum = SUM_MAX / all;
+    return top > 1e-30f ? (by_top < by_sum ? by_top : by_sum) : 0.0f;
+}
+
+/* Weights to codes, zeros from `count` to `room`, a multiple of SLOT_BLOCK. */
+FN void NAME(weight_codes)(const float *weight, int count, int room, float per, int16_t *code) {
+    const vf magic = NAME(all)(12582912.0f);
+    for (int i = 0; i < count; i += W) {
+        const vi nearest = (vi)(NAME(load)(weight + i) * NAME(all)(per) + magic) - (vi)magic;
+        *(NAME(codes_anywhere) *)(code + i) = __builtin_convertvector(nearest, NAME(codes));
+    }
+    memset(code + count, 0, (room - count) * sizeof *code);
+}
+
 /* A row hears its prefix, then its tail; rows of one tail stand side by side. */
 TARGET static void NAME(attend)(const Job *job, int layer, int head, const Part *part, Group group, float *score) {
     const Net *net = job->net;
     const Row *row[ATTEND_MAX] = {NULL};
     const int rows = group.count, per_head = job->heard.groups / net->heads;
-    float q[ATTEND_MAX * HEAD_MAX], out[ATTEND_MAX * HEAD_MAX], sum[ATTEND_MAX];
+    int16_t q[ATTEND_MAX * HEAD_MAX], *weight = (int16_t *)(score + ATTEND_MAX * SCORES_MAX);
+    float q_scale[ATTEND_MAX], share[ATTEND_MAX];
+    int32_t out[ATTEND_MAX * HEAD_MAX];
     int prefix[ATTEND_MAX] = {0}, tail[ATTEND_MAX] = {0}, same[ATTEND_MAX];
     for (int r = 0; r < rows; r++) {
         const int at = part->row[group.first + r];
         row[r] = job->rows + at;
-        memcpy(q + r * HEAD_MAX, job->q + (size_t)at * net->width_pad + head * net->head_dim, net->head_dim * sizeof(float));
-        memset(out + r * HEAD_MAX, 0, net->head_pad * sizeof(float));
+        q_scale[r] = NAME(query)(job->qkv + (size_t)at * net->qkv_pad + head * net->head_dim, net, q + r * HEAD_MAX) * net->scale;
+        memset(out + r * HEAD_MAX, 0, net->head_pad * sizeof *out);
         prefix[r] = row[r]->used;
         tail[r] = row[r]->visible - row[r]->used;
     }
     for (int r = rows - 1; r >= 0; r--) same[r] = r + 1 < rows && row[r + 1]->tail == row[r]->tail ? same[r + 1] + 1 : 1;
-    if (row[0]->prefix)
-        NAME(hear_all)(rows, keys_of(net, row[0]->prefix, layer, head, 0, sizeof(WT)), net->head_dim, prefix, q, score);
+    const Memory *first = row[0]->prefix;
+    if (first) NAME(hear_all)(rows, net, first, layer, head, prefix, q, q_scale, score);
     for (int r = 0; r < rows; r += same[r])
-        NAME(hear_all)(same[r], keys_of(net, row[r]->tail, layer, head, 0, sizeof(WT)), net->head_dim, tail + r,
-                       q + r * HEAD_MAX, score + r * SCORES_MAX + prefix[r]);
-    for (int r = 0; r < rows; r++) sum[r] = NAME(weigh)(score + r * SCORES_MAX, row[r]->visible);
-    if (row[0]->prefix)
-        NAME(gather_all)(rows, values_of(net, row[0]->prefix, layer, head, 0, sizeof(WT)), net->head_pad, prefix, score, out);
-    for (int r = 0; r < rows; r += same[r])
-        NAME(gather_all)(same[r], values_of(net, row[r]->tail, layer, head, 0, sizeof(WT)), net->head_pad, tail + r,
-                         score + r * SCORES_MAX + prefix[r], out + r * HEAD_MAX);
+        NAME(hear_all)(same[r], net, row[r]->tail, layer, head, tail + r, q + r * HEAD_MAX, q_scale + r,
+                       score + r * SCORES_MAX + prefix[r]);
+    const int room = (NAME(most_of)(rows, prefix) + SLOT_BLOCK - 1) / SLOT_BLOCK * SLOT_BLOCK; /* of the prefix's weights */
+    const int tails = (NAME(most_of)(rows, tail) + SLOT_BLOCK - 1) / SLOT_BLOCK * SLOT_BLOCK;
     for (int r = 0; r < rows; r++) {
+        float *own = score + r * SCORES_MAX;
+        const float sum = NAME(weigh)(own, row[r]->visible);
+        if (first) NAME(worth)(own, prefix[r], first->value_scale + slots_of(net, first, layer, head));
+        NAME(worth)(own + prefix[r], tail[r], row[r]->tail->value_scale + slots_of(net, row[r]->tail, layer, head));
+        const float per = NAME(codes_per)(own, row[r]->visible);
+        share[r] = per > 0.0f ? 1.0f / (per * sum) : 0.0f;
+        NAME(weight_codes)(own, prefix[r], room, per, weight + r * CODES_MAX);
+        NAME(weight_codes)(own + prefix[r], tail[r], tails, per, weight + r * CODES_MAX + room);
+    }
+    if (first) NAME(gather_all)(rows, net, first, layer, head, prefix, weight, out);
+    for (int r = 0; r < rows; r += same[r])
+        NAME(gather_all)(same[r], net, row[r]->tail, layer, head, tail + r, weight + r * CODES_MAX + room, out + r * HEAD_MAX);
+    for (int r = 0; r < rows; r++) {
+        float heard[HEAD_MAX];
         for (int d = 0; d < net->head_pad; d += W)
-            NAME(store)(out + r * HEAD_MAX + d, NAME(load)(out + r * HEAD_MAX + d) / sum[r]);
+            NAME(store)(heard + d, __builtin_convertvector(*(const NAME(vi_anywhere) *)(out + r * HEAD_MAX + d), vf) * share[r]);
         for (int g = 0; g < per_head; g++)
-            NAME(encode)(out + r * HEAD_MAX + g * job->heard.group, &job->heard, head * per_head + g, group.first + r);
+            NAME(encode)(heard + g * job->heard.group, &job->heard, head * per_head + g, group.first + r);
     }
 }
 

@@ -1,6 +1,6 @@
 /* The decoder's arithmetic, written once over vectors of W floats and included once per instruction set.
  *
- * The including file defines NAME(x), TARGET, W, WT (stored number), VECTORS(rows) (vectors of outputs beside so many
+ * The including file defines NAME(x), TARGET, W, WT (number of the embeddings), VECTORS(rows) (vectors of outputs beside so many
  * rows of a matrix tile), HEARD(rows) (blocks of keys) and GATHERED(rows) (vectors of values) likewise, load_wt(p),
  * store_wt(p, v), fused(a, b, c) = a b + c, load_codes(p) (2 W bytes
  * as 16-bit integers), pair_sums(a, b, c) = c + the sums of pairs a b, HOLD(x) (x stays in its register),
@@ -12,6 +12,7 @@
 typedef float NAME(vf) __attribute__((vector_size(W * 4)));
 typedef float NAME(vf_anywhere) __attribute__((vector_size(W * 4), aligned(4), may_alias));
 typedef int32_t NAME(vi) __attribute__((vector_size(W * 4)));
+typedef int32_t NAME(vi_anywhere) __attribute__((vector_size(W * 4), aligned(4), may_alias));
 typedef int16_t NAME(codes) __attribute__((vector_size(W * 2)));
 typedef int16_t NAME(codes_anywhere) __attribute__((vector_size(W * 2), aligned(2), may_alias));
 typedef int16_t NAME(pairs) __attribute__((vector_size(W * 4)));
@@ -112,30 +113,45 @@ TARGET static void NAME(norm)(const Net *net, const float *x, const float *weigh
 
 #include "decoder_product.h"
 
-/* Queries go to the row buffer, scaled; keys and values into the lane's memory. */
-FN void NAME(keep_qkv)(const Job *job, int layer, int row, int column, const float *y) {
+/* A head's numbers as codes up to `most_code`, zeros behind; what a code is worth. */
+FN float NAME(narrow)(const float *x, const Net *net, float most_code, int32_t *code) {
+    float y[HEAD_MAX];
+    memcpy(y, x, net->head_dim * sizeof(float));
+    memset(y + net->head_dim, 0, (net->head_pad - net->head_dim) * sizeof(float));
+    vf most = {0};
+    for (int d = 0; d < net->head_pad; d += W) most = greater(most, greater(NAME(load)(y + d), -NAME(load)(y + d)));
+    const float top = NAME(highest)(most);
+    const vf per_code = NAME(all)(top > 1e-30f ? most_code / top : 0.0f), magic = NAME(all)(12582912.0f);
+    for (int d = 0; d < net->head_pad; d += W)
+        *(NAME(vi_anywhere) *)(code + d) = (vi)(NAME(load)(y + d) * per_code + magic) - (vi)magic;
+    return top / most_code;
+}
+
+FN float NAME(query)(const float *x, const Net *net, int16_t *code) {
+    int32_t wide[HEAD_MAX];
+    const float scale = NAME(narrow)(x, net, CODE_MAX, wide);
+    for (int d = 0; d < net->head_pad; d++) code[d] = (int16_t)wide[d];
+    return scale;
+}
+
+/* A row's keys and values go into the lane's memory. */
+TARGET static void NAME(keep)(const Job *job, int layer, int row) {
     const Net *net = job->net;
     const Row *at = job->rows + row;
-    WT narrow[OUT_BLOCK];
-    for (int i = 0; i < OUT_BLOCK; i += W) store_wt(narrow + i, NAME(load)(y + i));
-    const int end = column + OUT_BLOCK < 3 * net->width ? column + OUT_BLOCK : 3 * net->width;
-    for (int c = column; c < end;) {
-        const int part = c / net->width, inner = c % net->width;
-        const int head = inner / net->head_dim, d = inner % net->head_dim;
-        const int run = net->head_dim - d < end - c ? net->head_dim - d : end - c;
-        if (part == 0) {
-            for (int i = 0; i < run; i++) job->q[(size_t)row * net->width_pad + inner + i] = y[c - column + i] * net->scale;
-        } else if (at->stored) {
-            const int slot = at->slot - at->used;
-            if (part == 1) {
-                WT *k = (WT *)keys_of(net, at->tail, layer, head, slot / SLOT_BLOCK, sizeof(WT)) + slot % SLOT_BLOCK;
-                for (int i = 0; i < run; i++) k[(d + i) * SLOT_BLOCK] = narrow[c - column + i];
-            } else {
-                WT *v = (WT *)values_of(net, at->tail, layer, head, slot, sizeof(WT));
-                memcpy(v + d, narrow + (c - column), run * sizeof(WT));
-            }
+    const int slot = at->slot - at->used;
+    if (!at->stored) return;
+    for (int head = 0; head < net->heads; head++) {
+        const float *k = job->qkv + (size_t)row * net->qkv_pad + net->width + head * net->head_dim, *v = k + net->width;
+        const size_t place = slots_of(net, at->tail, layer, head) + slot;
+        int8_t *key = key_of(net, at->tail, layer, head, slot), *value = value_of(net, at->tail, layer, head, slot);
+        int32_t code[HEAD_MAX];
+        at->tail->key_scale[place] = NAME(narrow)(k, net, KEPT_MAX, code);
+        for (int d = 0; d < net->head_pad; d += 2) {
+            const int8_t pair[2] = {(int8_t)code[d], (int8_t)code[d + 1]};
+            memcpy(key + key_at(d), pair, sizeof pair);
         }
-        c += run;
+        at->tail->value_scale[place] = NAME(narrow)(v, net, KEPT_MAX, code);
+        for (int d = 0; d < net->head_pad; d++) value[d * 2] = (int8_t)code[d];
     }
 }
 
@@ -146,7 +162,7 @@ FN void NAME(finish)(const Job *job, int kind, int layer, int row, int i, int bl
     float y[OUT_BLOCK];
     for (int c = 0; c < OUT_BLOCK; c += W) NAME(store)(y + c, NAME(load)(acc + c) + NAME(load)(bias + column + c));
     if (kind == QKV) {
-        NAME(keep_qkv)(job, layer, row, column, y);
+        memcpy(job->qkv + (size_t)row * net->qkv_pad + column, y, sizeof y);
     } else if (kind == EXPAND) {
         for (int c = 0; c < OUT_BLOCK; c += W) NAME(store)(y + c, NAME(gelu)(NAME(load)(y + c)));
         NAME(encode)(y, &job->expanded, block, i);
@@ -178,7 +194,9 @@ TARGET static void NAME(work)(const Job *job, int phase, int c, float *scores) {
     const Part *part = part_of(job, phase);
     const int kind = phase_kind(net, phase), layer = phase_layer(phase);
     const int tiles = (part->rows + TILE_ROWS - 1) / TILE_ROWS;
-    if (kind == ATTEND) {
+    if (kind == KEEP) {
+        for (int i = c * NORM_ROWS; i < (c + 1) * NORM_ROWS && i < part->rows; i++) NAME(keep)(job, layer, part->row[i]);
+    } else if (kind == ATTEND) {
         NAME(attend)(job, layer, c / part->groups, part, part->group[c % part->groups], scores);
     } else if (kind == NORM_1 || kind == NORM_2 || kind == NORM_F) {
         const Layer *at = net->layers + layer;
@@ -190,21 +208,6 @@ TARGET static void NAME(work)(const Job *job, int phase, int c, float *scores) {
     } else {
         NAME(multiply)(job, phase, part, c / tiles, c % tiles * TILE_ROWS);
     }
-}
-
-/* Numbers as they are stored: for weights and keys prepared outside. */
-TARGET static void NAME(empty_slots)(const Net *net, const Memory *memory, int from, int to) {
-    float low[SLOT_BLOCK];
-    WT key[SLOT_BLOCK];
-    for (int i = 0; i < SLOT_BLOCK; i++) low[i] = EMPTY_KEY;
-    for (int i = 0; i < SLOT_BLOCK; i += W) store_wt(key + i, NAME(load)(low + i));
-    for (int layer = 0; layer < net->n_layers; layer++)
-        for (int head = 0; head < net->heads; head++)
-            for (int slot = from; slot < to; slot++) {
-                WT *k = (WT *)keys_of(net, memory, layer, head, slot / SLOT_BLOCK, sizeof(WT)) + slot % SLOT_BLOCK;
-                for (int d = 0; d < net->head_dim; d++) k[d * SLOT_BLOCK] = key[0];
-                memset(values_of(net, memory, layer, head, slot, sizeof(WT)), 0, net->head_pad * sizeof(WT));
-            }
 }
 
 #undef vf

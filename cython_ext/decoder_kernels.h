@@ -23,6 +23,9 @@
 #define SCORES_MAX 16480 /* room for one row's scores: the longest context, and a block to spare */
 #define EMPTY_KEY -1e4f
 #define CODE_MAX 32767.0f /* of an activation */
+#define KEPT_MAX 127.0f   /* of a key or value */
+#define SUM_MAX 1.65e7f   /* of all weights of a row, as codes: times KEPT_MAX it stays within 32 bits */
+#define CODES_MAX (SCORES_MAX + 2 * SLOT_BLOCK) /* room for one row's weights as codes */
 
 #define MAX_ROWS 240   /* rows of one call */
 #define NORM_ROWS 4    /* rows of one chunk of work */
@@ -34,6 +37,8 @@
 #define VECTORS_MAX 8  /* vectors of outputs beside one row, at most */
 #define HEARD_MAX 8    /* blocks of keys likewise */
 #define GATHERED_MAX 8 /* vectors of values likewise */
+
+#define DESK (ATTEND_MAX * (SCORES_MAX + CODES_MAX / 2)) /* floats of room a thread has for scores and weights */
 
 /* A short loop written out, so that what it fills stands in registers. */
 #define UNROLLED _Pragma("GCC unroll 8")
@@ -69,7 +74,7 @@ typedef struct {
 } Layer;
 
 typedef struct {
-    int width, width_pad, n_layers, heads, head_dim, head_pad, vocab;
+    int width, width_pad, qkv_pad, n_layers, heads, head_dim, head_pad, vocab;
     float scale;
     const void *wte, *wpe;
     const float *norm_f, *shift_f;
@@ -77,9 +82,10 @@ typedef struct {
     Matrix head;
 } Net;
 
-typedef struct { /* keys and values of one run of slots, all layers and heads */
+typedef struct { /* keys and values of one run of slots, all layers and heads, as 8-bit codes */
     int capacity; /* a multiple of SLOT_BLOCK */
-    char *keys, *values;
+    int8_t *keys, *values; /* blocks of SLOT_BLOCK keys x pairs of dimensions x slots x 2; pairs of slots x dimensions x 2 */
+    float *key_scale, *value_scale; /* what a code is worth, per slot */
 } Memory;
 
 typedef struct {
@@ -106,7 +112,7 @@ typedef struct {
     const Row *rows;
     const int *out_rows; /* whose logits are wanted; none twice */
     int n_rows, n_out;
-    float *x, *q, *logits;
+    float *x, *qkv, *logits;
     Codes normed, heard, expanded;
     Part all, late;    /* after the keys and values of the last layer only the wanted rows go on */
     int out[MAX_ROWS]; /* of each late row, its place among the logits */
@@ -118,7 +124,7 @@ static inline int evenly(int rows) {
     return (rows + parts - 1) / parts;
 }
 
-enum { NORM_1, QKV, ATTEND, PROJECT, NORM_2, EXPAND, CONTRACT, PER_LAYER, NORM_F, LOGITS };
+enum { NORM_1, QKV, KEEP, ATTEND, PROJECT, NORM_2, EXPAND, CONTRACT, PER_LAYER, NORM_F, LOGITS };
 
 static inline int phase_layer(int phase) { return phase / PER_LAYER; }
 static inline int phase_kind(const Net *net, int phase) {
@@ -139,31 +145,54 @@ static inline const Matrix *matrix_of(const Net *net, int phase) {
     }
 }
 static inline const Part *part_of(const Job *job, int phase) {
-    return phase > (job->net->n_layers - 1) * PER_LAYER + QKV ? &job->late : &job->all;
+    return phase > (job->net->n_layers - 1) * PER_LAYER + KEEP ? &job->late : &job->all;
 }
 
-static inline void *keys_of(const Net *net, const Memory *m, int layer, int head, int block, size_t bytes) {
-    size_t at = (size_t)(layer * net->heads + head) * (m->capacity / SLOT_BLOCK) + block;
-    return m->keys + at * net->head_dim * SLOT_BLOCK * bytes;
+/* Where a layer's head begins, in slots. */
+static inline size_t slots_of(const Net *net, const Memory *m, int layer, int head) {
+    return (size_t)(layer * net->heads + head) * m->capacity;
 }
-static inline void *values_of(const Net *net, const Memory *m, int layer, int head, int slot, size_t bytes) {
-    return m->values + ((size_t)(layer * net->heads + head) * m->capacity + slot) * net->head_pad * bytes;
+/* A slot's key has its pairs of dimensions 2 SLOT_BLOCK codes apart, its value its dimensions 2 apart. */
+static inline int8_t *key_of(const Net *net, const Memory *m, int layer, int head, int slot) {
+    return m->keys + (slots_of(net, m, layer, head) + slot / SLOT_BLOCK * SLOT_BLOCK) * net->head_pad + slot % SLOT_BLOCK * 2;
 }
+static inline int8_t *value_of(const Net *net, const Memory *m, int layer, int head, int slot) {
+    return m->values + (slots_of(net, m, layer, head) + slot / 2 * 2) * net->head_pad + slot % 2;
+}
+static inline int key_at(int d) { return d / 2 * 2 * SLOT_BLOCK + d % 2; }
 
 static inline void copy_slots(const Net *net, const Memory *source, const Memory *target, int source_at, int target_at,
-                              int count, int bytes) {
+                              int count) {
     for (int layer = 0; layer < net->n_layers; layer++)
-        for (int head = 0; head < net->heads; head++) {
+        for (int head = 0; head < net->heads; head++)
             for (int i = 0; i < count; i++) {
                 const int from = source_at + i, to = target_at + i;
-                const char *k = (char *)keys_of(net, source, layer, head, from / SLOT_BLOCK, bytes) + from % SLOT_BLOCK * bytes;
-                char *into = (char *)keys_of(net, target, layer, head, to / SLOT_BLOCK, bytes) + to % SLOT_BLOCK * bytes;
-                for (int d = 0; d < net->head_dim; d++)
-                    memcpy(into + (size_t)d * SLOT_BLOCK * bytes, k + (size_t)d * SLOT_BLOCK * bytes, bytes);
+                const size_t a = slots_of(net, source, layer, head) + from, b = slots_of(net, target, layer, head) + to;
+                const int8_t *key = key_of(net, source, layer, head, from), *value = value_of(net, source, layer, head, from);
+                int8_t *key_to = key_of(net, target, layer, head, to), *value_to = value_of(net, target, layer, head, to);
+                for (int d = 0; d < net->head_pad; d++) {
+                    key_to[key_at(d)] = key[key_at(d)];
+                    value_to[d * 2] = value[d * 2];
+                }
+                target->key_scale[b] = source->key_scale[a];
+                target->value_scale[b] = source->value_scale[a];
             }
-            memcpy(values_of(net, target, layer, head, target_at, bytes), values_of(net, source, layer, head, source_at, bytes),
-                   (size_t)count * net->head_pad * bytes);
-        }
+}
+
+/* Empty slots: keys that are large and negative in every dimension, values of zero. */
+static inline void empty_slots(const Net *net, const Memory *memory, int from, int to) {
+    for (int layer = 0; layer < net->n_layers; layer++)
+        for (int head = 0; head < net->heads; head++)
+            for (int slot = from; slot < to; slot++) {
+                const size_t at = slots_of(net, memory, layer, head) + slot;
+                int8_t *key = key_of(net, memory, layer, head, slot), *value = value_of(net, memory, layer, head, slot);
+                for (int d = 0; d < net->head_pad; d++) {
+                    key[key_at(d)] = d < net->head_dim ? -(int)KEPT_MAX : 0;
+                    value[d * 2] = 0;
+                }
+                memory->key_scale[at] = -EMPTY_KEY / KEPT_MAX;
+                memory->value_scale[at] = 0.0f;
+            }
 }
 
 /* ---- the same arithmetic for three instruction sets ---- */
@@ -223,17 +252,16 @@ static inline void copy_slots(const Net *net, const Memory *source, const Memory
 
 typedef struct {
     const char *name;
-    int bytes; /* of a stored number: 2 half precision, 4 single */
+    int bytes; /* of a number of the embeddings: 2 half precision, 4 single */
     void (*work)(const Job *, int, int, float *);
-    void (*empty_slots)(const Net *, const Memory *, int, int);
 } Isa;
 
 static const Isa isas[] = {
 #if ON_X86
-    {"avx512", 2, avx512_work, avx512_empty_slots},
-    {"avx2", 2, avx2_work, avx2_empty_slots},
+    {"avx512", 2, avx512_work},
+    {"avx2", 2, avx2_work},
 #endif
-    {"plain", 4, plain_work, plain_empty_slots},
+    {"plain", 4, plain_work},
 };
 
 /* The best instruction set this processor has; `wanted` asks for a lesser one. */

@@ -23,7 +23,7 @@ typedef struct {
     int sleepers, stop;
     Job job;
     Phase *phases;
-    float *scores; /* ATTEND_MAX rows per thread; pages of it that no context reaches cost nothing */
+    float *scores; /* DESK per thread; pages of it that no context reaches cost nothing */
 } Pool;
 
 typedef struct {
@@ -51,7 +51,7 @@ static int chunks_of(const Job *job, int phase) {
 /* Take part in run `run` until all its phases are done, or until it turns out to be over. */
 static void take_part(Pool *pool, uint32_t run, int id) {
     const int phases = phase_count(pool->job.net);
-    float *scores = pool->scores + (size_t)id * ATTEND_MAX * SCORES_MAX;
+    float *scores = pool->scores + (size_t)id * DESK;
     for (int p = 0; p < phases; p++) {
         Phase *phase = pool->phases + p;
         uint64_t ticket = __atomic_load_n(&phase->ticket, __ATOMIC_ACQUIRE);
@@ -117,7 +117,7 @@ static Pool *new_pool(const Isa *isa, int n_threads, int n_phases) {
     pool->isa = isa;
     pool->phases = calloc(n_phases, sizeof *pool->phases);
     pool->threads = calloc(n_threads, sizeof *pool->threads);
-    pool->scores = calloc((size_t)n_threads * ATTEND_MAX * SCORES_MAX, sizeof *pool->scores);
+    pool->scores = calloc((size_t)n_threads * DESK, sizeof *pool->scores);
     if (!pool->phases || !pool->threads || !pool->scores)
         return free(pool->phases), free(pool->threads), free(pool->scores), free(pool), NULL;
     pthread_mutex_init(&pool->mutex, NULL);

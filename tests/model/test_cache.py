@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 
 import pytest
@@ -52,9 +53,9 @@ def song(length, seed=0):
 
 
 def close(a, b):
-    """Equal up to rounding: half-precision keys and values in the compiled cache, float32 in the reference."""
+    """Equal up to rounding: keys and values are 8-bit codes in the compiled cache, float32 in the reference."""
     a, b = torch.as_tensor(a), torch.as_tensor(b)
-    return float((a - b).abs().max()) < 2e-3 * float(b.std())
+    return float((a - b).abs().max()) < (1e-4 if os.environ.get("MIDIGPT_PURE") else 2e-2) * float(b.std())
 
 
 def test_step_by_step_equals_the_whole_sequence(model):
