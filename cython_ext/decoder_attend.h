@@ -152,8 +152,9 @@ FN float NAME(codes_per)(const float *weight, int count) {
     return top > 1e-30f ? (by_top < by_sum ? by_top : by_sum) : 0.0f;
 }
 
-/* Weights to codes, zeros from `count` to `room`, a multiple of SLOT_BLOCK. */
-FN void NAME(weight_codes)(const float *weight, int count, int room, float per, int16_t *code) {
+/* Weights to codes, zeros from `count` until after the block that `most` slots end in. */
+FN void NAME(weight_codes)(const float *weight, int count, int most, float per, int16_t *code) {
+    const int room = (most + SLOT_BLOCK - 1) / SLOT_BLOCK * SLOT_BLOCK;
     const vf magic = NAME(all)(12582912.0f);
     for (int i = 0; i < count; i += W) {
         const vi nearest = (vi)(NAME(load)(weight + i) * NAME(all)(per) + magic) - (vi)magic;
@@ -168,7 +169,7 @@ TARGET static void NAME(attend)(const Job *job, int layer, int head, const Part 
     const Row *row[ATTEND_MAX] = {NULL};
     const int rows = group.count, per_head = job->heard.groups / net->heads;
     int16_t q[ATTEND_MAX * HEAD_MAX], *weight = (int16_t *)(score + ATTEND_MAX * SCORES_MAX);
-    float q_scale[ATTEND_MAX], share[ATTEND_MAX];
+    float q_scale[ATTEND_MAX], per[ATTEND_MAX], share[ATTEND_MAX];
     int32_t out[ATTEND_MAX * HEAD_MAX];
     int prefix[ATTEND_MAX] = {0}, tail[ATTEND_MAX] = {0}, same[ATTEND_MAX];
     for (int r = 0; r < rows; r++) {
@@ -185,21 +186,25 @@ TARGET static void NAME(attend)(const Job *job, int layer, int head, const Part 
     for (int r = 0; r < rows; r += same[r])
         NAME(hear_all)(same[r], net, row[r]->tail, layer, head, tail + r, q + r * HEAD_MAX, q_scale + r,
                        score + r * SCORES_MAX + prefix[r]);
-    const int room = (NAME(most_of)(rows, prefix) + SLOT_BLOCK - 1) / SLOT_BLOCK * SLOT_BLOCK; /* of the prefix's weights */
-    const int tails = (NAME(most_of)(rows, tail) + SLOT_BLOCK - 1) / SLOT_BLOCK * SLOT_BLOCK;
     for (int r = 0; r < rows; r++) {
         float *own = score + r * SCORES_MAX;
         const float sum = NAME(weigh)(own, row[r]->visible);
         if (first) NAME(worth)(own, prefix[r], first->value_scale + slots_of(net, first, layer, head));
         NAME(worth)(own + prefix[r], tail[r], row[r]->tail->value_scale + slots_of(net, row[r]->tail, layer, head));
-        const float per = NAME(codes_per)(own, row[r]->visible);
-        share[r] = per > 0.0f ? 1.0f / (per * sum) : 0.0f;
-        NAME(weight_codes)(own, prefix[r], room, per, weight + r * CODES_MAX);
-        NAME(weight_codes)(own + prefix[r], tail[r], tails, per, weight + r * CODES_MAX + room);
+        per[r] = NAME(codes_per)(own, row[r]->visible);
+        share[r] = per[r] > 0.0f ? 1.0f / (per[r] * sum) : 0.0f;
     }
-    if (first) NAME(gather_all)(rows, net, first, layer, head, prefix, weight, out);
-    for (int r = 0; r < rows; r += same[r])
-        NAME(gather_all)(same[r], net, row[r]->tail, layer, head, tail + r, weight + r * CODES_MAX + room, out + r * HEAD_MAX);
+    if (first) {
+        const int most = NAME(most_of)(rows, prefix);
+        for (int r = 0; r < rows; r++) NAME(weight_codes)(score + r * SCORES_MAX, prefix[r], most, per[r], weight + r * CODES_MAX);
+        NAME(gather_all)(rows, net, first, layer, head, prefix, weight, out);
+    }
+    for (int r = 0; r < rows; r += same[r]) {
+        const int most = NAME(most_of)(same[r], tail + r);
+        for (int i = r; i < r + same[r]; i++)
+            NAME(weight_codes)(score + i * SCORES_MAX + prefix[i], tail[i], most, per[i], weight + i * CODES_MAX);
+        NAME(gather_all)(same[r], net, row[r]->tail, layer, head, tail + r, weight + r * CODES_MAX, out + r * HEAD_MAX);
+    }
     for (int r = 0; r < rows; r++) {
         float heard[HEAD_MAX];
         for (int d = 0; d < net->head_pad; d += W)

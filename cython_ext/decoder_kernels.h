@@ -25,7 +25,7 @@
 #define CODE_MAX 32767.0f /* of an activation */
 #define KEPT_MAX 127.0f   /* of a key or value */
 #define SUM_MAX 1.65e7f   /* of all weights of a row, as codes: times KEPT_MAX it stays within 32 bits */
-#define CODES_MAX (SCORES_MAX + 2 * SLOT_BLOCK) /* room for one row's weights as codes */
+#define CODES_MAX SCORES_MAX /* room for one row's weights as codes */
 
 #define MAX_ROWS 240   /* rows of one call */
 #define NORM_ROWS 4    /* rows of one chunk of work */

@@ -186,3 +186,19 @@ def test_logits_of_rows_that_are_not_there_are_refused(model, wanted):
     with pytest.raises(ValueError, match="row"):
         cache.decoder.run(rows, wanted)
     assert cache.decoder.run(rows, [0]).shape == (1, model.config.vocab_size)
+
+
+def test_lanes_that_keep_more_and_less_of_a_long_common_prefix_do_not_disturb_each_other():
+    torch.manual_seed(4)
+    network = GPT2(GPT2Config(VOCAB, 12000, 16, 1, 1)).eval()
+    first = song(9000)
+    prompts = [first, [*first[:20], *song(9000, 1)]]
+    cache = network.new_cache(lanes=2)
+    rows = [[cache.prefill(0, prompts[0])], []]
+    cache.fork(0, [1])
+    rows[1].append(cache.prefill(1, prompts[1]))
+    for token in song(3):
+        for lane, row in enumerate(cache.step([0, 1], [token] * 2)):
+            rows[lane].append(row)
+    for prompt, got in zip(prompts, rows, strict=True):
+        assert equal(got, alone(network, prompt, song(3)))
