@@ -3,7 +3,7 @@
 How often the bars that stay have each of them becomes a lean on the model's belief, kind by kind of token. A small
 network loses sight of whose bar it is writing where several tracks are written at once: before this, every fourth bar
 of such tasks lay outside the range its track keeps to elsewhere, in real music one of a hundred does
-(`benchmarks/results/evaluation.md`).
+(`benchmarks/results/echo.md`).
 """
 
 from __future__ import annotations
