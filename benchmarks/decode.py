@@ -29,6 +29,7 @@ SIZES = {"20M": (512, 6, 8), "88M": (768, 12, 12), "350M": (1024, 27, 16)}
 ROUNDS = {"20M": 15, "88M": 9, "350M": 3}
 BATCHED = {"20M": 16, "88M": 16, "350M": 4}  # lanes up to which the peer's batched call is timed
 TOKENS = 12  # per timing
+PAUSE = 0.02  # seconds before each timing: threads of the contender before, which wait awake, go to sleep
 
 Timed = Callable[[], None]
 
@@ -78,6 +79,7 @@ def take_turns(contenders: dict[str, Timed], rounds: int) -> dict[str, list[floa
         contender()
     for _ in range(rounds):
         for name, contender in contenders.items():
+            time.sleep(PAUSE)
             start = time.perf_counter()
             contender()
             times[name].append(time.perf_counter() - start)

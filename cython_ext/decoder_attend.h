@@ -113,54 +113,51 @@ TARGET static __attribute__((noinline)) void NAME(gather_all)(int rows, const Ne
     }
 }
 
-/* Scores to weights; what they have to be divided by. */
-TARGET static float NAME(weigh)(float *score, int count) {
-    const int padded = (count + W - 1) / W * W;
-    for (int i = count; i < padded; i++) score[i] = -INFINITY;
-    vf most[2] = {NAME(load)(score), NAME(load)(score)}, sum[2] = {{0}};
-    for (int i = W; i < padded; i += W) most[i / W % 2] = greater(most[i / W % 2], NAME(load)(score + i));
-    const float top = NAME(highest)(greater(most[0], most[1]));
-    for (int i = 0; i < padded; i += W) {
-        const vf weight = NAME(exp)(NAME(load)(score + i) - top); /* beyond `count` too small to change the sum */
-        NAME(store)(score + i, weight);
-        sum[i / W % 2] += weight;
-    }
-    return NAME(total)(sum[0] + sum[1]);
+/* What the values' codes are worth for the W slots from `i` on: the prefix's scales, then the tail's, then zeros. */
+FN vf NAME(worth)(const float *prefix, int used, const float *tail, int visible, int i) {
+    if (i + W <= used) return NAME(load)(prefix + i);
+    if (i >= used && i + W <= visible) return NAME(load)(tail + i - used);
+    float mixed[W];
+    for (int j = 0; j < W; j++) mixed[j] = i + j < used ? prefix[i + j] : i + j < visible ? tail[i + j - used] : 0.0f;
+    return NAME(load)(mixed);
 }
 
-/* Weights times what the codes of `count` values are worth. */
-FN void NAME(worth)(float *weight, int count, const float *scale) {
-    int i = 0;
-    for (; i + W <= count; i += W) NAME(store)(weight + i, NAME(load)(weight + i) * NAME(load)(scale + i));
-    for (; i < count; i++) weight[i] *= scale[i];
-}
-
-/* What to multiply weights by, that they fill 16 bits and their sum with any values stays within 32. */
-FN float NAME(codes_per)(const float *weight, int count) {
-    vf most = {0}, sum = {0};
-    int i = 0;
-    for (; i + W <= count; i += W) {
-        most = greater(most, NAME(load)(weight + i));
-        sum += NAME(load)(weight + i);
-    }
-    float top = NAME(highest)(most), all = NAME(total)(sum);
-    for (; i < count; i++) {
-        top = weight[i] > top ? weight[i] : top;
-        all += weight[i];
-    }
-    const float by_top = CODE_MAX / top, by_sum = SUM_MAX / all;
-    return top > 1e-30f ? (by_top < by_sum ? by_top : by_sum) : 0.0f;
+/* Scores to weights of the values' codes, and from `per`, what makes them codes that fill 16 bits while their sum with any
+ * values stays within 32. Returns what the sum of values is to be multiplied by. Sums run over the row as one, however much
+ * of it is prefix. */
+TARGET static float NAME(weigh)(float *score, const float *prefix, int used, const float *tail, int visible, float *per) {
+    const int padded = (visible + 2 * W - 1) / (2 * W) * 2 * W;
+    vf most[2] = {NAME(all)(UNHEARD), NAME(all)(UNHEARD)}, sum[2] = {{0}}, all[2] = {{0}};
+    for (int i = visible; i < padded; i++) score[i] = UNHEARD;
+    for (int i = 0; i < padded; i += 2 * W)
+        UNROLLED for (int v = 0; v < 2; v++) most[v] = greater(most[v], NAME(load)(score + i + v * W));
+    const float top = highest(greater(most[0], most[1]));
+    most[0] = most[1] = (vf){0};
+    for (int i = 0; i < padded; i += 2 * W)
+        UNROLLED for (int v = 0; v < 2; v++) {
+            float *at = score + i + v * W;
+            const vf share = NAME(power)(NAME(load)(at) - top); /* beyond `visible` too small to change the sum */
+            const vf weight = share * NAME(worth)(prefix, used, tail, visible, i + v * W);
+            NAME(store)(at, weight);
+            sum[v] += share;
+            all[v] += weight;
+            most[v] = greater(most[v], weight);
+        }
+    const float heaviest = highest(greater(most[0], most[1]));
+    if (heaviest <= 1e-30f) return *per = 0.0f;
+    const float by_top = CODE_MAX / heaviest, by_sum = SUM_MAX / total(all[0] + all[1]);
+    *per = by_top < by_sum ? by_top : by_sum;
+    return 1.0f / (*per * total(sum[0] + sum[1]));
 }
 
 /* Weights to codes, zeros from `count` until after the block that `most` slots end in. */
 FN void NAME(weight_codes)(const float *weight, int count, int most, float per, int16_t *code) {
-    const int room = (most + SLOT_BLOCK - 1) / SLOT_BLOCK * SLOT_BLOCK;
     const vf magic = NAME(all)(12582912.0f);
     for (int i = 0; i < count; i += W) {
         const vi nearest = (vi)(NAME(load)(weight + i) * NAME(all)(per) + magic) - (vi)magic;
         *(NAME(codes_anywhere) *)(code + i) = __builtin_convertvector(nearest, NAME(codes));
     }
-    memset(code + count, 0, (room - count) * sizeof *code);
+    memset(code + count, 0, (whole_blocks(most) - count) * sizeof *code);
 }
 
 /* A row hears its prefix, then its tail; rows of one tail stand side by side. */
@@ -169,42 +166,38 @@ TARGET static void NAME(attend)(const Job *job, int layer, int head, const Part 
     const Row *row[ATTEND_MAX] = {NULL};
     const int rows = group.count, per_head = job->heard.groups / net->heads;
     int16_t q[ATTEND_MAX * HEAD_MAX], *weight = (int16_t *)(score + ATTEND_MAX * SCORES_MAX);
-    float q_scale[ATTEND_MAX], per[ATTEND_MAX], share[ATTEND_MAX];
+    float q_scale[ATTEND_MAX], share[ATTEND_MAX];
     int32_t out[ATTEND_MAX * HEAD_MAX];
     int prefix[ATTEND_MAX] = {0}, tail[ATTEND_MAX] = {0}, same[ATTEND_MAX];
     for (int r = 0; r < rows; r++) {
         const int at = part->row[group.first + r];
+        const float *x = job->qkv + (size_t)at * net->qkv_pad + head * net->head_dim;
         row[r] = job->rows + at;
-        q_scale[r] = NAME(query)(job->qkv + (size_t)at * net->qkv_pad + head * net->head_dim, net, q + r * HEAD_MAX) * net->scale;
+        q_scale[r] = NAME(narrow)(x, net->head_dim, net->head_pad, CODE_MAX, q + r * HEAD_MAX) * net->scale * LOG2_E;
         memset(out + r * HEAD_MAX, 0, net->head_pad * sizeof *out);
         prefix[r] = row[r]->used;
         tail[r] = row[r]->visible - row[r]->used;
     }
     for (int r = rows - 1; r >= 0; r--) same[r] = r + 1 < rows && row[r + 1]->tail == row[r]->tail ? same[r + 1] + 1 : 1;
     const Memory *first = row[0]->prefix;
+    const int longest = first ? NAME(most_of)(rows, prefix) : 0, own = whole_blocks(longest); /* where codes of the tail begin */
     if (first) NAME(hear_all)(rows, net, first, layer, head, prefix, q, q_scale, score);
-    for (int r = 0; r < rows; r += same[r])
-        NAME(hear_all)(same[r], net, row[r]->tail, layer, head, tail + r, q + r * HEAD_MAX, q_scale + r,
-                       score + r * SCORES_MAX + prefix[r]);
-    for (int r = 0; r < rows; r++) {
-        float *own = score + r * SCORES_MAX;
-        const float sum = NAME(weigh)(own, row[r]->visible);
-        if (first) NAME(worth)(own, prefix[r], first->value_scale + slots_of(net, first, layer, head));
-        NAME(worth)(own + prefix[r], tail[r], row[r]->tail->value_scale + slots_of(net, row[r]->tail, layer, head));
-        per[r] = NAME(codes_per)(own, row[r]->visible);
-        share[r] = per[r] > 0.0f ? 1.0f / (per[r] * sum) : 0.0f;
-    }
-    if (first) {
-        const int most = NAME(most_of)(rows, prefix);
-        for (int r = 0; r < rows; r++) NAME(weight_codes)(score + r * SCORES_MAX, prefix[r], most, per[r], weight + r * CODES_MAX);
-        NAME(gather_all)(rows, net, first, layer, head, prefix, weight, out);
-    }
     for (int r = 0; r < rows; r += same[r]) {
         const int most = NAME(most_of)(same[r], tail + r);
-        for (int i = r; i < r + same[r]; i++)
-            NAME(weight_codes)(score + i * SCORES_MAX + prefix[i], tail[i], most, per[i], weight + i * CODES_MAX);
-        NAME(gather_all)(same[r], net, row[r]->tail, layer, head, tail + r, weight + r * CODES_MAX, out + r * HEAD_MAX);
+        NAME(hear_all)(same[r], net, row[r]->tail, layer, head, tail + r, q + r * HEAD_MAX, q_scale + r,
+                       score + r * SCORES_MAX + prefix[r]);
+        for (int i = r; i < r + same[r]; i++) {
+            const float *before = first ? first->value_scale + slots_of(net, first, layer, head) : NULL;
+            const float *after = row[i]->tail->value_scale + slots_of(net, row[i]->tail, layer, head);
+            float *scores = score + i * SCORES_MAX, per;
+            int16_t *code = weight + i * CODES_MAX;
+            share[i] = NAME(weigh)(scores, before, prefix[i], after, row[i]->visible, &per);
+            NAME(weight_codes)(scores, prefix[i], longest, per, code);
+            NAME(weight_codes)(scores + prefix[i], tail[i], most, per, code + own);
+        }
+        NAME(gather_all)(same[r], net, row[r]->tail, layer, head, tail + r, weight + r * CODES_MAX + own, out + r * HEAD_MAX);
     }
+    if (first) NAME(gather_all)(rows, net, first, layer, head, prefix, weight, out);
     for (int r = 0; r < rows; r++) {
         float heard[HEAD_MAX];
         for (int d = 0; d < net->head_pad; d += W)

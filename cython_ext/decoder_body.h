@@ -1,10 +1,10 @@
 /* The decoder's arithmetic, written once over vectors of W floats and included once per instruction set.
  *
  * The including file defines NAME(x), TARGET, W, WT (number of the embeddings), VECTORS(rows) (vectors of outputs beside so many
- * rows of a matrix tile), HEARD(rows) (blocks of keys) and GATHERED(rows) (vectors of values) likewise, load_wt(p),
- * store_wt(p, v), fused(a, b, c) = a b + c, load_codes(p) (2 W bytes
- * as 16-bit integers), pair_sums(a, b, c) = c + the sums of pairs a b, HOLD(x) (x stays in its register),
- * greater(a, b), lesser(a, b).
+ * rows of a matrix tile), HEARD(rows) (blocks of keys) and GATHERED(rows) (vectors of values) likewise, TOGETHER (most rows whose
+ * sums stand in registers) and its CASES, FETCHED(rows) (whether weights are fetched ahead), load_wt(p), store_wt(p, v),
+ * fused(a, b, c) = a b + c, times_power(a, n) = a 2^n (n whole, to 127; 0 or nearly so for n below -126), load_codes(p) (2 W bytes as 16-bit integers), pair_sums(a, b, c) = c + the sums of pairs a b, HOLD(x) (x stays in its register),
+ * greater(a, b), lesser(a, b), highest(v) and total(v) across a vector, quotient(a, b) to about 1e-7.
  * Every sum runs in one fixed order per output, whatever the number of rows, threads or the way a prefix is shared:
  * a row's result does not depend on its neighbours.
  */
@@ -27,40 +27,22 @@ FN vf NAME(load)(const float *p) { return *(const NAME(vf_anywhere) *)p; }
 FN void NAME(store)(float *p, vf v) { *(NAME(vf_anywhere) *)p = v; }
 FN vf NAME(chosen)(vi which, vf a, vf b) { return (vf)((which & (vi)a) | (~which & (vi)b)); }
 
-/* e^x to about 1e-7 relative, x held within what a float can take: 2^n by exponent bits, the rest by a polynomial (Cephes). */
-FN vf NAME(exp)(vf x) {
-    const vf magic = NAME(all)(12582912.0f);
-    x = lesser(greater(x, NAME(all)(-87.0f)), NAME(all)(88.0f));
-    vf t = fused(x, NAME(all)(1.44269504f), magic);
-    vi n = (vi)t - (vi)magic;
-    vf f = t - magic;
-    vf r = fused(f, NAME(all)(-0.693359375f), x);
-    r = fused(f, NAME(all)(2.12194440e-4f), r);
-    vf p = NAME(all)(1.9875691500e-4f);
-    p = fused(p, r, NAME(all)(1.3981999507e-3f));
-    p = fused(p, r, NAME(all)(8.3334519073e-3f));
-    p = fused(p, r, NAME(all)(4.1665795894e-2f));
-    p = fused(p, r, NAME(all)(1.6666665459e-1f));
-    p = fused(p, r, NAME(all)(5.0000001201e-1f));
-    p = fused(p * r, r, r) + 1.0f;
-    return p * (vf)((n + 127) << 23);
+/* 2^x, of x within 2^22, to about 3e-7 relative: a whole power, and the rest by a polynomial (least largest error on [-1/2, 1/2]). */
+FN vf NAME(power)(vf x) {
+    const vf magic = NAME(all)(12582912.0f), whole = x + magic - magic, r = x - whole;
+    vf p = NAME(all)(1.3276461e-3f);
+    p = fused(p, r, NAME(all)(9.6755410e-3f));
+    p = fused(p, r, NAME(all)(5.5507135e-2f));
+    p = fused(p, r, NAME(all)(2.4022120e-1f));
+    p = fused(p, r, NAME(all)(6.9314694e-1f));
+    p = fused(p, r, NAME(all)(1.0000001f));
+    return times_power(p, whole);
 }
 
+/* x / (1 + e^-u), u = 2 sqrt(2/pi) (x + 0.044715 x^3); as a power of 2. */
 FN vf NAME(gelu)(vf x) {
-    vf u = x * (1.5957691216f + 0.0713548162726f * x * x); /* 2 sqrt(2/pi) (x + 0.044715 x^3) */
-    return x / (1.0f + NAME(exp)(-u));
-}
-
-FN float NAME(highest)(vf v) {
-    float top = v[0];
-    for (int i = 1; i < W; i++) top = v[i] > top ? v[i] : top;
-    return top;
-}
-
-FN float NAME(total)(vf v) {
-    float s = 0.0f;
-    for (int i = 0; i < W; i++) s += v[i];
-    return s;
+    const vf power = x * fused(x * x, NAME(all)(-0.10294324f), NAME(all)(-2.3022082f));
+    return quotient(x, 1.0f + NAME(power)(lesser(power, NAME(all)(126.0f))));
 }
 
 /* ---- activations as codes: 16-bit integers, with one scale for each group of inputs ---- */
@@ -70,7 +52,7 @@ FN void NAME(encode)(const float *x, const Codes *to, int g, int row) {
     const size_t at = (size_t)g * MAX_ROWS + row;
     vf most = {0};
     for (int i = 0; i < to->group; i += W) most = greater(most, greater(NAME(load)(x + i), -NAME(load)(x + i)));
-    const float top = NAME(highest)(most);
+    const float top = highest(most);
     const vf per_code = NAME(all)(top > 1e-30f ? CODE_MAX / top : 0.0f), magic = NAME(all)(12582912.0f);
     for (int i = 0; i < to->group; i += W) {
         vi nearest = (vi)(NAME(load)(x + i) * per_code + magic) - (vi)magic;
@@ -96,13 +78,13 @@ TARGET static void NAME(norm)(const Net *net, const float *x, const float *weigh
     float rest = 0.0f, rest_square = 0.0f;
     for (; i + W <= width; i += W) sum += NAME(load)(x + i);
     for (int j = i; j < width; j++) rest += x[j];
-    const float mean = (NAME(total)(sum) + rest) / width;
+    const float mean = (total(sum) + rest) / width;
     for (i = 0; i + W <= width; i += W) {
         vf d = NAME(load)(x + i) - mean;
         square += d * d;
     }
     for (int j = i; j < width; j++) rest_square += (x[j] - mean) * (x[j] - mean);
-    const float scale = 1.0f / sqrtf((NAME(total)(square) + rest_square) / width + 1e-5f);
+    const float scale = 1.0f / sqrtf((total(square) + rest_square) / width + 1e-5f);
     for (int at = 0; at < net->width_pad; at += OUT_BLOCK) { /* weight and bias are zero in the padding */
         float y[OUT_BLOCK];
         for (i = 0; i < OUT_BLOCK; i += W)
@@ -113,45 +95,40 @@ TARGET static void NAME(norm)(const Net *net, const float *x, const float *weigh
 
 #include "decoder_product.h"
 
-/* A head's numbers as codes up to `most_code`, zeros behind; what a code is worth. */
-FN float NAME(narrow)(const float *x, const Net *net, float most_code, int32_t *code) {
+/* A head's numbers as whole codes up to `most_code`, zeros behind; what a code is worth. */
+FN float NAME(narrow)(const float *x, int head_dim, int head_pad, float most_code, int16_t *code) {
     float y[HEAD_MAX];
-    memcpy(y, x, net->head_dim * sizeof(float));
-    memset(y + net->head_dim, 0, (net->head_pad - net->head_dim) * sizeof(float));
+    memcpy(y, x, head_dim * sizeof(float));
+    memset(y + head_dim, 0, (head_pad - head_dim) * sizeof(float));
     vf most = {0};
-    for (int d = 0; d < net->head_pad; d += W) most = greater(most, greater(NAME(load)(y + d), -NAME(load)(y + d)));
-    const float top = NAME(highest)(most);
+    for (int d = 0; d < head_pad; d += W) most = greater(most, greater(NAME(load)(y + d), -NAME(load)(y + d)));
+    const float top = highest(most);
     const vf per_code = NAME(all)(top > 1e-30f ? most_code / top : 0.0f), magic = NAME(all)(12582912.0f);
-    for (int d = 0; d < net->head_pad; d += W)
-        *(NAME(vi_anywhere) *)(code + d) = (vi)(NAME(load)(y + d) * per_code + magic) - (vi)magic;
+    for (int d = 0; d < head_pad; d += W) {
+        const vi nearest = (vi)(NAME(load)(y + d) * per_code + magic) - (vi)magic;
+        *(NAME(codes_anywhere) *)(code + d) = __builtin_convertvector(nearest, NAME(codes));
+    }
     return top / most_code;
-}
-
-FN float NAME(query)(const float *x, const Net *net, int16_t *code) {
-    int32_t wide[HEAD_MAX];
-    const float scale = NAME(narrow)(x, net, CODE_MAX, wide);
-    for (int d = 0; d < net->head_pad; d++) code[d] = (int16_t)wide[d];
-    return scale;
 }
 
 /* A row's keys and values go into the lane's memory. */
 TARGET static void NAME(keep)(const Job *job, int layer, int row) {
     const Net *net = job->net;
     const Row *at = job->rows + row;
-    const int slot = at->slot - at->used;
+    const int slot = at->slot - at->used, head_dim = net->head_dim, head_pad = net->head_pad;
     if (!at->stored) return;
     for (int head = 0; head < net->heads; head++) {
-        const float *k = job->qkv + (size_t)row * net->qkv_pad + net->width + head * net->head_dim, *v = k + net->width;
+        const float *k = job->qkv + (size_t)row * net->qkv_pad + net->width + head * head_dim, *v = k + net->width;
         const size_t place = slots_of(net, at->tail, layer, head) + slot;
         int8_t *key = key_of(net, at->tail, layer, head, slot), *value = value_of(net, at->tail, layer, head, slot);
-        int32_t code[HEAD_MAX];
-        at->tail->key_scale[place] = NAME(narrow)(k, net, KEPT_MAX, code);
-        for (int d = 0; d < net->head_pad; d += 2) {
-            const int8_t pair[2] = {(int8_t)code[d], (int8_t)code[d + 1]};
-            memcpy(key + key_at(d), pair, sizeof pair);
+        int16_t code[HEAD_MAX];
+        at->tail->key_scale[place] = NAME(narrow)(k, head_dim, head_pad, KEPT_MAX, code);
+        for (int d = 0; d < head_pad; d += 2) {
+            const int16_t pair = (int16_t)((code[d] & 0xff) | code[d + 1] * 256);
+            memcpy(key + key_at(d), &pair, sizeof pair);
         }
-        at->tail->value_scale[place] = NAME(narrow)(v, net, KEPT_MAX, code);
-        for (int d = 0; d < net->head_pad; d++) value[d * 2] = (int8_t)code[d];
+        at->tail->value_scale[place] = NAME(narrow)(v, head_dim, head_pad, KEPT_MAX, code);
+        for (int d = 0; d < head_pad; d++) value[d * 2] = (int8_t)code[d];
     }
 }
 
@@ -220,9 +197,12 @@ TARGET static void NAME(work)(const Job *job, int phase, int c, float *scores) {
 #undef TARGET
 #undef W
 #undef WT
+#undef TOGETHER
+#undef CASES
 #undef VECTORS
 #undef HEARD
 #undef GATHERED
+#undef FETCHED
 #undef load_wt
 #undef store_wt
 #undef fused
@@ -231,3 +211,7 @@ TARGET static void NAME(work)(const Job *job, int phase, int c, float *scores) {
 #undef HOLD
 #undef greater
 #undef lesser
+#undef highest
+#undef total
+#undef quotient
+#undef times_power

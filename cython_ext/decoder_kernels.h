@@ -25,7 +25,9 @@
 #define CODE_MAX 32767.0f /* of an activation */
 #define KEPT_MAX 127.0f   /* of a key or value */
 #define SUM_MAX 1.65e7f   /* of all weights of a row, as codes: times KEPT_MAX it stays within 32 bits */
-#define CODES_MAX SCORES_MAX /* room for one row's weights as codes */
+#define CODES_MAX (2 * SCORES_MAX) /* room for one row's weights as codes: of its prefix, then of its tail, with room between */
+#define LOG2_E 1.44269504f
+#define UNHEARD -1e6f /* a score so low that its weight is nothing */
 
 #define MAX_ROWS 240   /* rows of one call */
 #define NORM_ROWS 4    /* rows of one chunk of work */
@@ -33,7 +35,6 @@
 #define ATTEND_MAX 12  /* likewise, in attention: rows that read one memory together */
 #define GATHER_STRIP 64 /* slots whose values are read for all of them before the next ones are */
 #define AHEAD 4096     /* bytes of weights fetched before they are needed */
-#define TOGETHER 6     /* rows whose sums stand in registers together */
 #define VECTORS_MAX 8  /* vectors of outputs beside one row, at most */
 #define HEARD_MAX 8    /* blocks of keys likewise */
 #define GATHERED_MAX 8 /* vectors of values likewise */
@@ -41,19 +42,16 @@
 #define DESK (ATTEND_MAX * (SCORES_MAX + CODES_MAX / 2)) /* floats of room a thread has for scores and weights */
 
 /* A short loop written out, so that what it fills stands in registers. */
-#define UNROLLED _Pragma("GCC unroll 8")
+#define UNROLLED _Pragma("GCC unroll 12")
 /* CALL(n) for n = 1 to TOGETHER rows from row `r` on, until all are done. */
-#define IN_TURN(rows, CALL)                                                          \
-    for (int r = 0, at_once = evenly(rows); r < rows; r += at_once) BY_COUNT(rows - r < at_once ? rows - r : at_once, CALL)
-#define BY_COUNT(rows, CALL) \
-    switch (rows) {          \
-    case 1: CALL(1); break;  \
-    case 2: CALL(2); break;  \
-    case 3: CALL(3); break;  \
-    case 4: CALL(4); break;  \
-    case 5: CALL(5); break;  \
-    case 6: CALL(6); break;  \
+#define IN_TURN(rows, CALL)                                                                    \
+    for (int r = 0, at_once = evenly(rows, TOGETHER); r < rows; r += at_once) {                \
+        switch (rows - r < at_once ? rows - r : at_once) { CASES(CALL) } \
     }
+#define CASE(n, CALL) case n: CALL(n); break;
+#define CASES_6(CALL) CASE(1, CALL) CASE(2, CALL) CASE(3, CALL) CASE(4, CALL) CASE(5, CALL) CASE(6, CALL)
+#define CASES_12(CALL) \
+    CASES_6(CALL) CASE(7, CALL) CASE(8, CALL) CASE(9, CALL) CASE(10, CALL) CASE(11, CALL) CASE(12, CALL)
 
 typedef struct {
     const int8_t *weight; /* blocks of OUT_BLOCK outputs: blocks x inputs / 2 x OUT_BLOCK x 2 */
@@ -119,8 +117,8 @@ typedef struct {
 } Job;
 
 /* Rows at a time: as many as registers hold, or fewer where that makes the parts alike. */
-static inline int evenly(int rows) {
-    const int parts = (rows + TOGETHER - 1) / TOGETHER;
+static inline int evenly(int rows, int most) {
+    const int parts = (rows + most - 1) / most;
     return (rows + parts - 1) / parts;
 }
 
@@ -159,6 +157,8 @@ static inline int8_t *key_of(const Net *net, const Memory *m, int layer, int hea
 static inline int8_t *value_of(const Net *net, const Memory *m, int layer, int head, int slot) {
     return m->values + (slots_of(net, m, layer, head) + slot / 2 * 2) * net->head_pad + slot % 2;
 }
+/* Slots up to the end of the block that `slots` end in. */
+static inline int whole_blocks(int slots) { return (slots + SLOT_BLOCK - 1) / SLOT_BLOCK * SLOT_BLOCK; }
 static inline int key_at(int d) { return d / 2 * 2 * SLOT_BLOCK + d % 2; }
 
 static inline void copy_slots(const Net *net, const Memory *source, const Memory *target, int source_at, int target_at,
@@ -198,13 +198,32 @@ static inline void empty_slots(const Net *net, const Memory *memory, int from, i
 /* ---- the same arithmetic for three instruction sets ---- */
 
 #if ON_X86
+/* A division by an estimate and one step of Newton's: a quarter of the instruction's time. */
+__attribute__((target("avx512f"))) static inline __m512 avx512_quotient(__m512 a, __m512 b) {
+    const __m512 guess = _mm512_rcp14_ps(b);
+    return _mm512_mul_ps(a, _mm512_mul_ps(guess, _mm512_fnmadd_ps(b, guess, _mm512_set1_ps(2.0f))));
+}
+
+#define ACROSS(op)                                                                            \
+    __attribute__((target("avx2"))) static inline float avx2_across_##op(__m256 v) {          \
+        __m128 x = _mm_##op##_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));     \
+        x = _mm_##op##_ps(x, _mm_movehl_ps(x, x));                                            \
+        return _mm_cvtss_f32(_mm_##op##_ss(x, _mm_movehdup_ps(x)));                           \
+    }
+ACROSS(max)
+ACROSS(add)
+#undef ACROSS
+
 #define NAME(x) avx512_##x
 #define TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,fma,f16c")))
 #define W 16
 #define WT uint16_t
-#define VECTORS(rows) 4
-#define HEARD(rows) ((rows) == 1 ? 8 : 4)
-#define GATHERED(rows) 4
+#define TOGETHER 12
+#define CASES CASES_12
+#define VECTORS(rows) ((rows) <= 6 ? 4 : 2)
+#define HEARD(rows) ((rows) == 1 ? 8 : (rows) <= 6 ? 4 : 2)
+#define GATHERED(rows) VECTORS(rows)
+#define FETCHED(rows) 1
 #define load_wt(p) ((NAME(vf))_mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(p))))
 #define store_wt(p, v) _mm256_storeu_si256((__m256i *)(p), _mm512_cvtps_ph((__m512)(v), 0))
 #define fused(a, b, c) ((NAME(vf))_mm512_fmadd_ps((__m512)(a), (__m512)(b), (__m512)(c)))
@@ -213,15 +232,22 @@ static inline void empty_slots(const Net *net, const Memory *memory, int from, i
 #define HOLD(x) __asm__("" : "+v"(x))
 #define greater(a, b) ((NAME(vf))_mm512_max_ps((__m512)(a), (__m512)(b)))
 #define lesser(a, b) ((NAME(vf))_mm512_min_ps((__m512)(a), (__m512)(b)))
+#define highest(v) _mm512_reduce_max_ps((__m512)(v))
+#define total(v) _mm512_reduce_add_ps((__m512)(v))
+#define quotient(a, b) ((NAME(vf))avx512_quotient((__m512)(a), (__m512)(b)))
+#define times_power(a, whole) ((NAME(vf))_mm512_scalef_ps((__m512)(a), (__m512)(whole)))
 #include "decoder_body.h"
 
 #define NAME(x) avx2_##x
 #define TARGET __attribute__((target("avx2,fma,f16c")))
 #define W 8
 #define WT uint16_t
+#define TOGETHER 6
+#define CASES CASES_6
 #define VECTORS(rows) ((rows) == 1 ? 8 : (rows) == 2 ? 4 : 2)
 #define HEARD(rows) ((rows) == 1 ? 4 : (rows) == 2 ? 2 : 1)
 #define GATHERED(rows) VECTORS(rows)
+#define FETCHED(rows) ((rows) <= 2) /* more take so long that the processor's own prefetching is enough */
 #define load_wt(p) ((NAME(vf))_mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(p))))
 #define store_wt(p, v) _mm_storeu_si128((__m128i *)(p), _mm256_cvtps_ph((__m256)(v), 0))
 #define fused(a, b, c) ((NAME(vf))_mm256_fmadd_ps((__m256)(a), (__m256)(b), (__m256)(c)))
@@ -230,16 +256,29 @@ static inline void empty_slots(const Net *net, const Memory *memory, int from, i
 #define HOLD(x) __asm__("" : "+x"(x))
 #define greater(a, b) ((NAME(vf))_mm256_max_ps((__m256)(a), (__m256)(b)))
 #define lesser(a, b) ((NAME(vf))_mm256_min_ps((__m256)(a), (__m256)(b)))
+#define highest(v) avx2_across_max((__m256)(v))
+#define total(v) avx2_across_add((__m256)(v))
+#define quotient(a, b) ((a) / (b))
+#define times_power(a, whole) ((a) * (vf)((__builtin_convertvector(greater(whole, NAME(all)(-126.0f)), vi) + 127) << 23))
 #include "decoder_body.h"
 #endif
+
+typedef float plain_four __attribute__((vector_size(16)));
+static inline float plain_highest(plain_four v) {
+    const float a = v[0] > v[1] ? v[0] : v[1], b = v[2] > v[3] ? v[2] : v[3];
+    return a > b ? a : b;
+}
 
 #define NAME(x) plain_##x
 #define TARGET
 #define W 4
 #define WT float
+#define TOGETHER 6
+#define CASES CASES_6
 #define VECTORS(rows) 4
 #define HEARD(rows) 1
 #define GATHERED(rows) 4
+#define FETCHED(rows) 0
 #define load_wt(p) NAME(load)(p)
 #define store_wt(p, v) NAME(store)(p, v)
 #define fused(a, b, c) ((a) * (b) + (c))
@@ -248,6 +287,10 @@ static inline void empty_slots(const Net *net, const Memory *memory, int from, i
 #define HOLD(x)
 #define greater(a, b) NAME(chosen)((a) > (b), a, b)
 #define lesser(a, b) NAME(chosen)((a) < (b), a, b)
+#define highest(v) plain_highest(v)
+#define total(v) ((v)[0] + (v)[1] + ((v)[2] + (v)[3]))
+#define quotient(a, b) ((a) / (b))
+#define times_power(a, whole) ((a) * (vf)((__builtin_convertvector(greater(whole, NAME(all)(-126.0f)), vi) + 127) << 23))
 #include "decoder_body.h"
 
 typedef struct {

@@ -15,7 +15,7 @@ FN void NAME(tile)(const int rows, int group, const int8_t *w, const float *w_sc
         const int8_t *p = w + pass * 2;
         for (int k = 0; k < group; k += 2, p += OUT_BLOCK * 2) {
             vi weight[VECTORS_MAX];
-            if (rows <= 2) /* more rows take so long that the processor's own prefetching is enough */
+            if (FETCHED(rows))
                 for (int v = 0; v < at_once * W * 2; v += 64) __builtin_prefetch(p + v + AHEAD);
             UNROLLED for (int v = 0; v < at_once; v++) weight[v] = load_codes(p + v * W * 2);
             UNROLLED for (int r = 0; r < rows; r++) {
