@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+SETS = {"AVX-512 VNNI": "avx512_vnni", "AVX-512": "avx512f", "AVX-VNNI": "avx_vnni", "AVX2": "avx2"}  # the first that it has
+
 
 def quartiles(values: Sequence[float]) -> tuple[float, float, float]:
     """Lower quartile, median, upper quartile."""
@@ -34,7 +36,7 @@ def machine() -> str:
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
     flags = next((line for line in lines if line.startswith("flags")), "")
-    wide = "AVX-512" if "avx512f" in flags else "AVX2" if "avx2" in flags else "no AVX2"
+    wide = next((name for name, flag in SETS.items() if flag in flags), "no AVX2")
     name = names[0] if names else platform.processor()
     return f"{name} ({wide}), {os.cpu_count()} processors, torch {version('torch')}"
 

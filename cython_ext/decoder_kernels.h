@@ -16,6 +16,11 @@
 #else
 #define ON_X86 0
 #endif
+#if ON_X86 && (defined(__clang__) ? __clang_major__ >= 12 : __GNUC__ >= 11)
+#define HAS_AVX_VNNI 1
+#else
+#define HAS_AVX_VNNI 0
+#endif
 
 #define OUT_BLOCK 64     /* outputs that are stored, and computed, together */
 #define SLOT_BLOCK 16    /* keys that are stored together, dimension by dimension */
@@ -195,7 +200,7 @@ static inline void empty_slots(const Net *net, const Memory *memory, int from, i
             }
 }
 
-/* ---- the same arithmetic for three instruction sets ---- */
+/* ---- the same arithmetic for several instruction sets ---- */
 
 #if ON_X86
 /* A division by an estimate and one step of Newton's: a quarter of the instruction's time. */
@@ -240,27 +245,15 @@ ACROSS(add)
 
 #define NAME(x) avx2_##x
 #define TARGET __attribute__((target("avx2,fma,f16c")))
-#define W 8
-#define WT uint16_t
-#define TOGETHER 6
-#define CASES CASES_6
-#define VECTORS(rows) ((rows) == 1 ? 8 : (rows) == 2 ? 4 : 2)
-#define HEARD(rows) ((rows) == 1 ? 4 : (rows) == 2 ? 2 : 1)
-#define GATHERED(rows) VECTORS(rows)
-#define FETCHED(rows) ((rows) <= 2) /* more take so long that the processor's own prefetching is enough */
-#define load_wt(p) ((NAME(vf))_mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(p))))
-#define store_wt(p, v) _mm_storeu_si128((__m128i *)(p), _mm256_cvtps_ph((__m256)(v), 0))
-#define fused(a, b, c) ((NAME(vf))_mm256_fmadd_ps((__m256)(a), (__m256)(b), (__m256)(c)))
-#define load_codes(p) ((NAME(vi))_mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(p))))
 #define pair_sums(a, b, c) ((NAME(vi))_mm256_add_epi32((__m256i)(c), _mm256_madd_epi16((__m256i)(a), (__m256i)(b))))
-#define HOLD(x) __asm__("" : "+x"(x))
-#define greater(a, b) ((NAME(vf))_mm256_max_ps((__m256)(a), (__m256)(b)))
-#define lesser(a, b) ((NAME(vf))_mm256_min_ps((__m256)(a), (__m256)(b)))
-#define highest(v) avx2_across_max((__m256)(v))
-#define total(v) avx2_across_add((__m256)(v))
-#define quotient(a, b) ((a) / (b))
-#define times_power(a, whole) ((a) * (vf)((__builtin_convertvector(greater(whole, NAME(all)(-126.0f)), vi) + 127) << 23))
-#include "decoder_body.h"
+#include "decoder_avx2.h"
+
+#if HAS_AVX_VNNI
+#define NAME(x) avxvnni_##x
+#define TARGET __attribute__((target("avx2,avxvnni,fma,f16c")))
+#define pair_sums(a, b, c) ((NAME(vi))_mm256_dpwssd_avx_epi32((__m256i)(c), (__m256i)(a), (__m256i)(b)))
+#include "decoder_avx2.h"
+#endif
 #endif
 
 typedef float plain_four __attribute__((vector_size(16)));
@@ -297,29 +290,37 @@ typedef struct {
     const char *name;
     int bytes; /* of a number of the embeddings: 2 half precision, 4 single */
     void (*work)(const Job *, int, int, float *);
+    int (*runs_here)(void);
 } Isa;
+
+#if ON_X86
+static int has_avx512(void) {
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vnni");
+}
+static int has_avx2(void) { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+#if HAS_AVX_VNNI
+static int has_avx_vnni(void) { return has_avx2() && __builtin_cpu_supports("avxvnni"); }
+#endif
+#endif
+static int always(void) { return 1; }
 
 static const Isa isas[] = {
 #if ON_X86
-    {"avx512", 2, avx512_work},
-    {"avx2", 2, avx2_work},
+    {"avx512", 2, avx512_work, has_avx512},
+#if HAS_AVX_VNNI
+    {"avxvnni", 2, avxvnni_work, has_avx_vnni},
 #endif
-    {"plain", 4, plain_work},
+    {"avx2", 2, avx2_work, has_avx2},
+#endif
+    {"plain", 4, plain_work, always},
 };
 
 /* The best instruction set this processor has; `wanted` asks for a lesser one. */
 static const Isa *choose_isa(const char *wanted) {
     const int count = (int)(sizeof isas / sizeof *isas);
-    for (int i = 0; i < count; i++) {
-#if ON_X86
-        if (i == 0 && !(__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                        __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
-                        __builtin_cpu_supports("avx512vnni")))
-            continue;
-        if (i == 1 && !(__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))) continue;
-#endif
-        if (!wanted || !*wanted || !strcmp(wanted, isas[i].name)) return isas + i;
-    }
+    for (int i = 0; i < count; i++)
+        if (isas[i].runs_here() && (!wanted || !*wanted || !strcmp(wanted, isas[i].name))) return isas + i;
     return isas + count - 1;
 }
 

@@ -19,7 +19,7 @@ from midigpt_core.model.gpt2 import GPT2  # noqa: E402
 from midigpt_core.model.shape import GPT2Config  # noqa: E402
 
 VOCAB = 90
-SETS = ("avx512", "avx2", "plain")
+SETS = ("avx512", "avxvnni", "avx2", "plain")
 
 
 @pytest.fixture(scope="module")
