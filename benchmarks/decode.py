@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
 import random
 import statistics
 import time
@@ -17,6 +16,7 @@ from pathlib import Path
 
 import torch
 
+from benchmarks.measure import machine
 from midigpt_core.model.cache import TorchCache
 from midigpt_core.model.fast import fast_cache
 from midigpt_core.model.gpt2 import GPT2
@@ -185,12 +185,6 @@ def fidelity(path: str, count: int) -> str:
     )
 
 
-def processor() -> str:
-    info = Path("/proc/cpuinfo")
-    names = [line.split(":")[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
-    return names[0] if names else platform.processor()
-
-
 def main() -> None:
     """Measure and write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -214,8 +208,8 @@ def main() -> None:
     takes = [line for size in sizes for line in many_lanes(size, counts, 1270, rounds[size])]
     options.output.write_text(
         f"# Decoding against midigpt 0.4.2\n\n"
-        f"Written by `python -m benchmarks.decode`. {processor()}, {threads()} threads for every contender, torch "
-        f"{torch.__version__}, load average {load:.1f} at the start, memory read at {bandwidth() / 1e9:.0f} GB/s. "
+        f"Written by `python -m benchmarks.decode`. {machine()}, threads for every contender: {threads()}; load "
+        f"average {load:.1f} at the start, memory read at {bandwidth() / 1e9:.0f} GB/s. "
         f"Random weights, vocabulary {VOCABULARY}; the peer runs in float32. Medians of {turns} in which contenders "
         "take turns; ratios are medians of the rounds' ratios (quartiles).\n\n"
         "## One lane, milliseconds\n\n"

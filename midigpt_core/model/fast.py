@@ -24,6 +24,7 @@ _BLOCK = 64  # outputs that stand together in a packed matrix; also inputs that 
 _HEAD_STEP = 16  # a head's room is a multiple of this
 _PRODUCTS = ("attn.c_attn", "attn.c_proj", "mlp.c_fc", "mlp.c_proj")
 _COPY_LIMIT = 64  # a fork copies up to this many slots of its source's own; a longer run becomes a shared prefix
+_NOT_FINITE = "weights that are no finite numbers; the file is damaged, or its training ran away"
 _PACKED: WeakKeyDictionary[GPT2, tuple[Any, Any]] = WeakKeyDictionary()  # model -> (what it was packed from, decoder)
 
 Row = tuple[int, int, int, int, int, int, Any, Any]
@@ -82,10 +83,12 @@ def pack(config: GPT2Config, weights: Mapping[str, npt.NDArray[Any]], kernels: M
     group = _head_group(config)
 
     def vector(bias: npt.NDArray[Any]) -> Any:
-        return np.pad(bias.astype(np.float32), (0, -len(bias) % _BLOCK))
+        found = np.zeros(len(bias) + -len(bias) % _BLOCK, np.float32)
+        found[: len(bias)] = bias
+        return found
 
     def table(weight: npt.NDArray[Any]) -> Any:
-        padded = np.pad(weight, ((0, 0), (0, -weight.shape[1] % _BLOCK)))
+        padded = weight if weight.shape[1] % _BLOCK == 0 else np.pad(weight, ((0, 0), (0, -weight.shape[1] % _BLOCK)))
         return np.ascontiguousarray(padded, np.float16 if size == 2 else np.float32)
 
     def layer(at: int) -> dict[str, list[Any]]:
@@ -114,7 +117,14 @@ def codes(weight: npt.NDArray[Any], group: int = _BLOCK) -> tuple[npt.NDArray[np
     """A matrix (inputs, outputs) as 8-bit codes, and what a code is worth: one scale per `group` inputs and output.
 
     Codes: (blocks of outputs, pairs of inputs, outputs of a block, 2). Scales: (blocks, groups, outputs of a block).
+    Raises CheckpointError for weights that are no finite numbers.
     """
+    twin = compiled("codes")
+    if twin is not None:
+        found: tuple[Any, Any] | None = twin.codes(_readable(weight), group)
+        if found is None:
+            raise CheckpointError(_NOT_FINITE)
+        return found
     padded, scale = _in_codes(weight, group)
     code = padded.astype(np.int8).reshape(len(padded), -1, _BLOCK)
     ordered = np.empty((code.shape[1], len(code) // 2, _BLOCK, 2), np.int8)
@@ -145,9 +155,14 @@ def _in_codes(weight: npt.NDArray[Any], group: int) -> tuple[npt.NDArray[np.floa
     grouped = padded.reshape(-1, group, padded.shape[1])
     scale = np.maximum(grouped.max(1), -grouped.min(1)) / np.float32(127)
     if not np.isfinite(scale).all():
-        raise CheckpointError("weights that are no finite numbers; the file is damaged, or its training ran away")
+        raise CheckpointError(_NOT_FINITE)
     grouped *= (1 / np.where(scale, scale, 1))[:, None]
     return np.rint(padded, out=padded), scale
+
+
+def _readable(weight: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The weights in a type the compiled twin reads."""
+    return weight if weight.dtype in (np.float16, np.float32) else weight.astype(np.float32)
 
 
 def _through_codes(weight: npt.NDArray[Any], group: int) -> npt.NDArray[np.float32]:
@@ -170,6 +185,8 @@ def _of_heads(config: GPT2Config, weight: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Inputs of the projection with each head's padded to its room."""
     heads = weight.reshape(config.n_head, config.head_dim, -1)
     room = _head_room(config)
+    if room == config.head_dim:
+        return weight
     return np.pad(heads, ((0, 0), (0, room - config.head_dim), (0, 0))).reshape(config.n_head * room, -1)
 
 
