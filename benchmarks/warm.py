@@ -1,4 +1,4 @@
-"""A program that is already running: from a score to the first token, and the most memory it ever held.
+"""A program that is already running: from a score to the first token, one infill and eight takes of it, memory.
 
     python -m benchmarks.warm [--rounds 9]
 
@@ -18,7 +18,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from benchmarks.measure import machine, ratio, spread, table
 TABLE = Path(__file__).parent / "results" / "warm.md"
 SONG, START, BARS = "freedoom/d_dm09.mid", 8, 8  # nine tracks, all of which play here
 TRACK, TARGETS = 4, [2, 3, 4, 5]
+TAKES = 8
 SETTINGS = {
     "model_dim": 8,
     "bars_per_step": 8,
@@ -39,7 +40,12 @@ SETTINGS = {
     "density_hard_limit": 8,  # random weights would fill the model's context otherwise
 }
 
+TO_FIRST_TOKEN = ("first", "again")  # tasks that end there
+
+NAMES = {"peer": "midigpt 0.4.2", "ours": "midigpt"}
+
 Answer = dict[str, float]
+Found = dict[tuple[str, str], list[Answer]]  # by program and task
 
 
 class Clock:
@@ -105,7 +111,7 @@ def wanted(tracks: int, seed: int, **more: Any) -> dict[str, Any]:
 
 
 def ours(checkpoint: str, song: dict[str, Any]) -> Callable[[str, int], Answer]:
-    """Answer "first" (a prompt never seen), "again" (one that is held) and "fill" (to the end)."""
+    """Answer "first" (a prompt never seen), "again" (a held one), "fill" (to the end), "takes" (eight of these)."""
     from midigpt_core.engine import InferenceEngine
     from midigpt_core.errors import CancelledError
     from midigpt_core.model.fast import FastCache
@@ -128,21 +134,21 @@ def ours(checkpoint: str, song: dict[str, Any]) -> Callable[[str, int], Answer]:
     def answer(task: str, seed: int) -> Answer:
         if task != "again":
             held[0] = InferenceEngine(engine.model, engine.tokenizer)
-        request = GenerationRequest.from_dict(wanted(len(score.tracks), seed, echo=0.0))
+        takes = TAKES if task == "takes" else 1
+        request = GenerationRequest.from_dict(wanted(len(score.tracks), seed, echo=0.0, num_candidates=takes))
         stop = threading.Event()
-        clock.begin(None if task == "fill" else stop)
+        clock.begin(stop if task in TO_FIRST_TOKEN else None)
         session = held[0].session(score, request)
         session.listener, session.cancel_event = listen, stop
-        result = None
         with contextlib.suppress(CancelledError):
-            result = session.run()
-        return clock.answer(told[0], notes_of(result))
+            return clock.answer(told[0], sum(notes_of(take.score) for take in session.run_takes().takes))
+        return clock.answer(told[0])
 
     return answer
 
 
 def peer(checkpoint: str, song: dict[str, Any]) -> Callable[[str, int], Answer]:
-    """The same for midigpt 0.4.2, which holds no prompts."""
+    """The same for midigpt 0.4.2, which holds no prompts, and writes takes one after the other."""
     import torch
     from midigpt._types import Score
     from midigpt.inference import GenerationRequest, InferenceConfig, InferenceEngine, TrackPrompt
@@ -155,23 +161,23 @@ def peer(checkpoint: str, song: dict[str, Any]) -> Callable[[str, int], Answer]:
     network.forward = clock.computes(network.forward)
 
     def answer(task: str, seed: int) -> Answer:
-        data = wanted(len(score.tracks), seed)
-        tracks = [TrackPrompt(**prompt) for prompt in data["tracks"]]
-        request = GenerationRequest(tracks=tracks, config=InferenceConfig(**data["config"]))
-        stop = threading.Event()
-        clock.begin(None if task == "fill" else stop)
-        session = engine.session(score, request)
-        session.cancel_event = stop
-        result = None
-        with contextlib.suppress(GenerationCancelled, RuntimeError):  # the latter: no legal token was left
-            result = session.run()
-        return clock.answer(session.context_len, notes_of(result))
+        stop, notes = threading.Event(), 0
+        clock.begin(stop if task in TO_FIRST_TOKEN else None)
+        for take in range(TAKES if task == "takes" else 1):
+            data = wanted(len(score.tracks), TAKES * seed + take)
+            tracks = [TrackPrompt(**prompt) for prompt in data["tracks"]]
+            request = GenerationRequest(tracks=tracks, config=InferenceConfig(**data["config"]))
+            session = engine.session(score, request)
+            session.cancel_event = stop
+            with contextlib.suppress(GenerationCancelled, RuntimeError):  # the latter: no legal token was left
+                notes += notes_of(session.run())
+        return clock.answer(session.context_len, notes)
 
     return answer
 
 
 def notes_of(score: Any) -> int:
-    return 0 if score is None else sum(len(score.tracks[TRACK].bars[bar].notes) for bar in TARGETS)
+    return sum(len(score.tracks[TRACK].bars[bar].notes) for bar in TARGETS)
 
 
 def attend(who: str, checkpoint: str) -> None:
@@ -234,7 +240,8 @@ def measure(name: str, checkpoint: str, rounds: int, song: dict[str, Any], folde
     """Rows for one checkpoint: first tokens, and whole infills with their memory."""
     them = {who: Contender(who, checkpoint, song, folder) for who in ("peer", "ours")}
     tasks = [("peer", "first"), ("ours", "first"), ("ours", "again")]
-    found: dict[tuple[str, str], list[Answer]] = {task: [] for task in [*tasks, ("peer", "fill"), ("ours", "fill")]}
+    whole = [(who, task) for task in ("fill", "takes") for who in them]
+    found: dict[tuple[str, str], list[Answer]] = {task: [] for task in [*tasks, *whole]}
     for who, task in tasks:
         them[who].ask(task)
     for seed in range(rounds):
@@ -242,29 +249,40 @@ def measure(name: str, checkpoint: str, rounds: int, song: dict[str, Any], folde
             found[who, task].append(them[who].ask(task, seed))
     loaded = {who: them[who].ask("peak")["peak"] for who in them}
     for seed in range(max(3, rounds // 3)):
-        for who in them:
-            found[who, "fill"].append(them[who].ask("fill", seed))
+        for who, task in whole:
+            found[who, task].append(them[who].ask(task, seed))
     peaks = {who: them[who].ask("peak")["peak"] for who in them}
     for contender in them.values():
         contender.close()
+    memory = {who: f"{loaded[who]:.0f} / {peaks[who]:.0f}" for who in them}
+    return _first_tokens(name, found, tasks), _infills(name, found, memory)
+
+
+def _first_tokens(name: str, found: Found, tasks: Sequence[tuple[str, str]]) -> list[Any]:
     theirs = [one["first"] for one in found["peer", "first"]]
-    names = {"peer": "midigpt 0.4.2", "ours": "midigpt"}
-    firsts = []
+    rows = []
     for who, task in tasks:
         own = [one["first"] for one in found[who, task]]
         rest = [one["first"] - one["network"] for one in found[who, task]]
-        what = names[who] + (", prompt held from the request before" if task == "again" else "")
+        what = NAMES[who] + (", prompt held from the request before" if task == "again" else "")
         prompt = f"{found[who, task][0]['prompt']:.0f}"
         faster = "" if who == "peer" else ratio(theirs, own)
-        firsts.append((what, name, prompt, spread(own, 0, 1e3), spread(rest, 1, 1e3), faster))
-    fills = []
-    theirs = [one["all"] for one in found["peer", "fill"]]
-    for who in them:
-        own = [one["all"] for one in found[who, "fill"]]
-        notes = spread([one["notes"] for one in found[who, "fill"]], 0)
-        faster = ratio(theirs, own) if who == "ours" and all(one["notes"] for one in found["peer", "fill"]) else ""
-        fills.append((names[who], name, f"{loaded[who]:.0f}", f"{peaks[who]:.0f}", spread(own), faster, notes))
-    return firsts, fills
+        rows.append((what, name, prompt, spread(own, 0, 1e3), spread(rest, 1, 1e3), faster))
+    return rows
+
+
+def _infills(name: str, found: Found, memory: dict[str, str]) -> list[Any]:
+    rows = []
+    for who, held in memory.items():
+        cells = []
+        for task in ("fill", "takes"):
+            own, theirs = found[who, task], found["peer", task]
+            compared = who == "ours" and all(one["notes"] for one in theirs)
+            seconds = [[one["all"] for one in several] for several in (theirs, own)]
+            cells += [spread(seconds[1]), ratio(*seconds) if compared else ""]
+            cells.append(spread([one["notes"] for one in own], 0))
+        rows.append((NAMES[who], name, held, *cells))
+    return rows
 
 
 def main() -> None:
@@ -299,11 +317,13 @@ def main() -> None:
         "Checks, plan, prompt, the network's reading of it and one draw. *Beside the network*: all of that but the "
         "network's calls.\n\n"
         + table(("program", "model", "prompt, tokens", "first token, ms", "beside the network, ms", "ratio"), firsts)
-        + "\n\n## Most memory ever held\n\nOf the whole process, Python and torch included: after the first tokens "
-        "above, and after whole infills (no more than 8 notes a bar, so that random weights come to an end; "
-        "the peer may be left without a legal token then, which it reports as an error: 0 notes).\n\n"
+        + "\n\n## Whole infills, and the most memory ever held\n\nOne infill, and eight takes of it: in one batch, and "
+        "the peer's one after the other. Memory of the whole process, Python and torch included: after the first "
+        "tokens above / at the end. No more than 8 notes a bar, so that random weights come to an end; the peer may be "
+        "left without a legal token then, which it reports as an error: fewer notes.\n\n"
         + table(
-            ("program", "model", "first tokens, MB", "infills, MB", "an infill, s", "ratio", "notes written"), fills
+            ("program", "model", "memory, MB", "an infill, s", "ratio", "notes", "eight takes, s", "ratio", "notes"),
+            fills,
         )
         + "\n"
     )
