@@ -12,6 +12,7 @@
 
 #if defined(__x86_64__) || defined(__i386__)
 #define ON_X86 1
+#include <cpuid.h>
 #include <immintrin.h>
 #else
 #define ON_X86 0
@@ -47,7 +48,11 @@
 #define DESK (ATTEND_MAX * (SCORES_MAX + CODES_MAX / 2)) /* floats of room a thread has for scores and weights */
 
 /* A short loop written out, so that what it fills stands in registers. */
+#ifdef __clang__
+#define UNROLLED _Pragma("clang loop unroll(full)")
+#else
 #define UNROLLED _Pragma("GCC unroll 12")
+#endif
 /* CALL(n) for n = 1 to TOGETHER rows from row `r` on, until all are done. */
 #define IN_TURN(rows, CALL)                                                                    \
     for (int r = 0, at_once = evenly(rows, TOGETHER); r < rows; r += at_once) {                \
@@ -300,7 +305,10 @@ static int has_avx512(void) {
 }
 static int has_avx2(void) { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
 #if HAS_AVX_VNNI
-static int has_avx_vnni(void) { return has_avx2() && __builtin_cpu_supports("avxvnni"); }
+static int has_avx_vnni(void) { /* asked of the processor itself: not every compiler knows the name */
+    unsigned a = 0, b, c, d;
+    return has_avx2() && __get_cpuid_count(7, 1, &a, &b, &c, &d) && a >> 4 & 1;
+}
 #endif
 #endif
 static int always(void) { return 1; }
