@@ -9,7 +9,12 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-SETS = {"AVX-512 VNNI": "avx512_vnni", "AVX-512": "avx512f", "AVX-VNNI": "avx_vnni", "AVX2": "avx2"}  # the first that it has
+SETS = {
+    "AVX-512 VNNI": "avx512_vnni",
+    "AVX-512": "avx512f",
+    "AVX-VNNI": "avx_vnni",
+    "AVX2": "avx2",
+}  # the first that it has
 
 
 def quartiles(values: Sequence[float]) -> tuple[float, float, float]:

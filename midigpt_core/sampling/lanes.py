@@ -8,12 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-import numpy as np
-import numpy.typing as npt
-
 from midigpt_core.errors import MidiGptError
 from midigpt_core.model.base import LaneCache, LanguageModel, on_host
-from midigpt_core.sampling.draw import Rows, believe, draw
+from midigpt_core.sampling.draw import Row, believe, draw
 from midigpt_core.sampling.lane import Lane
 from midigpt_core.sampling.prompt import Prompt
 from midigpt_core.sampling.rules import token_mask
@@ -35,8 +32,6 @@ LANE_TROUBLE = (ArithmeticError, AttributeError, LookupError, RuntimeError, Type
 
 T = TypeVar("T")
 
-Row = npt.NDArray[np.float32]  # (vocabulary,), logits
-
 
 @dataclass
 class _Seat:
@@ -48,12 +43,9 @@ class _Seat:
     logits: Row
     shadow_logits: Row | None = None
 
-    @property
-    def push(self) -> Row | None:
+    def push(self, shadow_logits: Row) -> Row:
         """What guidance adds to the logits, away from the uncontrolled ones: they come to s + guidance * (l - s)."""
-        if self.shadow_logits is None:
-            return None
-        return (self.lane.guidance - 1.0) * (self.logits - self.shadow_logits)
+        return (self.lane.guidance - 1.0) * (self.logits - shadow_logits)
 
 
 class Decoder:
@@ -120,12 +112,11 @@ class Decoder:
         self._tell()
 
     def _advance(self) -> None:
-        self._admit()
+        if self._waiting:
+            self._admit()
         self._drop_cancelled()
-        if not self._seats:
-            return
-        self._draw()
-        self._dismiss()
+        if self._seats:
+            self._draw()
         if self._seats:
             self._step()
 
@@ -231,47 +222,36 @@ class Decoder:
     # ---- one token for everybody ----
 
     def _draw(self) -> None:
-        found = [_on_behalf(seat.lane, seat.lane.allowed) for seat in self._seats]
-        legal = [allowed for allowed in found if allowed is not None]
-        if len(legal) < len(found):
-            self._dismiss()
-        if not self._seats:
-            return
-        lanes = [seat.lane for seat in self._seats]
-        belief = believe([seat.logits for seat in self._seats], legal)
-        uniforms, knobs = [lane.uniform() for lane in lanes], [lane.knobs_here for lane in lanes]
-        tokens, logprobs = draw(belief, self._bias(belief), knobs, uniforms, self._droppable)
-        self.tokens_drawn += len(lanes)
-        for lane, token, logprob in zip(lanes, tokens, logprobs, strict=True):
-            _on_behalf(lane, lane.accept, token, logprob, self.vocabulary)
+        for seat in self._seats:
+            _on_behalf(seat.lane, self._write, seat)
+        self._dismiss()
 
-    def _bias(self, belief: Rows) -> Rows | None:
-        """What rules and guidance add to the model's own belief, (seats, vocabulary)."""
-        if not any(seat.lane.rules or seat.shadow is not None for seat in self._seats):
-            return None
-        bias = np.zeros((len(self._seats), self.vocabulary.size), dtype=np.float32)
-        for row, own, seat in zip(bias, belief, self._seats, strict=True):
-            for rule in seat.lane.rules:
-                lean = rule.lean(seat.lane.cursor, own)
-                if lean is not None:
-                    row += lean
-            if seat.push is not None:
-                row += seat.push
-        return bias
+    def _write(self, seat: _Seat) -> None:
+        """One more token of a lane."""
+        lane = seat.lane
+        belief = believe(seat.logits, lane.allowed())
+        lean = lane.lean(belief)
+        if seat.shadow_logits is not None:
+            push = seat.push(seat.shadow_logits)
+            lean = push if lean is None else lean + push
+        token, logprob = draw(belief, lean, lane.knobs_here, lane.uniform(), self._droppable)
+        self.tokens_drawn += 1
+        lane.accept(token, logprob)
 
     def _step(self) -> None:
         assert self._cache is not None
-        slots = [seat.slot for seat in self._seats]
-        ids = [seat.lane.written[-1] for seat in self._seats]
-        shadows = [seat for seat in self._seats if seat.shadow is not None]
-        slots += [seat.shadow for seat in shadows if seat.shadow is not None]
-        ids += [seat.lane.written[-1] for seat in shadows]
+        seats, shadows = self._seats, [seat for seat in self._seats if seat.shadow is not None]
+        slots = [seat.slot for seat in seats]
+        ids = [seat.lane.written[-1] for seat in seats]
+        if shadows:
+            slots += [seat.shadow for seat in shadows if seat.shadow is not None]
+            ids += [seat.lane.written[-1] for seat in shadows]
         logits = on_host(self._cache.step(slots, ids))
         self.model_calls += 1
-        for row, seat in zip(logits, self._seats, strict=False):
+        for row, seat in zip(logits, seats, strict=False):
             seat.logits = row
-        for row, seat in zip(logits[len(self._seats) :], shadows, strict=True):
-            seat.shadow_logits = row
+        for at, seat in enumerate(shadows, len(seats)):
+            seat.shadow_logits = logits[at]
 
 
 def _on_behalf(lane: Lane, task: Callable[..., T], *given: object) -> T | None:
