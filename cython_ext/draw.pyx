@@ -1,29 +1,25 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 """Belief and draw for a lane, tokens that may not be written passed over; the reference is sampling/draw.py."""
 
-import numpy as np
-
 from libc.math cimport INFINITY, exp, log
 from libc.stdlib cimport free, malloc
 
 
-def believe(const float[::1] logits, const unsigned char[::1] legal):
-    """(vocabulary,) log-probabilities of the legal tokens among themselves, -inf for the others."""
+def believe(float[::1] logits, const unsigned char[::1] legal):
+    """Logits (vocabulary,) become log-probabilities of the legal tokens among themselves, -inf for the others."""
     cdef Py_ssize_t vocabulary = logits.shape[0], token
     cdef float top = -INFINITY, norm
     cdef double total = 0.0
-    found = np.empty(vocabulary, np.float32)
-    cdef float[::1] belief = found
     for token in range(vocabulary):
-        belief[token] = logits[token] if legal[token] else -INFINITY
-        top = max(top, belief[token])
+        if not legal[token]:
+            logits[token] = -INFINITY
+        top = max(top, logits[token])
     for token in range(vocabulary):
         if legal[token]:
-            total += exp(belief[token] - top)
+            total += exp(logits[token] - top)
     norm = top + <float>log(total)
     for token in range(vocabulary):
-        belief[token] -= norm
-    return found
+        logits[token] -= norm
 
 
 def draw(const float[::1] belief, const float[::1] lean, double heat, double uniform):

@@ -17,6 +17,8 @@ cdef class Mixture:
     cdef int[::1] body, at, expected  # of the sources: tokens, one bar behind the other; the place in it; by source
     cdef double[::1] prior, weight, mass
     cdef const float[::1] belief
+    cdef object found
+    cdef float[::1] moves, leaning  # what is found, and belief with the habit; reused from token to token
     cdef bint habitual
     cdef const float[::1] habit
     cdef const double[::1] factors
@@ -34,6 +36,8 @@ cdef class Mixture:
         self.prior, self.weight, self.mass = np.array(prior), np.array(prior), np.empty(len(prior))
         self.ends, self.first, self.last, self.types = tokens
         self.slip, self.kept = rates
+        self.moves = self.found = np.empty(len(self.types), np.float32)
+        self.leaning = np.empty(len(self.types), np.float32)
         self.habitual = habit is not None
         if self.habitual:
             self.habit, self.factors, self.kinds = habit.lean, habit.factors, habit.kinds
@@ -44,21 +48,22 @@ cdef class Mixture:
         return [self.weight[i] for i in range(self.sources + 1)]
 
     def lean(self, const float[::1] belief):
-        """log(mixture / model) of every token, up to a constant. `belief`: the model's log-probabilities."""
-        found = np.zeros(belief.shape[0], np.float32)
-        cdef float[::1] lean = found
+        """log(mixture / model) of every token, up to a constant, until the next call. `belief`: the model's
+        log-probabilities."""
         self.belief = belief
+        self.moves[:] = 0
         if self.habitual:
-            self.lean_to_habit(lean)
-        self.lean_to_sources(lean)
-        return found
+            self.lean_to_habit()
+        self.lean_to_sources()
+        return self.found
 
-    cdef int lean_to_habit(self, float[::1] lean) except -1:
+    cdef int lean_to_habit(self) except -1:
         """What the track rather writes; each kind of token stays as likely as it is."""
         cdef const float[::1] belief = self.belief
+        cdef float[::1] lean = self.moves, leaning = self.leaning
         cdef int first, last, token
         cdef double before, after, shift, likely
-        cdef float[::1] leaning = np.array(belief)
+        leaning[:] = belief
         for first, last in self.kinds:
             before = after = 0.0
             for token in range(first, last):
@@ -74,7 +79,7 @@ cdef class Mixture:
         self.belief = leaning
         return 0
 
-    cdef int lean_to_sources(self, float[::1] lean) except -1:
+    cdef int lean_to_sources(self) except -1:
         """What the sources expect, as far as it may be written; equal tokens count as the first source's."""
         cdef int token, end = self.likely_end()
         cdef double model = self.weight[0], weight
@@ -95,7 +100,7 @@ cdef class Mixture:
         for source in range(self.sources):
             if self.mass[source] > 0.0:
                 token = self.expected[source]
-                lean[token] += <float>log1p(self.mass[source] / model * exp(-<double>self.belief[token]))
+                self.moves[token] += <float>log1p(self.mass[source] / model * exp(-<double>self.belief[token]))
         return 0
 
     cdef int likely_end(self) except? -1:

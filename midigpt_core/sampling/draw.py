@@ -33,12 +33,12 @@ class Knobs:
         return bool(self.top_k or self.mask_k or self.top_p < 1.0 or self.mask_p > 0.0)
 
 
-def believe(logits: Row, legal: npt.NDArray[np.bool_]) -> Row:
-    """The model's log-probabilities of the legal tokens among themselves, -inf elsewhere."""
+def believe(logits: Row, legal: npt.NDArray[np.bool_]) -> None:
+    """Logits become the model's log-probabilities of the legal tokens among themselves, -inf elsewhere."""
     if FAST_DRAW is not None:
-        found: Row = FAST_DRAW.believe(logits, legal)
-        return found
-    return log_softmax(np.where(legal, logits, np.float32(-np.inf)))
+        FAST_DRAW.believe(logits, legal)
+    else:
+        logits[:] = log_softmax(np.where(legal, logits, np.float32(-np.inf)))
 
 
 def draw(

@@ -40,12 +40,15 @@ class _Seat:
     lane: Lane
     slot: int
     shadow: int | None  # slot of the uncontrolled prompt
-    logits: Row
+    logits: Row  # and once it is drawn, belief
     shadow_logits: Row | None = None
 
-    def push(self, shadow_logits: Row) -> Row:
+    @property
+    def push(self) -> Row | None:
         """What guidance adds to the logits, away from the uncontrolled ones: they come to s + guidance * (l - s)."""
-        return (self.lane.guidance - 1.0) * (self.logits - shadow_logits)
+        if self.shadow_logits is None:
+            return None
+        return (self.lane.guidance - 1.0) * (self.logits - self.shadow_logits)
 
 
 class Decoder:
@@ -114,9 +117,8 @@ class Decoder:
     def _advance(self) -> None:
         if self._waiting:
             self._admit()
-        self._drop_cancelled()
-        if self._seats:
-            self._draw()
+            self._drop_cancelled()
+        self._draw()
         if self._seats:
             self._step()
 
@@ -199,17 +201,16 @@ class Decoder:
             self._cache.fork(twin, [slot])
 
     def _drop_cancelled(self) -> None:
-        gone = [seat.lane for seat in self._seats if seat.lane.cancelled()]
-        if self._waiting:
-            with self._changed:
-                for queue in self._waiting:
-                    while queue and queue[0].cancelled():
-                        gone.append(queue.popleft())
-                self._waiting = deque(queue for queue in self._waiting if queue)
+        """Lanes that wait for nothing: their callers no longer want them."""
+        gone = []
+        with self._changed:
+            for queue in self._waiting:
+                while queue and queue[0].cancelled():
+                    gone.append(queue.popleft())
+            self._waiting = deque(queue for queue in self._waiting if queue)
         for lane in gone:
             lane.stopped = lane.done = True
         if gone:
-            self._dismiss()
             self._tell()
 
     def _dismiss(self) -> None:
@@ -222,17 +223,22 @@ class Decoder:
     # ---- one token for everybody ----
 
     def _draw(self) -> None:
+        ended = False
         for seat in self._seats:
             _on_behalf(seat.lane, self._write, seat)
-        self._dismiss()
+            ended |= seat.lane.done
+        if ended:
+            self._dismiss()
 
     def _write(self, seat: _Seat) -> None:
-        """One more token of a lane."""
-        lane = seat.lane
-        belief = believe(seat.logits, lane.allowed())
+        """One more token of a lane, unless its caller has had enough."""
+        lane, belief, push = seat.lane, seat.logits, seat.push
+        if lane.cancelled():
+            lane.stopped = lane.done = True
+            return
+        believe(belief, lane.allowed())
         lean = lane.lean(belief)
-        if seat.shadow_logits is not None:
-            push = seat.push(seat.shadow_logits)
+        if push is not None:
             lean = push if lean is None else lean + push
         token, logprob = draw(belief, lean, lane.knobs_here, lane.uniform(), self._droppable)
         self.tokens_drawn += 1
