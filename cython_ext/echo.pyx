@@ -29,10 +29,9 @@ cdef class Mixture:
 
     def __init__(self, list bodies, prior, habit, tokens, tuple rates):
         """See the reference. rates: SLIP, KEPT."""
-        starts = np.cumsum([0, *map(len, bodies)], dtype=np.int32)
         self.sources = len(bodies)
-        self.body = np.array([token for body in bodies for token in body], np.int32)
-        self.at, self.expected = starts, np.empty_like(starts)
+        self.take_up(bodies)
+        self.expected = np.empty(self.sources, np.int32)
         self.prior, self.weight, self.mass = np.array(prior), np.array(prior), np.empty(len(prior))
         self.ends, self.first, self.last, self.types = tokens
         self.slip, self.kept = rates
@@ -41,6 +40,21 @@ cdef class Mixture:
         self.habitual = habit is not None
         if self.habitual:
             self.habit, self.factors, self.kinds = habit.lean, habit.factors, habit.kinds
+
+    cdef int take_up(self, list bodies) except -1:
+        """The bodies, an end after each."""
+        cdef tuple body
+        cdef int place = 0, token
+        self.body = np.empty(sum(map(len, bodies)) + self.sources, np.int32)
+        self.at = np.empty(self.sources, np.int32)
+        for source in range(self.sources):
+            self.at[source], body = place, bodies[source]
+            for token in body:
+                self.body[place] = token
+                place += 1
+            self.body[place] = END
+            place += 1
+        return 0
 
     @property
     def weights(self):

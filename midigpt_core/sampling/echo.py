@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import exp, log
 
-from midigpt_core.sampling.mixture import END, Body, Habit, Mixture, Tokens, mixture, shares_of
+from midigpt_core.sampling.mixture import Body, Habit, Mixture, Tokens, mixture, shares_of
 from midigpt_core.sampling.rules import ENDS, Cursor, Lean, Rule
 from midigpt_core.tokens.types import TokenType
 from midigpt_core.tokens.vocabulary import Vocabulary
@@ -101,14 +101,13 @@ class Echo(Rule):
         choice = self.choices.get(cell, Choice(()))
         before = self._repeated.get(choice.after)
         beside = [self._repeated[other] for other in choice.beside if other in self._repeated]
-        bodies, weights = [], [0.0]
+        bodies, weights, strength = [], [0.0], log(self.strength)
         for source in choice.sources:
-            body = tuple(self._written.get(source.cell, ())) if source.cell >= 0 else source.body
-            together = choice.standing * source.others + sum(shares.get(source.bar, 0.0) for shares in beside)
-            weight = source.log_weight + OTHERS * together / max(1, choice.standing + len(beside)) + log(self.strength)
+            together = choice.standing * source.others + sum([shares.get(source.bar, 0.0) for shares in beside])
+            weight = source.log_weight + OTHERS * together / max(1, choice.standing + len(beside)) + strength
             if before is not None:
                 weight += LEFT_KNOWN + LEFT * before.get(source.bar - 1, 0.0)
-            bodies.append((*body, END))
+            bodies.append(source.body if source.cell < 0 else tuple(self._written.get(source.cell, ())))
             weights.append(weight)
         top, habit = max(weights), self.habits.get(cell)
         prior = shares_of([exp(weight - top) for weight in weights])

@@ -43,22 +43,20 @@ class Lane:
     stopped: bool = False  # cancelled by its caller
     error: BaseException | None = None
 
+    knobs_here: Knobs = field(init=False)  # the settings for the cell that is being written
+    _drum: bool = field(init=False)  # whether that is of a drum track
+    _dice: list[float] = field(default_factory=list, repr=False)  # the next random numbers, the first one last
+
     def __post_init__(self) -> None:
         self._random = np.random.Generator(np.random.PCG64(self.seed))
-        self._dice: list[float] = []  # the next random numbers, the first one last
         self._narrowing, self._leaning, self._following = (
             defining(self.rules, method) for method in ("allow", "lean", "advance")
         )
+        self._enter_cell()
 
-    @property
-    def knobs_here(self) -> Knobs:
-        """The settings for the cell that is being written."""
-        return self.knobs if self.drum_knobs is None or not self._in_drums else self.drum_knobs
-
-    @property
-    def _in_drums(self) -> bool:
-        cell = self.cursor.cell
-        return self.drums[cell] if cell < len(self.drums) else self.drums[-1]
+    def _enter_cell(self) -> None:
+        self._drum = self.drums[min(self.cursor.cell, len(self.drums) - 1)]
+        self.knobs_here = self.drum_knobs if self._drum and self.drum_knobs is not None else self.knobs
 
     def uniform(self) -> float:
         """The lane's own next random number in [0, 1)."""
@@ -115,11 +113,13 @@ class Lane:
         self.written.append(token)
         self.logprob += logprob
         grammar.advance(token)
-        cursor.advance(kind, value, self._in_drums)
+        cursor.advance(kind, value, self._drum)
         for rule in self._following:
             rule.advance(kind, value, cursor)
-        if cursor.cell > cell and self.on_cell:
-            self.on_cell(self)
+        if cursor.cell > cell:
+            self._enter_cell()
+            if self.on_cell:
+                self.on_cell(self)
         if grammar.finished:
             self.done = True
         elif len(self.written) >= self.limit:

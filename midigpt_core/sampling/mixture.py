@@ -49,10 +49,11 @@ class Mixture:
     """The mixture for one bar: where each source stands in its own bar, and what it weighs beside the model."""
 
     def __init__(self, bodies: Sequence[Body], prior: Sequence[float], habit: Habit | None, tokens: Tokens) -> None:
-        """bodies: tokens of the sources, END at the end of each; prior: weights, the model's first, that sum to 1;
+        """bodies: tokens of the sources, without those that end a bar; prior: weights, the model's first, that sum to 1;
         habit: what the model leans to."""
         self.weights = list(prior)
-        self._bodies, self._prior, self._habit, self._tokens = bodies, prior, habit, tokens
+        self._bodies = [(*body, END) for body in bodies]
+        self._prior, self._habit, self._tokens = prior, habit, tokens
         self._at = [0] * len(bodies)
 
     def lean(self, belief: Lean) -> Lean:

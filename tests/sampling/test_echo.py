@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from midigpt_core.reading import original_tokens
 from midigpt_core.sampling.draw import Knobs
 from midigpt_core.sampling.echo import OTHERS, Choice, Echo, Source
 from midigpt_core.sampling.lane import Lane
-from midigpt_core.sampling.mixture import END, KEPT, SLIP, Habit, Mixture, Tokens, shares_of
+from midigpt_core.sampling.mixture import KEPT, SLIP, Habit, Mixture, Tokens, shares_of
 from midigpt_core.sampling.prompt import Prompt
 from midigpt_core.sampling.rules import Cursor
 from midigpt_core.tokens.tokenizer import Tokenizer
@@ -212,12 +213,10 @@ def test_temperature_one_is_what_the_checkpoint_means_by_it(monkeypatch) -> None
 
 def test_drums_may_have_a_temperature_of_their_own() -> None:
     knobs = [Knobs(temperature=heat) for heat in (0.9, 0.5)]
-    lane = Lane(Prompt((1,)), step_prompt().grammar(), drums=(False, True), knobs=knobs[0])
-    assert lane.knobs_here is knobs[0]
-    lane.drum_knobs = knobs[1]
-    assert lane.knobs_here is knobs[0]
-    lane.cursor.cell = 1
-    assert lane.knobs_here is knobs[1]
+    lane = partial(Lane, Prompt((1,)), step_prompt().grammar(), drums=(False, True), knobs=knobs[0])
+    assert lane(cursor=Cursor(cell=1)).knobs_here is knobs[0]
+    assert lane(drum_knobs=knobs[1]).knobs_here is knobs[0]
+    assert lane(drum_knobs=knobs[1], cursor=Cursor(cell=1)).knobs_here is knobs[1]
     extra = {**engine().tokenizer.config.extra, "temperature": 0.9, "drum_temperature": 0.5}
     tokenizer = Tokenizer(replace(engine().tokenizer.config, extra=extra))
     assert (own_temperature(tokenizer), own_temperature(tokenizer, drums=True)) == (0.9, 0.5)
@@ -229,7 +228,7 @@ def test_drums_may_have_a_temperature_of_their_own() -> None:
 def test_compiled_echo_is_the_reference(data):
     types = [TokenType.TIME_ABSOLUTE_POS] * 4 + [TokenType.NOTE_ONSET] * 4 + [TokenType.BAR_END]
     size, number = len(types), st.floats(-9, 0, width=32)
-    bodies = [(*body, END) for body in data.draw(st.lists(st.lists(st.integers(0, 7), max_size=8), max_size=6))]
+    bodies = data.draw(st.lists(st.lists(st.integers(0, 7), max_size=8).map(tuple), max_size=6))
     prior = shares_of([data.draw(st.floats(0.01, 1.0)) for _ in range(len(bodies) + 1)])
     lean = np.array(data.draw(st.lists(number, min_size=size, max_size=size)), np.float32)
     habit = data.draw(st.sampled_from([None, Habit(lean, np.exp(lean, dtype=np.float64), ((0, 4), (4, 8)))]))
