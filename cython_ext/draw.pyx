@@ -5,7 +5,7 @@ from libc.math cimport INFINITY, exp, log
 from libc.stdlib cimport free, malloc
 
 
-def believe(float[::1] logits, const unsigned char[::1] legal):
+def believe(float[::1] logits not None, const unsigned char[::1] legal not None):
     """Logits (vocabulary,) become log-probabilities of the legal tokens among themselves, -inf for the others."""
     cdef Py_ssize_t vocabulary = logits.shape[0], token
     cdef float top = -INFINITY, norm
@@ -22,7 +22,7 @@ def believe(float[::1] logits, const unsigned char[::1] legal):
         logits[token] -= norm
 
 
-def draw(const float[::1] belief, const float[::1] lean, double heat, double uniform):
+def draw(const float[::1] belief not None, const float[::1] lean, double heat, double uniform):
     """A token, drawn with the softmax of (belief + lean) / heat, and its log-probability in the belief; lean or None."""
     cdef Py_ssize_t vocabulary = belief.shape[0], count = 0, token, place
     cdef bint leans = lean is not None

@@ -61,9 +61,11 @@ cdef class Mixture:
         """The model's, and those of the sources; they sum to 1."""
         return [self.weight[i] for i in range(self.sources + 1)]
 
-    def lean(self, const float[::1] belief):
+    def lean(self, const float[::1] belief not None):
         """log(mixture / model) of every token, up to a constant, until the next call. `belief`: the model's
         log-probabilities."""
+        if belief.shape[0] != self.moves.shape[0]:
+            raise ValueError(f"belief in {belief.shape[0]} tokens of a vocabulary of {self.moves.shape[0]}")
         self.belief = belief
         self.moves[:] = 0
         if self.habitual:

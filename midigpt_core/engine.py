@@ -82,7 +82,7 @@ class InferenceEngine:
 
 
 class SamplingSession:
-    """One request on its way through an engine. Give it a `listener` before it runs to follow it; set `cancel_event` to stop it."""
+    """One request on its way. Set `listener` before it runs to follow it, `cancel_event` to stop it."""
 
     def __init__(self, engine: InferenceEngine, score: Score, request: GenerationRequest) -> None:
         self.engine = engine

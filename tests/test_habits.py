@@ -129,7 +129,8 @@ def test_every_kind_of_token_stays_as_likely_as_it_is(data) -> None:
         assert after == pytest.approx(before, rel=1e-4)
     assert not found[[4, 11]].any()
     if compiled("echo") is not None:
-        alone = compiled("echo").Mixture([], [1.0], Habit(lean, factors, spans), Tokens([], 0, 4, []), (SLIP, KEPT))
+        tokens = Tokens([], 0, 4, [ONSET] * size)
+        alone = compiled("echo").Mixture([], [1.0], Habit(lean, factors, spans), tokens, (SLIP, KEPT))
         assert np.array_equal(found, alone.lean(belief))
 
 

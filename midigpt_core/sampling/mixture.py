@@ -49,7 +49,7 @@ class Mixture:
     """The mixture for one bar: where each source stands in its own bar, and what it weighs beside the model."""
 
     def __init__(self, bodies: Sequence[Body], prior: Sequence[float], habit: Habit | None, tokens: Tokens) -> None:
-        """bodies: tokens of the sources, without those that end a bar; prior: weights, the model's first, that sum to 1;
+        """bodies: tokens of the sources, without what ends a bar; prior: weights, the model's first, that sum to 1;
         habit: what the model leans to."""
         self.weights = list(prior)
         self._bodies = [(*body, END) for body in bodies]
