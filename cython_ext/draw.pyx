@@ -13,7 +13,8 @@ def believe(float[::1] logits not None, const unsigned char[::1] legal not None)
     for token in range(vocabulary):
         if not legal[token]:
             logits[token] = -INFINITY
-        top = max(top, logits[token])
+        elif logits[token] > top:
+            top = logits[token]
     for token in range(vocabulary):
         if legal[token]:
             total += exp(logits[token] - top)
