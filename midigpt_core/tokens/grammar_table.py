@@ -166,6 +166,7 @@ class GrammarTable:
         for kind in kinds:
             start, end = self.vocabulary.range(kind)
             mask[start:end] = True
+        mask.flags.writeable = False  # grammars hand it out as it is
         return mask
 
 
