@@ -298,7 +298,7 @@ def test_a_likelihood_is_the_controlled_model_s_own_whatever_guidance_and_rules_
         grammar = Grammar(engine().tokenizer.vocabulary, lane.grammar.targets).prime(lane.prompt.tokens)
         total = 0.0
         for row, token in zip(logits, lane.written, strict=True):
-            total += float(row.masked_fill(~torch.from_numpy(grammar.legal()), -1e9).log_softmax(-1)[token])
+            total += float(row.masked_fill(~torch.tensor(grammar.legal()), -1e9).log_softmax(-1)[token])
             grammar.advance(token)
         assert lane.logprob == pytest.approx(total, abs=0.02)
 
