@@ -124,6 +124,13 @@ def test_a_track_is_written_from_nothing() -> None:
     assert all(bar.notes for bar in after.tracks[1].bars)
 
 
+def test_no_bar_is_read_back_for_a_caller_who_does_not_listen(monkeypatch) -> None:
+    score, asked = song(), []
+    monkeypatch.setattr(Run, "_bar_ready", lambda *given: asked.append(given))
+    engine().session(score, request(score, {1: [4]})).run_takes()
+    assert not asked
+
+
 def test_long_targets_take_several_steps_and_each_cell_is_written_once() -> None:
     score = song(bars=24)
     heard: list[tuple[int, int]] = []

@@ -110,14 +110,11 @@ class Grammar:
             return self._between_notes(row, self.here)
         mask = row.bare if self._spent >= self._hurry else row.full
         if row.pitch and (self._top >= 0 or self._sounding is not None):
-            mask = mask.copy()
-            self._narrow_note(mask)
+            self._narrow_note(mask := mask.copy())
         elif row.duration and self._sounding is not None:
-            mask = mask.copy()
-            self._only_short(mask, self._sounding)
+            self._only_short(mask := mask.copy(), self._sounding)
         elif row.metre:
-            mask = mask.copy()
-            self._table.open_metre(mask, self.here.metre if self.here is not None else -1)
+            self._table.open_metre(mask := mask.copy(), self.here.metre if self.here is not None else -1)
         return mask
 
     def _between_notes(self, row: Row, here: TargetBar) -> Mask:
@@ -185,8 +182,7 @@ class Grammar:
 
     def _set_hurry(self) -> None:
         """From how many tokens on what is left of max_tokens is just enough to close the bars still to come."""
-        to_come = len(self.targets.bars) - self.bars_done
-        limit = self.options.max_tokens
+        to_come, limit = len(self.targets.bars) - self.bars_done, self.options.max_tokens
         self._hurry = limit - _TOKENS_PER_BAR * (to_come + 1) if limit else _NEVER
 
     # ---- following ----
