@@ -29,7 +29,7 @@ from midigpt_core.planning import fitting_plan
 from midigpt_core.prompting import StepPrompt
 from midigpt_core.reading import original_tokens
 from midigpt_core.request import InferenceConfig
-from midigpt_core.sampling.echo import END, KEPT, SLIP, Habit, lean_to, stand
+from midigpt_core.sampling.mixture import END, KEPT, SLIP, Habit, Tokens, lean_to, stand
 from midigpt_core.tokens.types import TokenType
 
 NAMES = tuple(WEIGHTS)
@@ -93,12 +93,12 @@ def _leant(beliefs: Tensor, habit: Habit) -> Tensor:
 
 def _hits(prompt: StepPrompt, said: Sequence[int], tokens: Sequence[int]) -> list[bool]:
     vocabulary = prompt.tokenizer.vocabulary
-    first, last = vocabulary.range(TokenType.TIME_ABSOLUTE_POS)
+    known = Tokens([], *vocabulary.range(TokenType.TIME_ABSOLUTE_POS), vocabulary.types)
     found, at = [], 0
     for token in tokens:
         found.append(said[at] == token)
         if token != END:
-            [at] = stand([tuple(said)], [at], token, first, last, vocabulary.types)
+            [at] = stand([tuple(said)], [at], token, known)
     return found
 
 

@@ -38,10 +38,10 @@ TRACK, TARGETS = 1, [3, 4, 5, 6]  # the chords
 NETWORK, PROMPT, WHOLE = "network", "prompt", "whole"
 PARTS = {
     "legal tokens": (Lane, "allowed"),
-    "echo and other leanings": (loop.Decoder, "_bias"),
+    "echo and other leanings": (Lane, "lean"),
     "drawing": (loop, "draw"),
     "following the token": (Lane, "accept"),
-    "the rest of the draw": (loop.Decoder, "_draw"),
+    "the rest of the draw": (loop.Decoder, "_write"),
     "the cache's books": (FastCache, "step"),
 }
 

@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""What the echo does for every token and source; the reference is sampling/echo.py."""
+"""The mixture of model and echo, for every token of a bar; the reference is sampling/mixture.py."""
 
 import numpy as np
 
@@ -7,95 +7,149 @@ from libc.math cimport INFINITY, exp, log, log1p
 
 cdef enum:
     END = -1  # stands for whichever token ends a bar
+    NONE = -1  # a source expects what may not be written
 
 
-def lean_to(const float[::1] belief, const float[::1] lean, const double[::1] factors, tuple kinds):
-    """The lean among the tokens of each kind that may be written, (vocabulary,): together they stay as likely."""
-    found = np.zeros(belief.shape[0], np.float32)
-    cdef float[::1] moved = found
-    cdef int first, last, token
-    cdef double before, after, shift, likely
-    for first, last in kinds:
-        before = after = 0.0
-        for token in range(first, last):
-            if belief[token] > -INFINITY:
-                likely = exp(<double>belief[token])
-                before += likely
-                after += likely * factors[token]
-        shift = log(before / after) if after > 0.0 else 0.0
-        for token in range(first, last):
-            if belief[token] > -INFINITY:
-                moved[token] = <float>(<double>lean[token] + shift)
-    return found
+cdef class Mixture:
+    """The mixture for one bar: where each source stands in its own bar, and what it weighs beside the model."""
 
+    cdef Py_ssize_t sources
+    cdef int[::1] body, at, expected  # of the sources: tokens, one bar behind the other; the place in it; by source
+    cdef double[::1] prior, weight, mass
+    cdef const float[::1] belief
+    cdef object found
+    cdef float[::1] moves, leaning  # what is found, and belief with the habit; reused from token to token
+    cdef bint habitual
+    cdef const float[::1] habit
+    cdef const double[::1] factors
+    cdef tuple kinds
+    cdef list ends, types
+    cdef int first, last
+    cdef double slip, kept
 
-def lean_of(list bodies, list places, list weights, const float[::1] belief, list ends, double slip):
-    """What each source expects (-1: it may not be written), and log(mixture / model) of every token, (vocabulary,)."""
-    cdef Py_ssize_t count = len(bodies), i, source
-    cdef int token, end = -1
-    cdef double model = weights[0], weight
-    cdef list expected = []
-    cdef tuple body
-    for i in range(len(ends)):
-        token = ends[i]
-        if belief[token] > -INFINITY:
-            end = token
-            break
-    found = np.zeros(belief.shape[0], np.float32)
-    cdef float[::1] lean = found
-    cdef double[::1] mass = np.zeros(count)  # of the token that a source is the first to expect
-    for source in range(count):
-        body, weight = bodies[source], weights[source + 1]
-        token = body[<Py_ssize_t>places[source]]
-        if token == END:
-            token = end
-        if token >= 0 and not belief[token] > -INFINITY:
-            token = -1
-        model += weight if token < 0 else weight * slip
-        if token >= 0:
-            mass[expected.index(token) if token in expected else source] += weight * (1 - slip)
-        expected.append(token)
-    for source in range(count):
-        if mass[source] > 0.0:
-            token = expected[source]
-            lean[token] = log1p(mass[source] / model * exp(-<double>belief[token]))
-    return expected, found
+    def __init__(self, list bodies, prior, habit, tokens, tuple rates):
+        """See the reference. rates: SLIP, KEPT."""
+        self.sources = len(bodies)
+        self.take_up(bodies)
+        self.expected = np.empty(self.sources, np.int32)
+        self.prior, self.weight, self.mass = np.array(prior), np.array(prior), np.empty(len(prior))
+        self.ends, self.first, self.last, self.types = tokens
+        self.slip, self.kept = rates
+        self.moves = self.found = np.empty(len(self.types), np.float32)
+        self.leaning = np.empty(len(self.types), np.float32)
+        self.habitual = habit is not None
+        if self.habitual:
+            self.habit, self.factors, self.kinds = habit.lean, habit.factors, habit.kinds
 
+    cdef int take_up(self, list bodies) except -1:
+        """The bodies, an end after each."""
+        cdef tuple body
+        cdef int place = 0, token
+        self.body = np.empty(sum(map(len, bodies)) + self.sources, np.int32)
+        self.at = np.empty(self.sources, np.int32)
+        for source in range(self.sources):
+            self.at[source], body = place, bodies[source]
+            for token in body:
+                self.body[place] = token
+                place += 1
+            self.body[place] = END
+            place += 1
+        return 0
 
-def judged(list weights, list prior, list expected, int token, tuple rates):
-    """The weights, each times how well its source foresaw the token, and a little of the prior; rates: hit, slip, kept."""
-    cdef Py_ssize_t count = len(weights), i
-    cdef double hit = rates[0], slip = rates[1], kept = rates[2], total = 0.0, gain
-    cdef int foreseen
-    cdef list gained = []
-    for i in range(count):
-        gain = 1.0
-        if i > 0:
-            foreseen = expected[i - 1]
-            gain = 1.0 if foreseen < 0 else hit if foreseen == token else slip
-        gain *= <double>weights[i]
-        gained.append(gain)
-        total += gain
-    return [kept * (<double>gained[i] / total) + (1 - kept) * <double>prior[i] for i in range(count)]
+    @property
+    def weights(self):
+        """The model's, and those of the sources; they sum to 1."""
+        return [self.weight[i] for i in range(self.sources + 1)]
 
+    def lean(self, const float[::1] belief not None):
+        """log(mixture / model) of every token, up to a constant, until the next call. `belief`: the model's
+        log-probabilities."""
+        if belief.shape[0] != self.moves.shape[0]:
+            raise ValueError(f"belief in {belief.shape[0]} tokens of a vocabulary of {self.moves.shape[0]}")
+        self.belief = belief
+        self.moves[:] = 0
+        if self.habitual:
+            self.lean_to_habit()
+        self.lean_to_sources()
+        return self.found
 
-def stand(list bodies, list places, int token, int first, int last, list types):
-    """Where each source stands after a token; positions are the tokens from `first` to before `last`."""
-    cdef list found = []
-    cdef tuple body
-    cdef Py_ssize_t source, at
-    cdef int expected
-    for source in range(len(bodies)):
-        body, at = bodies[source], places[source]
-        expected = body[at]
+    cdef int lean_to_habit(self) except -1:
+        """What the track rather writes; each kind of token stays as likely as it is."""
+        cdef const float[::1] belief = self.belief
+        cdef float[::1] lean = self.moves, leaning = self.leaning
+        cdef int first, last, token
+        cdef double before, after, shift, likely
+        leaning[:] = belief
+        for first, last in self.kinds:
+            before = after = 0.0
+            for token in range(first, last):
+                if belief[token] > -INFINITY:
+                    likely = exp(<double>belief[token])
+                    before += likely
+                    after += likely * self.factors[token]
+            shift = log(before / after) if after > 0.0 else 0.0
+            for token in range(first, last):
+                if belief[token] > -INFINITY:
+                    lean[token] = <float>(<double>self.habit[token] + shift)
+                    leaning[token] += lean[token]
+        self.belief = leaning
+        return 0
+
+    cdef int lean_to_sources(self) except -1:
+        """What the sources expect, as far as it may be written; equal tokens count as the first source's."""
+        cdef int token, end = self.likely_end()
+        cdef double model = self.weight[0], weight
+        cdef Py_ssize_t source, twin
+        for source in range(self.sources):
+            weight, token = self.weight[source + 1], self.body[self.at[source]]
+            if token == END:
+                token = end
+            if token != NONE and not self.belief[token] > -INFINITY:
+                token = NONE
+            self.expected[source], self.mass[source] = token, 0.0
+            model += weight if token == NONE else weight * self.slip
+            if token != NONE:
+                twin = 0
+                while self.expected[twin] != token:
+                    twin += 1
+                self.mass[twin] += weight * (1 - self.slip)
+        for source in range(self.sources):
+            if self.mass[source] > 0.0:
+                token = self.expected[source]
+                self.moves[token] += <float>log1p(self.mass[source] / model * exp(-<double>self.belief[token]))
+        return 0
+
+    cdef int likely_end(self) except? -1:
+        """The token that may end the bar, or NONE."""
+        cdef int token
+        for token in self.ends:
+            if self.belief[token] > -INFINITY:
+                return token
+        return NONE
+
+    def follow(self, int token):
+        """Multiply every weight by how well it foresaw the token, against the model, and move on."""
+        cdef double hit = self.slip + (1 - self.slip) * exp(-<double>self.belief[token]), total = self.weight[0]
+        cdef Py_ssize_t source
+        for source in range(self.sources):
+            if self.expected[source] != NONE:
+                self.weight[source + 1] *= hit if self.expected[source] == token else self.slip
+            total += self.weight[source + 1]
+        for source in range(self.sources + 1):
+            self.weight[source] = self.kept * (self.weight[source] / total) + (1 - self.kept) * self.prior[source]
+        for source in range(self.sources):
+            self.move(source, token)
+
+    cdef void move(self, Py_ssize_t source, int token):
+        """Behind the token, or behind what was put in its place; a position leads on to the same onset."""
+        cdef int at = self.at[source], expected = self.body[at]
         if expected == token:
             at += 1
-        elif first <= token < last:
-            while expected != END and not token <= expected < last:
+        elif self.first <= token < self.last:
+            while expected != END and not token <= expected < self.last:
                 at += 1
-                expected = body[at]
+                expected = self.body[at]
             at += expected == token
-        elif expected != END and types[expected] is types[token]:
+        elif expected != END and self.types[expected] is self.types[token]:
             at += 1
-        found.append(at)
-    return found
+        self.at[source] = at

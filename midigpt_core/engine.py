@@ -82,7 +82,7 @@ class InferenceEngine:
 
 
 class SamplingSession:
-    """One request on its way through an engine. Set `listener` to follow it, `cancel_event` to stop it."""
+    """One request on its way. Set `listener` before it runs to follow it, `cancel_event` to stop it."""
 
     def __init__(self, engine: InferenceEngine, score: Score, request: GenerationRequest) -> None:
         self.engine = engine
@@ -96,8 +96,6 @@ class SamplingSession:
             decoder=engine.decoder,
             score=score,
             request=request,
-            listen=lambda event: self.listener(event),
-            cancelled=lambda: self.cancel_event.is_set(),
             n_positions=engine.model.n_positions,
         )
 
@@ -135,5 +133,6 @@ class SamplingSession:
 
     def run_takes(self) -> Result:
         """Write all steps of all takes and return everything about them."""
+        self._run.listen, self._run.cancelled = self.listener, self.cancel_event.is_set
         self.result = self._run.go()
         return self.result

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from midigpt_core.plan.steps import Cell
-from midigpt_core.sampling.echo import Body, Habit
+from midigpt_core.sampling.mixture import Body, Habit
 from midigpt_core.score import DRUM, Score
 from midigpt_core.tokens.types import TokenType
 from midigpt_core.tokens.vocabulary import Vocabulary

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field, replace
 from midigpt_core.asked import Wish, wishes_of
 from midigpt_core.plan.steps import Cell
 from midigpt_core.request import TrackPrompt
-from midigpt_core.sampling.echo import LEFT, LEFT_KNOWN, NOTE_TOKENS, OTHERS, Body, Choice, Source
+from midigpt_core.sampling.echo import LEFT, LEFT_KNOWN, NOTE_TOKENS, OTHERS, Choice, Source
+from midigpt_core.sampling.mixture import Body
 from midigpt_core.score import Bar, Score
 from midigpt_core.tokens import kernels
 from midigpt_core.tokens.encode import EncodeOptions

@@ -14,7 +14,8 @@ from midigpt_core.plan.steps import Cell, Step
 from midigpt_core.plan.window import cut, kept_notes
 from midigpt_core.reading import hit_ticks
 from midigpt_core.request import GenerationRequest, TrackPrompt
-from midigpt_core.sampling.echo import Body, Choice, Echo, Habit
+from midigpt_core.sampling.echo import Choice, Echo
+from midigpt_core.sampling.mixture import Body, Habit
 from midigpt_core.sampling.prompt import Prompt
 from midigpt_core.sampling.rules import NoRepeat, Opening, Pinned, Rule, Scheduled
 from midigpt_core.score import DRUM, Bar, Note, Score, Track

@@ -16,7 +16,8 @@ from midigpt_core.compiled import compiled
 from midigpt_core.planning import fitting_plan
 from midigpt_core.prompting import prepare_step
 from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt
-from midigpt_core.sampling.echo import Echo, Habit, lean_to
+from midigpt_core.sampling.echo import Echo
+from midigpt_core.sampling.mixture import KEPT, SLIP, Habit, Tokens, lean_to
 from midigpt_core.sampling.rules import Cursor
 from midigpt_core.tokens.types import TokenType
 
@@ -128,7 +129,9 @@ def test_every_kind_of_token_stays_as_likely_as_it_is(data) -> None:
         assert after == pytest.approx(before, rel=1e-4)
     assert not found[[4, 11]].any()
     if compiled("echo") is not None:
-        assert np.array_equal(found, compiled("echo").lean_to(belief, lean, factors, spans))
+        tokens = Tokens([], 0, 4, [ONSET] * size)
+        alone = compiled("echo").Mixture([], [1.0], Habit(lean, factors, spans), tokens, (SLIP, KEPT))
+        assert np.array_equal(found, alone.lean(belief))
 
 
 def test_the_mixture_is_of_the_leaning_network() -> None:

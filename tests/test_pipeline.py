@@ -124,6 +124,13 @@ def test_a_track_is_written_from_nothing() -> None:
     assert all(bar.notes for bar in after.tracks[1].bars)
 
 
+def test_no_bar_is_read_back_for_a_caller_who_does_not_listen(monkeypatch) -> None:
+    score, asked = song(), []
+    monkeypatch.setattr(Run, "_bar_ready", lambda *given: asked.append(given))
+    engine().session(score, request(score, {1: [4]})).run_takes()
+    assert not asked
+
+
 def test_long_targets_take_several_steps_and_each_cell_is_written_once() -> None:
     score = song(bars=24)
     heard: list[tuple[int, int]] = []
@@ -298,7 +305,7 @@ def test_a_likelihood_is_the_controlled_model_s_own_whatever_guidance_and_rules_
         grammar = Grammar(engine().tokenizer.vocabulary, lane.grammar.targets).prime(lane.prompt.tokens)
         total = 0.0
         for row, token in zip(logits, lane.written, strict=True):
-            total += float(row.masked_fill(~torch.from_numpy(grammar.legal()), -1e9).log_softmax(-1)[token])
+            total += float(row.masked_fill(~torch.tensor(grammar.legal()), -1e9).log_softmax(-1)[token])
             grammar.advance(token)
         assert lane.logprob == pytest.approx(total, abs=0.02)
 

@@ -24,8 +24,8 @@ Spans = Sequence[tuple[int, int]]  # half-open [start, end) positions of a promp
 class LaneCache(Protocol):
     """Key-value memory of `lanes` independent sequences; lanes may have different lengths.
 
-    Logits are float32: arrays, or tensors on the model's device (`on_host` makes them arrays). Lengths count cached
-    positions (slots) of one lane.
+    Logits are float32: arrays, or tensors on the model's device (`on_host` makes them arrays); the caller may change
+    them. Lengths count cached positions (slots) of one lane.
     """
 
     lanes: int

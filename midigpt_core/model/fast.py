@@ -199,6 +199,7 @@ class FastCache(Ledger):
         self._prefix: list[Any] = [None] * lanes
         self._used = [0] * lanes  # slots of the lane that stand in its prefix
         self._tail: list[Any] = [None] * lanes
+        self._order: tuple[list[int], list[int], list[int]] | None = None  # lanes, and how a step takes them
 
     def prefill(self, lane: int, ids: Sequence[int], hidden_spans: Spans = (), masking: str = "attention") -> Logits:
         """See LaneCache.prefill."""
@@ -241,6 +242,7 @@ class FastCache(Ledger):
     def truncate(self, lane: int, length: int) -> None:
         """See LaneCache.truncate."""
         super().truncate(lane, length)
+        self._order = None
         self._used[lane] = min(self._used[lane], self.length(lane))
         if not self._used[lane]:
             self._prefix[lane] = None
@@ -257,6 +259,7 @@ class FastCache(Ledger):
             self._share(source, self._tail[source])
         elif own > _COPY_LIMIT:
             self._share(source, self._joined(source))
+        self._order = None
         used, own = self._used[source], self.length(source) - self._used[source]
         for target in others:
             self.slots[target] = list(self.slots[source])
@@ -269,16 +272,24 @@ class FastCache(Ledger):
             half = len(lanes) // 2
             both = [self.step(lanes[:half], ids[:half]), self.step(lanes[half:], ids[half:])]
             return np.concatenate(both)
-        order = sorted(range(len(lanes)), key=lambda i: (id(self._prefix[lanes[i]]), self._used[lanes[i]], i))
-        rows, place = [], [0] * len(lanes)
-        for at, i in enumerate(order):
-            lane, token, place[i] = lanes[i], ids[i], at
-            slot = self.length(lane)
-            position = self.append(lane, token)
-            tail = self._tail_of(lane)
-            rows.append((token, position, slot, slot + 1, 1, self._used[lane], self._prefix[lane], tail))
-        found: Logits = self.decoder.run(rows, place)
+        order, place = self._side_by_side(lanes)
+        found: Logits = self.decoder.run([self._row(lanes[i], ids[i]) for i in order], place)
         return found
+
+    def _row(self, lane: int, token: int) -> Row:
+        """One more token of a lane, noted in the ledger."""
+        slot = len(self.slots[lane])
+        position, tail = self.append(lane, token), self._tail[lane] or self._tail_of(lane)
+        return token, position, slot, slot + 1, 1, self._used[lane], self._prefix[lane], tail
+
+    def _side_by_side(self, lanes: Sequence[int]) -> tuple[list[int], list[int]]:
+        """An order in which lanes that share a prefix stand together, and the place of each lane in it.
+
+        It stays from step to step, until other lanes are asked for or a prefix changes."""
+        if self._order is None or self._order[0] != lanes:
+            order = sorted(range(len(lanes)), key=lambda i: (id(self._prefix[lanes[i]]), self._used[lanes[i]], i))
+            self._order = list(lanes), order, sorted(range(len(lanes)), key=order.__getitem__)
+        return self._order[1:]
 
     def _tail_of(self, lane: int) -> Any:
         if self._tail[lane] is None:
@@ -289,6 +300,7 @@ class FastCache(Ledger):
         """All of the lane's slots stand in `memory` now, which nobody writes to any more."""
         if self._tail[lane] is memory:
             self._tail[lane] = None
+        self._order = None
         self._prefix[lane], self._used[lane] = memory, self.length(lane)
 
     def _joined(self, lane: int) -> Any:

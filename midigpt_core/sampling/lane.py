@@ -10,10 +10,11 @@ import numpy as np
 from midigpt_core.sampling.draw import Knobs
 from midigpt_core.sampling.obey import Push
 from midigpt_core.sampling.prompt import Prompt
-from midigpt_core.sampling.rules import LEADS_TO_NOTE, Allowed, Cursor, Rule, Scheduled, token_mask
+from midigpt_core.sampling.rules import LEADS_TO_NOTE, Allowed, Cursor, Lean, Rule, Scheduled, defining, token_mask
 from midigpt_core.tokens.grammar import Grammar
 from midigpt_core.tokens.types import TokenType
-from midigpt_core.tokens.vocabulary import Vocabulary
+
+DICE = 64  # random numbers fetched at once
 
 
 @dataclass
@@ -42,25 +43,34 @@ class Lane:
     stopped: bool = False  # cancelled by its caller
     error: BaseException | None = None
 
+    knobs_here: Knobs = field(init=False)  # the settings for the cell that is being written
+    _drum: bool = field(init=False)  # whether that is of a drum track
+    _dice: list[float] = field(default_factory=list, repr=False)  # the next random numbers, the first one last
+
     def __post_init__(self) -> None:
         self._random = np.random.Generator(np.random.PCG64(self.seed))
+        self._narrowing, self._leaning, self._following = (
+            defining(self.rules, method) for method in ("allow", "lean", "advance")
+        )
+        self._enter_cell()
 
-    @property
-    def knobs_here(self) -> Knobs:
-        """The settings for the cell that is being written."""
-        drums = self.drums[min(self.cursor.cell, len(self.drums) - 1)]
-        return self.drum_knobs if drums and self.drum_knobs is not None else self.knobs
+    def _enter_cell(self) -> None:
+        self._drum = self.drums[min(self.cursor.cell, len(self.drums) - 1)]
+        self.knobs_here = self.drum_knobs if self._drum and self.drum_knobs is not None else self.knobs
 
     def uniform(self) -> float:
         """The lane's own next random number in [0, 1)."""
-        return float(self._random.random())
+        if not self._dice:
+            self._dice = self._random.random(DICE)[::-1].tolist()
+        return self._dice.pop()
 
     def allowed(self) -> Allowed:
-        """Tokens that are legal and wanted; a rule that would leave none is set aside for this token."""
+        """Tokens that are legal and wanted, not to be changed; a rule that would leave none is set aside here."""
         allowed = self.grammar.legal()
-        asked = [(rule, wish) for rule in self.rules if (wish := rule.allow(self.cursor)) is not None]
-        if not asked:
-            return allowed
+        asked = [(rule, wish) for rule in self._narrowing if (wish := rule.allow(self.cursor)) is not None]
+        return self._narrowed(allowed, asked) if asked else allowed
+
+    def _narrowed(self, allowed: Allowed, asked: Sequence[tuple[Rule, Allowed]]) -> Allowed:
         wishes = [(rule.name, wish) for rule, wish in asked if not isinstance(rule, Push)]
         pushes = [(rule.name, wish) for rule, wish in asked if isinstance(rule, Push)]
         for name, wanted in [*wishes, *self._no_way_on(wishes), *pushes]:
@@ -71,6 +81,15 @@ class Lane:
                     self.on_yield(name, len(self.written))
             allowed = both if both.any() else allowed
         return allowed
+
+    def lean(self, belief: Lean) -> Lean | None:
+        """What the rules together add to the model's belief."""
+        together: Lean | None = None
+        for rule in self._leaning:
+            lean = rule.lean(self.cursor, belief)
+            if lean is not None:
+                together = lean if together is None else together + lean
+        return together
 
     def _second_choice(self, name: str) -> Allowed | bool:
         """What a schedule asks for where the note it wants next may not be written; else anything."""
@@ -87,18 +106,21 @@ class Lane:
         pitches = np.logical_and.reduce([wanted[first + self.cursor.last_pitch + 1 : end] for _, wanted in wishes])
         return [] if pitches.any() else [("", ~token_mask(vocabulary, *LEADS_TO_NOTE))]
 
-    def accept(self, token: int, logprob: float, vocabulary: Vocabulary) -> None:
+    def accept(self, token: int, logprob: float) -> None:
         """Follow one drawn token."""
-        kind, value = vocabulary.decode(token)
+        vocabulary, cursor, grammar = self.grammar.vocabulary, self.cursor, self.grammar
+        kind, value, cell = vocabulary.types[token], vocabulary.values[token], cursor.cell
         self.written.append(token)
         self.logprob += logprob
-        self.grammar.advance(token)
-        cell = self.cursor.cell
-        self.cursor.advance(kind, value, bool(self.drums[min(cell, len(self.drums) - 1)]))
-        for rule in self.rules:
-            rule.advance(kind, value, self.cursor)
-        if self.cursor.cell > cell and self.on_cell:
-            self.on_cell(self)
-        self.done = self.grammar.finished
-        if not self.done and len(self.written) >= self.limit:
+        grammar.advance(token)
+        cursor.advance(kind, value, self._drum)
+        for rule in self._following:
+            rule.advance(kind, value, cursor)
+        if cursor.cell > cell:
+            self._enter_cell()
+            if self.on_cell:
+                self.on_cell(self)
+        if grammar.finished:
+            self.done = True
+        elif len(self.written) >= self.limit:
             self.done = self.truncated = True

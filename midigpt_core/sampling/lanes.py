@@ -8,12 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-import numpy as np
-import numpy.typing as npt
-
 from midigpt_core.errors import MidiGptError
 from midigpt_core.model.base import LaneCache, LanguageModel, on_host
-from midigpt_core.sampling.draw import Rows, believe, draw
+from midigpt_core.sampling.draw import Row, believe, draw
 from midigpt_core.sampling.lane import Lane
 from midigpt_core.sampling.prompt import Prompt
 from midigpt_core.sampling.rules import token_mask
@@ -35,8 +32,6 @@ LANE_TROUBLE = (ArithmeticError, AttributeError, LookupError, RuntimeError, Type
 
 T = TypeVar("T")
 
-Row = npt.NDArray[np.float32]  # (vocabulary,), logits
-
 
 @dataclass
 class _Seat:
@@ -45,7 +40,7 @@ class _Seat:
     lane: Lane
     slot: int
     shadow: int | None  # slot of the uncontrolled prompt
-    logits: Row
+    logits: Row  # and once it is drawn, belief
     shadow_logits: Row | None = None
 
     @property
@@ -120,12 +115,10 @@ class Decoder:
         self._tell()
 
     def _advance(self) -> None:
-        self._admit()
-        self._drop_cancelled()
-        if not self._seats:
-            return
+        if self._waiting:
+            self._admit()
+            self._drop_cancelled()
         self._draw()
-        self._dismiss()
         if self._seats:
             self._step()
 
@@ -208,17 +201,16 @@ class Decoder:
             self._cache.fork(twin, [slot])
 
     def _drop_cancelled(self) -> None:
-        gone = [seat.lane for seat in self._seats if seat.lane.cancelled()]
-        if self._waiting:
-            with self._changed:
-                for queue in self._waiting:
-                    while queue and queue[0].cancelled():
-                        gone.append(queue.popleft())
-                self._waiting = deque(queue for queue in self._waiting if queue)
+        """Lanes that wait for nothing: their callers no longer want them."""
+        gone = []
+        with self._changed:
+            for queue in self._waiting:
+                while queue and queue[0].cancelled():
+                    gone.append(queue.popleft())
+            self._waiting = deque(queue for queue in self._waiting if queue)
         for lane in gone:
             lane.stopped = lane.done = True
         if gone:
-            self._dismiss()
             self._tell()
 
     def _dismiss(self) -> None:
@@ -231,47 +223,41 @@ class Decoder:
     # ---- one token for everybody ----
 
     def _draw(self) -> None:
-        found = [_on_behalf(seat.lane, seat.lane.allowed) for seat in self._seats]
-        legal = [allowed for allowed in found if allowed is not None]
-        if len(legal) < len(found):
+        ended = False
+        for seat in self._seats:
+            _on_behalf(seat.lane, self._write, seat)
+            ended |= seat.lane.done
+        if ended:
             self._dismiss()
-        if not self._seats:
-            return
-        lanes = [seat.lane for seat in self._seats]
-        belief = believe([seat.logits for seat in self._seats], legal)
-        uniforms, knobs = [lane.uniform() for lane in lanes], [lane.knobs_here for lane in lanes]
-        tokens, logprobs = draw(belief, self._bias(belief), knobs, uniforms, self._droppable)
-        self.tokens_drawn += len(lanes)
-        for lane, token, logprob in zip(lanes, tokens, logprobs, strict=True):
-            _on_behalf(lane, lane.accept, token, logprob, self.vocabulary)
 
-    def _bias(self, belief: Rows) -> Rows | None:
-        """What rules and guidance add to the model's own belief, (seats, vocabulary)."""
-        if not any(seat.lane.rules or seat.shadow is not None for seat in self._seats):
-            return None
-        bias = np.zeros((len(self._seats), self.vocabulary.size), dtype=np.float32)
-        for row, own, seat in zip(bias, belief, self._seats, strict=True):
-            for rule in seat.lane.rules:
-                lean = rule.lean(seat.lane.cursor, own)
-                if lean is not None:
-                    row += lean
-            if seat.push is not None:
-                row += seat.push
-        return bias
+    def _write(self, seat: _Seat) -> None:
+        """One more token of a lane, unless its caller has had enough."""
+        lane, belief, push = seat.lane, seat.logits, seat.push
+        if lane.cancelled():
+            lane.stopped = lane.done = True
+            return
+        believe(belief, lane.allowed())
+        lean = lane.lean(belief)
+        if push is not None:
+            lean = push if lean is None else lean + push
+        token, logprob = draw(belief, lean, lane.knobs_here, lane.uniform(), self._droppable)
+        self.tokens_drawn += 1
+        lane.accept(token, logprob)
 
     def _step(self) -> None:
         assert self._cache is not None
-        slots = [seat.slot for seat in self._seats]
-        ids = [seat.lane.written[-1] for seat in self._seats]
-        shadows = [seat for seat in self._seats if seat.shadow is not None]
-        slots += [seat.shadow for seat in shadows if seat.shadow is not None]
-        ids += [seat.lane.written[-1] for seat in shadows]
+        seats, shadows = self._seats, [seat for seat in self._seats if seat.shadow is not None]
+        slots = [seat.slot for seat in seats]
+        ids = [seat.lane.written[-1] for seat in seats]
+        if shadows:
+            slots += [seat.shadow for seat in shadows if seat.shadow is not None]
+            ids += [seat.lane.written[-1] for seat in shadows]
         logits = on_host(self._cache.step(slots, ids))
         self.model_calls += 1
-        for row, seat in zip(logits, self._seats, strict=False):
+        for row, seat in zip(logits, seats, strict=False):
             seat.logits = row
-        for row, seat in zip(logits[len(self._seats) :], shadows, strict=True):
-            seat.shadow_logits = row
+        for at, seat in enumerate(shadows, len(seats)):
+            seat.shadow_logits = logits[at]
 
 
 def _on_behalf(lane: Lane, task: Callable[..., T], *given: object) -> T | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from midigpt_core.sampling.rules import ENDS, LEADS_TO_NOTE, PITCH, Allowed, Cursor, Lean, token_mask
+from midigpt_core.sampling.rules import ENDS, LEADS_TO_NOTE, PITCH, Allowed, Cursor, Lean, Rule, token_mask
 from midigpt_core.tokens.types import TokenType
 from midigpt_core.tokens.vocabulary import Vocabulary
 
@@ -29,20 +29,7 @@ class Bounds:
     ticks: int
 
 
-class Quiet:
-    """A rule that does nothing, for rules to begin from."""
-
-    def allow(self, at: Cursor) -> Allowed | None:
-        return None
-
-    def lean(self, at: Cursor, belief: Lean) -> Lean | None:
-        return None
-
-    def advance(self, kind: TokenType, value: int, at: Cursor) -> None:
-        return None
-
-
-class Push(Quiet):
+class Push(Rule):
     """A rule that may ask for another note. It comes last: where the others leave no pitch for one, it gives way."""
 
 
@@ -150,7 +137,7 @@ class Chords(Push):
 
 
 @dataclass
-class Lengths(Quiet):
+class Lengths(Rule):
     """Notes of so many ticks, rather those of the wanted kind."""
 
     vocabulary: Vocabulary
@@ -176,7 +163,7 @@ class Lengths(Quiet):
 
 
 @dataclass
-class Span(Quiet):
+class Span(Rule):
     """No more than so many semitones from the lowest to the highest note of all cells of a track; now and then a note
     that makes it as many."""
 
@@ -216,7 +203,7 @@ class Span(Quiet):
 
 
 @dataclass
-class Classes(Quiet):
+class Classes(Rule):
     """No more than so many pitch classes in a bar, or in all cells of a group, rather new ones until there are as
     many."""
 
@@ -252,7 +239,7 @@ class Classes(Quiet):
 
 
 @dataclass
-class Key(Quiet):
+class Key(Rule):
     """Rather the pitches that make all cells of a track sound in a key and in no other, until they clearly do."""
 
     vocabulary: Vocabulary

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +21,7 @@ Lean = npt.NDArray[np.float32]  # (vocabulary,): logits, log-probabilities, or w
 
 ENDS = (TokenType.FILL_IN_END, TokenType.BAR_END)
 PITCH = (TokenType.NOTE_ONSET, TokenType.NOTE_PITCH)
+DURATION, POSITION = TokenType.NOTE_DURATION, TokenType.TIME_ABSOLUTE_POS  # an enum's members are slow to look up
 LEADS_TO_NOTE = (TokenType.VELOCITY_LEVEL, TokenType.DELTA, TokenType.DELTA_DIRECTION)
 
 
@@ -41,9 +41,9 @@ class Cursor:
             self.slot += 1
             self.pitch = -1 if drum else value
             self.last_pitch = value
-        elif kind is TokenType.NOTE_DURATION:
+        elif kind is DURATION:
             self.pitch = -1
-        elif kind is TokenType.TIME_ABSOLUTE_POS:
+        elif kind is POSITION:
             self.tick, self.slot, self.last_pitch = value, 0, -1
         elif kind in ENDS:
             self.cell += 1
@@ -51,23 +51,30 @@ class Cursor:
             self.pitch = self.last_pitch = -1
 
 
-class Rule(Protocol):
-    """One wish of the caller."""
+class Rule:
+    """One wish of the caller. A kind of rule defines what it needs of these three; a lane asks it for nothing else."""
 
     name: str
 
     def allow(self, at: Cursor) -> Allowed | None:
         """Tokens wanted next, or None where the rule has nothing to say."""
+        return None
 
     def lean(self, at: Cursor, belief: Lean) -> Lean | None:
         """What to add to the logits, or None. `belief`: the model's log-probabilities, -inf where not allowed."""
+        return None
 
     def advance(self, kind: TokenType, value: int, at: Cursor) -> None:
         """Follow one written token; `at` has moved already."""
 
 
+def defining(rules: Sequence[Rule], method: str) -> tuple[Rule, ...]:
+    """Those of the rules that have `allow`, `lean` or `advance` of their own."""
+    return tuple(rule for rule in rules if getattr(type(rule), method) is not getattr(Rule, method))
+
+
 @dataclass
-class Pinned:
+class Pinned(Rule):
     """Tokens allowed throughout a bar, by cell: pitch sets, pitch ranges, blocked token types."""
 
     by_cell: Mapping[int, Allowed]
@@ -76,28 +83,16 @@ class Pinned:
     def allow(self, at: Cursor) -> Allowed | None:
         return self.by_cell.get(at.cell)
 
-    def lean(self, at: Cursor, belief: Lean) -> Lean | None:
-        return None
-
-    def advance(self, kind: TokenType, value: int, at: Cursor) -> None:
-        return None
-
 
 @dataclass
-class Leaning:
+class Leaning(Rule):
     """Weights that hold throughout a bar, by cell: a register, a rhythm grid."""
 
     by_cell: Mapping[int, Lean]
     name: str = "shape"
 
-    def allow(self, at: Cursor) -> Allowed | None:
-        return None
-
     def lean(self, at: Cursor, belief: Lean) -> Lean | None:
         return self.by_cell.get(at.cell)
-
-    def advance(self, kind: TokenType, value: int, at: Cursor) -> None:
-        return None
 
 
 @dataclass(frozen=True)
@@ -113,7 +108,7 @@ Schedule = Sequence[tuple[int, Sequence[Slot]]]  # (tick, notes there in ascendi
 
 
 @dataclass
-class Scheduled:
+class Scheduled(Rule):
     """Exact onsets, and the pitches and durations that are given: rhythm positions, rhythm lock, remix."""
 
     vocabulary: Vocabulary
@@ -188,15 +183,9 @@ class Scheduled:
         else:
             allowed[start + ahead] = True
 
-    def lean(self, at: Cursor, belief: Lean) -> Lean | None:
-        return None
-
-    def advance(self, kind: TokenType, value: int, at: Cursor) -> None:
-        return None
-
 
 @dataclass
-class NoRepeat:
+class NoRepeat(Rule):
     """Never n pitches in a row that the context of the same track has."""
 
     vocabulary: Vocabulary
@@ -230,9 +219,6 @@ class NoRepeat:
             self._followers[cell] = table
         return self._followers[cell]
 
-    def lean(self, at: Cursor, belief: Lean) -> Lean | None:
-        return None
-
     def advance(self, kind: TokenType, value: int, at: Cursor) -> None:
         if kind in PITCH:
             self._written.setdefault(at.cell, []).append(value)
@@ -249,7 +235,7 @@ def token_mask(vocabulary: Vocabulary, *kinds: TokenType) -> Allowed:
 
 
 @dataclass
-class Opening:
+class Opening(Rule):
     """Control tokens at the head of a track or bar that the model writes itself: asked values are pinned.
 
     `head` and `by_cell` give values by token type, in the order the encoder writes them. With `free`, the model may
@@ -282,9 +268,6 @@ class Opening:
             allowed[times:stop] = False
             allowed[start + pins[due[0]]] = True
         return allowed
-
-    def lean(self, at: Cursor, belief: Lean) -> Lean | None:
-        return None
 
     def advance(self, kind: TokenType, value: int, at: Cursor) -> None:
         if kind in _HEAD_KINDS:

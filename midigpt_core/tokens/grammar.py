@@ -14,6 +14,7 @@ from midigpt_core.tokens.targets import TargetBar, Targets
 from midigpt_core.tokens.types import TokenType as T
 from midigpt_core.tokens.vocabulary import Vocabulary
 
+_NEVER = 1 << 62
 _TOKENS_PER_BAR = 9  # at most, of a bar written as short as the grammar allows: one note, all it may begin with
 
 
@@ -49,6 +50,7 @@ class Grammar:
         self._length = 1
         self._sounding: Sounding | None = None  # kept on the current track where a polyphony limit asks for it
         self._legal: Mask | None = None
+        self._set_hurry()
         self._table = table_for(vocabulary, True, True)
         self._enter(HEAD)
         self._open_bar(None)
@@ -90,17 +92,15 @@ class Grammar:
     # ---- answering ----
 
     def legal(self) -> Mask:
-        """True for each token that may come next, (vocabulary,); a fresh array, all False once finished."""
+        """True for each token that may come next, (vocabulary,), not to be changed; all False once finished."""
         if self._legal is None:
             self._legal = self._judge()
-        legal: Mask = self._legal.copy()
-        return legal
+        return self._legal
 
     def forced(self) -> int | None:
         """The one legal token, where there is only one, so that the model need not be asked."""
-        if self._legal is None:
-            self._legal = self._judge()
-        return int(self._legal.argmax()) if np.count_nonzero(self._legal) == 1 else None
+        legal = self.legal()
+        return int(legal.argmax()) if np.count_nonzero(legal) == 1 else None
 
     def _judge(self) -> Mask:
         row = self._rows.get(self._last)
@@ -108,25 +108,23 @@ class Grammar:
             return np.zeros(self.vocabulary.size, dtype=np.bool_)
         if row.between_notes and self.here is not None:
             return self._between_notes(row, self.here)
-        mask: Mask = (row.bare if self._hurried() else row.full).copy()
-        if row.pitch:
-            self._close_written(mask)
-            self._only_timely(mask)
-        elif row.duration:
-            self._only_short(mask)
+        mask = row.bare if self._spent >= self._hurry else row.full
+        if row.pitch and (self._top >= 0 or self._sounding is not None):
+            self._narrow_note(mask := mask.copy())
+        elif row.duration and self._sounding is not None:
+            self._only_short(mask := mask.copy(), self._sounding)
         elif row.metre:
-            self._table.open_metre(mask, self.here.metre if self.here is not None else -1)
+            self._table.open_metre(mask := mask.copy(), self.here.metre if self.here is not None else -1)
         return mask
 
     def _between_notes(self, row: Row, here: TargetBar) -> Mask:
         """After a note, or at the beginning of a bar: another note, a later position, or the end."""
         needed = self.options.require_notes and not self._notes
-        wanted = needed or not self._hurried()
+        wanted = needed or self._spent < self._hurry
         fits = wanted and self._fits(here)
         mask: Mask = (row.full if fits else row.bare).copy()
         if fits:
-            self._close_written(mask)
-            self._only_timely(mask)
+            self._narrow_note(mask)
         moves = wanted and self._later_positions(mask, here)
         if not (needed and (fits or moves)):
             mask[self._table.ends[self._place]] = True
@@ -158,41 +156,42 @@ class Grammar:
         mask[first + start : first + stop] = free
         return bool(free.any())
 
-    def _close_written(self, mask: Mask) -> None:
-        if self.options.ascending_pitches:
+    def _narrow_note(self, mask: Mask) -> None:
+        """Close what a note at this position may not begin with: pitches written here, micro-timing without room."""
+        if self._top >= 0 and self.options.ascending_pitches:
             self._table.close_pitches(mask, self._top + 1)
+        if self._sounding is not None and self.here is not None and not self._shift:
+            self._only_timely(mask, self._sounding, self.here)
 
-    def _only_timely(self, mask: Mask) -> None:
+    def _only_timely(self, mask: Mask, sounding: Sounding, here: TargetBar) -> None:
         """Close micro-timing, early or late, where the part of a tick it takes up has no room."""
-        if self._sounding is None or self.here is None or self._shift:
-            return
-        at = self.here.start + self._position
-        for kind, begin in ((T.DELTA_DIRECTION, max(self.here.start, at - 1)), (T.DELTA, at)):
-            if not self._sounding.room(begin, begin + 1, self._length + 1)[0]:
+        at = here.start + self._position
+        for kind, begin in ((T.DELTA_DIRECTION, max(here.start, at - 1)), (T.DELTA, at)):
+            if not sounding.room(begin, begin + 1, self._length + 1)[0]:
                 mask[slice(*self.vocabulary.range(kind))] = False
 
-    def _only_short(self, mask: Mask) -> None:
+    def _only_short(self, mask: Mask, sounding: Sounding) -> None:
         """Leave the durations that end before the track would sound in too many notes."""
-        if self._sounding is None or self.here is None:
+        if self.here is None:
             return
         begin, more = self._begin_sounding(self.here)
-        longest = self._sounding.longest(begin)
+        longest = sounding.longest(begin)
         first, end = self._table.durations
         if longest is not None:
             mask[min(end, first + longest - more) : end] = False
 
-    def _hurried(self) -> bool:
-        """Whether what is left of max_tokens is just enough to close the bars still to come."""
-        if not self.options.max_tokens:
-            return False
-        to_come = len(self.targets.bars) - self.bars_done
-        return self.options.max_tokens - self._spent <= _TOKENS_PER_BAR * (to_come + 1)
+    def _set_hurry(self) -> None:
+        """From how many tokens on what is left of max_tokens is just enough to close the bars still to come."""
+        to_come, limit = len(self.targets.bars) - self.bars_done, self.options.max_tokens
+        self._hurry = limit - _TOKENS_PER_BAR * (to_come + 1) if limit else _NEVER
 
     # ---- following ----
 
     def _enter(self, place: int) -> None:
         self._place = place
         self._rows = self._table.rows(place, self._drum)
+        onset = self._rows.get(T.NOTE_ONSET)
+        self._hits = onset is not None and not onset.duration  # notes have no durations
 
     def _open_bar(self, target: TargetBar | None) -> None:
         self.here = target
@@ -200,13 +199,14 @@ class Grammar:
         self._move(0)
         if target is None:
             return
-        self._length = 1 if self._rows[T.NOTE_ONSET].duration else target.hit_ticks  # that a note has at least
+        self._length = target.hit_ticks if self._hits else 1  # that a note has at least
         if self.options.polyphony_limit and (self._sounding is None or self._sounding.track != target.track):
             self._sounding = self._sounding_on(target.track)
 
     def _close_bar(self, _: int) -> None:
         if self.here is not None:
             self.bars_done += 1
+            self._set_hurry()
             self.finished = self.bars_done == len(self.targets.bars)
         self.here = None
 
@@ -248,7 +248,7 @@ class Grammar:
         self._top = pitch
         self._chord += 1
         self._notes += 1
-        if not self._rows[T.NOTE_ONSET].duration:
+        if self._hits:
             self._sound(self._length - 1)
 
     def _sound(self, ticks_less_one: int) -> None:

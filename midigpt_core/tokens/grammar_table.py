@@ -139,9 +139,8 @@ class GrammarTable:
 
     def close_pitches(self, mask: Mask, count: int) -> None:
         """The lowest `count` pitches are not legal."""
-        if count > 0:
-            for first, end in self.pitches:
-                mask[first : min(end, first + count)] = False
+        for first, end in self.pitches:
+            mask[first : min(end, first + count)] = False
 
     def open_metre(self, mask: Mask, value: int) -> None:
         """This metre is legal; any is, where the value is below 0."""
@@ -167,6 +166,7 @@ class GrammarTable:
         for kind in kinds:
             start, end = self.vocabulary.range(kind)
             mask[start:end] = True
+        mask.flags.writeable = False  # grammars hand it out as it is
         return mask
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -17,8 +18,9 @@ from midigpt_core.planning import fitting_plan
 from midigpt_core.prompting import echo_strength, own_temperature, prepare_step
 from midigpt_core.reading import original_tokens
 from midigpt_core.sampling.draw import Knobs
-from midigpt_core.sampling.echo import END, KEPT, OTHERS, SLIP, Choice, Echo, Source, judged, lean_of, stand
+from midigpt_core.sampling.echo import OTHERS, Choice, Echo, Source
 from midigpt_core.sampling.lane import Lane
+from midigpt_core.sampling.mixture import KEPT, SLIP, Habit, Mixture, Tokens, shares_of
 from midigpt_core.sampling.prompt import Prompt
 from midigpt_core.sampling.rules import Cursor
 from midigpt_core.tokens.tokenizer import Tokenizer
@@ -211,12 +213,10 @@ def test_temperature_one_is_what_the_checkpoint_means_by_it(monkeypatch) -> None
 
 def test_drums_may_have_a_temperature_of_their_own() -> None:
     knobs = [Knobs(temperature=heat) for heat in (0.9, 0.5)]
-    lane = Lane(Prompt((1,)), step_prompt().grammar(), drums=(False, True), knobs=knobs[0])
-    assert lane.knobs_here is knobs[0]
-    lane.drum_knobs = knobs[1]
-    assert lane.knobs_here is knobs[0]
-    lane.cursor.cell = 1
-    assert lane.knobs_here is knobs[1]
+    lane = partial(Lane, Prompt((1,)), step_prompt().grammar(), drums=(False, True), knobs=knobs[0])
+    assert lane(cursor=Cursor(cell=1)).knobs_here is knobs[0]
+    assert lane(drum_knobs=knobs[1]).knobs_here is knobs[0]
+    assert lane(drum_knobs=knobs[1], cursor=Cursor(cell=1)).knobs_here is knobs[1]
     extra = {**engine().tokenizer.config.extra, "temperature": 0.9, "drum_temperature": 0.5}
     tokenizer = Tokenizer(replace(engine().tokenizer.config, extra=extra))
     assert (own_temperature(tokenizer), own_temperature(tokenizer, drums=True)) == (0.9, 0.5)
@@ -227,19 +227,18 @@ def test_drums_may_have_a_temperature_of_their_own() -> None:
 @given(st.data())
 def test_compiled_echo_is_the_reference(data):
     types = [TokenType.TIME_ABSOLUTE_POS] * 4 + [TokenType.NOTE_ONSET] * 4 + [TokenType.BAR_END]
-    ends, tokens = [8], st.integers(0, 7)
-    bodies = [(*body, END) for body in data.draw(st.lists(st.lists(tokens, max_size=8), max_size=6))]
-    places = [data.draw(st.integers(0, len(body) - 1)) for body in bodies]
-    shares = [data.draw(st.floats(0.01, 1.0)) for _ in range(len(bodies) + 1)]
-    prior = shares[::-1]
-    legal = data.draw(st.lists(st.booleans(), min_size=9, max_size=9))
-    belief = np.where(legal, np.linspace(-9, -0.1, 9), -np.inf).astype(np.float32)
-    token = data.draw(tokens)
-    fast = compiled("echo")
-    expected, lean = lean_of(bodies, places, shares, belief, ends, SLIP)
-    fast_expected, fast_lean = fast.lean_of(bodies, places, shares, belief, ends, SLIP)
-    assert expected == fast_expected
-    assert np.allclose(lean, fast_lean, rtol=1e-6)
-    both = [judge(shares, prior, expected, token, (3.0, SLIP, KEPT)) for judge in (judged, fast.judged)]
-    assert np.allclose(*both, rtol=1e-12)
-    assert stand(bodies, places, token, 0, 4, types) == fast.stand(bodies, places, token, 0, 4, types)
+    size, number = len(types), st.floats(-9, 0, width=32)
+    bodies = data.draw(st.lists(st.lists(st.integers(0, 7), max_size=8).map(tuple), max_size=6))
+    prior = shares_of([data.draw(st.floats(0.01, 1.0)) for _ in range(len(bodies) + 1)])
+    lean = np.array(data.draw(st.lists(number, min_size=size, max_size=size)), np.float32)
+    habit = data.draw(st.sampled_from([None, Habit(lean, np.exp(lean, dtype=np.float64), ((0, 4), (4, 8)))]))
+    given = (bodies, prior, habit, Tokens([8], 0, 4, types))
+    slow, fast = Mixture(*given), compiled("echo").Mixture(*given, (SLIP, KEPT))
+    for token in data.draw(st.lists(st.integers(0, 8), max_size=8)):
+        legal = np.array(data.draw(st.lists(st.booleans(), min_size=size, max_size=size)))
+        legal[token] = True
+        belief = np.where(legal, np.linspace(-9, -0.1, size), -np.inf).astype(np.float32)
+        assert np.array_equal(slow.lean(belief), fast.lean(belief))
+        slow.follow(token)
+        fast.follow(token)
+        assert slow.weights == fast.weights
