@@ -140,9 +140,17 @@ def _remix(case: Case, after: Score) -> Iterator[str]:
     again, share = to_grid(after, ENCODER), float(case.value("--remix"))
     for cell in case.cells:
         old, new = ({(n.onset_ticks, n.pitch) for n in _notes(score, cell)} for score in (case.on_grid, again))
-        kept, least = len(old & new), len(old) - max(1, round(share * len(old)))
+        wanted = {place for place in old if _within(case, place[1])}  # a scale or range comes first
+        kept, least = len(old & new), len(wanted) - max(1, round(share * len(old)))
         if old and kept < least:
             yield f"{kept} of {len(old)} notes of bar {cell[1] + 1}, track {cell[0] + 1} kept, at least {least}"
+
+
+def _within(case: Case, pitch: int) -> bool:
+    """Whether the scale and the range that were asked for have this pitch."""
+    masks = {"--scale": musical.scale, "--pitch-range": musical.pitch_range}
+    asked = [PitchMask().pitches(read(case.value(option))) for option, read in masks.items() if option in case.options]
+    return all(pitch in allowed for allowed in asked)
 
 
 def _novelty(case: Case, after: Score) -> Iterator[str]:

@@ -231,8 +231,8 @@ class RhythmLock:
 
 
 class Remix:
-    """{"amount": 0.3, "mode": "pitch"}: change this share of the notes (at least one) and keep the rest; mode "full"
-    frees the changed notes' durations too."""
+    """{"amount": 0.3, "mode": "pitch"}: change this share of the notes (at least one) and keep the rest, as far as a
+    pitch mask allows them; mode "full" frees the changed notes' durations too."""
 
     def check(self, value: Any, where: str, encoder: EncoderConfig, track: Track) -> None:
         _object(value, where, ("amount", "mode"))
