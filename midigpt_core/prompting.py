@@ -350,7 +350,7 @@ def _limits(request: GenerationRequest) -> GrammarOptions:
 
 def _sounding(
     score: Score, step: Step, tracks: Sequence[int], tokenizer: Tokenizer
-) -> dict[int, list[tuple[int, int]]]:
+) -> dict[int, list[tuple[int, int, int]]]:
     """The notes that stay around the targets, by track of the window."""
     kept = kept_notes(score, step, tokenizer.config.resolution)
     return {i: kept[track] for i, track in enumerate(tracks) if track in kept}

@@ -8,7 +8,7 @@ from itertools import accumulate
 import pytest
 from tiny import engine, request, song
 
-from midigpt_core.score import Score
+from midigpt_core.score import Note, Score
 
 
 def at_resolution(score: Score, resolution: int, hit: int) -> Score:
@@ -50,3 +50,18 @@ def test_no_new_note_sounds_together_with_too_many_others(resolution, track, lim
     for start, end in new:
         times = [start, *(other for other, _, _ in spans if start < other < end)]
         assert max(sum(a <= time < z for a, z, _ in spans) for time in times) <= limit
+
+
+def test_a_held_pitch_is_not_struck_again_while_a_limit_is_on(tmp_path) -> None:
+    """A file has one end for both: the new note would sound as long as the held one, and be one too many."""
+    score, track, held = song(), 2, range(30, 90)
+    bars = [replace(bar, notes=[]) for bar in score.tracks[track].bars]
+    bars[2] = replace(bars[2], notes=[Note(pitch, 80, 0, 12 * score.resolution) for pitch in held])
+    tracks = [replace(one, bars=bars) if number == track else one for number, one in enumerate(score.tracks)]
+    new = []
+    for seed in range(8):
+        wish = request(score, {track: [3, 4]}, polyphony_hard_limit=len(held) + 3, seed=seed)
+        engine().session(replace(score, tracks=tracks), wish).run().to_midi(tmp_path / "new.mid")
+        new += [note for bar in Score.from_midi(tmp_path / "new.mid").tracks[track].bars[3:5] for note in bar.notes]
+    assert len(new) > 10
+    assert not {note.pitch for note in new} & set(held)

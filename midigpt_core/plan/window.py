@@ -55,18 +55,18 @@ def paste(score: Score, step: Step, written: Score) -> Score:
     return replace(score, tracks=tracks)
 
 
-def kept_notes(score: Score, step: Step, resolution: int) -> dict[int, list[tuple[int, int]]]:
-    """What sounds on the step's tracks and is not written by it or a later step: (start, end) per track.
+def kept_notes(score: Score, step: Step, resolution: int) -> dict[int, list[tuple[int, int, int]]]:
+    """What sounds on the step's tracks and is not written by it or a later step: (start, end, pitch) per track.
 
     Ticks count from the start of the window, `resolution` to the quarter; starts are cut down and ends rounded up
     to them. Notes that begin before or after the window count too, as far as `REACH` quarters from it.
     """
     replaced = step.bars | step.pending
-    kept: dict[int, list[tuple[int, int]]] = {}
+    kept: dict[int, list[tuple[int, int, int]]] = {}
     for number in sorted({track for track, _ in step.bars}):
         bars = score.tracks[number].bars
         kept[number] = [
-            _span(note, begin, score.resolution, resolution)
+            (*_span(note, begin, score.resolution, resolution), note.pitch)
             for place, begin in _near(bars, step)
             if (number, place) not in replaced
             for note in bars[place].notes

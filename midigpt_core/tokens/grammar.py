@@ -111,8 +111,8 @@ class Grammar:
         mask = row.bare if self._spent >= self._hurry else row.full
         if row.pitch and (self._top >= 0 or self._sounding is not None):
             self._narrow_note(mask := mask.copy())
-        elif row.duration and self._sounding is not None:
-            self._only_short(mask := mask.copy(), self._sounding)
+        elif row.duration and self._sounding is not None and self.here is not None:
+            self._only_short(mask := mask.copy(), self._sounding, self.here)
         elif row.metre:
             self._table.open_metre(mask := mask.copy(), self.here.metre if self.here is not None else -1)
         return mask
@@ -157,11 +157,13 @@ class Grammar:
         return bool(free.any())
 
     def _narrow_note(self, mask: Mask) -> None:
-        """Close what a note at this position may not begin with: pitches written here, micro-timing without room."""
+        """Close what a note may not begin with here: pitches written, or held under a limit; untimely micro-timing."""
         if self._top >= 0 and self.options.ascending_pitches:
             self._table.close_pitches(mask, self._top + 1)
-        if self._sounding is not None and self.here is not None and not self._shift:
-            self._only_timely(mask, self._sounding, self.here)
+        if self._sounding is not None and self.here is not None:
+            self._table.close_held(mask, self._sounding.held(self._begin_sounding(self.here)[0]))
+            if not self._shift:
+                self._only_timely(mask, self._sounding, self.here)
 
     def _only_timely(self, mask: Mask, sounding: Sounding, here: TargetBar) -> None:
         """Close micro-timing, early or late, where the part of a tick it takes up has no room."""
@@ -170,11 +172,9 @@ class Grammar:
             if not sounding.room(begin, begin + 1, self._length + 1)[0]:
                 mask[slice(*self.vocabulary.range(kind))] = False
 
-    def _only_short(self, mask: Mask, sounding: Sounding) -> None:
+    def _only_short(self, mask: Mask, sounding: Sounding, here: TargetBar) -> None:
         """Leave the durations that end before the track would sound in too many notes."""
-        if self.here is None:
-            return
-        begin, more = self._begin_sounding(self.here)
+        begin, more = self._begin_sounding(here)
         longest = sounding.longest(begin)
         first, end = self._table.durations
         if longest is not None:

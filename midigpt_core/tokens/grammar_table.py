@@ -142,6 +142,14 @@ class GrammarTable:
         for first, end in self.pitches:
             mask[first : min(end, first + count)] = False
 
+    def close_held(self, mask: Mask, pitches: Sequence[int]) -> None:
+        """These pitches are not legal, where others are."""
+        for first, end in self.pitches:
+            others = mask[first:end].copy()
+            others[[pitch for pitch in pitches if pitch < end - first]] = False
+            if others.any():
+                mask[first:end] = others
+
     def open_metre(self, mask: Mask, value: int) -> None:
         """This metre is legal; any is, where the value is below 0."""
         first, end = self.metres

@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 class Sounding:
     """What sounds on one track. Ticks are those of the grid, from the start of the window."""
 
-    def __init__(self, track: int, limit: int, ticks: int, spans: Iterable[tuple[int, int]] = ()) -> None:
+    def __init__(self, track: int, limit: int, ticks: int, kept: Iterable[tuple[int, int, int]] = ()) -> None:
+        """kept: the notes that stay, (start, end, pitch)."""
         self.track = track
         self.limit = limit
         self._count = np.zeros(ticks, dtype=np.int16)
-        for start, end in spans:
+        self._kept = tuple(kept)
+        for start, end, _ in self._kept:
             self._count[max(0, start) : max(0, end)] += 1
 
     def room(self, start: int, stop: int, length: int = 1) -> NDArray[np.bool_]:
@@ -31,6 +33,13 @@ class Sounding:
         full = np.flatnonzero(self._count[start:] >= self.limit)
         return int(full[0]) if len(full) else None
 
+    def held(self, tick: int) -> list[int]:
+        """Pitches of the notes that stay and sound at a tick.
+
+        Struck again, such a pitch would sound until the held note ends: a file has one end for both.
+        """
+        return [pitch for start, end, pitch in self._kept if start <= tick < end]
+
     def add(self, start: int, length: int) -> None:
         """A note begins at `start`."""
         self._count[start : start + length] += 1
@@ -38,5 +47,5 @@ class Sounding:
     def copy(self) -> Sounding:
         """An independent count in the same state."""
         twin = object.__new__(Sounding)
-        twin.track, twin.limit, twin._count = self.track, self.limit, self._count.copy()
+        twin.track, twin.limit, twin._kept, twin._count = self.track, self.limit, self._kept, self._count.copy()
         return twin

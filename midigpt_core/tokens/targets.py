@@ -11,7 +11,7 @@ from midigpt_core.score import DRUM, Bar, Score
 from midigpt_core.tokens.grid import grid_ticks, nearest_metre
 from midigpt_core.tokens.vocabulary import Vocabulary
 
-Span = tuple[int, int]  # [start, end) in ticks of the grid from the start of the window
+Kept = tuple[int, int, int]  # a note that stays: [start, end) in ticks of the grid from the start of the window, pitch
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Targets:
 
     bars: tuple[TargetBar, ...]
     autoregressive: bool = False
-    sounding: Mapping[int, Collection[Span]] = field(default_factory=dict)  # per track: notes that are kept
+    sounding: Mapping[int, Collection[Kept]] = field(default_factory=dict)  # per track: notes that are kept
 
 
 def targets_in(
@@ -41,7 +41,7 @@ def targets_in(
     cells: Iterable[Cell],
     vocabulary: Vocabulary,
     autoregressive: bool = False,
-    sounding: Mapping[int, Collection[Span]] | None = None,
+    sounding: Mapping[int, Collection[Kept]] | None = None,
     hit_ticks: Mapping[int, int] | None = None,
 ) -> Targets:
     """The targets of a window: its `cells`, (track, bar) both counted from 0, in the order a prompt asks for them.
