@@ -16,7 +16,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.measure import machine
+from benchmarks.measure import machine, ratio
 from midigpt_core.model.cache import TorchCache
 from midigpt_core.model.fast import fast_cache
 from midigpt_core.model.gpt2 import GPT2
@@ -84,13 +84,6 @@ def take_turns(contenders: dict[str, Timed], rounds: int) -> dict[str, list[floa
             contender()
             times[name].append(time.perf_counter() - start)
     return times
-
-
-def ratio(slow: list[float], fast: list[float]) -> str:
-    """Median ratio of the rounds, with quartiles."""
-    ratios = sorted(a / b for a, b in zip(slow, fast, strict=True))
-    low, high = ratios[len(ratios) // 4], ratios[-1 - len(ratios) // 4]
-    return f"{statistics.median(ratios):.1f} x ({low:.1f}-{high:.1f})"
 
 
 def milliseconds(times: list[float], per: int = 1) -> str:
