@@ -20,6 +20,7 @@ from midigpt_core.prompting import prepare_step
 from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt
 from midigpt_core.sampling.lane import Lane
 from midigpt_core.sampling.lanes import Decoder
+from midigpt_core.sampling.rules import Rule
 from midigpt_core.score import Score
 from midigpt_core.tokens.grammar import Grammar
 
@@ -333,6 +334,26 @@ def lanes_of(wish: GenerationRequest, monkeypatch) -> list[Lane]:
         with pytest.raises(HandedInError) as caught:
             run(song(), wish)
     return caught.value.args[0]
+
+
+def test_a_rule_that_breaks_ends_its_own_lane_and_changes_no_other(monkeypatch) -> None:
+    class Broken(Rule):
+        name = "broken"
+
+        def lean(self, at, belief):
+            raise ValueError("a rule's own mistake")
+
+    def pair() -> list[Lane]:
+        return lanes_of(request(song(), {1: [4]}, num_candidates=2, top_p=0.9), monkeypatch)
+
+    [alone, _], (healthy, other) = pair(), pair()
+    broken = replace(other, rules=(Broken(),))
+    Decoder(engine().model, engine().tokenizer.vocabulary).generate([alone])
+    with pytest.raises(ValueError, match="a rule's own mistake"):
+        Decoder(engine().model, engine().tokenizer.vocabulary).generate([healthy, broken])
+    assert healthy.error is None
+    assert healthy.written == alone.written
+    assert not broken.written
 
 
 def test_a_caller_with_many_takes_lets_others_in_between(monkeypatch) -> None:
