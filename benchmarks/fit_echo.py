@@ -4,7 +4,7 @@
 
 Half of the songs (by a hash of their names) are fitted on, the other half is measured. Bars are taken out as
 `midigpt evaluate` does it; the model's logits are read after its prompt, the sources are those of
-`midigpt_core/likeness.py`, so that nothing of the bars taken out is known.
+`midigpt_core/echo/sources.py`, so that nothing of the bars taken out is known.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from midigpt_core.echo.mixture import END, KEPT, SLIP, Habit, Tokens, lean_to, stand
+from midigpt_core.echo.sources import WEIGHTS
 from midigpt_core.engine import InferenceEngine
 from midigpt_core.evaluate.judge import request_for
 from midigpt_core.evaluate.tasks import Task, draw_tasks, held_out
-from midigpt_core.fitting import narrowed
-from midigpt_core.likeness import WEIGHTS
-from midigpt_core.planning import fitting_plan
-from midigpt_core.prompting import StepPrompt
-from midigpt_core.reading import original_tokens
+from midigpt_core.generation.fit import narrowed
+from midigpt_core.generation.notes import original_tokens
+from midigpt_core.generation.plan import fitting_plan
+from midigpt_core.generation.prompt import StepPrompt
 from midigpt_core.request import InferenceConfig
-from midigpt_core.sampling.mixture import END, KEPT, SLIP, Habit, Tokens, lean_to, stand
 from midigpt_core.tokens.types import TokenType
 
 NAMES = tuple(WEIGHTS)

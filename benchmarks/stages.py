@@ -77,17 +77,17 @@ def staged_ours(arguments: list[str]) -> None:
     import midigpt_cli.commands.infill
     import midigpt_cli.job
     import midigpt_cli.main
-    from midigpt_cli.garbage import look_no_more
+    from midigpt_cli.gc_tuning import look_no_more
 
     stages.next("import: engine")
     import safetensors.numpy  # noqa: F401
 
     import midigpt_core.engine
     import midigpt_core.model.checkpoint
-    from midigpt_cli.destination import Destination
+    from midigpt_cli.output.destination import Destination
+    from midigpt_core.generation.run import Run
     from midigpt_core.model import fast
-    from midigpt_core.pipeline import Run
-    from midigpt_core.sampling.lanes import Decoder
+    from midigpt_core.sampling.batch import Decoder
     from midigpt_core.score import Score
 
     stages.wrap(Score, "from_midi", "read the song")

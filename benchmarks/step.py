@@ -28,7 +28,7 @@ from midigpt_core.engine import InferenceEngine
 from midigpt_core.model.fast import FastCache
 from midigpt_core.model.threads import threads
 from midigpt_core.request import GenerationRequest
-from midigpt_core.sampling import lanes as loop
+from midigpt_core.sampling import batch as loop
 from midigpt_core.sampling.lane import Lane
 from midigpt_core.score import Score
 

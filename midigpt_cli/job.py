@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from midigpt_cli import rendering
-from midigpt_cli.destination import PIPE, Destination, Written, read_song
-from midigpt_cli.groups import ModelChoice, Output, Talk
+from midigpt_cli.cli_errors import spoken
 from midigpt_cli.loading import Model
-from midigpt_cli.report import Done
-from midigpt_cli.spoken import spoken
+from midigpt_cli.options.groups import ModelChoice, Output, Talk
+from midigpt_cli.output import rendering
+from midigpt_cli.output.destination import PIPE, Destination, Written, read_song
+from midigpt_cli.output.report import Done
 from midigpt_core.errors import CheckpointError, GenerationError, MidiGptError, RequestValidationError
 from midigpt_core.request import GenerationRequest, refused
 from midigpt_core.score import Score
 
 if TYPE_CHECKING:
     from midigpt_core.attributes.table import AttributeTable
-    from midigpt_core.pipeline import Result, Take
+    from midigpt_core.generation.run import Result, Take
 
 Prepare = Callable[[Score, "AttributeTable"], tuple[Score, GenerationRequest]]  # what to write into which score
 
@@ -98,7 +98,7 @@ class Job:
         self._report(Done(song, score, request, result, written, rendered, time.perf_counter() - started))
 
     def _generate(self, song: str, score: Score, request: GenerationRequest) -> Result:
-        from midigpt_cli.progress import following
+        from midigpt_cli.output.progress import following
 
         session = self.model.engine.session(score, request)
         with following(song, self.asked.talk) as listener:

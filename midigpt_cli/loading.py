@@ -6,8 +6,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from midigpt_cli.garbage import look_as_usual
-from midigpt_cli.groups import ModelChoice
+from midigpt_cli.gc_tuning import look_as_usual
+from midigpt_cli.options.groups import ModelChoice
 
 if TYPE_CHECKING:
     from midigpt_core.attributes.table import AttributeTable

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from midigpt_cli.groups import AsJson, ModelChoice
-from midigpt_cli.options import OUTPUT, Settings, command_of, given
+from midigpt_cli.options.groups import AsJson, ModelChoice
+from midigpt_cli.options.settings import OUTPUT, Settings, command_of, given
 
 if TYPE_CHECKING:
     from midigpt_core.evaluate.tasks import Task
@@ -62,8 +62,8 @@ class Asked:
 @command_of(Asked)
 def evaluate(asked: Asked) -> None:
     """Judge a model: bars of held-out songs are taken out, written anew, and compared with what stood there."""
-    from midigpt_cli.destination import check_folder
     from midigpt_cli.loading import Model
+    from midigpt_cli.output.destination import check_folder
     from midigpt_core.evaluate.adherence import adherence
     from midigpt_core.evaluate.judge import judge
     from midigpt_core.evaluate.listen import write_listening_folder

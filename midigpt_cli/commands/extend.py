@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from midigpt_cli import completion
-from midigpt_cli.groups import Context, ModelChoice, Music, Output, Talk
-from midigpt_cli.options import Settings, command_of
-from midigpt_cli.selectors import TRACK_HELP
+from midigpt_cli.options import completion
+from midigpt_cli.options.groups import Context, ModelChoice, Music, Output, Talk
+from midigpt_cli.options.settings import Settings, command_of
+from midigpt_cli.parse.selectors import TRACK_HELP
 
 if TYPE_CHECKING:
     from midigpt_core.attributes.table import AttributeTable
@@ -55,8 +55,8 @@ def extend(asked: Continue) -> None:
     job = Job(Asked("continue", asked.model, asked.output, asked.talk), asked.settings.num_candidates or 1, asked.songs)
 
     def prepare(score: Score, table: AttributeTable) -> tuple[Score, GenerationRequest]:
-        from midigpt_cli.selectors import select_tracks
-        from midigpt_cli.wishes import Wishes, build_request
+        from midigpt_cli.parse.request import Wishes, build_request
+        from midigpt_cli.parse.selectors import select_tracks
 
         new = range(score.n_bars, score.n_bars + asked.bars)
         tracks = select_tracks(asked.track, score) if asked.track else _lately_heard(score)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from midigpt_cli import completion
-from midigpt_cli.groups import Context, ModelChoice, Music, Output, Talk
-from midigpt_cli.options import Settings, command_of
+from midigpt_cli.options import completion
+from midigpt_cli.options.groups import Context, ModelChoice, Music, Output, Talk
+from midigpt_cli.options.settings import Settings, command_of
 from midigpt_core.request import refused
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def generate(asked: Generate) -> None:
     midigpt generate -o new.mid --instrument piano --instrument "acoustic bass" --drums
     """
     if "help" in asked.instrument:
-        from midigpt_cli.instruments import NAMES
+        from midigpt_cli.parse.instruments import NAMES
 
         typer.echo("\n".join(NAMES))
         return
@@ -74,7 +74,7 @@ def generate(asked: Generate) -> None:
     job = Job(told, asked.settings.num_candidates or 1, [asked.to or "new"])
 
     def prepare(score: Score, table: AttributeTable) -> tuple[Score, GenerationRequest]:
-        from midigpt_cli.wishes import Wishes, build_request
+        from midigpt_cli.parse.request import Wishes, build_request
 
         old = len(score.tracks)
         longer = _with_tracks(score, tracks, _metres(asked, score))
@@ -90,7 +90,7 @@ def generate(asked: Generate) -> None:
 
 
 def _new_tracks(asked: Generate) -> list[Track]:
-    from midigpt_cli.instruments import NAMES, program_of
+    from midigpt_cli.parse.instruments import NAMES, program_of
     from midigpt_core.score import DRUM, Track
 
     programs = [program_of(name) for name in asked.instrument]

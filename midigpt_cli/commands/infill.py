@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from midigpt_cli import completion
-from midigpt_cli.groups import Context, ModelChoice, Music, Output, Talk
-from midigpt_cli.options import Settings, command_of
-from midigpt_cli.selectors import BARS_HELP, TRACK_HELP
+from midigpt_cli.options import completion
+from midigpt_cli.options.groups import Context, ModelChoice, Music, Output, Talk
+from midigpt_cli.options.settings import Settings, command_of
+from midigpt_cli.parse.selectors import BARS_HELP, TRACK_HELP
 from midigpt_core.request import refused
 
 if TYPE_CHECKING:
@@ -80,14 +80,14 @@ def _whole_request(asked: Infill) -> GenerationRequest | None:
             raise refused(option, value, "and --request both say what is written", "keep one of them")
     if asked.music != Music() or asked.context != Context():
         raise refused("--request", str(asked.request), "holds the musical controls and context", "put them there")
-    from midigpt_cli.wishes import read_request
+    from midigpt_cli.parse.request import read_request
 
     return read_request(asked.request, asked.settings)
 
 
 def _request(asked: Infill, score: Score, table: AttributeTable) -> GenerationRequest:
-    from midigpt_cli.selectors import select_bars, select_tracks
-    from midigpt_cli.wishes import Wishes, build_request
+    from midigpt_cli.parse.request import Wishes, build_request
+    from midigpt_cli.parse.selectors import select_bars, select_tracks
 
     bars = select_bars(asked.bars or "", score.n_bars)
     tracks = select_tracks(asked.track or ["all"], score)

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from midigpt_cli.groups import Context, ModelChoice, Music, NewDrums, NewInstruments
-from midigpt_cli.options import OUTPUT, Settings, command_of
+from midigpt_cli.options.groups import Context, ModelChoice, Music, NewDrums, NewInstruments
+from midigpt_cli.options.settings import OUTPUT, Settings, command_of
 from midigpt_core.errors import MidiGptError
 from midigpt_core.request import refused
 
 if TYPE_CHECKING:
-    from midigpt_cli.jam_players import Player
-    from midigpt_cli.jam_session import Delivery, JamSession
+    from midigpt_cli.live.players import Player
+    from midigpt_cli.live.session import Delivery, JamSession
     from midigpt_core.attributes.table import AttributeTable
     from midigpt_core.jam import JamSettings
     from midigpt_core.score import Score
@@ -81,7 +81,7 @@ def jam(asked: JamOptions) -> None:
 
     midigpt jam --instrument "acoustic bass" --drums -o port:fluid
     """
-    from midigpt_cli.jam_players import port_names
+    from midigpt_cli.live.players import port_names
 
     if asked.list_ports:
         typer.echo("\n".join(port_names()) or "no MIDI outputs on this machine")
@@ -103,7 +103,7 @@ def jam(asked: JamOptions) -> None:
 
 def _opened(asked: JamOptions) -> JamSession:
     """The jam, already writing."""
-    from midigpt_cli.jam_session import JamSession, Pacing
+    from midigpt_cli.live.session import JamSession, Pacing
     from midigpt_cli.loading import Model
     from midigpt_core.jam import Jam
 
@@ -115,14 +115,14 @@ def _opened(asked: JamOptions) -> JamSession:
 
 
 def _live(asked: JamOptions) -> bool:
-    from midigpt_cli.jam_players import PORT
+    from midigpt_cli.live.players import PORT
 
     return any(output.startswith(PORT) for output in asked.output)
 
 
 def _players(asked: JamOptions) -> list[Player]:
     """Where it is played to. Raises RequestValidationError, MidiGptError."""
-    from midigpt_cli.jam_players import PORT, FilePlayer, open_port
+    from midigpt_cli.live.players import PORT, FilePlayer, open_port
 
     if not asked.output:
         raise refused("--output", None, "is missing", "name a file, or a MIDI port (midigpt jam --list-ports)")
@@ -142,15 +142,15 @@ def _song(asked: JamOptions) -> Score | None:
         raise refused(
             "--instrument", None, "is for jams from nothing", "leave it out; a song plays with its own tracks"
         )
-    from midigpt_cli.destination import read_song
+    from midigpt_cli.output.destination import read_song
 
     return read_song(asked.song)
 
 
 def _settings(asked: JamOptions, song: Score | None, table: AttributeTable) -> JamSettings:
-    from midigpt_cli.instruments import program_of
-    from midigpt_cli.jam_wishes import read_start
-    from midigpt_cli.wishes import Wishes, build_request
+    from midigpt_cli.parse.instruments import program_of
+    from midigpt_cli.parse.jam import read_start
+    from midigpt_cli.parse.request import Wishes, build_request
     from midigpt_core.jam import CONTROL_TRIES
     from midigpt_core.score import Bar, Score
 
@@ -175,7 +175,7 @@ def _settings(asked: JamOptions, song: Score | None, table: AttributeTable) -> J
 
 def _listen(asked: JamOptions, session: JamSession, players: Sequence[Player]) -> None:
     """Hand every chunk to every player, and every key to the jam, until the last bar or the key q."""
-    from midigpt_cli.live_keys import live_keys
+    from midigpt_cli.live.keys import live_keys
 
     left = asked.bars or (None if _live(asked) else USUAL_BARS)
     with live_keys() as keys:

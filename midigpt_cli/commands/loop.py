@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from midigpt_cli import completion
-from midigpt_cli.destination import PIPE
-from midigpt_cli.groups import Context, ModelChoice, Music, NewDrums, NewInstruments, Output, Talk
-from midigpt_cli.options import OUTPUT, Settings, command_of
-from midigpt_cli.rendering import RATE, SOUNDS, How, make
-from midigpt_cli.selectors import BARS_HELP, TRACK_HELP
+from midigpt_cli.options import completion
+from midigpt_cli.options.groups import Context, ModelChoice, Music, NewDrums, NewInstruments, Output, Talk
+from midigpt_cli.options.settings import OUTPUT, Settings, command_of
+from midigpt_cli.output.destination import PIPE
+from midigpt_cli.output.rendering import RATE, SOUNDS, How, make
+from midigpt_cli.parse.selectors import BARS_HELP, TRACK_HELP
 from midigpt_core.errors import GenerationError, RequestValidationError
 from midigpt_core.request import refused
 from midigpt_core.score import Score
 
 if TYPE_CHECKING:
-    from midigpt_cli.destination import Destination
+    from midigpt_cli.output.destination import Destination
     from midigpt_core.attributes.table import AttributeTable
     from midigpt_core.loop import LoopRequest, Variation
 
@@ -80,7 +80,7 @@ def loop(asked: Loop) -> None:
 
     midigpt loop song.mid --bars 1-4 --track bass --variations 4
     """
-    from midigpt_cli.spoken import spoken
+    from midigpt_cli.cli_errors import spoken
 
     try:
         _run(asked)
@@ -89,9 +89,9 @@ def loop(asked: Loop) -> None:
 
 
 def _run(asked: Loop) -> None:
-    from midigpt_cli.destination import Destination
     from midigpt_cli.loading import Model
-    from midigpt_cli.progress import following
+    from midigpt_cli.output.destination import Destination
+    from midigpt_cli.output.progress import following
     from midigpt_core.loop import loop as run_loop
 
     _check(asked)
@@ -146,7 +146,7 @@ def _check_output(asked: Loop) -> None:
 
 
 def _song(asked: Loop) -> Score:
-    from midigpt_cli.destination import read_song
+    from midigpt_cli.output.destination import read_song
 
     if asked.song is not None:
         return read_song(asked.song)
@@ -159,8 +159,8 @@ def _song(asked: Loop) -> Score:
 
 
 def _wish(asked: Loop, score: Score, table: AttributeTable) -> LoopRequest:
-    from midigpt_cli.selectors import select_bars, select_tracks
-    from midigpt_cli.wishes import Wishes, build_request
+    from midigpt_cli.parse.request import Wishes, build_request
+    from midigpt_cli.parse.selectors import select_bars, select_tracks
     from midigpt_core.loop import SEAMS, LoopRequest
     from midigpt_core.midi_file.excerpt import excerpt
 
@@ -219,7 +219,7 @@ def _write(
     asked: Loop, destination: Destination, name: str, variation: Variation, wish: LoopRequest
 ) -> tuple[str, list[str]]:
     """Where the variation went, and the sounds and pictures made of it."""
-    from midigpt_cli.destination import Written
+    from midigpt_cli.output.destination import Written
 
     score, tracks = variation.score, list(wish.tracks)
     if asked.solo:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from midigpt_cli import completion
-from midigpt_cli.groups import AsJson
-from midigpt_cli.options import OUTPUT, PLAN, command_of
-from midigpt_cli.selectors import BARS_HELP, TRACK_HELP, describe_bars, describe_track, select_bars, select_tracks
+from midigpt_cli.options import completion
+from midigpt_cli.options.groups import AsJson
+from midigpt_cli.options.settings import OUTPUT, PLAN, command_of
+from midigpt_cli.parse.selectors import BARS_HELP, TRACK_HELP, describe_bars, describe_track, select_bars, select_tracks
 from midigpt_core.score import Score
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def plan_facts(song: str, score: Score, measured: list[StepMeasure], room: int) 
 
 
 def _read(song: str) -> Score:
-    from midigpt_cli.destination import read_song
+    from midigpt_cli.output.destination import read_song
 
     return read_song(song)
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from midigpt_cli.destination import PIPE, read_song
-from midigpt_cli.groups import Force
-from midigpt_cli.options import OUTPUT, command_of
-from midigpt_cli.rendering import PICTURES, RATE, SOUNDS, How, make
-from midigpt_cli.selectors import BARS_HELP, select_bars, select_tracks
+from midigpt_cli.options.groups import Force
+from midigpt_cli.options.settings import OUTPUT, command_of
+from midigpt_cli.output.destination import PIPE, read_song
+from midigpt_cli.output.rendering import PICTURES, RATE, SOUNDS, How, make
+from midigpt_cli.parse.selectors import BARS_HELP, select_bars, select_tracks
 from midigpt_core.request import refused
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def render(asked: Render) -> None:
 
     midigpt render song.mid -o song.mp3 -o song.png
     """
-    from midigpt_cli.progress import showing
+    from midigpt_cli.output.progress import showing
 
     targets = _targets(asked)
     score = read_song(asked.song)
@@ -127,7 +127,7 @@ def _how(asked: Render, score: Score) -> How:
     lit = _lit(asked.highlight, score)
     before = read_song(asked.compare) if asked.compare else None
     if before is not None and not lit:
-        from midigpt_core.audio.strips import changed_cells
+        from midigpt_core.audio.piano_roll import changed_cells
 
         lit = changed_cells(before, score)
     bars = None

@@ -10,9 +10,9 @@ from typing import Annotated, Any, get_origin, get_type_hints
 
 import typer
 
-from midigpt_cli import completion
-from midigpt_cli.groups import device_in, threads_in
-from midigpt_cli.options import command_of
+from midigpt_cli.options import completion
+from midigpt_cli.options.groups import device_in, threads_in
+from midigpt_cli.options.settings import command_of
 from midigpt_cli.server.settings import LOOPBACK, ServerSettings
 from midigpt_core.errors import MidiGptError
 from midigpt_core.request import nearest, refused

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from midigpt_cli.destination import PIPE
-from midigpt_cli.groups import AsJson, Force
-from midigpt_cli.hearing import Hearing
-from midigpt_cli.options import OUTPUT, command_of
+from midigpt_cli.options.groups import AsJson, Force
+from midigpt_cli.options.settings import OUTPUT, command_of
+from midigpt_cli.options.transcribe import Hearing
+from midigpt_cli.output.destination import PIPE
 from midigpt_core.request import refused
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def transcribe(asked: Transcribe) -> None:
 
     midigpt transcribe take.wav -o - | midigpt infill - --bars 3-4 -o new.mid
     """
-    from midigpt_cli.progress import showing
+    from midigpt_cli.output.progress import showing
     from midigpt_core.audio import transcribe as core
 
     settings = asked.hearing.settings()

@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, get_args, get_origin, get_type_hints
 
-from midigpt_cli.groups import Context, Music
-from midigpt_cli.options import Settings
-from midigpt_cli.selectors import BARS_HELP, TRACK_HELP, select_bars, select_tracks
+from midigpt_cli.options.groups import Context, Music
+from midigpt_cli.options.settings import Settings
+from midigpt_cli.parse.request import Wishes, build_request
+from midigpt_cli.parse.selectors import BARS_HELP, TRACK_HELP, select_bars, select_tracks
 from midigpt_cli.server.body import parse_json, read_request
-from midigpt_cli.server.refusals import RefusalError
-from midigpt_cli.wishes import Wishes, build_request
+from midigpt_cli.server.errors import RefusalError
 from midigpt_core.attributes import AttributeTable
 from midigpt_core.errors import RequestValidationError
 from midigpt_core.request import GenerationRequest, InferenceConfig, nearest

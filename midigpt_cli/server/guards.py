@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from midigpt_cli.server.body import ID
-from midigpt_cli.server.refusals import RefusalError, describe, respond
+from midigpt_cli.server.errors import RefusalError, describe, respond
 from midigpt_cli.server.settings import LOOPBACK
 from midigpt_cli.server.state import ServerState
 

@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from midigpt_cli.jam_session import NEVER, Delivery, JamSession
-from midigpt_cli.jam_wishes import read_pacing, read_start, read_update, song_in
+from midigpt_cli.live.session import NEVER, Delivery, JamSession
+from midigpt_cli.parse.jam import read_pacing, read_start, read_update, song_in
+from midigpt_cli.server.errors import OUR_FAULT, RefusalError, busy
 from midigpt_cli.server.limits import check_song
 from midigpt_cli.server.models import ModelEntry
-from midigpt_cli.server.refusals import OUR_FAULT, RefusalError, busy
+from midigpt_cli.server.queue import Desk
 from midigpt_cli.server.settings import ServerSettings
-from midigpt_cli.server.work import Desk
 from midigpt_core.errors import RequestValidationError
 from midigpt_core.jam import Jam
 from midigpt_core.score import Score

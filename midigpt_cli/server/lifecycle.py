@@ -10,7 +10,7 @@ import time
 import uvicorn
 from fastapi import FastAPI
 
-from midigpt_cli.garbage import look_as_usual
+from midigpt_cli.gc_tuning import look_as_usual
 from midigpt_cli.server.settings import ServerSettings
 from midigpt_cli.server.state import ServerState
 

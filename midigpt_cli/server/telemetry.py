@@ -6,7 +6,7 @@ import time
 
 from midigpt_cli.server.metrics import Counter, Gauge, Histogram, exposition, resident_bytes
 from midigpt_cli.server.models import Models
-from midigpt_cli.server.work import Desk, Work
+from midigpt_cli.server.queue import Desk, Work
 
 
 class Telemetry:

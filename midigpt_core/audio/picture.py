@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from midigpt_core.audio.strips import Cell, Strip, bar_lines, changed_cells, strips
+from midigpt_core.audio.piano_roll import Cell, Strip, bar_lines, changed_cells, strips
 from midigpt_core.errors import AudioError
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from midigpt_core.model.base import Spans, lay_out
-from midigpt_core.model.ledger import Ledger
+from midigpt_core.model.slots import Ledger
 
 if TYPE_CHECKING:
     from midigpt_core.model.gpt2 import GPT2

@@ -13,8 +13,8 @@ import numpy.typing as npt
 from midigpt_core.compiled import compiled
 from midigpt_core.errors import CheckpointError
 from midigpt_core.model.base import Layout, Spans, lay_out
-from midigpt_core.model.ledger import Ledger
 from midigpt_core.model.shape import GPT2Config, Shaped
+from midigpt_core.model.slots import Ledger
 from midigpt_core.model.threads import threads
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from midigpt_core.constraints.limits import Push
+from midigpt_core.constraints.masks import LEADS_TO_NOTE, Allowed, Cursor, Lean, Rule, Scheduled, defining, token_mask
 from midigpt_core.sampling.draw import Knobs
-from midigpt_core.sampling.obey import Push
 from midigpt_core.sampling.prompt import Prompt
-from midigpt_core.sampling.rules import LEADS_TO_NOTE, Allowed, Cursor, Lean, Rule, Scheduled, defining, token_mask
 from midigpt_core.tokens.grammar import Grammar
 from midigpt_core.tokens.types import TokenType
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from midigpt_core.audio.strips import bar_lines, changed_cells, strips
+from midigpt_core.audio.piano_roll import bar_lines, changed_cells, strips
 from midigpt_core.errors import AudioError
 from midigpt_core.midi_file import read_score
 

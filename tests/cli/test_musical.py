@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from midigpt_cli import musical
+from midigpt_cli.parse import musical
 from midigpt_core.errors import RequestValidationError
 
 
