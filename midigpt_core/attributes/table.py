@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from midigpt_core.attributes.base import Control
 from midigpt_core.attributes.duration_distribution import NoteDurationDistribution
@@ -19,9 +19,6 @@ from midigpt_core.attributes.silence import SilenceProportion
 from midigpt_core.attributes.tension import Tension, TensionDrum
 from midigpt_core.errors import EncoderConfigError
 from midigpt_core.score import Score
-
-if TYPE_CHECKING:
-    from midigpt_core.tokens.config import EncoderConfig
 
 # Name in an encoder configuration's "attribute_controls" -> the control it makes.
 CONTROLS: Mapping[str, Callable[..., Control]] = {
@@ -87,6 +84,16 @@ def make_controls(type_names: Iterable[str], entries: Sequence[Mapping[str, Any]
     return tuple({control.name: control for control in found.values()}.values())
 
 
+class NamesAttributes(Protocol):
+    """The part of an encoder configuration that says which attributes it has."""
+
+    @property
+    def token_domains(self) -> Sequence[tuple[Any, int]]: ...  # (token type, number of values)
+
+    @property
+    def attribute_controls(self) -> Sequence[Mapping[str, Any]]: ...
+
+
 @dataclass(frozen=True)
 class AttributeTable:
     """The controls of one encoder, in order."""
@@ -94,7 +101,7 @@ class AttributeTable:
     controls: tuple[Control, ...]
 
     @classmethod
-    def from_config(cls, config: EncoderConfig) -> AttributeTable:
+    def from_config(cls, config: NamesAttributes) -> AttributeTable:
         """The controls an encoder configuration speaks of, in its token domains or in its attribute controls."""
         return cls(make_controls((t.value for t, _ in config.token_domains), config.attribute_controls))
 

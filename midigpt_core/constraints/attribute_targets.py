@@ -25,10 +25,10 @@ from midigpt_core.attributes.polyphony import PolyphonyQuantile
 from midigpt_core.attributes.silence import SilenceProportion
 from midigpt_core.constraints.limits import Bounds, Chords, Classes, Count, Cover, Key, Lengths, Span
 from midigpt_core.constraints.masks import Allowed, Pinned, Rule
-from midigpt_core.generation.notes import usual_hit
 from midigpt_core.plan.steps import Cell
 from midigpt_core.request import TrackPrompt
 from midigpt_core.score import DRUM, Score, Track
+from midigpt_core.tokens.drum_hits import usual_hit
 from midigpt_core.tokens.grid import grid_ticks, nearest_tick, to_grid
 from midigpt_core.tokens.tokenizer import Tokenizer
 from midigpt_core.tokens.types import TokenType

@@ -13,13 +13,13 @@ from midigpt_core.echo.mixture import Body, Habit
 from midigpt_core.echo.rule import Choice, Echo
 from midigpt_core.echo.sources import Demands, Surroundings, choices, standing
 from midigpt_core.echo.style_prior import habits
-from midigpt_core.generation.notes import hit_ticks
 from midigpt_core.plan.steps import Cell, Step
 from midigpt_core.plan.window import cut, kept_notes
 from midigpt_core.request import GenerationRequest, TrackPrompt
 from midigpt_core.sampling.prompt import Prompt
 from midigpt_core.score import DRUM, Bar, Note, Score, Track
 from midigpt_core.tokens import kernels
+from midigpt_core.tokens.drum_hits import hit_ticks
 from midigpt_core.tokens.encode import BAR_ATTRIBUTES, TRACK_ATTRIBUTES, EncodeOptions
 from midigpt_core.tokens.grammar import Grammar, GrammarOptions
 from midigpt_core.tokens.grid import to_grid, with_listed_metres

@@ -21,13 +21,13 @@ from midigpt_cli.server.request_models import ConfigModel, PromptModel, ScoreMod
 from midigpt_cli.server.response_models import ERRORS, json_answer
 from midigpt_cli.server.responses import to_json
 from midigpt_cli.server.routes.generate import client_of, reply
-from midigpt_cli.server.routes.infill import midi_bytes
 from midigpt_cli.server.settings import ServerSettings
 from midigpt_cli.server.state import state_of
 from midigpt_core import trace
 from midigpt_core.engine import InferenceEngine, SamplingSession
 from midigpt_core.errors import CancelledError
 from midigpt_core.loop import LoopRequest, Variation, check_loop, loop
+from midigpt_core.midi_file import score_to_bytes
 from midigpt_core.midi_file.excerpt import excerpt
 from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt, refused
 from midigpt_core.score import Score
@@ -212,7 +212,7 @@ def finish_as(kind: str) -> Any:
 def _told(variation: Variation, kind: str) -> dict[str, Any]:
     music: Any = variation.score.to_dict()
     if kind == "midi":
-        music = base64.b64encode(midi_bytes(variation.score)).decode("ascii")
+        music = base64.b64encode(score_to_bytes(variation.score)).decode("ascii")
     return {
         "number": variation.number,
         "seed": variation.seed,
