@@ -13,7 +13,7 @@ _TRACK = re.compile(r"^tracks\[(\d+)\]\.")
 _BAR = re.compile(r"\bbar_(?:attributes|controls)\[(\d+)\]\.")
 
 
-def spoken(error: RequestValidationError) -> RequestValidationError:
+def in_option_names(error: RequestValidationError) -> RequestValidationError:
     """The same error; its field stays as requests name it."""
     words = _SETTING.sub(lambda found: option_of(found[1]), str(error))
     words = _PIECE.sub(lambda found: option_of(found[1]), words)

@@ -11,17 +11,17 @@ import gc
 _USUAL = gc.get_threshold()
 
 
-def look_hardly() -> None:
+def collect_rarely() -> None:
     """From here on much is made and little thrown away."""
     gc.set_threshold(50_000, 20, 20)
 
 
-def look_as_usual() -> None:
+def collect_as_usual() -> None:
     """What is there by now stays; look for garbage among what comes."""
     gc.freeze()
     gc.set_threshold(*_USUAL)
 
 
-def look_no_more() -> None:
+def stop_collecting() -> None:
     """The process is about to end, and its memory with it."""
     gc.freeze()

@@ -51,4 +51,4 @@ def written(
 
 def yielded(heard: list[trace.Event]) -> set[str]:
     """The preferences that gave way."""
-    return {event.preference for event in heard if isinstance(event, trace.PreferenceYielded)}
+    return {event.preference for event in heard if isinstance(event, trace.ConstraintRelaxed)}

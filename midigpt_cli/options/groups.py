@@ -111,7 +111,7 @@ class Output:
 
 
 @dataclass(frozen=True)
-class Talk:
+class Reporting:
     """What is said while and after the work is done."""
 
     dry_run: Annotated[

@@ -17,7 +17,7 @@ NOTES, TIME = "Which notes", "Tempo and bars"
 
 
 @dataclass(frozen=True)
-class Hearing:
+class TranscribeOptions:
     """Which notes count, and how they are put into bars."""
 
     bpm: Annotated[

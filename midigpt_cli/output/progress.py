@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from midigpt_cli.options.groups import Talk
+from midigpt_cli.options.groups import Reporting
 from midigpt_core import trace
 
 if TYPE_CHECKING:
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def following(song: str, talk: Talk) -> Iterator[trace.Listener]:
+def following(song: str, reporting: Reporting) -> Iterator[trace.Listener]:
     """A listener that draws progress, one that writes a log, or one that hears nothing where nobody watches."""
-    if talk.verbose:
+    if reporting.verbose:
         yield _Log(song, everything=True)
         return
-    wanted = talk.progress if talk.progress is not None else sys.stderr.isatty() and not talk.quiet
+    wanted = reporting.progress if reporting.progress is not None else sys.stderr.isatty() and not reporting.quiet
     if not wanted:
         yield trace.ignore
         return
@@ -53,7 +53,7 @@ class _Log:
         match event:
             case trace.BarReady():
                 return self.pace.words(event)
-            case trace.TryRejected():
+            case trace.AttemptRejected():
                 return f"take {event.take + 1}, attempt {event.attempt}: {event.reason}"
         return _detail(event) if self.everything else ""
 
@@ -71,7 +71,7 @@ def _detail(event: trace.Event) -> str:
             return f"step {event.step + 1} of {event.steps}: done, {event.tokens} tokens written"
         case trace.ContextDropped():
             return f"left out, for want of room: tracks {', '.join(str(track + 1) for track in event.tracks)}"
-        case trace.PreferenceYielded():
+        case trace.ConstraintRelaxed():
             return f"take {event.take + 1}: {event.preference} gave way at token {event.position + 1}"
         case trace.TakeReady():
             return f"take {event.take + 1}: ready"
@@ -114,7 +114,7 @@ class _Follower:
         elif isinstance(event, trace.BarReady):
             self.bars[event.take] = self.bars.get(event.take, 0) + 1
             self._tell(self.pace.words(event))
-        elif isinstance(event, trace.TryRejected):
+        elif isinstance(event, trace.AttemptRejected):
             self.bars[event.take] = 0
         elif isinstance(event, trace.StepDone):
             self.closed, self.bars = (event.step + 1) / event.steps, {}

@@ -41,7 +41,7 @@ def check(ending: str) -> None:
 
 
 @dataclass(frozen=True)
-class How:
+class RenderOptions:
     """How a score is played and drawn."""
 
     soundfont: str | Path | None = None
@@ -52,7 +52,7 @@ class How:
     bars: range | None = None  # drawn; None: all
 
 
-def make(score: Score, path: Path, how: How, tell: Callable[[float], None] | None = None) -> dict[str, Any]:
+def make(score: Score, path: Path, how: RenderOptions, tell: Callable[[float], None] | None = None) -> dict[str, Any]:
     """Play the score into a sound file, or draw it, as the ending says; what is told of the file. Raises AudioError."""
     if path.suffix.lower() in SOUNDS:
         from midigpt_core.audio.synthesis import render_audio

@@ -61,7 +61,7 @@ class Done:
             "generated": [list(cell) for cell in result.generated],
             "dropped_context": list(result.dropped_context),
             "steps": [
-                {"window": [s.start_bar, s.end_bar], "autoregressive": s.autoregressive, "bars": sorted(s.bars)}
+                {"window": [s.start_bar, s.end_bar], "autoregressive": s.autoregressive, "bars": sorted(s.cells)}
                 for s in result.steps
             ],
             "prompt_tokens": result.prompt_tokens,

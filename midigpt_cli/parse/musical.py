@@ -23,7 +23,7 @@ class Limited:
 
 
 @dataclass(frozen=True)
-class Attribute:
+class AttributeOption:
     """One --attribute: a level for a control of the model, on some tracks and bars."""
 
     track: str
@@ -32,7 +32,7 @@ class Attribute:
     level: str
 
     @classmethod
-    def read(cls, text: str) -> Attribute:
+    def read(cls, text: str) -> AttributeOption:
         """[TRACK/][BARS:]NAME=LEVEL. Raises RequestValidationError."""
         found = _ATTRIBUTE.fullmatch(text)
         if found is None:

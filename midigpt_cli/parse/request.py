@@ -16,12 +16,12 @@ from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt
 from midigpt_core.score import DRUM, Score, Track
 
 if TYPE_CHECKING:
-    from midigpt_core.attributes.base import Control
+    from midigpt_core.attributes.base import Attribute
     from midigpt_core.attributes.table import AttributeTable
 
 
 @dataclass(frozen=True)
-class Wishes:
+class RequestOptions:
     """What is to be written, and how."""
 
     targets: Mapping[int, Sequence[int]]  # track -> bars to write, all from 0
@@ -31,18 +31,18 @@ class Wishes:
     autoregressive: bool = False
 
 
-def build_request(wishes: Wishes, score: Score, table: AttributeTable) -> GenerationRequest:
+def build_request(options: RequestOptions, score: Score, table: AttributeTable) -> GenerationRequest:
     """The request for this score. Raises RequestValidationError naming the option."""
-    draft = _Draft(wishes, score, table)
+    draft = _RequestBuilder(options, score, table)
     draft.add_controls()
     draft.add_attributes()
-    ignored = set(_tracks(score, wishes.context.ignore_track, "--ignore-track"))
-    hidden = _hidden(wishes, score)
+    ignored = set(_tracks(score, options.context.ignore_track, "--ignore-track"))
+    hidden = _hidden(options, score)
     prompts = [
         TrackPrompt(
             id=number,
-            bars=sorted(wishes.targets.get(number, ())),
-            autoregressive=wishes.autoregressive and number in wishes.targets,
+            bars=sorted(options.targets.get(number, ())),
+            autoregressive=options.autoregressive and number in options.targets,
             ignore=number in ignored,
             mask_bars=hidden.get(number, []),
             attributes=draft.attributes.get(number, {}),
@@ -53,11 +53,11 @@ def build_request(wishes: Wishes, score: Score, table: AttributeTable) -> Genera
         for number in range(len(score.tracks))
     ]
     config = InferenceConfig(
-        **given(wishes.settings),
-        context_drop=_tracks(score, wishes.context.context_drop, "--context-drop"),
-        context_keep=_tracks(score, wishes.context.context_keep, "--context-keep"),
+        **given(options.settings),
+        context_drop=_tracks(score, options.context.context_drop, "--context-drop"),
+        context_keep=_tracks(score, options.context.context_keep, "--context-keep"),
     )
-    music = wishes.music
+    music = options.music
     piece = {"velocity": music.velocity, "microtiming": music.microtiming, "genre": music.genre}
     return GenerationRequest(prompts, config, {name: value for name, value in piece.items() if value is not None})
 
@@ -81,13 +81,13 @@ def _tracks(score: Score, selectors: Iterable[str], option: str) -> list[int]:
     return list(select_tracks(selectors, score, option))
 
 
-def _hidden(wishes: Wishes, score: Score) -> dict[int, list[int]]:
+def _hidden(options: RequestOptions, score: Score) -> dict[int, list[int]]:
     hidden: dict[int, set[int]] = {}
-    for text in wishes.context.mask_bars:
+    for text in options.context.mask_bars:
         track, _, bars = text.rpartition("/")
         for number in select_tracks([track], score, "--mask-bars") if track else range(len(score.tracks)):
             hidden.setdefault(number, set()).update(select_bars(bars, score.n_bars, "--mask-bars"))
-    return {number: sorted(bars - set(wishes.targets.get(number, ()))) for number, bars in hidden.items()}
+    return {number: sorted(bars - set(options.targets.get(number, ()))) for number, bars in hidden.items()}
 
 
 def _melodic(track: Track) -> bool:
@@ -99,10 +99,10 @@ def _any(track: Track) -> bool:
 
 
 @dataclass
-class _Draft:
+class _RequestBuilder:
     """The controls of each track, as they are put together."""
 
-    wishes: Wishes
+    options: RequestOptions
     score: Score
     table: AttributeTable
     controls: dict[int, dict[str, Any]] = field(default_factory=dict)
@@ -112,12 +112,12 @@ class _Draft:
 
     def add_controls(self) -> None:
         """Pitches, rhythm, remix, metre."""
-        music = self.wishes.music
+        music = self.options.music
         self._add("--scale", "pitch_mask", music.scale, musical.scale, _melodic)
         self._add("--pitch-range", "pitch_mask", music.pitch_range, musical.pitch_range, _melodic)
         self._add("--pitch-set", "pitch_mask", music.pitch_set, musical.pitch_set, _melodic)
         self._add("--grid", "rhythm_mask", music.grid, musical.grid, _any)
-        for number in self.wishes.targets:
+        for number in self.options.targets:
             if music.rhythm_lock:
                 self.controls.setdefault(number, {})["rhythm_lock"] = True
             if music.remix is not None:
@@ -129,47 +129,49 @@ class _Draft:
         self, option: str, control: str, texts: list[str], read: Callable[[str], Any], fits: Callable[[Track], bool]
     ) -> None:
         for text in texts:
-            wish = musical.limited(text, read)
-            for number in self._meant(option, wish.track, fits):
+            entry = musical.limited(text, read)
+            for number in self._meant(option, entry.track, fits):
                 mine = self.controls.setdefault(number, {})
-                mine[control] = {**mine.get(control, {}), **wish.value}
+                mine[control] = {**mine.get(control, {}), **entry.value}
 
-    def _add_metre(self, wish: musical.Limited) -> None:
-        for number, bars in self.wishes.targets.items():
-            if not wish.track:
-                self.controls.setdefault(number, {})["time_signature"] = wish.value
+    def _add_metre(self, entry: musical.Limited) -> None:
+        for number, bars in self.options.targets.items():
+            if not entry.track:
+                self.controls.setdefault(number, {})["time_signature"] = entry.value
                 continue
-            for bar in self._bars_meant("--time-signature", wish.track, bars):
-                self.bar_controls.setdefault(number, {}).setdefault(bar, {})["time_signature"] = wish.value
+            for bar in self._bars_meant("--time-signature", entry.track, bars):
+                self.bar_controls.setdefault(number, {}).setdefault(bar, {})["time_signature"] = entry.value
 
     def add_attributes(self) -> None:
         """Control tokens of the model."""
-        for text in self.wishes.music.attribute:
-            wish = musical.Attribute.read(text)
-            control = self._control(wish)
-            level = _level(control, wish)
-            for number in self._meant("--attribute", wish.track, control.applies_to):
+        for text in self.options.music.attribute:
+            entry = musical.AttributeOption.read(text)
+            control = self._control(entry)
+            level = _level(control, entry)
+            for number in self._meant("--attribute", entry.track, control.applies_to):
                 if control.level == "track":
                     self.attributes.setdefault(number, {})[control.name] = level
                     continue
-                targets = self.wishes.targets[number]
-                for bar in self._bars_meant("--attribute", wish.bars, targets) if wish.bars else targets:
+                targets = self.options.targets[number]
+                for bar in self._bars_meant("--attribute", entry.bars, targets) if entry.bars else targets:
                     self.bar_attributes.setdefault(number, {}).setdefault(bar, {})[control.name] = level
 
-    def _control(self, wish: musical.Attribute) -> Control:
+    def _control(self, entry: musical.AttributeOption) -> Attribute:
         """The control meant: of bars where bars are named; a control of bars is found without its `bar_` too."""
-        own, of_bars = self.table.get(wish.name), self.table.get(f"bar_{wish.name}")
+        own, of_bars = self.table.get(entry.name), self.table.get(f"bar_{entry.name}")
         if own is None and of_bars is None:
-            raise refused("--attribute", wish.name, "is no control of this model", nearest(wish.name, self.table.names))
-        if wish.bars and (own is None or own.level == "track"):
+            raise refused(
+                "--attribute", entry.name, "is no control of this model", nearest(entry.name, self.table.names)
+            )
+        if entry.bars and (own is None or own.level == "track"):
             if of_bars is None:
-                raise refused("--attribute", wish.name, "is a control of whole tracks", "leave out the bars")
+                raise refused("--attribute", entry.name, "is a control of whole tracks", "leave out the bars")
             return of_bars
         return own or of_bars  # type: ignore[return-value]
 
     def _meant(self, option: str, selector: str, fits: Callable[[Track], bool]) -> list[int]:
         """The tracks a value is for: those named, else those it applies to, of the tracks to be written."""
-        targets = list(self.wishes.targets)
+        targets = list(self.options.targets)
         if not selector:
             found = [number for number in targets if fits(self.score.tracks[number])]
             if not found:
@@ -189,15 +191,17 @@ class _Draft:
         return bars
 
 
-def _level(control: Control, wish: musical.Attribute) -> int:
+def _level(control: Attribute, entry: musical.AttributeOption) -> int:
     """The value of a control from its number or its word."""
-    if wish.level.lstrip("-").isdecimal():
-        number = int(wish.level)
+    if entry.level.lstrip("-").isdecimal():
+        number = int(entry.level)
     else:
         words = [label.lower() for label in control.labels()]
-        if wish.level.lower() not in words:
-            raise refused(f"--attribute {wish.name}", wish.level, "is no level", nearest(wish.level, control.labels()))
-        number = words.index(wish.level.lower())
+        if entry.level.lower() not in words:
+            raise refused(
+                f"--attribute {entry.name}", entry.level, "is no level", nearest(entry.level, control.labels())
+            )
+        number = words.index(entry.level.lower())
     if not 0 <= number < control.size:
-        raise refused(f"--attribute {wish.name}", number, "is no level of it", f"use 0 to {control.size - 1}")
+        raise refused(f"--attribute {entry.name}", number, "is no level of it", f"use 0 to {control.size - 1}")
     return number

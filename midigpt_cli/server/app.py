@@ -46,7 +46,7 @@ def create_app(models: Models, settings: ServerSettings | None = None, routers: 
         async with state.jobs.running():
             yield
             state.jams.close_all("the server is stopping")
-            await state.desk.close(0.0)
+            await state.queue.close(0.0)
 
     about = {"title": "midigpt", "description": ABOUT, "version": _version()}
     app = FastAPIOffline(docs_url="/docs", redoc_url=None, lifespan=lifespan, **about)  # its pages load nothing else

@@ -32,7 +32,7 @@ def told(event: trace.Event, work: Work) -> dict[str, Any]:
             notes = [_note(event.track, event.bar, note) for note in event.notes]
             place = {"candidate": event.take, "track": event.track, "bar": event.bar}
             return {"type": "notes", "notes": notes, **place, **now}
-        case trace.TryRejected():
+        case trace.AttemptRejected():
             return {
                 "type": "progress",
                 "event": "rejected",
@@ -92,7 +92,7 @@ class EventStream(Response):
 
     def _tell(self, event: trace.Event) -> None:
         """In the worker's thread: hand a frame to the event loop, if it is still there."""
-        if isinstance(event, trace.PreferenceYielded):
+        if isinstance(event, trace.ConstraintRelaxed):
             return
         made = frame(told(event, self.work))
         with contextlib.suppress(RuntimeError):

@@ -47,7 +47,7 @@ class Journal:
                 MutableHeaders(scope=message)["X-Request-ID"] = own["request_id"]
             await send(message)
 
-        self.server.desk.touch()
+        self.server.queue.touch()
         try:
             await self.app(scope, receive, tell)
         finally:

@@ -156,13 +156,13 @@ class Work:
                 now.generated_tokens += max(0, grown - now.step_generated_tokens)
                 now.step_generated_tokens = max(now.step_generated_tokens, grown)
                 now.peak_context_tokens = max(now.peak_context_tokens, now.context_tokens + event.tokens)
-            case trace.TryRejected():
+            case trace.AttemptRejected():
                 now.attempt = event.attempt + 1
             case trace.StepDone():
                 now.generated_tokens += max(0, event.tokens - now.step_generated_tokens)
 
 
-class Desk:
+class WorkQueue:
     """Admits work up to a limit, runs it on worker threads, and knows everything in flight by its id."""
 
     def __init__(self, settings: ServerSettings, observe: Callable[[Work], None]) -> None:
@@ -184,7 +184,7 @@ class Desk:
         """Note that somebody uses the server."""
         self.last_activity = time.monotonic()
 
-    async def think(self, task: Callable[[], T]) -> T:
+    async def in_thread(self, task: Callable[[], T]) -> T:
         """Run something short but heavy away from the event loop, at most two at a time."""
         return await asyncio.get_running_loop().run_in_executor(self._readers, task)
 

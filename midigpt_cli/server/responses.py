@@ -160,7 +160,7 @@ def plan_body(steps: Sequence[Step]) -> list[dict[str, Any]]:
         {
             "window": [step.start_bar, step.end_bar],
             "autoregressive": step.autoregressive,
-            "generate": by_track(step.bars),
+            "generate": by_track(step.cells),
         }
         for step in steps
     ]

@@ -1,4 +1,4 @@
-"""What a picture of a score shows: a strip per track, its notes in quarter notes, and which cells changed."""
+"""What a picture of a score shows: a roll per track, its notes in quarter notes, and which cells changed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class DrawnNote:
 
 
 @dataclass(frozen=True)
-class Strip:
+class PianoRoll:
     """One track in the picture."""
 
     track: int
@@ -51,18 +51,18 @@ def bar_lines(score: Score, bars: range) -> list[float]:
     return lines
 
 
-def strips(scores: Sequence[Score], bars: range, most: int) -> list[list[Strip]]:
-    """The strips of each score; the same track has the same rows in all of them. Raises AudioError beyond `most`."""
+def rolls(scores: Sequence[Score], bars: range, most: int) -> list[list[PianoRoll]]:
+    """The rolls of each score; the same track has the same rows in all of them. Raises AudioError beyond `most`."""
     count = max(len(score.tracks) for score in scores)
     if count > most:
         raise AudioError(f"{count} tracks are too many for one picture; {most} can be drawn")
-    columns: list[list[Strip]] = [[] for _ in scores]
+    columns: list[list[PianoRoll]] = [[] for _ in scores]
     for number in range(count):
         same = [score.tracks[number] if number < len(score.tracks) else None for score in scores]
         model = next(track for track in reversed(same) if track is not None)
         rows = _rows([track for track in same if track is not None], bars, model.track_type == DRUM)
         for column, score, track in zip(columns, scores, same, strict=True):
-            column.append(_strip((number, model), track, rows, score, bars))
+            column.append(_roll((number, model), track, rows, score, bars))
     return columns
 
 
@@ -93,13 +93,15 @@ def _rows(tracks: list[Track], bars: range, drums: bool) -> dict[int, float]:
     return {pitch: float(pitch) for pitch in range(low - spare // 2, high + (spare + 1) // 2 + 1)}
 
 
-def _strip(place: tuple[int, Track], track: Track | None, rows: dict[int, float], score: Score, bars: range) -> Strip:
+def _roll(
+    place: tuple[int, Track], track: Track | None, rows: dict[int, float], score: Score, bars: range
+) -> PianoRoll:
     number, model = place
     drums = model.track_type == DRUM
     per_row = _INCHES_PER_DRUM if drums else _INCHES_PER_SEMITONE
     height = min(max((len(rows) + 0.5) * per_row, _LOWEST_STRIP), max(_HIGHEST_STRIP, len(rows) * 0.1 * drums))
     sound = "drums" if drums else _instrument(model.instrument)
-    return Strip(
+    return PianoRoll(
         number,
         _short(model.name or sound),
         _short(sound if model.name else ""),
@@ -124,7 +126,7 @@ def _notes(track: Track, rows: dict[int, float], score: Score, bars: range) -> t
 
 
 def _named(rows: dict[int, float], drums: bool, height: float) -> tuple[tuple[float, str], ...]:
-    """The rows that carry a name: every drum, or every C; a strip without a C names its lowest pitch."""
+    """The rows that carry a name: every drum, or every C; a roll without a C names its lowest pitch."""
     if drums:
         from pretty_midi import note_number_to_drum_name
 

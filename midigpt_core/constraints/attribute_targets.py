@@ -1,7 +1,7 @@
 """Control values that a caller asks of the written bars: how far an attempt is from them, and what helps to get there.
 
-The model reads control values as tokens and follows them as well as it has learnt to. On top of that, what can be
-obeyed note by note becomes a rule for the sampler (notes per bar, pitch range, key), and of several versions of a
+The model reads attribute values as tokens and follows them as well as it has learnt to. On top of that, what can be
+obeyed note by note becomes a constraint for the sampler (notes per bar, pitch range, key), and of several versions of a
 step the one nearest to what was asked is kept.
 """
 
@@ -15,7 +15,7 @@ from math import ceil
 import numpy as np
 
 from midigpt_core.attributes import AttributeTable
-from midigpt_core.attributes.base import Control
+from midigpt_core.attributes.base import Attribute
 from midigpt_core.attributes.key_signature import MAJOR, MINOR, NO_KEY, KeySignature
 from midigpt_core.attributes.note_density import NoteDensityQuantile, density_class
 from midigpt_core.attributes.note_duration import DURATION_NAMES, NoteDurationQuantile
@@ -23,8 +23,8 @@ from midigpt_core.attributes.pitch_class_set import PitchClassSet
 from midigpt_core.attributes.pitch_range import PitchRange
 from midigpt_core.attributes.polyphony import PolyphonyQuantile
 from midigpt_core.attributes.silence import SilenceProportion
-from midigpt_core.constraints.limits import Bounds, Chords, Classes, Count, Cover, Key, Lengths, Span
-from midigpt_core.constraints.masks import Allowed, Pinned, Rule
+from midigpt_core.constraints.limits import Bounds, Chords, Classes, Count, Cover, Key, Lengths, PitchSpan
+from midigpt_core.constraints.masks import Allowed, AllowedTokens, Constraint
 from midigpt_core.plan.steps import Cell
 from midigpt_core.request import TrackPrompt
 from midigpt_core.score import DRUM, Score, Track
@@ -37,7 +37,7 @@ from midigpt_core.tokens.vocabulary import Vocabulary
 MOST_NOTES = 256  # of a bar
 LONGEST = 1 << 16  # ticks of a note
 NOWHERE: Mapping[int, Allowed] = {}
-BEARS_ON: tuple[tuple[type[Control], frozenset[TokenType]], ...] = (  # what a wish is about, in tokens of a note
+BEARS_ON: tuple[tuple[type[Attribute], frozenset[TokenType]], ...] = (  # what a target is about, in tokens of a note
     (NoteDensityQuantile, frozenset({TokenType.TIME_ABSOLUTE_POS})),
     (SilenceProportion, frozenset({TokenType.TIME_ABSOLUTE_POS, TokenType.NOTE_DURATION})),
     (NoteDurationQuantile, frozenset({TokenType.NOTE_DURATION})),
@@ -49,66 +49,66 @@ MAJOR_SCALE, MINOR_SCALE = (0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 10, 11)  #
 
 
 @dataclass(frozen=True)
-class Wish:
+class AttributeTarget:
     """One value asked of some bars of one track: of all that a step writes there, or of a single one."""
 
-    control: Control
+    attribute: Attribute
     value: int
     track: int
     bars: tuple[int, ...]
 
     def level(self, score: Score, tokenizer: Tokenizer) -> int:
-        """What the control measures on these bars of the score, and nothing else."""
+        """What the attribute measures on these bars of the score, and nothing else."""
         track = score.tracks[self.track]
         alone = Score([replace(track, bars=[track.bars[b] for b in self.bars], attributes={})], score.resolution)
-        return self.control.value(to_grid(alone, tokenizer.config), 0, None if self.control.level == "track" else 0)
+        return self.attribute.value(to_grid(alone, tokenizer.config), 0, None if self.attribute.level == "track" else 0)
 
     def near(self, level: int) -> bool:
         """Whether a measured level is as asked, give or take one where levels have an order."""
-        return abs(level - self.value) <= int(self.control.ordered)
+        return abs(level - self.value) <= int(self.attribute.ordered)
 
     def distance(self, level: int) -> float:
         """How far a measured level is from what was asked, as a share of the scale."""
-        return abs(level - self.value) / self.control.size if self.control.ordered else float(level != self.value)
+        return abs(level - self.value) / self.attribute.size if self.attribute.ordered else float(level != self.value)
 
 
 @dataclass(frozen=True)
-class Asked:
-    """Every wish of a step."""
+class AttributeTargets:
+    """Every target of a step."""
 
-    wishes: tuple[Wish, ...]
+    targets: tuple[AttributeTarget, ...]
 
     def distance(self, score: Score, tokenizer: Tokenizer) -> float:
         """How far the written bars of a score are from all that was asked of them; 0: as asked."""
-        return sum(wish.distance(wish.level(score, tokenizer)) for wish in self.wishes)
+        return sum(target.distance(target.level(score, tokenizer)) for target in self.targets)
 
     def kinds(self, cell: Cell) -> frozenset[TokenType]:
         """The kinds of tokens that something asked for a cell bears on."""
-        here = [wish.control for wish in self.wishes if wish.track == cell[0] and cell[1] in wish.bars]
-        return frozenset().union(*(kinds for control in here for of, kinds in BEARS_ON if isinstance(control, of)))
+        here = [target.attribute for target in self.targets if target.track == cell[0] and cell[1] in target.bars]
+        return frozenset().union(*(kinds for attribute in here for of, kinds in BEARS_ON if isinstance(attribute, of)))
 
     def free(self, track: int) -> bool:
         """Whether nobody asks for few pitches on a track."""
         few = (PitchRange, PitchClassSet)
-        return not any(wish.track == track and isinstance(wish.control, few) for wish in self.wishes)
+        return not any(target.track == track and isinstance(target.attribute, few) for target in self.targets)
 
-    def rules(
+    def constraints(
         self, vocabulary: Vocabulary, cells: Sequence[Cell], score: Score, within: Mapping[int, Allowed] = NOWHERE
-    ) -> list[Rule]:
+    ) -> list[Constraint]:
         """What the sampler can see to; `cells`: (track, bar) of the score, in the order they are written; `within`:
         the tokens that a pitch control leaves, by place among them."""
-        help = _Help(vocabulary, score, within)
-        for wish in self.wishes:
+        help = _Builder(vocabulary, score, within)
+        for target in self.targets:
             for place, (track, bar) in enumerate(cells):
-                if track == wish.track and bar in wish.bars:
+                if track == target.track and bar in target.bars:
                     quarters = score.tracks[track].bars[bar].beat_length
-                    help.add(wish, place, grid_ticks(quarters, vocabulary.config.resolution))
-        return help.rules()
+                    help.add(target, place, grid_ticks(quarters, vocabulary.config.resolution))
+        return help.constraints()
 
 
 @dataclass
-class _Help:
-    """The rules for the wishes of a step, as they are put together; every table is by cell."""
+class _Builder:
+    """The constraints for the targets of a step, as they are put together; every table is by cell."""
 
     vocabulary: Vocabulary
     score: Score
@@ -122,10 +122,10 @@ class _Help:
     classes: dict[int, tuple[int, int]] = field(default_factory=dict)
     keys: dict[int, tuple[int, int]] = field(default_factory=dict)
 
-    def add(self, wish: Wish, cell: int, ticks: int) -> None:
-        """Take up a wish for a cell of so many ticks, where there is a rule for it."""
-        track, value = self.score.tracks[wish.track], wish.value
-        match wish.control:
+    def add(self, target: AttributeTarget, cell: int, ticks: int) -> None:
+        """Take up a target for a cell of so many ticks, where there is a constraint for it."""
+        track, value = self.score.tracks[target.track], target.value
+        match target.attribute:
             case NoteDensityQuantile():
                 self.counts[cell] = Bounds(*notes_of(track, value), ticks)
             case SilenceProportion(revision=2):
@@ -134,18 +134,18 @@ class _Help:
                 most, least = ticks - ceil(value * ticks / 10), ticks - ceil((value + 1) * ticks / 10) + 1
                 self.covers[cell] = Bounds(max(1, least), max(1, most), ticks)
             case PolyphonyQuantile(mode=mode):
-                fewest, most = self.chords.get(cell, (1, wish.control.size))
+                fewest, most = self.chords.get(cell, (1, target.attribute.size))
                 voices = value + 1
                 self.chords[cell] = (voices, max(most, voices)) if mode == "min" else (min(fewest, voices), voices)
             case NoteDurationQuantile(mode=mode):
                 self._add_lengths(cell, mode, value)
             case PitchRange():
-                self.spans[cell] = (wish.track, value)
+                self.spans[cell] = (target.track, value)
             case PitchClassSet(level=level):
-                group = cell if level == "bar" else -2 - wish.track  # apart from every cell
+                group = cell if level == "bar" else -2 - target.track  # apart from every cell
                 self.classes[cell] = (group, max(1, value))
             case KeySignature() if value != NO_KEY:
-                self.keys[cell] = (wish.track, value)
+                self.keys[cell] = (target.track, value)
 
     def _hit(self, track: Track) -> int:
         """Ticks of the grid that a written drum hit sounds: as long as the track's own."""
@@ -159,21 +159,23 @@ class _Help:
         may = range(first, may.stop) if mode == "min" else range(may.start, after)
         self.lengths[cell] = (may, (*wanted, range(first, after)))
 
-    def rules(self) -> list[Rule]:
-        """One rule per kind of wish that there is."""
+    def constraints(self) -> list[Constraint]:
+        """One constraint per kind of target that there is."""
         tables = (
-            (Span, self.spans),
+            (PitchSpan, self.spans),
             (Classes, self.classes),
             (Count, self.counts),
             (partial(Cover, hits=self.hits), self.covers),
             (Chords, self.chords),
             (Lengths, self.lengths),
         )
-        rules: list[Rule] = [rule(self.vocabulary, table) for rule, table in tables if table]  # type: ignore[arg-type]
-        return [*(_in_keys(self.vocabulary, self.keys, self.within) if self.keys else []), *rules]
+        constraints: list[Constraint] = [constraint(self.vocabulary, table) for constraint, table in tables if table]  # type: ignore[arg-type]
+        return [*(_in_keys(self.vocabulary, self.keys, self.within) if self.keys else []), *constraints]
 
 
-def wishes_of(prompts: Mapping[int, TrackPrompt], cells: Sequence[Cell], table: AttributeTable) -> Asked:
+def attribute_targets(
+    prompts: Mapping[int, TrackPrompt], cells: Sequence[Cell], table: AttributeTable
+) -> AttributeTargets:
     """What prompts (by track) ask of the cells that a step writes, as far as notes can tell whether it was done."""
     found = []
     for track in sorted({track for track, _ in cells}):
@@ -182,10 +184,10 @@ def wishes_of(prompts: Mapping[int, TrackPrompt], cells: Sequence[Cell], table: 
         for bar in bars:
             asked += [(name, value, (bar,)) for name, value in prompts[track].bar_attributes.get(bar, {}).items()]
         for name, value, where in asked:
-            control = table.get(name)
-            if control is not None and control.measured:
-                found.append(Wish(control, value, track, where))
-    return Asked(tuple(found))
+            attribute = table.get(name)
+            if attribute is not None and attribute.measured:
+                found.append(AttributeTarget(attribute, value, track, where))
+    return AttributeTargets(tuple(found))
 
 
 def notes_of(track: Track, level: int) -> tuple[int, int]:
@@ -195,7 +197,9 @@ def notes_of(track: Track, level: int) -> tuple[int, int]:
     return levels.index(nearest) + 1, len(levels) - levels[::-1].index(nearest)
 
 
-def _in_keys(vocabulary: Vocabulary, keys: Mapping[int, tuple[int, int]], within: Mapping[int, Allowed]) -> list[Rule]:
+def _in_keys(
+    vocabulary: Vocabulary, keys: Mapping[int, tuple[int, int]], within: Mapping[int, Allowed]
+) -> list[Constraint]:
     """Only notes of the key, where the caller's pitches leave any, and rather those that tell it from others; `keys`
     (track, key) and `within` are by cell."""
     pinned = {}
@@ -206,4 +210,4 @@ def _in_keys(vocabulary: Vocabulary, keys: Mapping[int, tuple[int, int]], within
         if cell not in within or (allowed & within[cell])[start:end].any():
             pinned[cell] = allowed
     profiles = np.array([np.roll(profile, key) for profile in (MAJOR, MINOR) for key in range(12)])
-    return [Pinned(pinned, "key"), Key(vocabulary, keys, profiles)]
+    return [AllowedTokens(pinned, "key"), Key(vocabulary, keys, profiles)]

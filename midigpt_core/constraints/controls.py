@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from midigpt_core.constraints.masks import Leaning, Pinned, Rule, Schedule, Scheduled, Slot, token_mask
+from midigpt_core.constraints.masks import AllowedTokens, Constraint, Schedule, Scheduled, Slot, TokenBias, token_mask
 from midigpt_core.request import nearest, refused
 from midigpt_core.score import Bar, Track
 from midigpt_core.tokens.config import EncoderConfig
@@ -61,8 +61,8 @@ class DecodeControl(Protocol):
     def check(self, value: Any, where: str, encoder: EncoderConfig, track: Track) -> None:
         """Raise RequestValidationError for a value that cannot be obeyed."""
 
-    def rules(self, values: Mapping[int, Any], scene: Scene) -> list[Rule]:
-        """The rules for a step; `values` holds the control's value for each cell that has one."""
+    def constraints(self, values: Mapping[int, Any], scene: Scene) -> list[Constraint]:
+        """The constraints for a step; `values` holds the control's value for each cell that has one."""
 
 
 class TimeSignature:
@@ -71,7 +71,7 @@ class TimeSignature:
     def check(self, value: Any, where: str, encoder: EncoderConfig, track: Track) -> None:
         signature_of(value, where, encoder)
 
-    def rules(self, values: Mapping[int, Any], scene: Scene) -> list[Rule]:
+    def constraints(self, values: Mapping[int, Any], scene: Scene) -> list[Constraint]:
         return []  # told in the prompt
 
 
@@ -138,24 +138,24 @@ class PitchMask:
             if not isinstance(number, (int, float)) or not math.isfinite(number):
                 raise refused(f"{where}.{key}", number, "is not a number", "give one, in semitones")
 
-    def _lean(self, shape: Mapping[str, Any], pitch: int) -> float:
+    def _bias(self, shape: Mapping[str, Any], pitch: int) -> float:
         """What to add to the logit of a pitch; the pitches outside a uniform shape are not among `pitches`."""
         if shape["type"] == "uniform":
             return 0.0
         return float(-0.5 * ((pitch - shape.get("mean", 60.0)) / (shape.get("std", 12.0) or 1e-6)) ** 2)
 
-    def rules(self, values: Mapping[int, Any], scene: Scene) -> list[Rule]:
+    def constraints(self, values: Mapping[int, Any], scene: Scene) -> list[Constraint]:
         start, end = scene.vocabulary.range(TokenType.NOTE_ONSET)
-        pinned, leaning = {}, {}
+        pinned, biased = {}, {}
         for cell, value in values.items():
             allowed = ~token_mask(scene.vocabulary, TokenType.NOTE_ONSET)
             allowed[[start + pitch for pitch in self.pitches(value) if start + pitch < end]] = True
             pinned[cell] = allowed
             if "shape" in value:
-                lean = np.zeros(scene.vocabulary.size, dtype=np.float32)
-                lean[start:end] = [self._lean(value["shape"], pitch) for pitch in range(end - start)]
-                leaning[cell] = lean
-        return [Pinned(pinned), *([Leaning(leaning, "pitch_mask.shape")] if leaning else [])]
+                bias = np.zeros(scene.vocabulary.size, dtype=np.float32)
+                bias[start:end] = [self._bias(value["shape"], pitch) for pitch in range(end - start)]
+                biased[cell] = bias
+        return [AllowedTokens(pinned), *([TokenBias(biased, "pitch_mask.shape")] if biased else [])]
 
 
 class RhythmMask:
@@ -189,9 +189,9 @@ class RhythmMask:
         if not isinstance(strength, (int, float)) or not 0 <= strength <= 1:
             raise refused(f"{where}.strength", strength, "is out of range", "use 0 to 1")
 
-    def rules(self, values: Mapping[int, Any], scene: Scene) -> list[Rule]:
+    def constraints(self, values: Mapping[int, Any], scene: Scene) -> list[Constraint]:
         exact: dict[int, Schedule] = {}
-        pinned, leaning = {}, {}
+        pinned, biased = {}, {}
         for cell, value in values.items():
             if "positions" in value:
                 ticks = round(scene.bars[cell].beat_length * scene.vocabulary.config.resolution)
@@ -203,10 +203,10 @@ class RhythmMask:
             if strength >= 1.0:
                 pinned[cell] = ~off
             else:
-                leaning[cell] = np.where(off, math.log(1.0 - strength), 0.0).astype(np.float32)
-        rules: list[Rule] = [Scheduled(scene.vocabulary, exact, "rhythm_mask")] if exact else []
-        rules += [Pinned(pinned, "rhythm_mask.grid")] if pinned else []
-        return rules + ([Leaning(leaning, "rhythm_mask.grid")] if leaning else [])
+                biased[cell] = np.where(off, math.log(1.0 - strength), 0.0).astype(np.float32)
+        constraints: list[Constraint] = [Scheduled(scene.vocabulary, exact, "rhythm_mask")] if exact else []
+        constraints += [AllowedTokens(pinned, "rhythm_mask.grid")] if pinned else []
+        return constraints + ([TokenBias(biased, "rhythm_mask.grid")] if biased else [])
 
     def _off_grid(self, unit: str, vocabulary: Vocabulary) -> Any:
         step = max(1, round(GRIDS[unit] * vocabulary.config.resolution))
@@ -223,7 +223,7 @@ class RhythmLock:
         if not isinstance(value, bool):
             raise refused(where, value, "is not true or false", "use true to keep the rhythm")
 
-    def rules(self, values: Mapping[int, Any], scene: Scene) -> list[Rule]:
+    def constraints(self, values: Mapping[int, Any], scene: Scene) -> list[Constraint]:
         locked = {}
         for cell in (cell for cell, value in values.items() if value):
             locked[cell] = [(tick, [Slot()] * len(notes)) for tick, notes in _chords(scene.bars[cell])]
@@ -242,7 +242,7 @@ class Remix:
         if value.get("mode", "pitch") not in ("pitch", "full"):
             raise refused(f"{where}.mode", value["mode"], "is not known", "use pitch or full")
 
-    def rules(self, values: Mapping[int, Any], scene: Scene) -> list[Rule]:
+    def constraints(self, values: Mapping[int, Any], scene: Scene) -> list[Constraint]:
         random = np.random.Generator(np.random.PCG64([scene.seed, 1]))
         schedules = {}
         for cell, value in values.items():

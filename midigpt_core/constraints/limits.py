@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from midigpt_core.constraints.masks import ENDS, LEADS_TO_NOTE, PITCH, Allowed, Cursor, Lean, Rule, token_mask
+from midigpt_core.constraints.masks import ENDS, LEADS_TO_NOTE, PITCH, Allowed, Bias, Constraint, Cursor, token_mask
 from midigpt_core.tokens.types import TokenType
 from midigpt_core.tokens.vocabulary import Vocabulary
 
@@ -29,8 +29,8 @@ class Bounds:
     ticks: int
 
 
-class Push(Rule):
-    """A rule that may ask for another note. It comes last: where the others leave no pitch for one, it gives way."""
+class Push(Constraint):
+    """A constraint that may ask for another note. It comes last, and yields where the others leave no pitch."""
 
 
 @dataclass
@@ -130,14 +130,14 @@ class Chords(Push):
             return ~token_mask(self.vocabulary, *PITCH, *LEADS_TO_NOTE)
         return None
 
-    def lean(self, at: Cursor, belief: Lean) -> Lean | None:
+    def bias(self, at: Cursor, logprobs: Bias) -> Bias | None:
         if at.cell not in self.by_cell or at.pitch >= 0 or not 0 < at.slot < self.by_cell[at.cell][1]:
             return None
         return PULL * token_mask(self.vocabulary, *PITCH, *LEADS_TO_NOTE).astype(np.float32)
 
 
 @dataclass
-class Lengths(Rule):
+class Lengths(Constraint):
     """Notes of so many ticks, rather those of the wanted kind."""
 
     vocabulary: Vocabulary
@@ -149,7 +149,7 @@ class Lengths(Rule):
             return None
         return ~token_mask(self.vocabulary, TokenType.NOTE_DURATION) | self._tokens(self.by_cell[at.cell][0])
 
-    def lean(self, at: Cursor, belief: Lean) -> Lean | None:
+    def bias(self, at: Cursor, logprobs: Bias) -> Bias | None:
         if at.cell not in self.by_cell or at.pitch < 0:
             return None
         return PULL * self._tokens(*self.by_cell[at.cell][1]).astype(np.float32)
@@ -163,7 +163,7 @@ class Lengths(Rule):
 
 
 @dataclass
-class Span(Rule):
+class PitchSpan(Constraint):
     """No more than so many semitones from the lowest to the highest note of all cells of a track; now and then a note
     that makes it as many."""
 
@@ -183,17 +183,17 @@ class Span(Rule):
         allowed[start:end] = (pitches >= min(low, high - semitones)) & (pitches <= max(high, low + semitones))
         return allowed
 
-    def lean(self, at: Cursor, belief: Lean) -> Lean | None:
+    def bias(self, at: Cursor, logprobs: Bias) -> Bias | None:
         track, semitones = self.by_cell.get(at.cell, (-1, 0))
         low, high = self._reached.get(track, (0, semitones))
         if high - low >= semitones:
             return None
         start, end = self.vocabulary.range(TokenType.NOTE_ONSET)
-        lean = np.zeros(self.vocabulary.size, dtype=np.float32)
+        bias = np.zeros(self.vocabulary.size, dtype=np.float32)
         for token in (start + high - semitones, start + low + semitones):
-            if start <= token < end and belief[token] > -np.inf:
-                lean[token] = max(0.0, np.log(CHANCE) - belief[token])
-        return lean
+            if start <= token < end and logprobs[token] > -np.inf:
+                bias[token] = max(0.0, np.log(CHANCE) - logprobs[token])
+        return bias
 
     def advance(self, kind: TokenType, value: int, at: Cursor) -> None:
         if kind in PITCH and at.cell in self.by_cell:
@@ -203,7 +203,7 @@ class Span(Rule):
 
 
 @dataclass
-class Classes(Rule):
+class Classes(Constraint):
     """No more than so many pitch classes in a bar, or in all cells of a group, rather new ones until there are as
     many."""
 
@@ -219,13 +219,13 @@ class Classes(Rule):
             return None
         return ~token_mask(self.vocabulary, TokenType.NOTE_ONSET) | self._of(used)
 
-    def lean(self, at: Cursor, belief: Lean) -> Lean | None:
+    def bias(self, at: Cursor, logprobs: Bias) -> Bias | None:
         group, most = self.by_cell.get(at.cell, (-1, 1))
         used = self._used.get(group, set())
         if not 0 < len(used) < most:
             return None
         fresh = token_mask(self.vocabulary, TokenType.NOTE_ONSET) & ~self._of(used)
-        return _among_pitches(self.vocabulary, PULL * fresh.astype(np.float32), belief)
+        return _among_pitches(self.vocabulary, PULL * fresh.astype(np.float32), logprobs)
 
     def _of(self, classes: set[int]) -> Allowed:
         mask = np.zeros(self.vocabulary.size, dtype=np.bool_)
@@ -239,7 +239,7 @@ class Classes(Rule):
 
 
 @dataclass
-class Key(Rule):
+class Key(Constraint):
     """Rather the pitches that make all cells of a track sound in a key and in no other, until they clearly do."""
 
     vocabulary: Vocabulary
@@ -248,7 +248,7 @@ class Key(Rule):
     name: str = "key.profile"
     _weights: dict[int, npt.NDArray[np.float64]] = field(default_factory=dict, repr=False)  # track -> ticks, (12,)
 
-    def lean(self, at: Cursor, belief: Lean) -> Lean | None:
+    def bias(self, at: Cursor, logprobs: Bias) -> Bias | None:
         if at.cell not in self.by_cell:
             return None
         track, key = self.by_cell[at.cell]
@@ -258,9 +258,9 @@ class Key(Rule):
         others = np.delete(scores, key, axis=0).max(axis=0)
         lead = np.minimum((scores[key] - others) / (weights.sum() + KEY_PRIOR * quarter), KEY_LEAD)
         start, end = self.vocabulary.range(TokenType.NOTE_ONSET)
-        lean = np.zeros(self.vocabulary.size, dtype=np.float32)
-        lean[start:end] = KEY_PULL * lead[np.arange(end - start) % 12]
-        return _among_pitches(self.vocabulary, lean, belief)
+        bias = np.zeros(self.vocabulary.size, dtype=np.float32)
+        bias[start:end] = KEY_PULL * lead[np.arange(end - start) % 12]
+        return _among_pitches(self.vocabulary, bias, logprobs)
 
     def advance(self, kind: TokenType, value: int, at: Cursor) -> None:
         if kind is TokenType.NOTE_DURATION and at.cell in self.by_cell:
@@ -274,16 +274,16 @@ def _spare(bounds: Bounds, sounding: set[int], tick: int) -> int:
     return free - (bounds.low - len(sounding))
 
 
-def _among_pitches(vocabulary: Vocabulary, lean: Lean, belief: Lean) -> Lean | None:
-    """The lean on pitches, moved so that all of them together stay as likely as they are; None where none is."""
+def _among_pitches(vocabulary: Vocabulary, bias: Bias, logprobs: Bias) -> Bias | None:
+    """The bias on pitches, moved so that all of them together stay as likely as they are; None where none is."""
     start, end = vocabulary.range(TokenType.NOTE_ONSET)
-    there = np.flatnonzero(belief[start:end] > -np.inf) + start
+    there = np.flatnonzero(logprobs[start:end] > -np.inf) + start
     if not len(there):
         return None
-    likely = belief[there].astype(np.float64)
-    before, after = np.logaddexp.reduce(likely), np.logaddexp.reduce(likely + lean[there])
-    moved = np.zeros_like(lean)
-    moved[there] = lean[there] + (before - after)
+    likely = logprobs[there].astype(np.float64)
+    before, after = np.logaddexp.reduce(likely), np.logaddexp.reduce(likely + bias[there])
+    moved = np.zeros_like(bias)
+    moved[there] = bias[there] + (before - after)
     return moved
 
 

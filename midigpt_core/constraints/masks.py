@@ -1,7 +1,7 @@
 """What a caller prefers among the legal tokens of the bars a lane writes: pitches, rhythm, remix, no repeats.
 
-Grammar says what is legal; a rule says what is wanted. Each rule narrows (`allow`) or leans (`lean`); when a rule
-leaves no legal token, the decoder sets it aside for that token and says so in the trace.
+Grammar says what is legal; a constraint says what is wanted. Each one narrows the choice (`allow`) or biases it
+(`bias`); where a constraint leaves no legal token, the decoder relaxes it for that token and says so in the trace.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from midigpt_core.tokens.types import TokenType
 from midigpt_core.tokens.vocabulary import Vocabulary
 
 Allowed = npt.NDArray[np.bool_]  # (vocabulary,)
-Lean = npt.NDArray[np.float32]  # (vocabulary,): logits, log-probabilities, or what is added to them
+Bias = npt.NDArray[np.float32]  # (vocabulary,): logits, log-probabilities, or what is added to them
 
 ENDS = (TokenType.FILL_IN_END, TokenType.BAR_END)
 PITCH = (TokenType.NOTE_ONSET, TokenType.NOTE_PITCH)
@@ -51,30 +51,32 @@ class Cursor:
             self.pitch = self.last_pitch = -1
 
 
-class Rule:
-    """One wish of the caller. A kind of rule defines what it needs of these three; a lane asks it for nothing else."""
+class Constraint:
+    """What a caller wants of the next token. Each kind defines those of the three methods that it needs."""
 
     name: str
 
     def allow(self, at: Cursor) -> Allowed | None:
-        """Tokens wanted next, or None where the rule has nothing to say."""
+        """Tokens wanted next, or None where the constraint has nothing to say."""
         return None
 
-    def lean(self, at: Cursor, belief: Lean) -> Lean | None:
-        """What to add to the logits, or None. `belief`: the model's log-probabilities, -inf where not allowed."""
+    def bias(self, at: Cursor, logprobs: Bias) -> Bias | None:
+        """What to add to the logits, or None. `logprobs`: the model's log-probabilities, -inf where not allowed."""
         return None
 
     def advance(self, kind: TokenType, value: int, at: Cursor) -> None:
         """Follow one written token; `at` has moved already."""
 
 
-def defining(rules: Sequence[Rule], method: str) -> tuple[Rule, ...]:
-    """Those of the rules that have `allow`, `lean` or `advance` of their own."""
-    return tuple(rule for rule in rules if getattr(type(rule), method) is not getattr(Rule, method))
+def defining(constraints: Sequence[Constraint], method: str) -> tuple[Constraint, ...]:
+    """Those of the constraints that have `allow`, `bias` or `advance` of their own."""
+    return tuple(
+        constraint for constraint in constraints if getattr(type(constraint), method) is not getattr(Constraint, method)
+    )
 
 
 @dataclass
-class Pinned(Rule):
+class AllowedTokens(Constraint):
     """Tokens allowed throughout a bar, by cell: pitch sets, pitch ranges, blocked token types."""
 
     by_cell: Mapping[int, Allowed]
@@ -85,13 +87,13 @@ class Pinned(Rule):
 
 
 @dataclass
-class Leaning(Rule):
+class TokenBias(Constraint):
     """Weights that hold throughout a bar, by cell: a register, a rhythm grid."""
 
-    by_cell: Mapping[int, Lean]
+    by_cell: Mapping[int, Bias]
     name: str = "shape"
 
-    def lean(self, at: Cursor, belief: Lean) -> Lean | None:
+    def bias(self, at: Cursor, logprobs: Bias) -> Bias | None:
         return self.by_cell.get(at.cell)
 
 
@@ -108,7 +110,7 @@ Schedule = Sequence[tuple[int, Sequence[Slot]]]  # (tick, notes there in ascendi
 
 
 @dataclass
-class Scheduled(Rule):
+class Scheduled(Constraint):
     """Exact onsets, and the pitches and durations that are given: rhythm positions, rhythm lock, remix."""
 
     vocabulary: Vocabulary
@@ -185,7 +187,7 @@ class Scheduled(Rule):
 
 
 @dataclass
-class NoRepeat(Rule):
+class NoRepeat(Constraint):
     """Never n pitches in a row that the context of the same track has."""
 
     vocabulary: Vocabulary
@@ -235,7 +237,7 @@ def token_mask(vocabulary: Vocabulary, *kinds: TokenType) -> Allowed:
 
 
 @dataclass
-class Opening(Rule):
+class Opening(Constraint):
     """Control tokens at the head of a track or bar that the model writes itself: asked values are pinned.
 
     `head` and `by_cell` give values by token type, in the order the encoder writes them. With `free`, the model may

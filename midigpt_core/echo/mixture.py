@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from midigpt_core.compiled import compiled
-from midigpt_core.constraints.masks import Lean
+from midigpt_core.constraints.masks import Bias
 from midigpt_core.tokens.types import TokenType
 
 FAST_ECHO: Any = compiled("echo")
@@ -28,10 +28,10 @@ Body = tuple[int, ...]  # tokens of a source
 
 
 @dataclass(frozen=True)
-class Habit:
+class StyleBias:
     """What a track rather writes, kind by kind of token."""
 
-    lean: Lean  # added to the model's belief, (vocabulary,)
+    bias: Bias  # added to the model's log-probabilities, (vocabulary,)
     factors: npt.NDArray[np.float64]  # what that multiplies its probabilities by
     kinds: tuple[tuple[int, int], ...]  # first token and the one after the last; each kind stays as likely as it is
 
@@ -48,23 +48,23 @@ class Tokens(NamedTuple):
 class Mixture:
     """The mixture for one bar: where each source stands in its own bar, and what it weighs beside the model."""
 
-    def __init__(self, bodies: Sequence[Body], prior: Sequence[float], habit: Habit | None, tokens: Tokens) -> None:
+    def __init__(self, bodies: Sequence[Body], prior: Sequence[float], style: StyleBias | None, tokens: Tokens) -> None:
         """bodies: tokens of the sources, without what ends a bar; prior: weights, the model's first, that sum to 1;
-        habit: what the model leans to."""
+        style: what its own output is biased by."""
         self.weights = list(prior)
         self._bodies = [(*body, END) for body in bodies]
-        self._prior, self._habit, self._tokens = prior, habit, tokens
+        self._prior, self._style, self._tokens = prior, style, tokens
         self._at = [0] * len(bodies)
 
-    def lean(self, belief: Lean) -> Lean:
-        """log(mixture / model) of every token, up to a constant. `belief`: the model's log-probabilities."""
+    def bias(self, logprobs: Bias) -> Bias:
+        """log(mixture / model) of every token, up to a constant. `logprobs`: the model's log-probabilities."""
         own = None
-        if self._habit is not None:
-            own = lean_to(belief, self._habit.lean, self._habit.factors, self._habit.kinds)
-            belief = belief + own
-        self._belief = belief
-        self._expected, lean = lean_of(self._bodies, self._at, self.weights, belief, self._tokens.ends)
-        return lean if own is None else lean + own
+        if self._style is not None:
+            own = style_bias(logprobs, self._style.bias, self._style.factors, self._style.kinds)
+            logprobs = logprobs + own
+        self._belief = logprobs
+        self._expected, bias = mixture_bias(self._bodies, self._at, self.weights, logprobs, self._tokens.ends)
+        return bias if own is None else bias + own
 
     def follow(self, token: int) -> None:
         """Multiply every weight by how well it foresaw the token, against the model, and move on."""
@@ -73,54 +73,54 @@ class Mixture:
         self._at = stand(self._bodies, self._at, token, self._tokens)
 
 
-def mixture(bodies: Sequence[Body], prior: Sequence[float], habit: Habit | None, tokens: Tokens) -> Mixture:
+def mixture(bodies: Sequence[Body], prior: Sequence[float], style: StyleBias | None, tokens: Tokens) -> Mixture:
     """A mixture, compiled where that was built. See `Mixture`."""
     if FAST_ECHO is None:
-        return Mixture(bodies, prior, habit, tokens)
-    found: Mixture = FAST_ECHO.Mixture(bodies, prior, habit, tokens, (SLIP, KEPT))
+        return Mixture(bodies, prior, style, tokens)
+    found: Mixture = FAST_ECHO.Mixture(bodies, prior, style, tokens, (SLIP, KEPT))
     return found
 
 
-def lean_to(belief: Lean, lean: Lean, factors: npt.NDArray[np.float64], kinds: Sequence[tuple[int, int]]) -> Lean:
-    """The lean among the tokens of each kind that may be written, (vocabulary,): together they stay as likely.
+def style_bias(logprobs: Bias, bias: Bias, factors: npt.NDArray[np.float64], kinds: Sequence[tuple[int, int]]) -> Bias:
+    """The bias among the tokens of each kind that may be written, (vocabulary,): together they stay as likely.
 
-    factors: exp(lean).
+    factors: exp(bias).
     """
-    found = np.zeros(len(belief), dtype=np.float32)
+    found = np.zeros(len(logprobs), dtype=np.float32)
     for first, last in kinds:
-        there = [token for token in range(first, last) if belief[token] > OFF]
+        there = [token for token in range(first, last) if logprobs[token] > OFF]
         before, after = 0.0, 0.0
         for token in there:
-            likely = exp(float(belief[token]))
+            likely = exp(float(logprobs[token]))
             before += likely
             after += likely * float(factors[token])
         shift = log(before / after) if after > 0 else 0.0
         for token in there:
-            found[token] = float(lean[token]) + shift
+            found[token] = float(bias[token]) + shift
     return found
 
 
-def lean_of(
+def mixture_bias(
     bodies: Sequence[Body],
     places: Sequence[int],
     weights: Sequence[float],
-    belief: Lean,
+    logprobs: Bias,
     ends: Sequence[int],
-) -> tuple[list[int], Lean]:
+) -> tuple[list[int], Bias]:
     """What each source expects (-1: it may not be written), and log(mixture / model) of every token, (vocabulary,)."""
-    end = next((token for token in ends if belief[token] > OFF), -1)
+    end = next((token for token in ends if logprobs[token] > OFF), -1)
     tokens = [end if body[at] == END else body[at] for body, at in zip(bodies, places, strict=True)]
-    expected = [token if token >= 0 and belief[token] > OFF else -1 for token in tokens]
+    expected = [token if token >= 0 and logprobs[token] > OFF else -1 for token in tokens]
     mass: dict[int, float] = {}
     model = weights[0]
     for weight, token in zip(weights[1:], expected, strict=True):
         model += weight if token < 0 else weight * SLIP
         if token >= 0:
             mass[token] = mass.get(token, 0.0) + weight * (1 - SLIP)
-    lean = np.zeros(len(belief), dtype=np.float32)
+    bias = np.zeros(len(logprobs), dtype=np.float32)
     for token, share in mass.items():
-        lean[token] = log1p(share / model * exp(-float(belief[token])))
-    return expected, lean
+        bias[token] = log1p(share / model * exp(-float(logprobs[token])))
+    return expected, bias
 
 
 def judged(

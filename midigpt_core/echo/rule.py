@@ -6,7 +6,7 @@ repeat it (`midigpt_core/echo/sources.py`). What is drawn is the mixture of the 
 every token each one's weight is multiplied by how well it foresaw the token, so that a bar that is not repeating
 anything is soon the model's alone. Strength multiplies the experts' prior weights; 0 is off.
 
-The model that is mixed leans towards the track's habits (`midigpt_core/echo/style_prior.py`).
+The model that is mixed biases towards the track's styles (`midigpt_core/echo/style_prior.py`).
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import exp, log
 
-from midigpt_core.constraints.masks import ENDS, Cursor, Lean, Rule
-from midigpt_core.echo.mixture import Body, Habit, Mixture, Tokens, mixture, shares_of
+from midigpt_core.constraints.masks import ENDS, Bias, Constraint, Cursor
+from midigpt_core.echo.mixture import Body, Mixture, StyleBias, Tokens, mixture, shares_of
 from midigpt_core.tokens.types import TokenType
 from midigpt_core.tokens.vocabulary import Vocabulary
 
@@ -55,17 +55,17 @@ class Choice:
     sources: tuple[Source, ...]
     after: int = -1  # the cell that holds the bar before
     beside: tuple[int, ...] = ()  # cells that hold the same bar of other tracks and are written earlier
-    standing: int = 0  # other tracks that sound in this bar and stay
+    others_sounding: int = 0  # other tracks that sound in this bar and stay
 
 
 @dataclass
-class Echo(Rule):
-    """The mixture, as a lean on the model's belief."""
+class Echo(Constraint):
+    """The mixture, as a bias on the model's log-probabilities."""
 
     vocabulary: Vocabulary
     choices: Mapping[int, Choice]  # cell -> what it may repeat
     strength: float
-    habits: Mapping[int, Habit] = field(default_factory=dict)  # by cell
+    styles: Mapping[int, StyleBias] = field(default_factory=dict)  # by cell
     name: str = "echo"
     _cell: int = -1  # the cell at hand
     _mixture: Mixture | None = field(default=None, repr=False)  # of its sources
@@ -77,12 +77,12 @@ class Echo(Rule):
         ends = [self.vocabulary.range(kind)[0] for kind in ENDS if self.vocabulary.has(kind)]
         self._tokens = Tokens(ends, *self.vocabulary.range(TokenType.TIME_ABSOLUTE_POS), self.vocabulary.types)
 
-    def lean(self, at: Cursor, belief: Lean) -> Lean | None:
+    def bias(self, at: Cursor, logprobs: Bias) -> Bias | None:
         """log(mixture / model) of every token, up to a constant."""
         if at.cell != self._cell:
             self._open(at.cell)
         self._asked = True
-        return None if self._mixture is None else self._mixture.lean(belief)
+        return None if self._mixture is None else self._mixture.bias(logprobs)
 
     def advance(self, kind: TokenType, value: int, at: Cursor) -> None:
         if not self._asked or kind not in CONTENT:
@@ -103,16 +103,16 @@ class Echo(Rule):
         beside = [self._repeated[other] for other in choice.beside if other in self._repeated]
         bodies, weights, strength = [], [0.0], log(self.strength)
         for source in choice.sources:
-            together = choice.standing * source.others + sum([shares.get(source.bar, 0.0) for shares in beside])
-            weight = source.log_weight + OTHERS * together / max(1, choice.standing + len(beside)) + strength
+            together = choice.others_sounding * source.others + sum([shares.get(source.bar, 0.0) for shares in beside])
+            weight = source.log_weight + OTHERS * together / max(1, choice.others_sounding + len(beside)) + strength
             if before is not None:
                 weight += LEFT_KNOWN + LEFT * before.get(source.bar - 1, 0.0)
             bodies.append(source.body if source.cell < 0 else tuple(self._written.get(source.cell, ())))
             weights.append(weight)
-        top, habit = max(weights), self.habits.get(cell)
+        top, style = max(weights), self.styles.get(cell)
         prior = shares_of([exp(weight - top) for weight in weights])
         self._cell = cell
-        self._mixture = mixture(bodies, prior, habit, self._tokens) if bodies or habit is not None else None
+        self._mixture = mixture(bodies, prior, style, self._tokens) if bodies or style is not None else None
 
     def _close(self) -> None:
         """The cell is finished: remember what it turned out to repeat."""

@@ -10,7 +10,7 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from midigpt_core.constraints.attribute_targets import Wish, wishes_of
+from midigpt_core.constraints.attribute_targets import AttributeTarget, attribute_targets
 from midigpt_core.echo.mixture import Body
 from midigpt_core.echo.rule import LEFT, LEFT_KNOWN, NOTE_TOKENS, OTHERS, Choice, Source
 from midigpt_core.plan.steps import Cell
@@ -56,10 +56,10 @@ class Surroundings:
         if cell not in self._notes:
             bars = self.score.tracks[cell[0]].bars
             known = cell not in self.unknown and 0 <= cell[1] < len(bars) and not bars[cell[1]].future
-            self._notes[cell] = self._standing(cell) if known else None
+            self._notes[cell] = self._notes_in(cell) if known else None
         return self._notes[cell]
 
-    def _standing(self, cell: Cell) -> Notes:
+    def _notes_in(self, cell: Cell) -> Notes:
         bar, resolution = self.score.tracks[cell[0]].bars[cell[1]], self.score.resolution
         return frozenset((nearest_tick(n.onset_ticks, resolution, GRID), n.pitch) for n in bar.notes)
 
@@ -68,7 +68,7 @@ class Surroundings:
 
         Only for the choice of what to try next, once an attempt has given back what was there.
         """
-        return self._standing(cell) == self._standing((cell[0], source))
+        return self._notes_in(cell) == self._notes_in((cell[0], source))
 
     def others(self, track: int, bar: int, other: int) -> float:
         """Share of equal notes of two bars, over all tracks but one."""
@@ -126,29 +126,29 @@ class Surroundings:
 
 
 @dataclass
-class Demands:
-    """The control values a caller asks for: bars that have others are not repeated."""
+class SourceFilter:
+    """The attribute values a caller asks for: bars that have others are not repeated."""
 
     score: Score
     prompts: Mapping[int, TrackPrompt]
     tokenizer: Tokenizer
-    _wishes: dict[Cell, tuple[Wish, ...]] = field(default_factory=dict)
-    _levels: dict[tuple[str, Cell], int] = field(default_factory=dict)  # (control, bar) -> what it measures there
+    _targets: dict[Cell, tuple[AttributeTarget, ...]] = field(default_factory=dict)
+    _levels: dict[tuple[str, Cell], int] = field(default_factory=dict)  # (attribute, bar) -> what it measures there
 
     def met(self, cell: Cell, source: int) -> bool:
         """Whether the bar `source` of the cell's track has what is asked for the cell, give or take one level."""
-        if cell not in self._wishes:
-            self._wishes[cell] = wishes_of(self.prompts, [cell], self.tokenizer.attributes).wishes
-        return all(wish.near(self._level(replace(wish, bars=(source,)))) for wish in self._wishes[cell])
+        if cell not in self._targets:
+            self._targets[cell] = attribute_targets(self.prompts, [cell], self.tokenizer.attributes).targets
+        return all(target.near(self._level(replace(target, bars=(source,)))) for target in self._targets[cell])
 
-    def _level(self, wish: Wish) -> int:
-        place = (wish.control.name, (wish.track, wish.bars[0]))
+    def _level(self, target: AttributeTarget) -> int:
+        place = (target.attribute.name, (target.track, target.bars[0]))
         if place not in self._levels:
-            self._levels[place] = wish.level(self.score, self.tokenizer)
+            self._levels[place] = target.level(self.score, self.tokenizer)
         return self._levels[place]
 
 
-def standing(
+def kept_bars(
     around: Surroundings, cells: Sequence[Cell], tokenizer: Tokenizer, switches: EncodeOptions
 ) -> dict[int, dict[int, Body]]:
     """The bars that stay of the tracks of these cells, near them, as tokens, by track and bar.
@@ -165,7 +165,7 @@ def standing(
 
 
 def choices(
-    around: Surroundings, demands: Demands, bodies: Mapping[int, Mapping[int, Body]], cells: Sequence[Cell]
+    around: Surroundings, accepted: SourceFilter, bodies: Mapping[int, Mapping[int, Body]], cells: Sequence[Cell]
 ) -> dict[int, Choice]:
     """What each cell of a step may repeat, by its place in `cells`, the order of writing."""
     place = {cell: i for i, cell in enumerate(cells)}
@@ -173,7 +173,7 @@ def choices(
         i: _choice(
             around,
             cell,
-            {bar: body for bar, body in bodies[cell[0]].items() if demands.met(cell, bar)},
+            {bar: body for bar, body in bodies[cell[0]].items() if accepted.met(cell, bar)},
             {bar: j for (t, bar), j in place.items() if t == cell[0] and j <= i},
             tuple(j for (t, bar), j in place.items() if t != cell[0] and bar == cell[1] and j < i),
         )

@@ -125,8 +125,8 @@ def _likelihood(engine: InferenceEngine, task: Task, request: GenerationRequest)
         ids = [*prompt.prompt.tokens, *body]
         if not body or len(ids) > engine.model.n_positions:
             continue
-        beliefs = log_softmax(on_host(engine.model.logits(ids))[len(prompt.prompt.tokens) - 1 : -1])
-        total -= float(beliefs[range(len(body)), body].sum())
+        logprobs = log_softmax(on_host(engine.model.logits(ids))[len(prompt.prompt.tokens) - 1 : -1])
+        total -= float(logprobs[range(len(body)), body].sum())
         tokens += len(body)
         notes += sum(len(task.score.tracks[t].bars[b].notes) for t, b in prompt.cells)
     if not tokens:

@@ -46,7 +46,7 @@ class NotLike:
 
     def failure(self, written: Written) -> str:
         for reference in self.references:
-            alike = likeness(written, reference)
+            alike = similarity(written, reference)
             if alike >= self.threshold:
                 return f"novelty: {alike:.0%} of the notes equal {self.what}"
         return ""
@@ -67,7 +67,7 @@ class NotABarOf:
         return ""
 
 
-def likeness(a: Written, b: Written) -> float:
+def similarity(a: Written, b: Written) -> float:
     """Notes shared over notes in either, by bar, onset and pitch (Jaccard, counting repeats); both empty: 1."""
     cells = sorted(set(a) | set(b))
     return _shared([a.get(cell, ()) for cell in cells], [b.get(cell, ()) for cell in cells])
@@ -96,7 +96,7 @@ def checks_of(
     if "context" in against:
         staying = {
             track: [on_grid(bar, score.resolution, encoder) for bar in bars]
-            for track, bars in _staying_bars(score, step).items()
+            for track, bars in _kept_bars(score, step).items()
         }
         checks.append(NotABarOf(staying, config.novelty_threshold))
     return tuple(checks)
@@ -104,12 +104,12 @@ def checks_of(
 
 def as_it_was(score: Score, step: Step, encoder: EncoderConfig) -> Written:
     """What stands in the bars that a step writes, onsets on the encoder's grid."""
-    return {(t, b): on_grid(score.tracks[t].bars[b], score.resolution, encoder) for t, b in step.bars}
+    return {(t, b): on_grid(score.tracks[t].bars[b], score.resolution, encoder) for t, b in step.cells}
 
 
 def stuck(written: Written, score: Score, step: Step, tracks: Collection[int]) -> bool:
     """Whether one of these tracks got eight notes or more, all of one pitch; its other bars have more than two."""
-    for track, bars in _staying_bars(score, step).items():
+    for track, bars in _kept_bars(score, step).items():
         pitches = [note.pitch for (t, _), notes in written.items() if t == track for note in notes]
         usual = {note.pitch for bar in bars for note in bar.notes}
         if track in tracks and len(pitches) >= STUCK and len(set(pitches)) == 1 and len(usual) > 2:
@@ -122,10 +122,10 @@ def on_grid(bar: Bar, resolution: int, encoder: EncoderConfig) -> list[Note]:
     return [replace(note, onset_ticks=grid_onset(note, bar, resolution, encoder)) for note in bar.notes]
 
 
-def _staying_bars(score: Score, step: Step) -> dict[int, list[Bar]]:
+def _kept_bars(score: Score, step: Step) -> dict[int, list[Bar]]:
     """The sounding bars of each target track that the step does not write."""
     staying: dict[int, list[Bar]] = {}
-    for track in {track for track, _ in step.bars}:
+    for track in {track for track, _ in step.cells}:
         bars = score.tracks[track].bars
-        staying[track] = [bar for b, bar in enumerate(bars) if bar.notes and (track, b) not in step.bars]
+        staying[track] = [bar for b, bar in enumerate(bars) if bar.notes and (track, b) not in step.cells]
     return staying

@@ -67,7 +67,7 @@ def _droppable(score: Score, step: Step, request: GenerationRequest) -> list[int
 
 def _shortened(step: Step, window: int | None, n_bars: int) -> Step | None:
     """The step in a shorter window that still holds its targets; None where there is none."""
-    places = [bar for _, bar in step.bars]
+    places = [bar for _, bar in step.cells]
     first, last = min(places), max(places)
     if window is None or last - first >= window or n_bars < window:
         return None

@@ -43,7 +43,7 @@ def fitting_plan(
 ) -> list[Step]:
     """As `plan_request`, with fewer bars per step (where that is "auto") until a step leaves the model room to read."""
     steps = plan_request(request, score, targets, tokenizer, seed)
-    bars = max((len({bar for _, bar in step.bars}) for step in steps), default=1)
+    bars = max((len({bar for _, bar in step.cells}) for step in steps), default=1)
     while request.config.bars_per_step == AUTO and bars > 1:
         longest = max((expected_tokens(score, step) for step in steps), default=0)
         if request.config.budget_margin * longest < n_positions / 2:
@@ -80,5 +80,5 @@ def plan_request(
     for step in reversed(mixed):
         pending = {cell for cell in later if step.start_bar <= cell[1] < step.end_bar}
         told.append(replace(step, pending=frozenset(pending)))
-        later |= step.bars
+        later |= step.cells
     return forward + told[::-1]

@@ -6,13 +6,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from midigpt_core.constraints.attribute_targets import Asked, wishes_of
+from midigpt_core.constraints.attribute_targets import AttributeTargets, attribute_targets
 from midigpt_core.constraints.controls import CONTROLS, Scene, borne_on, signature_of
-from midigpt_core.constraints.masks import NoRepeat, Opening, Pinned, Rule, Scheduled
-from midigpt_core.echo.mixture import Body, Habit
+from midigpt_core.constraints.masks import AllowedTokens, Constraint, NoRepeat, Opening, Scheduled
+from midigpt_core.echo.mixture import Body, StyleBias
 from midigpt_core.echo.rule import Choice, Echo
-from midigpt_core.echo.sources import Demands, Surroundings, choices, standing
-from midigpt_core.echo.style_prior import habits
+from midigpt_core.echo.sources import SourceFilter, Surroundings, choices, kept_bars
+from midigpt_core.echo.style_prior import styles
 from midigpt_core.plan.steps import Cell, Step
 from midigpt_core.plan.window import cut, kept_notes
 from midigpt_core.request import GenerationRequest, TrackPrompt
@@ -63,41 +63,45 @@ class StepPrompt:
         grammar.options = replace(grammar.options, max_tokens=max(0, n_positions - len(self.prompt.tokens)))
         return grammar
 
-    def rules(self, seed: int, attempt: int = 1) -> tuple[Rule, ...]:
+    def constraints(self, seed: int, attempt: int = 1) -> tuple[Constraint, ...]:
         """The caller's preferences for one lane, fresh. Every further attempt repeats the piece less readily."""
         originals = tuple(self.originals.tracks[track].bars[bar] for track, bar in self.local_cells)
         scene = Scene(self.tokenizer.vocabulary, originals, seed)
         prompts = {prompt.id: prompt for prompt in self.request.tracks}
-        rules: list[Rule] = []
+        constraints: list[Constraint] = []
         for name, control in CONTROLS.items():
             values = {
                 i: prompts[t].controls[name] for i, (t, _) in enumerate(self.cells) if name in prompts[t].controls
             }
-            rules += control.rules(values, scene) if values else []
-        pitches = next((r.by_cell for r in rules if isinstance(r, Pinned) and r.name == "pitch_mask"), {})
-        for schedule in (rule for rule in rules if isinstance(rule, Scheduled)):
+            constraints += control.constraints(values, scene) if values else []
+        pitches = next((r.by_cell for r in constraints if isinstance(r, AllowedTokens) and r.name == "pitch_mask"), {})
+        for schedule in (constraint for constraint in constraints if isinstance(constraint, Scheduled)):
             schedule.within = pitches
         if self.step.autoregressive:
-            rules.append(_opening(self, prompts))
+            constraints.append(_opening(self, prompts))
         if self.request.config.no_repeat_ngram:
             context = _context_pitches(self.window)
             by_cell = {i: context[track] for i, (track, _) in enumerate(self.local_cells)}
-            rules.append(NoRepeat(self.tokenizer.vocabulary, self.request.config.no_repeat_ngram, by_cell))
-        rules += self.asked.rules(self.tokenizer.vocabulary, self.cells, self.around.score, pitches)
+            constraints.append(NoRepeat(self.tokenizer.vocabulary, self.request.config.no_repeat_ngram, by_cell))
+        constraints += self.attribute_targets.constraints(
+            self.tokenizer.vocabulary, self.cells, self.around.score, pitches
+        )
         strength = echo_strength(self.tokenizer, self.request)
         if strength > 0:
-            anew = {cell for rule in rules if isinstance(rule, Scheduled) for cell in rule.by_cell}
+            anew = {
+                cell for constraint in constraints if isinstance(constraint, Scheduled) for cell in constraint.by_cell
+            }
             known = self.repeatable if attempt == 1 else self._otherwise
             free = {cell: choice for cell, choice in known.items() if cell not in anew}
             strength /= LESS_READILY ** (attempt - 1)
-            rules.append(Echo(self.tokenizer.vocabulary, free, strength, self.habits))
-        return tuple(rules)
+            constraints.append(Echo(self.tokenizer.vocabulary, free, strength, self.styles))
+        return tuple(constraints)
 
     @cached_property
-    def asked(self) -> Asked:
+    def attribute_targets(self) -> AttributeTargets:
         """The control values the caller asks of the cells."""
         prompts = {prompt.id: prompt for prompt in self.request.tracks}
-        return wishes_of(prompts, self.cells, self.tokenizer.attributes)
+        return attribute_targets(prompts, self.cells, self.tokenizer.attributes)
 
     @cached_property
     def _otherwise(self) -> dict[int, Choice]:
@@ -112,21 +116,21 @@ class StepPrompt:
     def repeatable(self) -> dict[int, Choice]:
         """Per cell, the bars of the piece that it may say again."""
         prompts = {prompt.id: prompt for prompt in self.request.tracks}
-        demands = Demands(self.around.score, prompts, self.tokenizer)
-        return choices(self.around, demands, self._standing, self.cells)
+        accepted = SourceFilter(self.around.score, prompts, self.tokenizer)
+        return choices(self.around, accepted, self._kept_bars, self.cells)
 
     @cached_property
-    def habits(self) -> dict[int, Habit]:
-        """Per cell, what its track is in the habit of."""
+    def styles(self) -> dict[int, StyleBias]:
+        """Per cell, the style of its track."""
         controls = {prompt.id: prompt.controls for prompt in self.request.tracks}
-        callers = {cell: self.asked.kinds(cell) | borne_on(controls[cell[0]]) for cell in self.cells}
-        return habits(self.around.score, self._standing, callers, self.tokenizer.vocabulary)
+        callers = {cell: self.attribute_targets.kinds(cell) | borne_on(controls[cell[0]]) for cell in self.cells}
+        return styles(self.around.score, self._kept_bars, callers, self.tokenizer.vocabulary)
 
     @cached_property
-    def _standing(self) -> dict[int, dict[int, Body]]:
+    def _kept_bars(self) -> dict[int, dict[int, Body]]:
         """The bars that stay of the tracks that are written, by track and bar, as tokens."""
         options = replace(_switches(self.request), window_bars=self.step.n_bars)
-        return standing(self.around, self.cells, self.tokenizer, options)
+        return kept_bars(self.around, self.cells, self.tokenizer, options)
 
     def window_of(self, written: Mapping[Cell, Sequence[Note]], score: Score) -> Score:
         """The written notes as a window that `paste` takes: tracks as in the score, notes in its resolution."""
@@ -158,7 +162,7 @@ def prepare_step(
     tracks = _order(score, step, left_out)
     part = cut(score, step, _hidden(score, step, prompts))
     part = replace(part, tracks=[replace(part.tracks[t], attributes={}) for t in tracks])
-    cells = tuple(sorted(step.bars, key=lambda cell: (tracks.index(cell[0]), cell[1])))
+    cells = tuple(sorted(step.cells, key=lambda cell: (tracks.index(cell[0]), cell[1])))
     local = frozenset((tracks.index(track), bar - step.start_bar) for track, bar in cells)
     originals = to_grid(part, tokenizer.config)
     told = _told_metres(
@@ -182,7 +186,7 @@ def prepare_step(
 
 def _order(score: Score, step: Step, left_out: Collection[int]) -> tuple[int, ...]:
     """Tracks as the prompt has them: an autoregressive step ends on the track it continues."""
-    targets = {track for track, _ in step.bars}
+    targets = {track for track, _ in step.cells}
     kept = [t for t in range(len(score.tracks)) if t not in left_out or t in targets]
     if step.autoregressive:
         kept = [t for t in kept if t not in targets] + sorted(targets)
@@ -191,7 +195,7 @@ def _order(score: Score, step: Step, left_out: Collection[int]) -> tuple[int, ..
 
 def _hidden(score: Score, step: Step, prompts: Mapping[int, TrackPrompt]) -> set[Cell]:
     masked = {(track, bar) for track, prompt in prompts.items() for bar in prompt.mask_bars}
-    return (masked | set(step.pending)) - set(step.bars)
+    return (masked | set(step.pending)) - set(step.cells)
 
 
 def _unknown(step: Step, prompts: Mapping[int, TrackPrompt]) -> set[Cell]:
@@ -199,7 +203,7 @@ def _unknown(step: Step, prompts: Mapping[int, TrackPrompt]) -> set[Cell]:
     masked = {(track, bar) for track, prompt in prompts.items() for bar in prompt.mask_bars}
     asked = {(track, bar) for track, prompt in prompts.items() for bar in prompt.bars}
     outside = {cell for cell in asked if not step.start_bar <= cell[1] < step.end_bar}  # perhaps written, perhaps not
-    return masked | outside | step.bars | step.pending
+    return masked | outside | step.cells | step.pending
 
 
 def _emptied(score: Score, cells: Collection[Cell]) -> Score:
@@ -224,7 +228,7 @@ def _told_metres(
         for b in range(len(bars)):
             place = step.start_bar + b
             wish = prompt.bar_controls.get(place, {}).get("time_signature", prompt.controls.get("time_signature"))
-            if wish is not None and (number, place) in step.bars:
+            if wish is not None and (number, place) in step.cells:
                 numerator, denominator = signature_of(wish, "time_signature", tokenizer.config)
                 bars[b] = replace(bars[b], ts_numerator=numerator, ts_denominator=denominator)
         told.append(replace(track, bars=bars))
@@ -244,7 +248,7 @@ def _asked(prompt: TrackPrompt, step: Step, tokenizer: Tokenizer) -> dict[str, i
     if tokenizer.config.extra.get("optional_controls"):
         for name, value in prompt.attributes.items():
             control = tokenizer.attributes.get(f"bar_{name}")
-            bars = [bar for track, bar in step.bars if track == prompt.id]
+            bars = [bar for track, bar in step.cells if track == prompt.id]
             asked.update({control.key(bar - step.start_bar): value for bar in bars} if control is not None else {})
     for bar, values in prompt.bar_attributes.items():
         if step.start_bar <= bar < step.end_bar:
@@ -271,7 +275,7 @@ def _measured(
         values = table.values(told, t) if sounding else {}
         for b in (bar for number, bar in cells if number == t and sounding):
             nearest = min(sounding, key=lambda other: (abs(other - b), other))
-            for control in table.controls:
+            for control in table:
                 if control.level == "bar" and control.key(nearest) in values:
                     values[control.key(b)] = values[control.key(nearest)]
         measured.append(values)
@@ -288,7 +292,7 @@ def _with_attributes(window: Score, attributes: Sequence[dict[str, int]], step: 
 
 
 def _from_nothing(step: Step) -> bool:
-    return step.autoregressive and min(bar for _, bar in step.bars) == step.start_bar
+    return step.autoregressive and min(bar for _, bar in step.cells) == step.start_bar
 
 
 def _opening(prompt: StepPrompt, prompts: Mapping[int, TrackPrompt]) -> Opening:

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from midigpt_core import trace
-from midigpt_core.constraints.attribute_targets import wishes_of
+from midigpt_core.constraints.attribute_targets import attribute_targets
 from midigpt_core.errors import CancelledError, GenerationError
-from midigpt_core.generation.checks import as_it_was, checks_of, likeness, on_grid, stuck
+from midigpt_core.generation.checks import as_it_was, checks_of, on_grid, similarity, stuck
 from midigpt_core.generation.fit import narrowed
 from midigpt_core.generation.notes import read_cell, read_cells
 from midigpt_core.generation.plan import MAX_SEED, chosen_cells, fitting_plan
@@ -22,7 +22,7 @@ from midigpt_core.plan.steps import Cell, Step
 from midigpt_core.plan.window import paste
 from midigpt_core.request import GenerationRequest
 from midigpt_core.sampling.batch import Decoder
-from midigpt_core.sampling.draw import Knobs
+from midigpt_core.sampling.draw import SamplingParameters
 from midigpt_core.sampling.lane import Lane
 from midigpt_core.score import Note, Score
 from midigpt_core.tokens.tokenizer import Tokenizer
@@ -43,7 +43,7 @@ class Take:
 
     score: Score
     seed: int
-    logprob: float  # mean per token kept, under the model given its context, of what rules leave; higher is likelier
+    logprob: float  # mean per token kept, under the model given its context, of what is allowed; higher is likelier
     tokens: int  # written, with rejected attempts and the versions of a step that were not kept
     attempts: int  # over all steps; as many as steps when nothing was rejected
     rejected: tuple[str, ...]  # why attempts were rejected
@@ -98,7 +98,7 @@ class Run:
     def partial(self) -> Partial:
         """As far as the run has come; while it runs, as of the last finished step."""
         scores = tuple(draft.score for draft in self._drafts) or (self.score,) * self.request.config.num_candidates
-        cells = {cell for step in self._finished for cell in step.bars}
+        cells = {cell for step in self._finished for cell in step.cells}
         return Partial(scores, tuple(sorted(cells)), self._drafts[0].seed if self._drafts else -1)
 
     def ready(self, take: int) -> Take:
@@ -157,7 +157,7 @@ class Run:
         step = prompts[0].step
         longest = max(len(prompt.prompt.tokens) for prompt in prompts)
         window = (step.start_bar, step.end_bar)
-        self.listen(trace.StepStarted(number, count, window, tuple(sorted(step.bars)), longest))
+        self.listen(trace.StepStarted(number, count, window, tuple(sorted(step.cells)), longest))
         before = self.written
         open_takes = list(range(len(takes)))
         for attempt in range(1, self.request.config.max_attempts + 1):
@@ -181,7 +181,7 @@ class Run:
         lanes: list[list[Lane]] = []
         heard: list[list[list[trace.Event]]] = []  # by place and version
         for i, draft, prompt in places:
-            count = self.request.config.control_tries if prompt.asked.wishes else 1
+            count = self.request.config.control_tries if prompt.attribute_targets.targets else 1
             later: list[list[trace.Event]] = [[] for _ in range(count)]
             at_once = count == 1 or self.listen is trace.ignore
             tell = [self.listen if at_once else events.append for events in later]
@@ -199,7 +199,7 @@ class Run:
 
     def _misses(self, tried: _Try, prompt: StepPrompt) -> tuple[bool, bool, float]:
         """What is wrong with a version, the worst first: cut off, silent, far from the values asked for."""
-        distance = prompt.asked.distance(tried.score, self.tokenizer)
+        distance = prompt.attribute_targets.distance(tried.score, self.tokenizer)
         return (tried.truncated, not any(tried.written.values()), distance)
 
     def _lane(
@@ -209,21 +209,23 @@ class Run:
         quiet = self.listen is trace.ignore
         parts = [draft.seed, prompt.step.start_bar, draft.steps, attempt, *([version] if version else [])]
         seed = int(np.random.SeedSequence(parts).generate_state(1)[0])
-        heat = config.temperature * config.temperature_escalation ** (attempt - 1)
-        heats = (heat * own_temperature(self.tokenizer, drums) for drums in (False, True))
-        knobs, drum_knobs = (Knobs(h, config.top_k, config.top_p, config.mask_k, config.mask_p) for h in heats)
+        temperature = config.temperature * config.temperature_escalation ** (attempt - 1)
+        temperatures = (temperature * own_temperature(self.tokenizer, drums) for drums in (False, True))
+        parameters, drum_parameters = (
+            SamplingParameters(h, config.top_k, config.top_p, config.mask_k, config.mask_p) for h in temperatures
+        )
         return Lane(
             prompt=prompt.prompt,
             grammar=prompt.grammar(self.n_positions),
             drums=prompt.drums,
-            rules=prompt.rules(seed, attempt),
-            knobs=knobs,
-            drum_knobs=drum_knobs,
+            constraints=prompt.constraints(seed, attempt),
+            parameters=parameters,
+            drum_parameters=drum_parameters,
             seed=seed,
             uncontrolled=prompt.uncontrolled,
             guidance=config.guidance,
             on_cell=None if quiet else lambda lane: tell(self._bar_ready(take, prompt, lane)),
-            on_yield=None if quiet else lambda rule, position: tell(trace.PreferenceYielded(take, position, rule)),
+            on_yield=None if quiet else lambda name, position: tell(trace.ConstraintRelaxed(take, position, name)),
             cancelled=self.cancelled,
         )
 
@@ -264,7 +266,7 @@ class Run:
             draft.keep(tried)
             if tried.reason:
                 still_open.append(take)
-                self.listen(trace.TryRejected(take, number, attempt, tried.reason))
+                self.listen(trace.AttemptRejected(take, number, attempt, tried.reason))
         return still_open
 
     def _doubt(self, tried: _Try, draft: _Draft, step: Step) -> str:
@@ -274,14 +276,14 @@ class Run:
         if self.request.config.retry_stuck and stuck(tried.written, draft.score, step, self._free(step)):
             return "stuck: the written notes are all of one pitch, unlike their track"
         before = as_it_was(draft.score, step, self.tokenizer.config)
-        if self.request.config.retry_unchanged and likeness(tried.written, before) == 1.0:
+        if self.request.config.retry_unchanged and similarity(tried.written, before) == 1.0:
             return "unchanged: the bars came out as they were"
         return ""
 
     def _free(self, step: Step) -> set[int]:
         """The tracks whose pitches and rhythm nobody asked for."""
         prompts = {prompt.id: prompt for prompt in self.request.tracks}
-        asked = wishes_of(prompts, sorted(step.bars), self.tokenizer.attributes)
+        asked = attribute_targets(prompts, sorted(step.cells), self.tokenizer.attributes)
         return {track for track, prompt in prompts.items() if not prompt.controls and asked.free(track)}
 
     def _bar_ready(self, take: int, prompt: StepPrompt, lane: Lane) -> trace.BarReady:

@@ -11,12 +11,12 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from midigpt_core.model.base import Spans, TorchNetwork, lay_out
-from midigpt_core.model.slots import Ledger
+from midigpt_core.model.slots import SlotTable
 
 _EMPTY_KEY = -1e4  # what "attention_approx" leaves in place of a hidden key
 
 
-class TorchCache(Ledger):
+class TorchCache(SlotTable):
     """Keys and values of shape (layers, 2, lanes, heads, capacity, head_dim), advanced by the model itself."""
 
     def __init__(self, model: TorchNetwork, lanes: int, capacity: int) -> None:

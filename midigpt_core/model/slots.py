@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from midigpt_core.errors import GenerationError
-from midigpt_core.model.base import SENTINEL, Layout
+from midigpt_core.model.base import SENTINEL, PromptLayout
 
 Slot = tuple[int, int, int]  # token id (or SENTINEL), its position, the position of whatever comes after it
 
 
-class Ledger:
+class SlotTable:
     """What stands in each slot of each lane: the book-keeping every cache shares, whatever holds its numbers."""
 
     def __init__(self, lanes: int, capacity: int, n_positions: int) -> None:
@@ -29,7 +29,7 @@ class Ledger:
     def truncate(self, lane: int, length: int) -> None:
         del self.slots[lane][max(length, 0) :]
 
-    def reuse(self, lane: int, layout: Layout) -> int:
+    def reuse(self, lane: int, layout: PromptLayout) -> int:
         """Keep the prefix that lane and prompt share, forget the rest; its length (the last token is always redone)."""
         shared = 0
         limit = len(layout.tokens) - (layout.probe is None)
@@ -41,7 +41,7 @@ class Ledger:
         self.truncate(lane, shared)
         return shared
 
-    def admit(self, layout: Layout) -> None:
+    def admit(self, layout: PromptLayout) -> None:
         """Refuse a prompt that leaves no room: raises GenerationError."""
         slots = len(layout.tokens) + layout.sentinels + (layout.probe is not None)
         if slots > self.capacity or layout.next_position > self.n_positions:
@@ -49,7 +49,7 @@ class Ledger:
             needed = max(slots, layout.next_position)
             raise GenerationError(f"the prompt is {needed} tokens, the model reads {limit}; take fewer bars or tracks")
 
-    def write(self, lane: int, layout: Layout, start: int) -> None:
+    def write(self, lane: int, layout: PromptLayout, start: int) -> None:
         """Note a prompt's slots from `start` on, sentinels behind."""
         tail = [(t, p, p + 1) for t, p in zip(layout.tokens[start:], layout.positions[start:], strict=True)]
         tail += [(SENTINEL, SENTINEL, 0)] * layout.sentinels

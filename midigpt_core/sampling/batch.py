@@ -11,7 +11,7 @@ from typing import TypeVar
 from midigpt_core.constraints.masks import token_mask
 from midigpt_core.errors import MidiGptError
 from midigpt_core.model.base import LaneCache, LanguageModel, on_host
-from midigpt_core.sampling.draw import Row, believe, draw
+from midigpt_core.sampling.draw import Row, draw, to_logprobs
 from midigpt_core.sampling.lane import Lane
 from midigpt_core.sampling.prompt import Prompt
 from midigpt_core.tokens.types import TokenType
@@ -40,7 +40,7 @@ class _Seat:
     lane: Lane
     slot: int
     shadow: int | None  # slot of the uncontrolled prompt
-    logits: Row  # and once it is drawn, belief
+    logits: Row  # log-probabilities once the token is drawn
     shadow_logits: Row | None = None
 
     @property
@@ -232,15 +232,15 @@ class Decoder:
 
     def _write(self, seat: _Seat) -> None:
         """One more token of a lane, unless its caller has had enough."""
-        lane, belief, push = seat.lane, seat.logits, seat.push
+        lane, logprobs, push = seat.lane, seat.logits, seat.push
         if lane.cancelled():
             lane.stopped = lane.done = True
             return
-        believe(belief, lane.allowed())
-        lean = lane.lean(belief)
+        to_logprobs(logprobs, lane.allowed())
+        bias = lane.bias(logprobs)
         if push is not None:
-            lean = push if lean is None else lean + push
-        token, logprob = draw(belief, lean, lane.knobs_here, lane.uniform(), self._droppable)
+            bias = push if bias is None else bias + push
+        token, logprob = draw(logprobs, bias, lane.parameters_here, lane.uniform(), self._droppable)
         self.tokens_drawn += 1
         lane.accept(token, logprob)
 

@@ -11,7 +11,7 @@ from real import sample, written, yielded
 from tiny import engine, request, song
 
 from midigpt_core import trace
-from midigpt_core.constraints.attribute_targets import Wish, wishes_of
+from midigpt_core.constraints.attribute_targets import AttributeTarget, attribute_targets
 from midigpt_core.generation import run as generation_run
 from midigpt_core.generation.checks import stuck
 from midigpt_core.generation.run import Run
@@ -71,7 +71,7 @@ def test_more_versions_come_nearer_on_real_music() -> None:
     for tries in (1, 8):
         for key in (2, 9, 20):
             take, _ = written(sample("pop"), 1, BARS, {"key_signature": key}, [], control_tries=tries)
-            wish = Wish(control, key, 1, tuple(BARS))
+            wish = AttributeTarget(control, key, 1, tuple(BARS))
             right[tries] += wish.level(take.score, real_engine().tokenizer) == key
     assert right[1] <= right[8] == 3
 
@@ -108,8 +108,8 @@ def test_only_the_kept_version_tells_what_gave_way(monkeypatch) -> None:
     for tries, heard in ((1, single), (6, several)):
         run({"note_density": 9}, tries, heard, density_hard_limit=2, max_attempts=1)
     assert yielded(single) == {"note_count"}
-    assert [e for e in single if isinstance(e, trace.PreferenceYielded)] == [
-        e for e in several if isinstance(e, trace.PreferenceYielded)
+    assert [e for e in single if isinstance(e, trace.ConstraintRelaxed)] == [
+        e for e in several if isinstance(e, trace.ConstraintRelaxed)
     ]
 
 
@@ -138,8 +138,8 @@ def test_a_version_that_was_cut_off_is_kept_last(monkeypatch) -> None:
 def test_wishes_are_those_that_notes_can_tell() -> None:
     table = engine().tokenizer.attributes
     prompts = {0: TrackPrompt(0, [4], attributes={"note_density": 3}, bar_attributes={4: {"bar_note_density": 5}})}
-    found = wishes_of(prompts, [(0, 4)], table).wishes
-    assert [(wish.control.name, wish.value, wish.bars) for wish in found] == [
+    found = attribute_targets(prompts, [(0, 4)], table).targets
+    assert [(wish.attribute.name, wish.value, wish.bars) for wish in found] == [
         ("note_density", 3, (4,)),
         ("bar_note_density", 5, (4,)),
     ]
@@ -149,8 +149,10 @@ def test_every_wish_measures_bars_without_a_note() -> None:
     score = song()
     for bar in score.tracks[1].bars:
         bar.notes = []
-    for control in engine().tokenizer.attributes.controls:
-        level = Wish(control, 0, 1, (4, 5) if control.level == "track" else (4,)).level(score, engine().tokenizer)
+    for control in engine().tokenizer.attributes:
+        level = AttributeTarget(control, 0, 1, (4, 5) if control.level == "track" else (4,)).level(
+            score, engine().tokenizer
+        )
         assert 0 <= level < control.size
 
 
@@ -225,6 +227,6 @@ def test_wishes_are_measured_on_the_grid() -> None:
     score = sample("pop")
     control = real_engine().tokenizer.attributes.get("note_density")
     config = real_engine().tokenizer.config
-    level = Wish(control, 0, 2, (4,)).level(score, real_engine().tokenizer)
+    level = AttributeTarget(control, 0, 2, (4,)).level(score, real_engine().tokenizer)
     alone = to_grid(Score([replace(score.tracks[2], bars=[score.tracks[2].bars[4]])], score.resolution), config)
     assert level == control.value(alone, 0)

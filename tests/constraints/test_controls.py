@@ -89,7 +89,7 @@ def test_a_preference_that_leaves_nothing_yields_and_the_trace_says_so() -> None
     events: list[trace.Event] = []
     session.listener = events.append
     session.run_takes()
-    assert any(isinstance(e, trace.PreferenceYielded) for e in events)
+    assert any(isinstance(e, trace.ConstraintRelaxed) for e in events)
 
 
 def test_asked_attributes_stand_in_the_prompt_and_unasked_ones_do_not() -> None:

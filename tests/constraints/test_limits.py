@@ -14,7 +14,14 @@ from real import engine, sample, written, yielded
 from midigpt_core import trace
 from midigpt_core.attributes.note_density import density_class
 from midigpt_core.attributes.silence import SilenceProportion
-from midigpt_core.constraints.attribute_targets import MAJOR_SCALE, MINOR_SCALE, NOWHERE, Wish, _Help, notes_of
+from midigpt_core.constraints.attribute_targets import (
+    MAJOR_SCALE,
+    MINOR_SCALE,
+    NOWHERE,
+    AttributeTarget,
+    _Builder,
+    notes_of,
+)
 from midigpt_core.constraints.limits import HANDS, _among_pitches
 from midigpt_core.score import DRUM, MELODIC, Bar, Note, Score, Track
 from midigpt_core.tokens.grid import grid_ticks
@@ -64,7 +71,7 @@ def test_bars_written_one_after_another_obey_too() -> None:
 def test_no_bar_of_a_melodic_track_is_more_or_less_silent_than_asked(name: str, track: int, level: int) -> None:
     control = engine().tokenizer.attributes.get("silence_proportion")
     take, found = written(sample(name), track, BARS, {"silence_proportion": level}, [])
-    levels = [Wish(control, level, track, (bar,)).level(take.score, engine().tokenizer) for bar in BARS]
+    levels = [AttributeTarget(control, level, track, (bar,)).level(take.score, engine().tokenizer) for bar in BARS]
     assert levels == [level] * len(BARS)
     assert all(count <= HANDS for bar in found for count in begun(bar))
 
@@ -118,14 +125,14 @@ def test_asking_for_a_key_does_not_ask_for_more_notes() -> None:
 def test_a_lean_on_pitches_leaves_a_note_as_likely_as_it_is() -> None:
     vocabulary = engine().tokenizer.vocabulary
     start, end = vocabulary.range(TokenType.NOTE_ONSET)
-    belief = np.full(vocabulary.size, -np.inf, np.float32)
-    belief[[start + 60, start + 64, end + 1]] = np.log([0.2, 0.3, 0.5])
-    lean = np.zeros(vocabulary.size, np.float32)
-    lean[start + 64] = 3.0
-    moved = np.exp(belief + _among_pitches(vocabulary, lean, belief))
+    logprobs = np.full(vocabulary.size, -np.inf, np.float32)
+    logprobs[[start + 60, start + 64, end + 1]] = np.log([0.2, 0.3, 0.5])
+    bias = np.zeros(vocabulary.size, np.float32)
+    bias[start + 64] = 3.0
+    moved = np.exp(logprobs + _among_pitches(vocabulary, bias, logprobs))
     assert moved[start:end].sum() == pytest.approx(0.5)
     assert moved[start + 64] / moved[start + 60] == pytest.approx(1.5 * np.exp(3.0), rel=1e-4)
-    assert _among_pitches(vocabulary, lean, np.where(np.arange(len(belief)) < end, -np.inf, belief)) is None
+    assert _among_pitches(vocabulary, bias, np.where(np.arange(len(logprobs)) < end, -np.inf, logprobs)) is None
 
 
 # ---- what gives way ----
@@ -208,8 +215,8 @@ def test_the_bounds_of_silence_are_those_of_the_control(metre: tuple[int, int], 
     score = Score([Track([bar])], resolution=12)
     control = SilenceProportion()
     control.revision = 2
-    help = _Help(engine().tokenizer.vocabulary, score, NOWHERE)
-    help.add(Wish(control, level, 0, (0,)), 0, ticks)
+    help = _Builder(engine().tokenizer.vocabulary, score, NOWHERE)
+    help.add(AttributeTarget(control, level, 0, (0,)), 0, ticks)
     bounds = help.covers[0]
     assert bounds.low >= 1
     assert 1 <= bounds.high <= ticks

@@ -14,13 +14,13 @@ from tiny import engine, request, song
 
 from midigpt_core.compiled import compiled
 from midigpt_core.constraints.masks import Cursor
-from midigpt_core.echo.mixture import KEPT, SLIP, Habit, Mixture, Tokens, shares_of
+from midigpt_core.echo.mixture import KEPT, SLIP, Mixture, StyleBias, Tokens, shares_of
 from midigpt_core.echo.rule import OTHERS, Choice, Echo, Source
 from midigpt_core.echo.sources import Surroundings
 from midigpt_core.generation.notes import original_tokens
 from midigpt_core.generation.plan import fitting_plan
 from midigpt_core.generation.prompt import echo_strength, own_temperature, prepare_step
-from midigpt_core.sampling.draw import Knobs
+from midigpt_core.sampling.draw import SamplingParameters
 from midigpt_core.sampling.lane import Lane
 from midigpt_core.sampling.prompt import Prompt
 from midigpt_core.tokens.tokenizer import Tokenizer
@@ -36,7 +36,7 @@ def step_prompt(score=None, bars=(4,), **config):
 
 
 def indifferent(grammar, vocabulary):
-    """The belief of a model that finds everything legal equally likely."""
+    """The logprobs of a model that finds everything legal equally likely."""
     legal = grammar.legal()
     return np.where(legal, -np.log(legal.sum()), -np.inf).astype(np.float32)
 
@@ -45,11 +45,11 @@ def follow(prompt, echo, tokens):
     """Per token, the log of what the mixture gives it over what the model gives it."""
     vocabulary, at, grammar, gains = prompt.tokenizer.vocabulary, Cursor(), prompt.grammar(), []
     for token in tokens:
-        belief = indifferent(grammar, vocabulary)
-        lean = echo.lean(at, belief)
-        lean = np.zeros_like(belief) if lean is None else lean
-        mixed = belief + lean
-        gains.append(mixed[token] - np.log(np.exp(mixed).sum()) - belief[token])
+        logprobs = indifferent(grammar, vocabulary)
+        bias = echo.bias(at, logprobs)
+        bias = np.zeros_like(logprobs) if bias is None else bias
+        mixed = logprobs + bias
+        gains.append(mixed[token] - np.log(np.exp(mixed).sum()) - logprobs[token])
         kind, value = vocabulary.decode(token)
         at.advance(kind, value, False)
         echo.advance(kind, value, at)
@@ -168,13 +168,13 @@ def test_a_further_attempt_says_nothing_again_that_stood_there() -> None:
 
 
 def _echo(prompt, attempt):
-    return next(rule for rule in prompt.rules(1, attempt) if rule.name == "echo")
+    return next(constraint for constraint in prompt.constraints(1, attempt) if constraint.name == "echo")
 
 
 def test_strength_zero_is_off_and_minus_one_asks_the_checkpoint() -> None:
     prompt = step_prompt(echo=0.0)
-    assert not any(rule.name == "echo" for rule in prompt.rules(1))
-    assert any(rule.name == "echo" for rule in step_prompt(echo=0.5).rules(1))
+    assert not any(constraint.name == "echo" for constraint in prompt.constraints(1))
+    assert any(constraint.name == "echo" for constraint in step_prompt(echo=0.5).constraints(1))
     asked = step_prompt().request
     recommended = float(prompt.tokenizer.config.extra.get("echo", 0.0))
     assert echo_strength(prompt.tokenizer, asked) == recommended
@@ -194,29 +194,29 @@ def test_a_strong_echo_keeps_a_random_model_near_the_track() -> None:
 def test_temperature_one_is_what_the_checkpoint_means_by_it(monkeypatch) -> None:
     from midigpt_core.generation import run as generation_run
 
-    score, heats = song(), []
-    made = generation_run.Knobs
+    score, temperatures = song(), []
+    made = generation_run.SamplingParameters
 
-    def noted(*values: float) -> Knobs:
-        heats.append(values[0])
+    def noted(*values: float) -> SamplingParameters:
+        temperatures.append(values[0])
         return made(*values)
 
-    monkeypatch.setattr(generation_run, "Knobs", noted)
+    monkeypatch.setattr(generation_run, "SamplingParameters", noted)
     calm = copy.copy(engine())
     calm.tokenizer = Tokenizer(
         replace(calm.tokenizer.config, extra={**calm.tokenizer.config.extra, "temperature": 0.5})
     )
     assert own_temperature(engine().tokenizer) == float(engine().tokenizer.config.extra.get("temperature", 1.0))
     calm.session(score, request(score, {1: [4]}, temperature=1.2, seed=1)).run_takes()
-    assert heats[0] == pytest.approx(0.6)
+    assert temperatures[0] == pytest.approx(0.6)
 
 
 def test_drums_may_have_a_temperature_of_their_own() -> None:
-    knobs = [Knobs(temperature=heat) for heat in (0.9, 0.5)]
-    lane = partial(Lane, Prompt((1,)), step_prompt().grammar(), drums=(False, True), knobs=knobs[0])
-    assert lane(cursor=Cursor(cell=1)).knobs_here is knobs[0]
-    assert lane(drum_knobs=knobs[1]).knobs_here is knobs[0]
-    assert lane(drum_knobs=knobs[1], cursor=Cursor(cell=1)).knobs_here is knobs[1]
+    parameters = [SamplingParameters(temperature=temperature) for temperature in (0.9, 0.5)]
+    lane = partial(Lane, Prompt((1,)), step_prompt().grammar(), drums=(False, True), parameters=parameters[0])
+    assert lane(cursor=Cursor(cell=1)).parameters_here is parameters[0]
+    assert lane(drum_parameters=parameters[1]).parameters_here is parameters[0]
+    assert lane(drum_parameters=parameters[1], cursor=Cursor(cell=1)).parameters_here is parameters[1]
     extra = {**engine().tokenizer.config.extra, "temperature": 0.9, "drum_temperature": 0.5}
     tokenizer = Tokenizer(replace(engine().tokenizer.config, extra=extra))
     assert (own_temperature(tokenizer), own_temperature(tokenizer, drums=True)) == (0.9, 0.5)
@@ -230,15 +230,15 @@ def test_compiled_echo_is_the_reference(data):
     size, number = len(types), st.floats(-9, 0, width=32)
     bodies = data.draw(st.lists(st.lists(st.integers(0, 7), max_size=8).map(tuple), max_size=6))
     prior = shares_of([data.draw(st.floats(0.01, 1.0)) for _ in range(len(bodies) + 1)])
-    lean = np.array(data.draw(st.lists(number, min_size=size, max_size=size)), np.float32)
-    habit = data.draw(st.sampled_from([None, Habit(lean, np.exp(lean, dtype=np.float64), ((0, 4), (4, 8)))]))
-    given = (bodies, prior, habit, Tokens([8], 0, 4, types))
+    bias = np.array(data.draw(st.lists(number, min_size=size, max_size=size)), np.float32)
+    style = data.draw(st.sampled_from([None, StyleBias(bias, np.exp(bias, dtype=np.float64), ((0, 4), (4, 8)))]))
+    given = (bodies, prior, style, Tokens([8], 0, 4, types))
     slow, fast = Mixture(*given), compiled("echo").Mixture(*given, (SLIP, KEPT))
     for token in data.draw(st.lists(st.integers(0, 8), max_size=8)):
         legal = np.array(data.draw(st.lists(st.booleans(), min_size=size, max_size=size)))
         legal[token] = True
-        belief = np.where(legal, np.linspace(-9, -0.1, size), -np.inf).astype(np.float32)
-        assert np.array_equal(slow.lean(belief), fast.lean(belief))
+        logprobs = np.where(legal, np.linspace(-9, -0.1, size), -np.inf).astype(np.float32)
+        assert np.array_equal(slow.bias(logprobs), fast.bias(logprobs))
         slow.follow(token)
         fast.follow(token)
         assert slow.weights == fast.weights

@@ -14,7 +14,7 @@ from tiny import engine, request, song
 
 from midigpt_core.compiled import compiled
 from midigpt_core.constraints.masks import Cursor
-from midigpt_core.echo.mixture import KEPT, SLIP, Habit, Tokens, lean_to
+from midigpt_core.echo.mixture import KEPT, SLIP, StyleBias, Tokens, style_bias
 from midigpt_core.echo.rule import Echo
 from midigpt_core.generation.plan import fitting_plan
 from midigpt_core.generation.prompt import prepare_step
@@ -29,46 +29,46 @@ ONSET, PLACE, LENGTH, VELOCITY = (
 )
 
 
-def habit_of(track=1, attributes=None, score=None, **controls) -> Habit:
-    """The habit of one track of the made-up song, bar 5 of which is to be written."""
+def style_of(track=1, attributes=None, score=None, **controls) -> StyleBias:
+    """The style of one track of the made-up song, bar 5 of which is to be written."""
     score = score or song()
     wish = request(score, {track: [4]}, controls, echo=1.0)
     wish.tracks[track] = replace(wish.tracks[track], attributes=attributes or {})
     tokenizer = engine().tokenizer
     [step] = fitting_plan(wish, score, [(track, 4)], tokenizer, 0, 2048)
-    return prepare_step(tokenizer, score, step, wish, ()).habits[0]
+    return prepare_step(tokenizer, score, step, wish, ()).styles[0]
 
 
-def kinds(habit: Habit) -> set[TokenType]:
+def kinds(style: StyleBias) -> set[TokenType]:
     vocabulary = engine().tokenizer.vocabulary
-    return {vocabulary.types[first] for first, _ in habit.kinds}
+    return {vocabulary.types[first] for first, _ in style.kinds}
 
 
-def values(habit: Habit, kind: TokenType):
+def values(style: StyleBias, kind: TokenType):
     first, last = engine().tokenizer.vocabulary.range(kind)
-    return habit.lean[first:last]
+    return style.bias[first:last]
 
 
 def test_pitches_of_the_track_come_before_their_neighbours_and_those_before_other_registers() -> None:
-    lean = values(habit_of(), ONSET)  # of roots between 36 and 43, their fifths and octaves
-    assert min(lean[[36, 38, 41]]) > lean[39] > lean[84] + 2
-    assert lean[39] > lean[30] > lean[20]
+    bias = values(style_of(), ONSET)  # of roots between 36 and 43, their fifths and octaves
+    assert min(bias[[36, 38, 41]]) > bias[39] > bias[84] + 2
+    assert bias[39] > bias[30] > bias[20]
 
 
 def test_places_lengths_and_velocities_of_the_track_come_first() -> None:
-    habit = habit_of()
-    places, lengths = values(habit, PLACE), values(habit, LENGTH)
+    style = style_of()
+    places, lengths = values(style, PLACE), values(style, LENGTH)
     assert set(np.argsort(-places)[:2]) == {12, 24}  # a bar begins at 0, which is not written
     assert lengths.argmax() == 4  # 200 of 480 ticks are five of twelve; the first token is a length of one
-    assert len(set(values(habit, VELOCITY))) == 2
+    assert len(set(values(style, VELOCITY))) == 2
 
 
 def test_drums_have_no_register_and_are_free_to_move_in_the_bar() -> None:
-    habit = habit_of(track=0)
-    lean = values(habit, ONSET)
-    assert kinds(habit) == {ONSET, VELOCITY}
-    assert lean[37] == lean[100]
-    assert lean[42] > lean[37]
+    style = style_of(track=0)
+    bias = values(style, ONSET)
+    assert kinds(style) == {ONSET, VELOCITY}
+    assert bias[37] == bias[100]
+    assert bias[42] > bias[37]
 
 
 @pytest.mark.parametrize(
@@ -83,23 +83,23 @@ def test_drums_have_no_register_and_are_free_to_move_in_the_bar() -> None:
     ],
 )
 def test_no_habit_speaks_against_what_the_caller_asks_for(asked, left) -> None:
-    assert kinds(habit_of(attributes=asked.get("attributes"), **asked.get("controls", {}))) == left
+    assert kinds(style_of(attributes=asked.get("attributes"), **asked.get("controls", {}))) == left
 
 
 def test_a_track_without_notes_has_no_habits() -> None:
     score = song()
     for bar in score.tracks[1].bars:
         bar.notes = []
-    habit = habit_of(score=score)
-    assert not habit.kinds
-    assert not habit.lean.any()
+    style = style_of(score=score)
+    assert not style.kinds
+    assert not style.bias.any()
 
 
 def test_nothing_is_learnt_from_the_bars_that_are_replaced() -> None:
     score = song()
     for note in score.tracks[1].bars[4].notes:
         note.pitch = 100
-    assert np.array_equal(habit_of(score=score).lean, habit_of().lean)
+    assert np.array_equal(style_of(score=score).bias, style_of().bias)
 
 
 def test_strength_zero_leaves_the_network_alone() -> None:
@@ -107,8 +107,8 @@ def test_strength_zero_leaves_the_network_alone() -> None:
     wish = request(score, {1: [4]}, echo=0.0)
     tokenizer = engine().tokenizer
     [step] = fitting_plan(wish, score, [(1, 4)], tokenizer, 0, 2048)
-    rules = prepare_step(tokenizer, score, step, wish, ()).rules(1)
-    assert not any(isinstance(rule, Echo) for rule in rules)
+    constraints = prepare_step(tokenizer, score, step, wish, ()).constraints(1)
+    assert not any(isinstance(constraint, Echo) for constraint in constraints)
 
 
 @settings(deadline=None)
@@ -118,30 +118,30 @@ def test_every_kind_of_token_stays_as_likely_as_it_is(data) -> None:
     logits = np.array(data.draw(st.lists(number, min_size=size, max_size=size)), np.float32)
     legal = np.array(data.draw(st.lists(st.booleans(), min_size=size, max_size=size)))
     legal[data.draw(st.integers(0, size - 1))] = True
-    belief = np.where(legal, logits - np.logaddexp.reduce(logits[legal]), -np.inf).astype(np.float32)
-    lean = np.array(data.draw(st.lists(number, min_size=size, max_size=size)), np.float32)
+    logprobs = np.where(legal, logits - np.logaddexp.reduce(logits[legal]), -np.inf).astype(np.float32)
+    bias = np.array(data.draw(st.lists(number, min_size=size, max_size=size)), np.float32)
     spans = ((0, 4), (5, 11))
-    factors = np.exp(lean, dtype=np.float64)
-    found = lean_to(belief, lean, factors, spans)
+    factors = np.exp(bias, dtype=np.float64)
+    found = style_bias(logprobs, bias, factors, spans)
     assert np.isfinite(found).all()
     for first, last in spans:
-        before, after = (np.exp(row[first:last].astype(np.float64)).sum() for row in (belief, belief + found))
+        before, after = (np.exp(row[first:last].astype(np.float64)).sum() for row in (logprobs, logprobs + found))
         assert after == pytest.approx(before, rel=1e-4)
     assert not found[[4, 11]].any()
     if compiled("echo") is not None:
         tokens = Tokens([], 0, 4, [ONSET] * size)
-        alone = compiled("echo").Mixture([], [1.0], Habit(lean, factors, spans), tokens, (SLIP, KEPT))
-        assert np.array_equal(found, alone.lean(belief))
+        alone = compiled("echo").Mixture([], [1.0], StyleBias(bias, factors, spans), tokens, (SLIP, KEPT))
+        assert np.array_equal(found, alone.bias(logprobs))
 
 
 def test_the_mixture_is_of_the_leaning_network() -> None:
     vocabulary = engine().tokenizer.vocabulary
-    echo = Echo(vocabulary, {}, 1.0, {0: habit_of()})
-    belief = np.full(vocabulary.size, -np.log(vocabulary.size), np.float32)
-    leaning = belief + echo.lean(Cursor(), belief)
+    echo = Echo(vocabulary, {}, 1.0, {0: style_of()})
+    logprobs = np.full(vocabulary.size, -np.log(vocabulary.size), np.float32)
+    biased = logprobs + echo.bias(Cursor(), logprobs)
     first, last = vocabulary.range(ONSET)
-    assert leaning[first + 36] > belief[first + 36] > leaning[first + 100]
-    assert np.exp(leaning[first:last]).sum() == pytest.approx((last - first) / vocabulary.size, rel=1e-4)
+    assert biased[first + 36] > logprobs[first + 36] > biased[first + 100]
+    assert np.exp(biased[first:last]).sum() == pytest.approx((last - first) / vocabulary.size, rel=1e-4)
 
 
 def test_both_hands_of_a_piano_keep_their_registers_when_they_are_written_at_once() -> None:

@@ -30,7 +30,7 @@ def test_steps_are_split_until_each_leaves_room_to_read() -> None:
     assert len(fitting_plan(wish, score, cells, tokenizer, 0, 4096)) == 1
     split = fitting_plan(wish, score, cells, tokenizer, 0, 160)
     assert len(split) > 1
-    assert sorted(cell for step in split for cell in step.bars) == cells
+    assert sorted(cell for step in split for cell in step.cells) == cells
 
 
 def test_a_continuation_that_cannot_be_split_is_planned_as_it_is(monkeypatch) -> None:
@@ -43,7 +43,7 @@ def test_a_continuation_that_cannot_be_split_is_planned_as_it_is(monkeypatch) ->
     wish.tracks[1] = replace(wish.tracks[1], autoregressive=True)
     for n_positions in (4096, 160):  # from the first bar on, a window is written at once however short steps may be
         [step] = fitting_plan(wish, score, cells, tokenizer, 0, n_positions)
-        assert sorted(step.bars) == cells
+        assert sorted(step.cells) == cells
 
 
 def test_context_all_drops_nothing() -> None:

@@ -11,7 +11,7 @@ import torch
 from tiny import engine, request, song
 
 from midigpt_core import trace
-from midigpt_core.constraints.masks import Rule
+from midigpt_core.constraints.masks import Constraint
 from midigpt_core.engine import InferenceEngine
 from midigpt_core.errors import CancelledError, GenerationError, RequestValidationError
 from midigpt_core.generation.plan import fitting_plan
@@ -190,7 +190,7 @@ def test_rejected_attempts_are_retried_and_reported() -> None:
     events: list[trace.Event] = []
     session.listener = events.append
     result = session.run_takes()
-    rejected = [e for e in events if isinstance(e, trace.TryRejected)]
+    rejected = [e for e in events if isinstance(e, trace.AttemptRejected)]
     assert result.takes[0].attempts == len(rejected) + int(result.takes[0].accepted)
     assert [e.attempt for e in rejected] == list(range(1, len(rejected) + 1))
 
@@ -337,19 +337,19 @@ def lanes_of(wish: GenerationRequest, monkeypatch) -> list[Lane]:
 
 
 def test_a_rule_that_breaks_ends_its_own_lane_and_changes_no_other(monkeypatch) -> None:
-    class Broken(Rule):
+    class Broken(Constraint):
         name = "broken"
 
-        def lean(self, at, belief):
-            raise ValueError("a rule's own mistake")
+        def bias(self, at, logprobs):
+            raise ValueError("a constraint's own mistake")
 
     def pair() -> list[Lane]:
         return lanes_of(request(song(), {1: [4]}, num_candidates=2, top_p=0.9), monkeypatch)
 
     [alone, _], (healthy, other) = pair(), pair()
-    broken = replace(other, rules=(Broken(),))
+    broken = replace(other, constraints=(Broken(),))
     Decoder(engine().model, engine().tokenizer.vocabulary).generate([alone])
-    with pytest.raises(ValueError, match="a rule's own mistake"):
+    with pytest.raises(ValueError, match="a constraint's own mistake"):
         Decoder(engine().model, engine().tokenizer.vocabulary).generate([healthy, broken])
     assert healthy.error is None
     assert healthy.written == alone.written
@@ -395,7 +395,7 @@ def test_a_retried_take_is_compared_with_every_take_that_passed() -> None:
 def test_a_plan_alone_writes_nothing() -> None:
     score = song()
     result = run(score, request(score, {1: [4]}, plan_only=True))
-    assert [sorted(step.bars) for step in result.steps] == [[(1, 4)]]
+    assert [sorted(step.cells) for step in result.steps] == [[(1, 4)]]
     assert result.generated == ()
     assert result.takes[0].score == score
 
@@ -484,7 +484,7 @@ def test_bars_that_came_out_as_they_were_are_written_once_more_while_attempts_ar
     from midigpt_core.generation import run as generation_run
 
     score, told = song(), []
-    monkeypatch.setattr(generation_run, "likeness", lambda written, before: 1.0)
+    monkeypatch.setattr(generation_run, "similarity", lambda written, before: 1.0)
     session = engine().session(score, request(score, {1: [4]}, seed=1, max_attempts=3))
     session.listener = told.append
     take = session.run_takes().takes[0]
@@ -499,5 +499,7 @@ def test_a_further_attempt_repeats_the_piece_less_readily() -> None:
     wish = request(score, {1: [4]}, echo=2.0)
     [step] = fitting_plan(wish, score, [(1, 4)], engine().tokenizer, 0, 2048)
     prompt = prepare_step(engine().tokenizer, score, step, wish, ())
-    strengths = [rule.strength for n in (1, 2, 3) for rule in prompt.rules(1, n) if rule.name == "echo"]
+    strengths = [
+        constraint.strength for n in (1, 2, 3) for constraint in prompt.constraints(1, n) if constraint.name == "echo"
+    ]
     assert strengths == [2.0, 0.5, 0.125]

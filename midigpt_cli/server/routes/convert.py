@@ -51,7 +51,7 @@ async def score(request: Request) -> Response:
     kind = content_type.split(";")[0].strip().lower()
     if is_json(content_type):
         data = parse_json(await request.body())
-        made = await state.desk.think(lambda: _to_midi(data, state.settings))
+        made = await state.queue.in_thread(lambda: _to_midi(data, state.settings))
         return Response(made, media_type=MIDI, headers=named(f"{request_id(request)}.mid"))
     if kind in MIDI_KINDS:
         file = await request.body()
@@ -61,7 +61,7 @@ async def score(request: Request) -> Response:
         raise RefusalError(
             415, f"Content-Type {content_type!r} is neither MIDI nor JSON; send {MIDI} or application/json"
         )
-    return json_response(await state.desk.think(lambda: _to_json(file, state.settings)))
+    return json_response(await state.queue.in_thread(lambda: _to_json(file, state.settings)))
 
 
 def _to_midi(data: object, settings: ServerSettings) -> bytes:

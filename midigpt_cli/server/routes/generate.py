@@ -38,22 +38,22 @@ async def generate(request: Request) -> Response:
     envelope = envelope_of(await read_json(request))
     entry = state.models.get(envelope.model)
     request.state.request_id = envelope.request_id or check_id(request_id(request))
-    state.desk.check_room(client_of(request))
-    session = await state.desk.think(lambda: prepare(entry, envelope, state.settings))
+    state.queue.check_room(client_of(request))
+    session = await state.queue.in_thread(lambda: prepare(entry, envelope, state.settings))
     if session.request.config.plan_only:
         head = {"request_id": request_id(request), "model": entry.id}
-        return json_response(await state.desk.think(lambda: responses.to_json({**head, **planned(session)})))
+        return json_response(await state.queue.in_thread(lambda: responses.to_json({**head, **planned(session)})))
     work = Work(request_id(request), "generate", entry, session, client_of(request), finish, interrupted)
     if envelope.stream:
-        return EventStream(work, state.desk.admit)
-    return reply(await until_answered(request, work, state.desk.admit(work)))
+        return EventStream(work, state.queue.admit)
+    return reply(await until_answered(request, work, state.queue.admit(work)))
 
 
 @router.post("/generate/{request_id}/cancel", summary="Stop a generation", responses={**json_answer(None), **ERRORS})
 async def cancel(request_id: str, request: Request) -> dict[str, str]:
     """Stop a generation in flight; its own response carries what was written so far, with status cancelled."""
-    desk = state_of(request).desk
-    if not desk.cancel(request_id):
+    queue = state_of(request).queue
+    if not queue.cancel(request_id):
         raise RefusalError(404, f"no request {request_id[:80]!r} is in flight; it has ended, or never was")
     return {"request_id": request_id, "status": "cancelling"}
 
@@ -61,9 +61,9 @@ async def cancel(request_id: str, request: Request) -> dict[str, str]:
 def prepare(entry: ModelEntry, envelope: Envelope, settings: ServerSettings) -> SamplingSession:
     """A checked session for a JSON request. Raises RefusalError, ScoreError, RequestValidationError."""
     score = read_score(envelope.score)
-    wish = read_request(envelope.request)
-    check_song(score, wish.config.num_candidates, settings)
-    return entry.engine.session(score, wish)
+    generation = read_request(envelope.request)
+    check_song(score, generation.config.num_candidates, settings)
+    return entry.engine.session(score, generation)
 
 
 def finish(work: Work, result: Result) -> Rendered:

@@ -16,7 +16,7 @@ from midigpt_cli.server import responses
 from midigpt_cli.server.body import Form, check_id, read_form
 from midigpt_cli.server.errors import busy, request_id
 from midigpt_cli.server.events import until_answered
-from midigpt_cli.server.form import Wanted, read_fields, schema
+from midigpt_cli.server.form import FormRequest, read_fields, schema
 from midigpt_cli.server.limits import check_song
 from midigpt_cli.server.models import ModelEntry
 from midigpt_cli.server.planning import planned
@@ -50,30 +50,30 @@ async def infill(request: Request) -> Response:
     `midigpt infill` may be a field of its name. The header X-Midigpt-Report tells seed, bars, attempts and timing.
     """
     state = state_of(request)
-    state.desk.check_room(client_of(request))
+    state.queue.check_room(client_of(request))
     form = await read_form(request)
     wanted = read_fields(form.fields)
     entry = state.models.get(wanted.own.get("model"))
     request.state.request_id = check_id(wanted.own.get("request_id")) or request_id(request)
-    session = await state.desk.think(lambda: prepare(entry, form, wanted, state.settings))
+    session = await state.queue.in_thread(lambda: prepare(entry, form, wanted, state.settings))
     if session.request.config.plan_only:
         head = {"request_id": request_id(request), "model": entry.id}
-        return json_response(await state.desk.think(lambda: responses.to_json({**head, **planned(session)})))
+        return json_response(await state.queue.in_thread(lambda: responses.to_json({**head, **planned(session)})))
     work = Work(request_id(request), "infill", entry, session, client_of(request), finish_as(form.name), lambda _: None)
-    outcome = await until_answered(request, work, state.desk.admit(work))
+    outcome = await until_answered(request, work, state.queue.admit(work))
     if outcome.status == "cancelled" and outcome.reason != STOPPING:
         status = 503 if outcome.reason == "time limit" else 409
         raise busy(f"stopped before the file was finished: {outcome.reason}", status)
     return reply(outcome)
 
 
-def prepare(entry: ModelEntry, form: Form, wanted: Wanted, settings: ServerSettings) -> SamplingSession:
+def prepare(entry: ModelEntry, form: Form, wanted: FormRequest, settings: ServerSettings) -> SamplingSession:
     """A checked session for a .mid file. Raises RefusalError, MidiFileError, RequestValidationError."""
     score = Score.from_midi(form.data)
     check_song(score, wanted.takes, settings)
-    wish = wanted.request_for(score, entry.engine.tokenizer.attributes)
-    check_song(score, wish.config.num_candidates, settings)
-    return entry.engine.session(score, wish)
+    generation = wanted.request_for(score, entry.engine.tokenizer.attributes)
+    check_song(score, generation.config.num_candidates, settings)
+    return entry.engine.session(score, generation)
 
 
 def finish_as(name: str) -> Callable[[Work, Result], Rendered]:

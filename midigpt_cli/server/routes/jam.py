@@ -55,7 +55,7 @@ async def start(request: Request) -> dict[str, Any]:
     state, data = state_of(request), await read_json(request)
     state.jams.check_room()
     check_keys(data, (*CHANGING, *FIXED))
-    room = await state.desk.think(lambda: opening(state, data, client_of(request)))
+    room = await state.queue.in_thread(lambda: opening(state, data, client_of(request)))
     return room.started()
 
 
@@ -96,7 +96,7 @@ async def status(request: Request, session_id: str) -> dict[str, Any]:
 async def update(request: Request) -> dict[str, Any]:
     """Tempo, controls, sampling and the like; `chunk` is the first chunk that heeds them."""
     state, room, data = await _named(request, *CHANGING, *FIXED)
-    return await state.desk.think(lambda: state.jams.update(room, data))
+    return await state.queue.in_thread(lambda: state.jams.update(room, data))
 
 
 @router.post(
@@ -108,7 +108,7 @@ async def update(request: Request) -> dict[str, Any]:
 async def reseed(request: Request) -> dict[str, Any]:
     """Give the last bars as they were really played, as score JSON or base64 MIDI; `chunk` is the first to go on."""
     state, room, data = await _named(request, "score", "midi")
-    return await state.desk.think(lambda: state.jams.reseed(room, data))
+    return await state.queue.in_thread(lambda: state.jams.reseed(room, data))
 
 
 @router.post(

@@ -36,7 +36,7 @@ async def jam(socket: WebSocket) -> None:
     """Messages are JSON with a type: KEYS from the player; started, chunk, status, error, stopped, pong to it."""
     offered = socket.scope.get("subprotocols", [])
     await socket.accept("midigpt" if "midigpt" in offered else None)
-    player = Player(socket, socket.app.state.midigpt)
+    player = SocketPlayer(socket, socket.app.state.midigpt)
     try:
         await player.listen()
     except (WebSocketDisconnect, OSError):
@@ -45,7 +45,7 @@ async def jam(socket: WebSocket) -> None:
         await player.leave("the client left")
 
 
-class Player:
+class SocketPlayer:
     """One connection, with the jam it plays."""
 
     def __init__(self, socket: WebSocket, state: ServerState) -> None:
@@ -81,7 +81,7 @@ class Player:
         self.room = self._sender = None
 
     async def _answer(self, kind: str, data: dict[str, Any]) -> None:
-        self.state.desk.touch()
+        self.state.queue.touch()
         if kind == "ping":
             await self._say("pong", data)
         elif kind == "start":
@@ -101,12 +101,12 @@ class Player:
         await self.leave("stopped")
         self.state.jams.check_room()
         client = self.socket.client.host if self.socket.client else "unknown"
-        self.room = await self.state.desk.think(lambda: opening(self.state, data, client, NEVER))
+        self.room = await self.state.queue.in_thread(lambda: opening(self.state, data, client, NEVER))
         await self._say("started", self.room.started())
         self._sender = asyncio.create_task(self._send_chunks(self.room))
 
     async def _steer(self, kind: str, data: dict[str, Any], room: Room) -> None:
-        jams, think = self.state.jams, self.state.desk.think
+        jams, think = self.state.jams, self.state.queue.in_thread
         if kind == "update":
             told = await think(lambda: jams.update(room, data))
         elif kind == "reseed":
@@ -123,7 +123,7 @@ class Player:
                 await self._say("chunk", given.to_dict(room.midi))
         except MidiGptError as error:
             await self._say_error(error, "start")
-        if self.state.desk.closing:
+        if self.state.queue.closing:
             room.session.end("the server is stopping")
         await self._say("stopped", room.status())
 

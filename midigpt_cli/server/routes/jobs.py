@@ -54,7 +54,7 @@ _JOB = json_answer(JobAnswer)
 
 
 @dataclass(frozen=True)
-class Order:
+class JobRequest:
     """What a job is to do, read but not yet checked against the model."""
 
     kind: str  # generate, infill
@@ -86,9 +86,9 @@ async def submit(request: Request) -> Response:
     /infill. The same Idempotency-Key gets the same job.
     """
     state = state_of(request)
-    caller, order = client_of(request), await _order(request)
-    once = Once(caller, request.headers.get("idempotency-key"), hashlib.sha256(repr(order).encode()).hexdigest())
-    job = state.jobs.made_before(once) or await _prepared(state, order, caller, once)
+    caller, asked = client_of(request), await _read_job(request)
+    once = Once(caller, request.headers.get("idempotency-key"), hashlib.sha256(repr(asked).encode()).hexdigest())
+    job = state.jobs.made_before(once) or await _prepared(state, asked, caller, once)
     return Response(job.json(), 202, {"Location": f"/jobs/{job.id}"}, "application/json")
 
 
@@ -97,7 +97,7 @@ async def look(job_id: str, request: Request) -> Response:
     """Progress in bars, takes as they are finished, and how it ended."""
     state = state_of(request)
     job = state.jobs.get(job_id)
-    return json_response(await state.desk.think(job.json))
+    return json_response(await state.queue.in_thread(job.json))
 
 
 @router.delete("/jobs/{job_id}", summary="Stop or forget a job", responses={**_JOB, **ERRORS})
@@ -122,26 +122,26 @@ async def take_file(job_id: str, take: int, request: Request) -> Response:
     return Response(job.takes[take].midi, media_type=infill.MIDI, headers=headers)
 
 
-async def _prepared(state: ServerState, order: Order, caller: str, once: Once) -> Job:
+async def _prepared(state: ServerState, asked: JobRequest, caller: str, once: Once) -> Job:
     """Check the order away from the event loop, then start it, unless the same one was started meanwhile."""
-    if order.webhook_url is not None:
-        await state.desk.think(lambda: check_url(order.webhook_url, state.settings))
-    state.desk.check_room(caller)
-    entry = state.models.get(order.model)
-    session = await state.desk.think(lambda: order.prepare(entry, state))
+    if asked.webhook_url is not None:
+        await state.queue.in_thread(lambda: check_url(asked.webhook_url, state.settings))
+    state.queue.check_room(caller)
+    entry = state.models.get(asked.model)
+    session = await state.queue.in_thread(lambda: asked.prepare(entry, state))
     if session.request.config.plan_only:
         raise RefusalError(
             422, "config.plan_only makes no job; ask /generate or /infill for plans", field="config.plan_only"
         )
-    return state.jobs.made_before(once) or _start(state, order, entry, session, once)
+    return state.jobs.made_before(once) or _start(state, asked, entry, session, once)
 
 
-def _start(state: ServerState, order: Order, entry: ModelEntry, session: SamplingSession, once: Once) -> Job:
+def _start(state: ServerState, asked: JobRequest, entry: ModelEntry, session: SamplingSession, once: Once) -> Job:
     state.jobs.make_room()
-    job = Job.new(order.kind, entry.id, order.webhook_url)
-    job.work = Work(job.id, order.kind, entry, session, once.caller, finish_of(job), lambda _: None)
+    job = Job.new(asked.kind, entry.id, asked.webhook_url)
+    job.work = Work(job.id, asked.kind, entry, session, once.caller, finish_of(job), lambda _: None)
     job.work.listeners.append(job.follow)
-    answered = state.desk.admit(job.work)
+    answered = state.queue.admit(job.work)
     state.jobs.add(job, once)
     answered.add_done_callback(lambda done: state.jobs.ended(job, done.result()))
     return job
@@ -160,12 +160,12 @@ def finish_of(job: Job) -> Any:
     return finish
 
 
-async def _order(request: Request) -> Order:
+async def _read_job(request: Request) -> JobRequest:
     if not is_json(request.headers.get("content-type", "")):
         form = await read_form(request)
         fields = {name: texts for name, texts in form.fields.items() if name != "webhook_url"}
         url = form.fields.get("webhook_url", [None])[-1]
-        return Order("infill", fields.get("model", [None])[-1], url, form=replace(form, fields=fields))
+        return JobRequest("infill", fields.get("model", [None])[-1], url, form=replace(form, fields=fields))
     data = read_envelope(parse_json(await request.body()), _KINDS)
     kind = data.get("kind") or ("infill" if "midi" in data else "generate")
     if kind not in ("generate", "infill"):
@@ -174,8 +174,8 @@ async def _order(request: Request) -> Order:
         if key not in data:
             raise RefusalError(422, f"{key} is missing; a job of kind {kind} needs it", field=key)
     if kind == "generate":
-        return Order(kind, data.get("model"), data.get("webhook_url"), Envelope(data["score"], data["request"]))
-    return Order(kind, data.get("model"), data.get("webhook_url"), form=_form_of(data, request))
+        return JobRequest(kind, data.get("model"), data.get("webhook_url"), Envelope(data["score"], data["request"]))
+    return JobRequest(kind, data.get("model"), data.get("webhook_url"), form=_form_of(data, request))
 
 
 def _form_of(data: dict[str, Any], request: Request) -> Form:

@@ -97,11 +97,11 @@ async def loops(request: Request) -> Response:
     check_keys(data, LoopBody.model_fields)
     entry = state.models.get(_word(data, "model"))
     request.state.request_id = check_id(_word(data, "request_id")) or request_id(request)
-    state.desk.check_room(client_of(request))
-    session = await state.desk.think(lambda: prepare(entry, data, state.settings))
+    state.queue.check_room(client_of(request))
+    session = await state.queue.in_thread(lambda: prepare(entry, data, state.settings))
     finish = finish_as(data.get("format", "score"))
     work = Work(request_id(request), "loop", entry, session, client_of(request), finish, lambda _: None)
-    outcome = await until_answered(request, work, state.desk.admit(work))
+    outcome = await until_answered(request, work, state.queue.admit(work))
     if outcome.status == "cancelled" and outcome.reason != STOPPING:
         raise busy(f"stopped before the loops were finished: {outcome.reason}", 409)
     return reply(outcome)
@@ -110,15 +110,17 @@ async def loops(request: Request) -> Response:
 class LoopSession(SamplingSession):
     """All variations of a loop, run as one session."""
 
-    def __init__(self, engine: InferenceEngine, song: Score, wish: LoopRequest) -> None:
-        self.song, self.wish, self.tokens = song, wish, 0
-        bars = list(range(wish.end - wish.first))
+    def __init__(self, engine: InferenceEngine, song: Score, loop_request: LoopRequest) -> None:
+        self.song, self.loop_request, self.tokens = song, loop_request, 0
+        bars = list(range(loop_request.end - loop_request.first))
         prompts = [
-            replace(wish.prompts.get(t, TrackPrompt(t)), bars=bars if t in wish.tracks else [])
+            replace(loop_request.prompts.get(t, TrackPrompt(t)), bars=bars if t in loop_request.tracks else [])
             for t in range(len(song.tracks))
         ]
-        config = replace(wish.config, num_candidates=wish.variations)
-        super().__init__(engine, excerpt(song, wish.first, wish.end), GenerationRequest(prompts, config))
+        config = replace(loop_request.config, num_candidates=loop_request.variations)
+        super().__init__(
+            engine, excerpt(song, loop_request.first, loop_request.end), GenerationRequest(prompts, config)
+        )
 
     @property
     def gen_count(self) -> int:
@@ -133,9 +135,9 @@ class LoopSession(SamplingSession):
             self.listener(event)
 
         found: list[Variation] = []
-        for variation in loop(self.engine, self.song, self.wish, follow, self.cancel_event.is_set):
+        for variation in loop(self.engine, self.song, self.loop_request, follow, self.cancel_event.is_set):
             found.append(variation)
-            if self.cancel_event.is_set() and len(found) < self.wish.variations:
+            if self.cancel_event.is_set() and len(found) < self.loop_request.variations:
                 raise CancelledError("stopped between two variations")
         return found
 
@@ -147,15 +149,15 @@ def prepare(entry: ModelEntry, data: Mapping[str, Any], settings: ServerSettings
         raise RefusalError(422, "score is missing; give score (JSON) or midi (base64)", field="score")
     if data.get("format", "score") not in FORMATS:
         raise refused("format", data["format"], "is not known", f"use {' or '.join(FORMATS)}")
-    wish = _wish(data, song)
-    check_song(song, wish.variations, settings)
-    check_loop(wish, song)
-    session = LoopSession(entry.engine, song, wish)
-    entry.engine.session(session.score, replace(session.request, config=replace(wish.config, num_candidates=1)))
+    loop_request = _loop_request(data, song)
+    check_song(song, loop_request.variations, settings)
+    check_loop(loop_request, song)
+    session = LoopSession(entry.engine, song, loop_request)
+    entry.engine.session(session.score, replace(session.request, config=replace(loop_request.config, num_candidates=1)))
     return session
 
 
-def _wish(data: Mapping[str, Any], song: Score) -> LoopRequest:
+def _loop_request(data: Mapping[str, Any], song: Score) -> LoopRequest:
     first, end = _whole(data, "first", 0), _whole(data, "end", song.n_bars)
     tracks = data.get("tracks")
     if tracks is None:
@@ -173,8 +175,10 @@ def _wish(data: Mapping[str, Any], song: Score) -> LoopRequest:
     config = InferenceConfig.from_dict(data.get("config", {}))
     if config.num_candidates != 1:
         raise refused("config.num_candidates", config.num_candidates, "is for takes", "say variations instead")
-    wish = LoopRequest(first, end, tuple(tracks), _whole(data, "variations", 4), str(seam), bpm, config)
-    return replace(wish, prompts={prompt.id: replace(prompt, bars=[], autoregressive=False) for prompt in prompts})
+    loop_request = LoopRequest(first, end, tuple(tracks), _whole(data, "variations", 4), str(seam), bpm, config)
+    return replace(
+        loop_request, prompts={prompt.id: replace(prompt, bars=[], autoregressive=False) for prompt in prompts}
+    )
 
 
 def _whole(data: Mapping[str, Any], key: str, default: int) -> int:

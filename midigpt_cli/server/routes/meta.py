@@ -59,13 +59,13 @@ class ModelsAnswer(BaseModel):
 @router.get("/health", responses=json_answer(HealthAnswer), summary="Whether the server lives")
 async def health(request: Request) -> dict[str, Any]:
     """Liveness probe; needs no key."""
-    desk = state_of(request).desk
+    queue = state_of(request).queue
     return {
         "status": "ok",
-        "inflight": len(desk.in_flight),
-        "running": desk.running,
-        "max_queue": desk.settings.max_queue,
-        "closing": desk.closing,
+        "inflight": len(queue.in_flight),
+        "running": queue.running,
+        "max_queue": queue.settings.max_queue,
+        "closing": queue.closing,
     }
 
 
@@ -74,7 +74,7 @@ async def info(request: Request, model: str | None = None) -> dict[str, Any]:
     """Capabilities, controls and resolution of one model; the default one if none is named."""
     models = state_of(request).models
     entry = models.get(model)
-    controls = entry.engine.tokenizer.attributes.controls
+    controls = entry.engine.tokenizer.attributes
     return {
         "model": entry.id,
         "default_model": models.default,

@@ -15,7 +15,7 @@ from typing import Any, get_type_hints
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
-from midigpt_cli.options.transcribe import Hearing
+from midigpt_cli.options.transcribe import TranscribeOptions
 from midigpt_cli.server import responses
 from midigpt_cli.server.body import FileField, Form, read_form
 from midigpt_cli.server.errors import RefusalError
@@ -57,7 +57,7 @@ def _schema() -> dict[str, Any]:
     rows: dict[str, Any] = {
         "audio_file": {"type": "string", "format": "binary", "description": "wav, mp3, flac or ogg"},
         **{name: {"type": "string", "description": meaning} for name, meaning in _OWN.items()},
-        **rows_of(Hearing),
+        **rows_of(TranscribeOptions),
     }
     for name in _FLAGS:
         rows[name]["type"] = "boolean"
@@ -74,7 +74,7 @@ class AudioAnswer(BaseModel):
 
 
 @dataclass(frozen=True)
-class Heard:
+class TranscribeRequest:
     """What a form asks for, read and checked."""
 
     audio: Form | None
@@ -97,19 +97,19 @@ async def audio_to_midi(request: Request) -> Response:
     The options are those of `midigpt transcribe`. The same Idempotency-Key gets the same job.
     """
     state, caller = state_of(request), client_of(request)
-    state.desk.check_room(caller)
+    state.queue.check_room(caller)
     form = await read_form(request, AUDIO)
-    asked = await state.desk.think(lambda: _read(form, state.settings))
+    asked = await state.queue.in_thread(lambda: _read(form, state.settings))
     content = hashlib.sha256(form.data + repr(sorted(form.fields.items())).encode()).hexdigest()
     once = Once(caller, request.headers.get("idempotency-key"), content)
     job = state.jobs.made_before(once)
     if job is None:
         state.jobs.make_room()
         job = Job.new("transcribe", MODEL, asked.webhook_url)
-        session = Listening(asked, state.settings)
+        session = TranscribeSession(asked, state.settings)
         job.work = Work(job.id, job.kind, None, session, caller, _finish_of(job, asked), lambda _: None)
         session.tell = lambda share: _note(job.work, share)
-        answered = state.desk.admit(job.work)
+        answered = state.queue.admit(job.work)
         state.jobs.add(job, once)
         answered.add_done_callback(lambda done, job=job: state.jobs.ended(job, done.result()))
     told = AudioAnswer(success=True, task_id=job.id, message="the audio is waiting to be transcribed", urls=job.urls)
@@ -132,9 +132,9 @@ async def job_file(job_id: str, name: str, request: Request) -> Response:
 # ---- reading the form ----
 
 
-def _read(form: Form, settings: ServerSettings) -> Heard:
+def _read(form: Form, settings: ServerSettings) -> TranscribeRequest:
     """Raises RefusalError, RequestValidationError, AudioError."""
-    kinds = {**get_type_hints(Hearing), **{name: bool if name in _FLAGS else str for name in _OWN}}
+    kinds = {**get_type_hints(TranscribeOptions), **{name: bool if name in _FLAGS else str for name in _OWN}}
     values = {}
     for name, texts in form.fields.items():
         if name not in kinds:
@@ -148,12 +148,12 @@ def _read(form: Form, settings: ServerSettings) -> Heard:
         check_audio_url(url, settings)
     webhook = check_url(own["webhook_url"], settings) if own["webhook_url"] else None
     try:
-        asked = Hearing(**values).settings()
+        asked = TranscribeOptions(**values).settings()
     except RequestValidationError as error:
         raise in_form_words(error) from error
     _check_engine()
     sonify, table = bool(own["sonify_midi"]), bool(own["save_note_events"])
-    return Heard(form if form.data else None, url, asked, sonify, table, webhook)
+    return TranscribeRequest(form if form.data else None, url, asked, sonify, table, webhook)
 
 
 def _check_engine() -> None:
@@ -179,10 +179,10 @@ def check_audio_url(url: str, settings: ServerSettings) -> None:
 
 
 @dataclass
-class Listening:
+class TranscribeSession:
     """Audio on its way to notes, run by a worker as a session is."""
 
-    asked: Heard
+    asked: TranscribeRequest
     limits: ServerSettings
     listener: trace.Listener = trace.ignore
     cancel_event: threading.Event = field(default_factory=threading.Event)
@@ -252,7 +252,7 @@ def _note(work: Work, share: float) -> None:
     work.progress.step, work.progress.steps = round(100 * share), 100
 
 
-def _finish_of(job: Job, asked: Heard) -> Any:
+def _finish_of(job: Job, asked: TranscribeRequest) -> Any:
     """Puts the files into the job and sums it up, in the worker's thread."""
 
     def finish(work: Work, result: tuple[Transcription, bytes]) -> Rendered:
