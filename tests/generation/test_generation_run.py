@@ -14,7 +14,7 @@ from midigpt_core import trace
 from midigpt_core.constraints.masks import Constraint
 from midigpt_core.engine import InferenceEngine
 from midigpt_core.errors import CancelledError, GenerationError, RequestValidationError
-from midigpt_core.generation.plan import fitting_plan
+from midigpt_core.generation.plan import fitting_plan, plan
 from midigpt_core.generation.prompt import prepare_step
 from midigpt_core.generation.run import Run, _Draft, _Try
 from midigpt_core.plan.steps import Step
@@ -383,7 +383,8 @@ def test_a_copy_of_bars_played_off_the_grid_is_known_for_one() -> None:
 def test_a_retried_take_is_compared_with_every_take_that_passed() -> None:
     score = song()
     wish = request(score, {1: [4]}, novelty_check=True, novelty_against=["takes"], num_candidates=2)
-    at_work = Run(engine().tokenizer, engine().decoder, score, wish)
+    planned = plan(wish, score, engine().tokenizer, engine().model.n_positions)
+    at_work = Run(engine().tokenizer, engine().decoder, score, wish, planned)
     written = {(1, 4): score.tracks[1].bars[4].notes}
     passed, again = (_Try(score, written, -1.0, 10, truncated=False) for _ in range(2))
     drafts = [_Draft(score, 1), _Draft(score, 2, best=passed)]
