@@ -13,13 +13,14 @@ from dataclasses import dataclass, field, replace
 
 from midigpt_core import trace
 from midigpt_core.engine import InferenceEngine
+from midigpt_core.fields import refused
 from midigpt_core.generation.fit import narrowed
 from midigpt_core.generation.notes import original_tokens
 from midigpt_core.generation.plan import draw_seed, fitting_plan
 from midigpt_core.generation.run import Take
 from midigpt_core.midi_file.excerpt import closed, excerpt
 from midigpt_core.model.base import log_softmax, on_host
-from midigpt_core.request import AUTO, GenerationRequest, InferenceConfig, TrackPrompt, refused
+from midigpt_core.request import AUTO, GenerationRequest, InferenceConfig, TrackPrompt
 from midigpt_core.score import Bar, Score, Track
 
 MAX_VARIATIONS = 20

@@ -18,7 +18,7 @@ from midigpt_cli.output.destination import PIPE
 from midigpt_cli.output.rendering import RATE, SOUNDS, RenderOptions, make
 from midigpt_cli.parse.selectors import BARS_HELP, TRACK_HELP
 from midigpt_core.errors import GenerationError, RequestValidationError
-from midigpt_core.request import refused
+from midigpt_core.fields import refused
 from midigpt_core.score import Score
 
 if TYPE_CHECKING:

@@ -11,8 +11,9 @@ from typing import Any
 
 from midigpt_cli.live.session import NEVER, Pacing
 from midigpt_cli.parse.instruments import NAMES, program_of
+from midigpt_core.fields import nearest, refused
 from midigpt_core.jam import JamSettings
-from midigpt_core.request import InferenceConfig, TrackPrompt, nearest, refused
+from midigpt_core.request import InferenceConfig, TrackPrompt
 from midigpt_core.score import DRUM, MELODIC, Score, Track
 
 SAMPLING = tuple(f.name for f in dataclasses.fields(InferenceConfig) if f.name not in ("num_candidates", "plan_only"))

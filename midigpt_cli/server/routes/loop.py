@@ -26,11 +26,12 @@ from midigpt_cli.server.state import state_of
 from midigpt_core import trace
 from midigpt_core.engine import InferenceEngine, SamplingSession
 from midigpt_core.errors import CancelledError
+from midigpt_core.fields import refused
 from midigpt_core.generation.validate import check_request
 from midigpt_core.loop import LoopRequest, Variation, check_loop, loop
 from midigpt_core.midi_file import score_to_bytes
 from midigpt_core.midi_file.excerpt import excerpt
-from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt, refused
+from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt
 from midigpt_core.score import Score
 
 router = APIRouter(tags=["generation"])
