@@ -2,7 +2,7 @@
 
 `read` turns plain data (JSON, TOML) into a dataclass, `check` looks at one that Python code has made. Both name the
 field, the value and the way out. A field's metadata may hold `help`, `low`, `high`, `open_low`, `open_high`, `choices`
-and `words` (a word that stands for a value).
+`words` (a word that stands for a value), `each` (metadata for the values of an object) and `least` (items of a list).
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ import operator
 import types
 import typing
 from collections.abc import Callable, Collection, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from typing import Any, TypeVar, get_args, get_origin
 
 from midigpt_core.errors import RequestValidationError
@@ -28,7 +29,7 @@ def setting(default: Any, meaning: str, low: float | None = None, high: float | 
     """A field with its meaning and range: `low <= value <= high`; `choices` for words; `open_low` for `low <`."""
     metadata = {"help": meaning, "low": low, "high": high, **more}
     if isinstance(default, (list, dict)):
-        return field(default_factory=type(default), metadata=metadata)
+        return field(default_factory=partial(copy, default) if default else type(default), metadata=metadata)
     return field(default=default, metadata=metadata)
 
 
@@ -153,7 +154,8 @@ def _reader(hint: Any, meta: Mapping[str, Any]) -> Reader:
     if origin in (list, tuple):
         return _many(inner[0], origin, meta)
     if origin is dict or hint is dict:
-        return _by_key(*(inner or (str, Any)))
+        key, kind = inner or (str, Any)
+        return _by_key(key, kind, meta.get("each", {}))
     if dataclasses.is_dataclass(hint):
         return lambda value, where, door: _nested(hint, value, where, door)
     return _plain(hint, meta)
@@ -248,11 +250,13 @@ def _limits(meta: Mapping[str, Any]) -> Callable[[Any, str, Door], None] | None:
 
 def _many(kind: Any, made: Any, meta: Mapping[str, Any]) -> Reader:
     one, fits = _reader(kind, meta), _FITS.get(kind)
-    words = _MANY.get(kind, "objects")
+    words, least = _MANY.get(kind, "objects"), meta.get("least", 0)
 
     def found(value: Any, where: str, door: Door) -> Any:
         if not isinstance(value, (list, tuple)) or (fits is not None and not all(map(fits, value))):
             raise door.refuse(where, value, f"is not a list of {words}", "correct it")
+        if len(value) < least:
+            raise door.refuse(where, value, "is empty", "name at least one")
         if fits is not None:
             return made(one(item, where, door) for item in value)
         return made(one(item, f"{where}[{i}]", door) for i, item in enumerate(value))
@@ -260,8 +264,8 @@ def _many(kind: Any, made: Any, meta: Mapping[str, Any]) -> Reader:
     return found
 
 
-def _by_key(key: Any, kind: Any) -> Reader:
-    one = _reader(kind, {})
+def _by_key(key: Any, kind: Any, meta: Mapping[str, Any]) -> Reader:
+    one = _reader(kind, meta)
 
     def found(value: Any, where: str, door: Door) -> Any:
         if not isinstance(value, Mapping):
