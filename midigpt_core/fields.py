@@ -33,6 +33,21 @@ def setting(default: Any, meaning: str, low: float | None = None, high: float | 
     return field(default=default, metadata=metadata)
 
 
+def same(cls: Any, name: str, **more: Any) -> Any:
+    """A field with the default, range and meaning that a field of another dataclass has."""
+    each = next(each for each in dataclasses.fields(cls) if each.name == name)
+    metadata = {**each.metadata, **more}
+    if each.default_factory is not dataclasses.MISSING:
+        return field(default_factory=each.default_factory, metadata=metadata)
+    return field(default=each.default, metadata=metadata)
+
+
+def limits_of(cls: Any, name: str) -> dict[str, Any]:
+    """The range of a field, as `min` and `max`."""
+    meta = next(each for each in dataclasses.fields(cls) if each.name == name).metadata
+    return {"min": meta["low"], "max": meta["high"]}
+
+
 def refused(field_name: str, value: Any, problem: str, remedy: str) -> RequestValidationError:
     """The error for one field of a request: `field = value problem; remedy`."""
     return RequestValidationError(sentence(field_name, value, problem, remedy), field_name, value, remedy)
@@ -233,19 +248,29 @@ def _limits(meta: Mapping[str, Any]) -> Callable[[Any, str, Door], None] | None:
     )
     hint = f" ({meta['help']})" if meta.get("help") else ""
 
+    usable = _range_in_words(meta)
+
     def hold(value: Any, where: str, door: Door) -> None:
         if choices and value not in choices:
             raise door.refuse(where, value, "is not known", nearest(str(value), choices))
         if value != value:
             raise door.refuse(where, value, "is not a number", f"use one{hint}")
         if low is not None and not above(value, low):
-            sign = "above" if meta.get("open_low") else "at least"
-            raise door.refuse(where, value, "is too small", f"use {sign} {low:g}{hint}")
+            raise door.refuse(where, value, "is too small", f"use {usable}{hint}")
         if high is not None and not below(value, high):
-            sign = "below" if meta.get("open_high") else "at most"
-            raise door.refuse(where, value, "is too large", f"use {sign} {high:g}{hint}")
+            raise door.refuse(where, value, "is too large", f"use {usable}{hint}")
 
     return hold
+
+
+def _range_in_words(meta: Mapping[str, Any]) -> str:
+    """ "1 to 20", "at least 1", "above 0, at most 1"."""
+    low, high = meta.get("low"), meta.get("high")
+    if low is not None and high is not None and not meta.get("open_low") and not meta.get("open_high"):
+        return f"{low} to {high}"
+    ends = [] if low is None else [f"{'above' if meta.get('open_low') else 'at least'} {low}"]
+    ends += [] if high is None else [f"{'below' if meta.get('open_high') else 'at most'} {high}"]
+    return ", ".join(ends)
 
 
 def _many(kind: Any, made: Any, meta: Mapping[str, Any]) -> Reader:

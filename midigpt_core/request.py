@@ -12,6 +12,7 @@ AUTO = 0  # value of model_dim, bars_per_step and tracks_per_step that asks the 
 MASK_MODES = ("auto", "token", "attention", "attention_approx", "attention_skip", "remove")
 CONTEXT_MODES = ("auto", "listed", "all")
 ATTRIBUTE_SOURCES = ("context", "original")
+SEAMS = ("cut", "wrap")
 NOVELTY_REFERENCES = ("original", "takes", "context")
 
 _AUTO_WORD = {"auto": AUTO}
@@ -157,3 +158,19 @@ class GenerationRequest:
             "config": self.config.to_dict(),
             "controls": dict(self.controls),
         }
+
+
+@dataclass(frozen=True)
+class LoopRequest:
+    """Which bars to loop and what to write in them. Tracks and bars count from 0."""
+
+    first: int  # first bar of the loop
+    end: int  # one past its last bar
+    tracks: tuple[int, ...]  # tracks to write; the others loop as they are
+    variations: int = setting(4, "how many variations", 1, 20)
+    seam: str = setting("cut", "notes over the seam end there (cut), or sound on at the start (wrap)", choices=SEAMS)
+    bpm: float | None = setting(None, "quarter notes per minute; the song's if left out", 40, 300)
+    config: InferenceConfig = field(default_factory=InferenceConfig)  # seed, temperature, checks, ...; takes are ours
+    prompts: dict[int, TrackPrompt] = field(
+        default_factory=dict
+    )  # controls by track; bars in them are those of the loop

@@ -50,6 +50,8 @@ def _row(row: dataclasses.Field[Any], hint: Any) -> tuple[Any, Any]:
 
 
 def _hint(row: dataclasses.Field[Any], hint: Any) -> Any:
+    if "model" in row.metadata:
+        return model_of(row.metadata["model"]) | None
     words = row.metadata.get("choices")
     if words:
         return list[Literal[words]] if get_origin(hint) is list else Literal[words]  # type: ignore[valid-type]
