@@ -13,6 +13,7 @@ from torch import Tensor
 
 from midigpt_core.model.base import Spans, lay_out
 from midigpt_core.model.ledger import Ledger
+from midigpt_core.tokens.places import Place
 
 if TYPE_CHECKING:
     from midigpt_core.model.gpt2 import GPT2
@@ -24,7 +25,7 @@ class TorchCache(Ledger):
     """Keys and values of shape (layers, 2, lanes, heads, capacity, head_dim), advanced by the model itself."""
 
     def __init__(self, model: GPT2, lanes: int, capacity: int) -> None:
-        super().__init__(lanes, capacity, model.n_positions)
+        super().__init__(lanes, capacity, model.n_positions, model.places)
         config = model.config
         shape = (config.n_layer, 2, lanes, config.n_head, capacity, config.head_dim)
         self.model = model
@@ -40,7 +41,8 @@ class TorchCache(Ledger):
         tokens = self._row(layout.tokens[start:] + tuple(token for token, _ in probe))
         positions = self._row(layout.positions[start:] + tuple(position for _, position in probe))
         memory = _PromptMemory(self.kv[:, :, lane], start, deaf_to_last=bool(probe))
-        x = self.model.hidden(tokens, positions, memory)
+        places = self.read_prompt(lane, ids, layout)[start:]
+        x = self.model.hidden(tokens, positions, memory, self._places([places]))
         end = len(layout.tokens)
         self.kv[:, 0, lane, :, end : end + layout.sentinels] = _EMPTY_KEY
         self.kv[:, 1, lane, :, end : end + layout.sentinels] = 0.0
@@ -53,6 +55,7 @@ class TorchCache(Ledger):
         for target in targets:
             if target != source:
                 self.slots[target] = list(self.slots[source])
+                self.share_reader(source, target)
                 self.kv[:, :, target, :, :length] = self.kv[:, :, source, :, :length]
 
     @torch.no_grad()
@@ -61,12 +64,16 @@ class TorchCache(Ledger):
         lengths = [self.length(lane) for lane in lanes]
         positions = [self.append(lane, token) for lane, token in zip(lanes, ids, strict=True)]
         memory = _StepMemory(self.kv, list(lanes), lengths)
-        x = self.model.hidden(self._row(ids).T, self._row(positions).T, memory)
+        places = [[self.read(lane, token)] for lane, token in zip(lanes, ids, strict=True)]
+        x = self.model.hidden(self._row(ids).T, self._row(positions).T, memory, self._places(places))
         return self._head(x[:, -1])
 
     def _head(self, x: Tensor) -> Tensor:
         logits: Tensor = self.model.lm_head(x)
         return logits.float()
+
+    def _places(self, places: Sequence[Sequence[Place | None]]) -> Tensor | None:
+        return None if self.model.places is None else torch.tensor(places, dtype=torch.int32, device=self.model.device)
 
     def _row(self, values: Sequence[int]) -> Tensor:
         return torch.tensor([list(values)], dtype=torch.long, device=self.model.device)

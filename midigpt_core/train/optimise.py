@@ -83,6 +83,8 @@ def rate_factor(step: int, progress: float, config: OptimiserConfig) -> float:
     progress = min(1.0, max(0.0, progress))
     if config.schedule == "cosine":
         return warm * 0.5 * (1 + math.cos(math.pi * progress))
+    if config.schedule == "constant":
+        return warm
     falling = (1 - progress) / config.decay if config.decay else float(progress < 1)
     return warm * min(1.0, falling)
 
