@@ -36,6 +36,7 @@ cdef extern from "decoder_kernels.h":
         const void *wpe
         const void *place[PLACE_TABLES]
         const void *harmony
+        const float *harmony_head
         const float *norm_f
         const float *shift_f
         CLayer *layers
@@ -136,7 +137,7 @@ cdef class Decoder:
     def __cinit__(self, dict shape, dict arrays, list layers, int threads):
         """shape: isa, width, heads, group (inputs of a head that share a scale), vocab; the rest as `fast.pack` packs it.
 
-        arrays: with "places", a list of tables, the one of the harmony last, where the network is told places.
+        arrays: with "places", a list of tables, the one of the harmony last, and "harmony_head", where the network is told places.
         """
         cdef bytes name = shape["isa"].encode()
         cdef CNet *net = &self.net
@@ -152,7 +153,7 @@ cdef class Decoder:
         net.qkv_pad = (3 * net.width + OUT_BLOCK - 1) // OUT_BLOCK * OUT_BLOCK
         net.scale = net.head_dim ** -0.5
         net.wte, net.wpe = self.keep(arrays["wte"]), self.keep(arrays["wpe"])
-        self.set_places(arrays.get("places"))
+        self.set_places(arrays.get("places"), arrays.get("harmony_head"))
         net.norm_f, net.shift_f = <const float *>self.keep(arrays["norm"]), <const float *>self.keep(arrays["shift"])
         self.set_matrix(&net.head, arrays["head"], arrays["head_bias"])
         net.layers = <CLayer *>calloc(net.n_layers, sizeof(CLayer))
@@ -185,7 +186,7 @@ cdef class Decoder:
         self.kept.append(room)
         return <const void *><uintptr_t>(room.ctypes.data + start)
 
-    cdef int set_places(self, tables) except -1:
+    cdef int set_places(self, tables, head) except -1:
         if tables is None:
             return 0
         if len(tables) != PLACE_TABLES + 1:
@@ -194,6 +195,7 @@ cdef class Decoder:
             self.net.place[i] = self.keep(tables[i])
             self.place_rows[i] = len(tables[i])
         self.net.harmony = self.keep(tables[PLACE_TABLES])
+        self.net.harmony_head = <const float *>self.keep(head)
         return 0
 
     cdef int set_matrix(self, CMatrix *matrix, codes, bias) except -1:

@@ -156,6 +156,12 @@ FN void NAME(finish)(const Job *job, int kind, int layer, int row, int i, int bl
         for (int c = 0; c < OUT_BLOCK; c += W) NAME(store)(y + c, NAME(gelu)(NAME(load)(y + c)));
         NAME(encode)(y, &job->expanded, block, i);
     } else if (kind == LOGITS) {
+        const int harmony = net->harmony_head != NULL ? job->rows[row].harmony : 0;
+        for (int bit = 0; bit < HARMONY_BITS; bit++) {
+            if (!(harmony >> bit & 1)) continue;
+            const float *added = net->harmony_head + (size_t)bit * net->head.blocks * OUT_BLOCK + column;
+            for (int c = 0; c < OUT_BLOCK; c += W) NAME(store)(y + c, NAME(load)(y + c) + NAME(load)(added + c));
+        }
         const int count = net->vocab - column < OUT_BLOCK ? net->vocab - column : OUT_BLOCK;
         memcpy(job->logits + (size_t)job->out[i] * net->vocab + column, y, count * sizeof(float));
     } else {

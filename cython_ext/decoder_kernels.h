@@ -90,6 +90,7 @@ typedef struct {
     const void *wte, *wpe;
     const void *place[PLACE_TABLES]; /* tables added for where a token stands; NULL: the network is not told */
     const void *harmony;             /* likewise, a row for each pitch class that sounds there */
+    const float *harmony_head;       /* added to the logits, likewise; rows padded to whole blocks */
     const float *norm_f, *shift_f;
     Layer *layers;
     Matrix head;

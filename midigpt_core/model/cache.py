@@ -41,13 +41,13 @@ class TorchCache(Ledger):
         tokens = self._row(layout.tokens[start:] + tuple(token for token, _ in probe))
         positions = self._row(layout.positions[start:] + tuple(position for _, position in probe))
         memory = _PromptMemory(self.kv[:, :, lane], start, deaf_to_last=bool(probe))
-        places = self.read_prompt(lane, ids, layout)[start:]
-        x = self.model.hidden(tokens, positions, memory, self._places([places]))
+        places = self._places([self.read_prompt(lane, ids, layout)[start:]])
+        x = self.model.hidden(tokens, positions, memory, places)
         end = len(layout.tokens)
         self.kv[:, 0, lane, :, end : end + layout.sentinels] = _EMPTY_KEY
         self.kv[:, 1, lane, :, end : end + layout.sentinels] = 0.0
         self.write(lane, layout, start)
-        return self._head(x[0, -1])
+        return self.model.head(x[:, -1:], None if places is None else places[:, -1:])[0, -1].float()
 
     def fork(self, source: int, targets: Sequence[int]) -> None:
         """See LaneCache.fork."""
@@ -64,13 +64,9 @@ class TorchCache(Ledger):
         lengths = [self.length(lane) for lane in lanes]
         positions = [self.append(lane, token) for lane, token in zip(lanes, ids, strict=True)]
         memory = _StepMemory(self.kv, list(lanes), lengths)
-        places = [[self.read(lane, token)] for lane, token in zip(lanes, ids, strict=True)]
-        x = self.model.hidden(self._row(ids).T, self._row(positions).T, memory, self._places(places))
-        return self._head(x[:, -1])
-
-    def _head(self, x: Tensor) -> Tensor:
-        logits: Tensor = self.model.lm_head(x)
-        return logits.float()
+        places = self._places([[self.read(lane, token)] for lane, token in zip(lanes, ids, strict=True)])
+        x = self.model.hidden(self._row(ids).T, self._row(positions).T, memory, places)
+        return self.model.head(x, places)[:, -1].float()
 
     def _places(self, places: Sequence[Sequence[Place | None]]) -> Tensor | None:
         return None if self.model.places is None else torch.tensor(places, dtype=torch.int32, device=self.model.device)

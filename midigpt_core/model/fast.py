@@ -14,7 +14,7 @@ from midigpt_core.compiled import compiled
 from midigpt_core.errors import CheckpointError
 from midigpt_core.model.base import Layout, Spans, lay_out
 from midigpt_core.model.ledger import Ledger
-from midigpt_core.model.shape import PLACE_TABLES, GPT2Config, Shaped
+from midigpt_core.model.shape import HARMONY_HEAD, PLACE_TABLES, GPT2Config, Shaped
 from midigpt_core.model.threads import threads
 from midigpt_core.tokens.places import Place, Places
 
@@ -121,6 +121,7 @@ def pack(config: GPT2Config, weights: Mapping[str, npt.NDArray[Any]], kernels: M
     }
     if config.places:
         arrays["places"] = [table(weights[f"{PLACE_TABLES}.{name}"]) for name in config.places.tables()]
+        arrays["harmony_head"] = np.stack([vector(row) for row in weights[HARMONY_HEAD]])
     shape = {"isa": name, "width": config.n_embd, "heads": config.n_head, "group": group, "vocab": config.vocab_size}
     return kernels.Decoder(shape, arrays, [layer(at) for at in range(config.n_layer)], threads())
 

@@ -102,11 +102,15 @@ class PlaceTables(nn.Module):
     def forward(self, places: Tensor) -> Tensor:
         """(batch, time, width) for places (batch, time, 6), in the order of Place's fields."""
         *tables, harmony = self.parameters()
-        sounding = (places[..., -1:] >> torch.arange(HARMONY, device=places.device)) & 1
-        x = sounding.to(harmony.dtype) @ harmony
+        x = sounding(places, harmony.dtype) @ harmony
         for part, table in enumerate(tables):
             x = x + F.embedding(places[..., part], table)
         return x
+
+
+def sounding(places: Tensor, dtype: torch.dtype) -> Tensor:
+    """Which pitch classes sound at these places, (..., HARMONY) of 0 and 1, for places (..., 6)."""
+    return ((places[..., -1:] >> torch.arange(HARMONY, device=places.device)) & 1).to(dtype)
 
 
 class Transformer(nn.Module):
@@ -147,6 +151,8 @@ class GPT2(nn.Module, Shaped):
         self.transformer = Transformer(config, dropout)
         self.lm_head = nn.Linear(config.n_embd, config.vocab_size, bias=False)
         nn.init.normal_(self.lm_head.weight, std=0.02)
+        if config.places:
+            self.harmony_head = nn.Parameter(torch.zeros(HARMONY, config.vocab_size))
 
     @property
     def device(self) -> torch.device:
@@ -173,8 +179,12 @@ class GPT2(nn.Module, Shaped):
 
     def forward(self, ids: Tensor, positions: Tensor | None = None, places: Tensor | None = None) -> Tensor:
         """Logits (batch, time, vocabulary) for ids (batch, time), in the model's dtype; see `hidden`."""
-        out: Tensor = self.lm_head(self.hidden(ids, positions, None, places))
-        return out
+        return self.head(self.hidden(ids, positions, None, places), places)
+
+    def head(self, x: Tensor, places: Tensor | None) -> Tensor:
+        """Logits for the last layer's output x; what sounds at a place speaks for and against tokens directly."""
+        out: Tensor = self.lm_head(x)
+        return out if places is None else out + sounding(places, out.dtype) @ self.harmony_head.to(out.dtype)
 
     @torch.no_grad()
     def logits(self, ids: Sequence[int] | Tensor) -> Tensor:

@@ -7,10 +7,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from midigpt_core.errors import CheckpointError, EncoderConfigError
-from midigpt_core.tokens.places import PlaceSizes
+from midigpt_core.tokens.places import HARMONY, PlaceSizes
 
 NUMBERS = ("vocab_size", "n_positions", "n_embd", "n_layer", "n_head")
 PLACE_TABLES = "transformer.places"  # name of these weights, before the table's
+HARMONY_HEAD = "harmony_head"
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,8 @@ class GPT2Config:
         }
         for name, rows in (self.places.tables() if self.places else {}).items():
             found[f"{PLACE_TABLES}.{name}"] = (rows, wide)
+        if self.places:
+            found[HARMONY_HEAD] = (HARMONY, self.vocab_size)
         products = {"attn.c_attn": (wide, 3 * wide), "attn.c_proj": (wide, wide)}
         products |= {"mlp.c_fc": (wide, 4 * wide), "mlp.c_proj": (4 * wide, wide)}
         for layer in range(self.n_layer):

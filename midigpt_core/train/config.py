@@ -71,6 +71,7 @@ class OptimiserConfig:
     learning_rate: float = _knob(1e-3, "peak rate; Muon's updates are scaled to match AdamW's", 0.0, 1.0)
     weight_decay: float = _knob(0.05, "on matrices and embeddings; norms and biases have none", 0.0, 1.0)
     beta2: float = _knob(0.98, "memory of squared gradients", 0.0, 1.0)
+    places_rate: float = _knob(10.0, "rate of the tables of places, as a multiple of the others'", 0.0, 1000.0)
     clip: float = _knob(1.0, "largest norm of the gradient (0: off)", 0.0)
     warmup_steps: int = _knob(100, "steps of rising rate", 0)
     schedule: str = _knob("cosine", "cosine; linear: full, then straight to zero; constant: full", choices=SCHEDULES)

@@ -141,6 +141,7 @@ def test_places_that_a_checkpoint_learns_anew_change_nothing_at_first(data: Path
     found = weights(tmp_path / "b")
     learnt = [name for name in found if ".places." in name]
     assert len(learnt) == 6
+    assert found["harmony_head"].abs().max() > 0
     assert all(found[name].abs().max() > 0 for name in learnt)
 
 
