@@ -1,4 +1,4 @@
-"""`midigpt plan`: which steps would write the asked bars, what each hears, what is hidden, and how long it gets."""
+"""`midigpt plan`: which steps would write the bars asked for, what each hears, what is hidden, and how long it gets."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from midigpt_cli import completion
-from midigpt_cli.groups import AsJson
-from midigpt_cli.options import OUTPUT, PLAN, command_of
-from midigpt_cli.selectors import BARS_HELP, TRACK_HELP, describe_bars, describe_track, select_bars, select_tracks
+from midigpt_cli.options import completion
+from midigpt_cli.options.groups import AsJson
+from midigpt_cli.options.settings import OUTPUT, PLAN, command_of
+from midigpt_cli.parse.selectors import BARS_HELP, TRACK_HELP, describe_bars, describe_track, select_bars, select_tracks
 from midigpt_core.score import Score
 
 if TYPE_CHECKING:
-    from midigpt_cli.rehearsal import StepMeasure
+    from midigpt_core.generation.plan import StepEstimate
     from midigpt_core.request import GenerationRequest
+    from midigpt_core.tokens.config import EncoderConfig
 
 COUNTED_FROM = 1  # bars and tracks, wherever this command shows a number
 
@@ -35,7 +36,7 @@ def _auto(text: str, show_default: str = "auto") -> Any:
 
 
 @dataclass(frozen=True)
-class Asked:
+class ShowPlan:
     """What is to be planned."""
 
     song: Annotated[str, typer.Argument(metavar="SONG", help="A MIDI file, or - for standard input.")]
@@ -66,35 +67,50 @@ class Asked:
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No pictures.", rich_help_panel=OUTPUT)] = False
 
 
-@command_of(Asked)
-def plan(asked: Asked) -> None:
+@command_of(ShowPlan)
+def plan(options: ShowPlan) -> None:
     """Show how bars would be written: steps, windows, context, hidden bars, tokens. Bars and tracks count from 1."""
-    from midigpt_cli.rehearsal import rehearse
     from midigpt_core.tokens.config import EncoderConfig
 
-    score = _read(asked.song)
-    request = _request(asked, score)
-    measured = rehearse(EncoderConfig.load(asked.encoder or _built_in()), asked.context_tokens, score, request)
-    facts = plan_facts(asked.song, score, measured, asked.context_tokens)
-    lines = plan_lines(facts, measured, score, pictures=not asked.quiet)
-    typer.echo(json.dumps(facts, indent=2) if asked.as_json else "\n".join(lines))
+    score = _read(options.song)
+    request = _request(options, score)
+    encoder = EncoderConfig.load(options.encoder or _built_in())
+    steps = step_estimates(encoder, options.context_tokens, score, request)
+    facts = plan_facts(options.song, score, steps, options.context_tokens)
+    lines = plan_lines(facts, steps, score, pictures=not options.quiet)
+    typer.echo(json.dumps(facts, indent=2) if options.as_json else "\n".join(lines))
 
 
-def _request(asked: Asked, score: Score) -> GenerationRequest:
+def _request(options: ShowPlan, score: Score) -> GenerationRequest:
     """What `infill` would ask for with these options."""
     from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt
 
-    tracks = select_tracks(asked.track, score)
-    bars = list(select_bars(asked.bars, score.n_bars))
-    wishes = {"model_dim": asked.window, "bars_per_step": asked.bars_per_step, "tracks_per_step": asked.tracks_per_step}
+    tracks = select_tracks(options.track, score)
+    bars = list(select_bars(options.bars, score.n_bars))
+    planning = {
+        "model_dim": options.window,
+        "bars_per_step": options.bars_per_step,
+        "tracks_per_step": options.tracks_per_step,
+    }
     prompts = [
-        TrackPrompt(t, bars if t in tracks else [], autoregressive=asked.autoregressive and t in tracks)
+        TrackPrompt(t, bars if t in tracks else [], autoregressive=options.autoregressive and t in tracks)
         for t in range(len(score.tracks))
     ]
-    return GenerationRequest(prompts, InferenceConfig(**{key: v for key, v in wishes.items() if v is not None}))
+    return GenerationRequest(prompts, InferenceConfig(**{key: v for key, v in planning.items() if v is not None}))
 
 
-def plan_facts(song: str, score: Score, measured: list[StepMeasure], room: int) -> dict[str, Any]:
+def step_estimates(encoder: EncoderConfig, room: int, score: Score, request: GenerationRequest) -> list[StepEstimate]:
+    """Every step, for a model that can hold `room` tokens. Raises RequestValidationError as a run would."""
+    from midigpt_core.generation.plan import estimates, plan
+    from midigpt_core.generation.validate import check_request
+    from midigpt_core.tokens.tokenizer import Tokenizer
+
+    tokenizer = Tokenizer(encoder)
+    check_request(request, score, tokenizer.config, tokenizer.attributes)
+    return estimates(plan(request, score, tokenizer, room), request, score, tokenizer, room)
+
+
+def plan_facts(song: str, score: Score, steps: list[StepEstimate], room: int) -> dict[str, Any]:
     """The plan as one JSON object; `room` is how many tokens the model can hold."""
     return {
         "song": song,
@@ -102,12 +118,12 @@ def plan_facts(song: str, score: Score, measured: list[StepMeasure], room: int) 
         "bars": score.n_bars,
         "tracks": [describe_track(number, score) for number in range(len(score.tracks))],
         "context_tokens": room,
-        "steps": [_step_facts(number, item, score) for number, item in enumerate(measured, 1)],
+        "steps": [_step_facts(number, item, score) for number, item in enumerate(steps, 1)],
     }
 
 
 def _read(song: str) -> Score:
-    from midigpt_cli.destination import read_song
+    from midigpt_cli.output.destination import read_song
 
     return read_song(song)
 
@@ -121,14 +137,14 @@ def _built_in() -> Any:
 # ---- the facts, for --json ----
 
 
-def _step_facts(number: int, item: StepMeasure, score: Score) -> dict[str, Any]:
+def _step_facts(number: int, item: StepEstimate, score: Score) -> dict[str, Any]:
     step = item.step
     return {
         "step": number,
         "mode": "autoregressive" if step.autoregressive else "infill",
         "window": [step.start_bar + 1, step.end_bar],
         "window_bars": step.n_bars,
-        "writes": _cells(step.bars),
+        "writes": _cells(step.cells),
         "hidden": _cells(step.pending),
         "hears": _cells(_heard(item, score)),
         "left_out": [track + 1 for track in item.dropped],
@@ -149,7 +165,7 @@ def _by_track(cells: Iterable[tuple[int, int]]) -> Mapping[int, list[int]]:
     return found
 
 
-def _heard(item: StepMeasure, score: Score) -> set[tuple[int, int]]:
+def _heard(item: StepEstimate, score: Score) -> set[tuple[int, int]]:
     """The cells of the window whose notes the model gets to see; of a track it continues, those before."""
     step = item.step
     heard = set()
@@ -157,24 +173,24 @@ def _heard(item: StepMeasure, score: Score) -> set[tuple[int, int]]:
         if number in item.dropped:
             continue
         end = min(step.end_bar, len(track.bars))
-        written = [bar for owner, bar in step.bars if owner == number]
+        written = [bar for owner, bar in step.cells if owner == number]
         if step.autoregressive and written:
             end = min(written)
         heard |= {(number, bar) for bar in range(step.start_bar, end) if track.bars[bar].notes}
-    return heard - step.bars - step.pending
+    return heard - step.cells - step.pending
 
 
 # ---- the words and the picture, for people ----
 
 
 def plan_lines(
-    facts: Mapping[str, Any], measured: list[StepMeasure], score: Score, pictures: bool = True
+    facts: Mapping[str, Any], steps: list[StepEstimate], score: Score, pictures: bool = True
 ) -> Iterable[str]:
     """The plan in words, with a picture of each step."""
-    count = len(measured)
+    count = len(steps)
     yield f"{facts['song']}: {len(score.tracks)} tracks, {score.n_bars} bars, counted from {COUNTED_FROM}."
     yield f"{count} step{'s' if count != 1 else ''}; each later step hears what the earlier ones wrote."
-    for number, item in enumerate(measured, 1):
+    for number, item in enumerate(steps, 1):
         yield ""
         yield from _step_lines(number, item, score, facts["context_tokens"])
         yield from _picture(item, score) if pictures else ()
@@ -183,13 +199,13 @@ def plan_lines(
         yield "W written   # heard   h hidden   . silent   x left out"
 
 
-def _step_lines(number: int, item: StepMeasure, score: Score, room: int) -> Iterable[str]:
+def _step_lines(number: int, item: StepEstimate, score: Score, room: int) -> Iterable[str]:
     step = item.step
     window = describe_bars(range(step.start_bar, step.end_bar))
     padded = step.n_bars - (step.end_bar - step.start_bar)
     filled_up = f" and {padded} empty ones after them" if padded else ""
     mode = "continues" if step.autoregressive else "fills in"
-    yield f"step {number} {mode} {_named(step.bars, score)}"
+    yield f"step {number} {mode} {_named(step.cells, score)}"
     yield f"  sees bars {window}{filled_up}; reads {item.prompt_tokens} tokens, writes about {item.expected_tokens}"
     if step.pending:
         yield f"  hidden, as a later step writes them: {_named(step.pending, score)}"
@@ -200,15 +216,15 @@ def _step_lines(number: int, item: StepMeasure, score: Score, room: int) -> Iter
         yield f"  does not fit {room} tokens: ask for a smaller --window or fewer --bars-per-step"
 
 
-def _picture(item: StepMeasure, score: Score) -> Iterable[str]:
+def _picture(item: StepEstimate, score: Score) -> Iterable[str]:
     step, heard = item.step, _heard(item, score)
     for track in range(len(score.tracks)):
         row = "".join(_mark(item, heard, (track, bar)) for bar in range(step.start_bar, step.end_bar))
         yield f"  {row}  {describe_track(track, score)}"
 
 
-def _mark(item: StepMeasure, heard: set[tuple[int, int]], cell: tuple[int, int]) -> str:
-    marks = (("W", item.step.bars), ("h", item.step.pending), ("#", heard))
+def _mark(item: StepEstimate, heard: set[tuple[int, int]], cell: tuple[int, int]) -> str:
+    marks = (("W", item.step.cells), ("h", item.step.pending), ("#", heard))
     if cell[0] in item.dropped:
         return "x"
     return next((mark for mark, cells in marks if cell in cells), ".")
