@@ -176,7 +176,7 @@ def test_strength_zero_is_off_and_minus_one_asks_the_checkpoint() -> None:
     assert not any(constraint.name == "echo" for constraint in prompt.constraints(1))
     assert any(constraint.name == "echo" for constraint in step_prompt(echo=0.5).constraints(1))
     asked = step_prompt().request
-    recommended = float(prompt.tokenizer.config.extra.get("echo", 0.0))
+    recommended = prompt.tokenizer.config.echo
     assert echo_strength(prompt.tokenizer, asked) == recommended
 
 
@@ -203,10 +203,8 @@ def test_temperature_one_is_what_the_checkpoint_means_by_it(monkeypatch) -> None
 
     monkeypatch.setattr(generation_run, "SamplingParameters", noted)
     calm = copy.copy(engine())
-    calm.tokenizer = Tokenizer(
-        replace(calm.tokenizer.config, extra={**calm.tokenizer.config.extra, "temperature": 0.5})
-    )
-    assert own_temperature(engine().tokenizer) == float(engine().tokenizer.config.extra.get("temperature", 1.0))
+    calm.tokenizer = Tokenizer(replace(calm.tokenizer.config, temperature=0.5))
+    assert own_temperature(engine().tokenizer) == engine().tokenizer.config.temperature
     calm.session(score, request(score, {1: [4]}, temperature=1.2, seed=1)).run_takes()
     assert temperatures[0] == pytest.approx(0.6)
 
@@ -217,8 +215,7 @@ def test_drums_may_have_a_temperature_of_their_own() -> None:
     assert lane(cursor=Cursor(cell=1)).parameters_here is parameters[0]
     assert lane(drum_parameters=parameters[1]).parameters_here is parameters[0]
     assert lane(drum_parameters=parameters[1], cursor=Cursor(cell=1)).parameters_here is parameters[1]
-    extra = {**engine().tokenizer.config.extra, "temperature": 0.9, "drum_temperature": 0.5}
-    tokenizer = Tokenizer(replace(engine().tokenizer.config, extra=extra))
+    tokenizer = Tokenizer(replace(engine().tokenizer.config, temperature=0.9, drum_temperature=0.5))
     assert (own_temperature(tokenizer), own_temperature(tokenizer, drums=True)) == (0.9, 0.5)
 
 
