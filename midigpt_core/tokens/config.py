@@ -12,6 +12,7 @@ from typing import Any
 from midigpt_core.attributes.table import make_attributes
 from midigpt_core.errors import EncoderConfigError
 from midigpt_core.fields import Door, rows_of, sentence, setting
+from midigpt_core.music import metre_of
 from midigpt_core.tokens.domains import PROGRAMS, InstrumentGroups, Metre
 from midigpt_core.tokens.types import TokenType, token_type
 
@@ -197,10 +198,10 @@ def _pitches(key: str, value: Any) -> tuple[int, int]:
 
 
 def _metre(key: str, value: Any) -> Metre:
-    numerator, _, denominator = value.partition("/") if isinstance(value, str) else ("", "", "")
-    if not (numerator.isdecimal() and denominator.isdecimal() and int(numerator) and int(denominator)):
+    metre = metre_of(value)
+    if metre is None:
         raise _fail(key, 'a metre such as "3/4"', value)
-    return (int(numerator), int(denominator))
+    return metre
 
 
 def _metres(key: str, value: Any) -> tuple[Metre, ...]:
