@@ -102,6 +102,7 @@ _SETTINGS: Mapping[str, _Shown] = {
     "mask_p": _Shown(SAMPLE),
     "no_repeat_ngram": _Shown(SAMPLE, ("--no-repeat", "--no-repeat-ngram")),
     "echo": _Shown(SAMPLE),
+    "harmony": _Shown(SAMPLE),
     "guidance": _Shown(SAMPLE),
     "attribute_source": _Shown(SAMPLE),
     "polyphony_hard_limit": _Shown(SAMPLE, ("--max-polyphony", "--polyphony-hard-limit")),

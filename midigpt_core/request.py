@@ -68,6 +68,13 @@ class InferenceConfig:
         -1.0,
         20.0,
     )
+    harmony: float = _knob(
+        -1.0,
+        "how much pitches are to fit what the other tracks play (0: not at all; 1: as in real music; -1: as the "
+        "checkpoint asks); off where a scale, pitches or a key are asked for",
+        -1.0,
+        20.0,
+    )
     attribute_source: str = _knob("context", "where unasked control tokens are measured", choices=ATTRIBUTE_SOURCES)
     guidance: float = _knob(
         1.0, "how far to lean from the uncontrolled towards the controlled model (1: off)", 0.0, 20.0

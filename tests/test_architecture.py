@@ -19,7 +19,7 @@ ORDER = (
     ("midi_file", "plan", "request"),
     ("attributes", "tokens"),
     ("model",),
-    ("sampling", "controls", "piece_controls", "check"),
+    ("sampling", "controls", "piece_controls", "check", "harmony"),
     ("asked", "habits", "likeness", "planning", "prompting", "reading", "fitting"),
     ("pipeline", "engine"),
     ("loop", "jam"),

@@ -1,4 +1,4 @@
-"""Whether written bars fit the band: chord tones and clashes with what sounds in the other tracks, leaps at the seams."""
+"""Whether written bars fit the band: chord tones and clashes with the other tracks, leaps over the seams."""
 
 from __future__ import annotations
 
