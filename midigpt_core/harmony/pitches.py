@@ -19,16 +19,16 @@ from midigpt_core.harmony.band import PITCHES, Roll
 FAST_HARMONY: Any = compiled("harmony")
 
 WEIGHTS = {  # what each feature of a pitch adds to its log-probability
-    "unison": 0.14,  # its class sounds
-    "semitone": -0.69,  # its class does not sound, but one a semitone from it does, up or down; and so on
-    "whole tone": -0.78,
+    "unison": -0.09,  # its class sounds
+    "semitone": -0.71,  # its class does not sound, but one a semitone from it does, up or down; and so on
+    "whole tone": -0.79,
     "minor third": 0.24,
     "major third": 0.31,
-    "fourth": -0.56,
-    "tritone": 0.25,
-    "semitone on the beat": -0.62,  # beside "semitone", where the note begins on a beat
-    "semitone soon": -0.56,  # share of the coming quarter note in which a semitone sounds and its class does not
-    "same pitch": 0.71,  # it sounds itself
+    "fourth": -0.57,
+    "tritone": 0.26,
+    "semitone on the beat": -0.63,  # beside "semitone", where the note begins on a beat
+    "semitone soon": -0.53,  # share of the coming quarter note in which a semitone sounds and its class does not
+    "same pitch": 0.7,  # it sounds itself
 }
 Scores = npt.NDArray[np.float64]  # (128,)
 Logprobs = npt.NDArray[np.float32]
