@@ -20,19 +20,19 @@ import torch
 from torch import Tensor
 
 from benchmarks.fit_echo import _files
+from midigpt_core.constraints.masks import PITCH, Constraint, Cursor
 from midigpt_core.engine import InferenceEngine
 from midigpt_core.evaluate.judge import request_for
 from midigpt_core.evaluate.tasks import DRUMS, Task, draw_tasks
-from midigpt_core.fitting import narrowed
+from midigpt_core.generation.fit import narrowed
+from midigpt_core.generation.notes import original_tokens
+from midigpt_core.generation.plan import fitting_plan
+from midigpt_core.generation.prompt import StepPrompt
 from midigpt_core.harmony.pitches import WEIGHTS, pitch_scores
 from midigpt_core.harmony.rule import Harmony
 from midigpt_core.model.base import log_softmax
 from midigpt_core.plan.roles import role
-from midigpt_core.planning import fitting_plan
-from midigpt_core.prompting import StepPrompt
-from midigpt_core.reading import original_tokens
 from midigpt_core.request import InferenceConfig
-from midigpt_core.sampling.rules import PITCH, Cursor, Rule
 from midigpt_core.tokens.types import TokenType
 
 NAMES = tuple(WEIGHTS)
@@ -47,7 +47,7 @@ class Place:
     voice: str
     role: str  # of its track: bass, lead, harmony
     fitted: bool  # its song is one that is fitted on
-    belief: Tensor  # (128,): log-probabilities without harmony, -inf where a pitch may not be written
+    logprobs: Tensor  # (128,): log-probabilities without harmony, -inf where a pitch may not be written
     features: Tensor  # (128, features)
     pitch: int  # that stood there
 
@@ -67,13 +67,13 @@ def places_of(engine: InferenceEngine, task: Task) -> Iterator[Place]:
 def _read(prompt: StepPrompt, body: Sequence[int], logits: np.ndarray, task: Task) -> Iterator[Place]:
     vocabulary, grammar, at = prompt.tokenizer.vocabulary, prompt.grammar(), Cursor()
     first, last = vocabulary.range(TokenType.NOTE_ONSET)
-    rules = prompt.rules(0)
-    harmony = next((rule for rule in rules if isinstance(rule, Harmony)), None)
+    constraints = prompt.constraints(0)
+    harmony = next((constraint for constraint in constraints if isinstance(constraint, Harmony)), None)
     for row, token in zip(logits, body, strict=True):
         kind, value = vocabulary.decode(token)
-        belief = log_softmax(np.where(grammar.legal(), row, np.float32(-np.inf)))
-        belief = belief + _others(rules, at, belief)
-        if harmony is not None and kind in PITCH and at.cell in harmony.cells and belief[token] > -np.inf:
+        logprobs = log_softmax(np.where(grammar.legal(), row, np.float32(-np.inf)))
+        logprobs = logprobs + _others(constraints, at, logprobs)
+        if harmony is not None and kind in PITCH and at.cell in harmony.cells and logprobs[token] > -np.inf:
             track, _ = harmony.cells[at.cell]
             found = harmony.sounding(at)
             features = np.stack([pitch_scores(*found, unit) for unit in UNITS], axis=1)
@@ -81,39 +81,39 @@ def _read(prompt: StepPrompt, body: Sequence[int], logits: np.ndarray, task: Tas
                 task.voice,
                 role(task.score.tracks[track], prompt.originals.tracks[prompt.tracks.index(track)].bars),
                 zlib.crc32(task.file.encode()) % 2 == 0,
-                torch.from_numpy(belief[first:last]),
+                torch.from_numpy(logprobs[first:last]),
                 torch.from_numpy(features.astype(np.float32)),
                 value,
             )
         drum = prompt.drums[at.cell]
         grammar.advance(token)
         at.advance(kind, value, drum)
-        for rule in rules:
-            rule.advance(kind, value, at)
+        for constraint in constraints:
+            constraint.advance(kind, value, at)
 
 
-def _others(rules: Sequence[Rule], at: Cursor, belief: np.ndarray) -> np.ndarray:
-    """What all rules but harmony add."""
-    found = [rule.lean(at, belief) for rule in rules if not isinstance(rule, Harmony)]
-    return np.sum([np.zeros_like(belief), *(bias for bias in found if bias is not None)], axis=0)
+def _others(constraints: Sequence[Constraint], at: Cursor, logprobs: np.ndarray) -> np.ndarray:
+    """What all constraints but harmony add."""
+    found = [constraint.bias(at, logprobs) for constraint in constraints if not isinstance(constraint, Harmony)]
+    return np.sum([np.zeros_like(logprobs), *(bias for bias in found if bias is not None)], axis=0)
 
 
 @dataclass(frozen=True)
 class Table:
     """Places side by side."""
 
-    belief: Tensor  # (places, 128)
+    logprobs: Tensor  # (places, 128)
     features: Tensor  # (places, 128, features)
     pitch: Tensor  # (places,)
 
     @classmethod
     def of(cls, places: Sequence[Place]) -> Table:
-        stacked = (torch.stack([getattr(place, name) for place in places]) for name in ("belief", "features"))
+        stacked = (torch.stack([getattr(place, name) for place in places]) for name in ("logprobs", "features"))
         return cls(*stacked, torch.tensor([place.pitch for place in places]))
 
     def logprobs(self, weights: Tensor) -> Tensor:
         """Of every pitch under these coefficients, (places, 128)."""
-        return (self.belief + self.features @ weights).log_softmax(-1)
+        return (self.logprobs + self.features @ weights).log_softmax(-1)
 
     def loss(self, weights: Tensor) -> Tensor:
         """Nats per pitch."""

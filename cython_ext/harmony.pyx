@@ -52,7 +52,7 @@ def pitch_scores(const short[:, :] sounding not None, bint on_beat, const double
 
 
 def among_pitches(
-    const float[::1] belief not None,
+    const float[::1] logprobs not None,
     const double[::1] scores not None,
     const double[::1] factors not None,
     int first,
@@ -62,17 +62,17 @@ def among_pitches(
     cdef int pitch
     cdef double before = 0.0, after = 0.0, shift, likely
     cdef bint there = False
-    if first < 0 or first + PITCHES > belief.shape[0] or belief.shape[0] != bias.shape[0]:
+    if first < 0 or first + PITCHES > logprobs.shape[0] or logprobs.shape[0] != bias.shape[0]:
         raise ValueError("the pitches lie outside the vocabulary")
     if scores.shape[0] != PITCHES or factors.shape[0] != PITCHES:
         raise ValueError("expects a score and a factor for each of 128 pitches")
     for pitch in range(PITCHES):
-        if belief[first + pitch] > -INFINITY:
+        if logprobs[first + pitch] > -INFINITY:
             there = True
-            likely = exp(<double>belief[first + pitch])
+            likely = exp(<double>logprobs[first + pitch])
             before += likely
             after += likely * factors[pitch]
     shift = log(before / after) if after > 0.0 else 0.0
     for pitch in range(PITCHES):
-        bias[first + pitch] = <float>(scores[pitch] + shift) if belief[first + pitch] > -INFINITY else 0.0
+        bias[first + pitch] = <float>(scores[pitch] + shift) if logprobs[first + pitch] > -INFINITY else 0.0
     return there

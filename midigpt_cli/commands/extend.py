@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from midigpt_cli import completion
-from midigpt_cli.groups import Context, ModelChoice, Music, Output, Talk
-from midigpt_cli.options import Settings, command_of
-from midigpt_cli.selectors import TRACK_HELP
+from midigpt_cli.options import completion
+from midigpt_cli.options.groups import Context, ModelChoice, Music, Output, Reporting
+from midigpt_cli.options.settings import Settings, command_of
+from midigpt_cli.parse.selectors import TRACK_HELP
 
 if TYPE_CHECKING:
     from midigpt_core.attributes.table import AttributeTable
@@ -41,30 +41,34 @@ class Continue:
     settings: Settings  # type: ignore[valid-type]
     model: ModelChoice
     output: Output
-    talk: Talk
+    reporting: Reporting
 
 
 @command_of(Continue)
-def extend(asked: Continue) -> None:
+def extend(options: Continue) -> None:
     """Write new bars after the end of songs, in their last metre. What is there stays as it is.
 
     midigpt continue song.mid --bars 8
     """
-    from midigpt_cli.job import Asked, Job
+    from midigpt_cli.job import CommandOptions, CommandRun
 
-    job = Job(Asked("continue", asked.model, asked.output, asked.talk), asked.settings.num_candidates or 1, asked.songs)
+    job = CommandRun(
+        CommandOptions("continue", options.model, options.output, options.reporting),
+        options.settings.num_candidates or 1,
+        options.songs,
+    )
 
     def prepare(score: Score, table: AttributeTable) -> tuple[Score, GenerationRequest]:
-        from midigpt_cli.selectors import select_tracks
-        from midigpt_cli.wishes import Wishes, build_request
+        from midigpt_cli.parse.request import RequestOptions, build_request
+        from midigpt_cli.parse.selectors import select_tracks
 
-        new = range(score.n_bars, score.n_bars + asked.bars)
-        tracks = select_tracks(asked.track, score) if asked.track else _lately_heard(score)
-        wishes = Wishes(
-            {number: new for number in tracks}, asked.music, asked.context, asked.settings, autoregressive=True
+        new = range(score.n_bars, score.n_bars + options.bars)
+        tracks = select_tracks(options.track, score) if options.track else _lately_heard(score)
+        chosen = RequestOptions(
+            {number: new for number in tracks}, options.music, options.context, options.settings, autoregressive=True
         )
-        longer = extended(score, asked.bars)
-        return longer, build_request(wishes, longer, table)
+        longer = extended(score, options.bars)
+        return longer, build_request(chosen, longer, table)
 
     job.run(prepare)
 

@@ -33,7 +33,7 @@ def band_of(score: Score, step: Step, tracks: Sequence[int], unknown: Collection
     bars = score.tracks[0].bars
     lengths = [grid_ticks(bar.beat_length, resolution) for bar in bars[step.start_bar : step.end_bar]]
     *starts, end = accumulate(lengths, initial=0)
-    written = {track for track, _ in step.bars}
+    written = {track for track, _ in step.cells}
     together = np.zeros((end, PITCHES), dtype=np.int16)
     alone: dict[int, Roll] = {}
     for track in (t for t in tracks if score.tracks[t].track_type != DRUM):

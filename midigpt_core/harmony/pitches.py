@@ -61,23 +61,23 @@ def _pitch_scores(sounding: Roll, on_beat: bool, weights: Scores) -> Scores:
     return scores
 
 
-def among_pitches(belief: Logprobs, scores: Scores, factors: Scores, first: int, bias: Logprobs) -> bool:
+def among_pitches(logprobs: Logprobs, scores: Scores, factors: Scores, first: int, bias: Logprobs) -> bool:
     """Set the bias of the pitches that may be written to their scores, moved so that all together stay as likely.
 
-    belief: the model's log-probabilities, (vocabulary,); factors: exp(scores); first: token of pitch 0; bias: 0
+    logprobs: the model's log-probabilities, (vocabulary,); factors: exp(scores); first: token of pitch 0; bias: 0
     elsewhere, and set to 0 where a pitch may not be written. False where none may.
     """
     if FAST_HARMONY is not None:
-        found: bool = FAST_HARMONY.among_pitches(belief, scores, factors, first, bias)
+        found: bool = FAST_HARMONY.among_pitches(logprobs, scores, factors, first, bias)
         return found
-    return _among_pitches(belief, scores, factors, first, bias)
+    return _among_pitches(logprobs, scores, factors, first, bias)
 
 
-def _among_pitches(belief: Logprobs, scores: Scores, factors: Scores, first: int, bias: Logprobs) -> bool:
+def _among_pitches(logprobs: Logprobs, scores: Scores, factors: Scores, first: int, bias: Logprobs) -> bool:
     before = after = 0.0
-    there = [pitch for pitch in range(PITCHES) if belief[first + pitch] > -np.inf]
+    there = [pitch for pitch in range(PITCHES) if logprobs[first + pitch] > -np.inf]
     for pitch in there:
-        likely = exp(float(belief[first + pitch]))
+        likely = exp(float(logprobs[first + pitch]))
         before += likely
         after += likely * float(factors[pitch])
     shift = log(before / after) if after > 0.0 else 0.0

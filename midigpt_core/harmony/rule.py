@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from midigpt_core.constraints.masks import DURATION, Bias, Constraint, Cursor
 from midigpt_core.harmony.band import Band, Roll
 from midigpt_core.harmony.pitches import WEIGHTS, Scores, among_pitches, pitch_scores
 from midigpt_core.plan.steps import Cell
-from midigpt_core.sampling.rules import DURATION, Cursor, Lean, Rule
 from midigpt_core.tokens.types import TokenType
 from midigpt_core.tokens.vocabulary import Vocabulary
 
@@ -34,7 +34,7 @@ class Known:
 
 
 @dataclass
-class Harmony(Rule):
+class Harmony(Constraint):
     """What the other tracks speak for, as a bias on pitches."""
 
     vocabulary: Vocabulary
@@ -52,7 +52,7 @@ class Harmony(Rule):
         self._weights = self.known.weights()
         self._bias = np.zeros(self.vocabulary.size, dtype=np.float32)
 
-    def lean(self, at: Cursor, belief: Lean) -> Lean | None:
+    def bias(self, at: Cursor, logprobs: Bias) -> Bias | None:
         """See the module; valid until the next call."""
         if at.pitch >= 0 or at.cell not in self.cells:
             return None
@@ -60,7 +60,7 @@ class Harmony(Rule):
         if place not in self._scores:
             scores = pitch_scores(*self.sounding(at), self._weights)
             self._scores[place] = scores, np.exp(scores)
-        there = among_pitches(belief, *self._scores[place], self._first, self._bias)
+        there = among_pitches(logprobs, *self._scores[place], self._first, self._bias)
         return self._bias if there else None
 
     def sounding(self, at: Cursor) -> tuple[Roll, bool]:

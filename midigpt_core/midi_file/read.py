@@ -55,7 +55,7 @@ def _sounding(chunk: TrackEvents) -> dict[int, ChannelNotes]:
     return {channel: part for channel, part in pair_notes(chunk.events).items() if part.notes}
 
 
-def _bars(part: ChannelNotes, spans: list[bar_lines.Span], division: int) -> list[Bar]:
+def _bars(part: ChannelNotes, spans: list[bar_lines.BarSpan], division: int) -> list[Bar]:
     """A bar cut short by a time signature keeps that signature's numbers; its `beat_length` is what is left of it."""
     bars = [Bar([], span.numerator, span.denominator, (span.stop - span.start) / division) for span in spans]
     starts = [span.start for span in spans]

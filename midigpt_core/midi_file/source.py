@@ -7,7 +7,7 @@ from functools import cached_property
 from itertools import takewhile
 
 from midigpt_core.midi_file.bars import Signature
-from midigpt_core.midi_file.chunks import Layout, split
+from midigpt_core.midi_file.chunks import FileLayout, split
 from midigpt_core.midi_file.events import METRE, NOTE_ON, TEMPO, TrackEvents, metas, read_events
 
 
@@ -25,7 +25,7 @@ class MidiSource:
         return MidiSource, (self.data, self.name)
 
     @cached_property
-    def layout(self) -> Layout:
+    def layout(self) -> FileLayout:
         """The file taken apart into chunks."""
         return split(self.data, self.name)
 

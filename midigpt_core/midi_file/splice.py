@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass, field
 
 from midigpt_core.errors import ScoreError
-from midigpt_core.midi_file.bars import Signature, Span, bar_of, spans
+from midigpt_core.midi_file.bars import BarSpan, Signature, bar_of, spans
 from midigpt_core.midi_file.events import METRE, TrackEvents, meta, write_events
 from midigpt_core.midi_file.fit import NewNote, fit_notes
 from midigpt_core.midi_file.fresh import added_track
@@ -55,7 +55,7 @@ def splice(score: Score, source: MidiSource) -> bytes:
     return source.data if not changes and not added else source.layout.with_tracks(bodies).join()
 
 
-def _all_bars(score: Score, chunks: list[TrackEvents], known: list[Span]) -> tuple[list[Span], list[Signature]]:
+def _all_bars(score: Score, chunks: list[TrackEvents], known: list[BarSpan]) -> tuple[list[BarSpan], list[Signature]]:
     """The bars of the file and those the score adds after them, and the time signatures the added ones need."""
     source = score.source
     if source is None or score.resolution != source.division:
@@ -76,7 +76,7 @@ def _all_bars(score: Score, chunks: list[TrackEvents], known: list[Span]) -> tup
     return bars, new
 
 
-def _check_metres(track: Track, number: int, bars: list[Span]) -> None:
+def _check_metres(track: Track, number: int, bars: list[BarSpan]) -> None:
     for index, (bar, span) in enumerate(zip(track.bars, bars, strict=False)):
         if (bar.ts_numerator, bar.ts_denominator) != (span.numerator, span.denominator):
             raise ScoreError(
@@ -105,7 +105,7 @@ def _by_place(score: Score, n_chunks: int) -> tuple[dict[Place, tuple[int, Track
 
 
 def _find_changes(
-    chunks: list[TrackEvents], placed: dict[Place, tuple[int, Track]], bars: list[Span]
+    chunks: list[TrackEvents], placed: dict[Place, tuple[int, Track]], bars: list[BarSpan]
 ) -> dict[int, _Changes]:
     changes: dict[int, _Changes] = {}
     for index, chunk in enumerate(chunks):
@@ -122,7 +122,7 @@ def _find_changes(
 
 
 def _change(
-    part: ChannelNotes, numbered: tuple[int, Track] | None, bars: list[Span]
+    part: ChannelNotes, numbered: tuple[int, Track] | None, bars: list[BarSpan]
 ) -> tuple[set[int], list[NewNote]] | None:
     """Events to remove and notes to put in; None where the track plays what it did."""
     starts = [bar.start for bar in bars]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from midigpt_core.errors import GenerationError
+from midigpt_core.model.shape import GPT2Config
 
 if TYPE_CHECKING:
     import torch
@@ -81,6 +82,31 @@ class LanguageModel(Protocol):
         ...
 
 
+class TorchNetwork(Protocol):
+    """What a cache needs of a network of torch's."""
+
+    config: GPT2Config
+
+    @property
+    def n_positions(self) -> int: ...
+
+    @property
+    def device(self) -> torch.device: ...
+
+    @property
+    def dtype(self) -> torch.dtype: ...
+
+    @property
+    def lm_head(self) -> Any: ...
+
+    @property
+    def hidden(self) -> Callable[..., torch.Tensor]: ...  # (ids, positions, memory), see GPT2.hidden
+
+    def parameters(self) -> Iterator[torch.nn.Parameter]: ...
+
+    def state_dict(self) -> Mapping[str, torch.Tensor]: ...
+
+
 def on_host(logits: Any) -> npt.NDArray[np.float32]:
     """Logits as an array in main memory."""
     found: npt.NDArray[np.float32] = logits if isinstance(logits, np.ndarray) else logits.float().cpu().numpy()
@@ -95,7 +121,7 @@ def log_softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 
 @dataclass(frozen=True)
-class Layout:
+class PromptLayout:
     """A prompt as the cache sees it: what is computed and kept, and what follows it."""
 
     tokens: tuple[int, ...]  # tokens with a slot of their own
@@ -105,7 +131,7 @@ class Layout:
     probe: tuple[int, int] | None = None  # a hidden last token: (id, position), heard by nobody, but asked for logits
 
 
-def lay_out(ids: Sequence[int], hidden_spans: Spans = (), masking: str = "attention") -> Layout:
+def lay_out(ids: Sequence[int], hidden_spans: Spans = (), masking: str = "attention") -> PromptLayout:
     """Drop the hidden positions of a prompt from what the model computes.
 
     A hidden key changes nothing for the visible positions, so leaving it out is exact ("attention") and cheaper.
@@ -124,7 +150,7 @@ def lay_out(ids: Sequence[int], hidden_spans: Spans = (), masking: str = "attent
     tokens = tuple(ids[position] for position in positions)
     last = len(ids) - 1
     if masking == "attention_skip":
-        return Layout(tokens, positions, positions[-1] + 1)
+        return PromptLayout(tokens, positions, positions[-1] + 1)
     probe = (ids[last], last) if last in hidden else None
     sentinels = len(ids) - len(positions) if masking == "attention_approx" else 0
-    return Layout(tokens, positions, len(ids), sentinels, probe)
+    return PromptLayout(tokens, positions, len(ids), sentinels, probe)

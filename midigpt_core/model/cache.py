@@ -4,26 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
-from midigpt_core.model.base import Spans, lay_out
-from midigpt_core.model.ledger import Ledger
-
-if TYPE_CHECKING:
-    from midigpt_core.model.gpt2 import GPT2
+from midigpt_core.model.base import Spans, TorchNetwork, lay_out
+from midigpt_core.model.slots import SlotTable
 
 _EMPTY_KEY = -1e4  # what "attention_approx" leaves in place of a hidden key
 
 
-class TorchCache(Ledger):
+class TorchCache(SlotTable):
     """Keys and values of shape (layers, 2, lanes, heads, capacity, head_dim), advanced by the model itself."""
 
-    def __init__(self, model: GPT2, lanes: int, capacity: int) -> None:
+    def __init__(self, model: TorchNetwork, lanes: int, capacity: int) -> None:
         super().__init__(lanes, capacity, model.n_positions)
         config = model.config
         shape = (config.n_layer, 2, lanes, config.n_head, capacity, config.head_dim)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -12,20 +12,19 @@ import numpy.typing as npt
 
 from midigpt_core.compiled import compiled
 from midigpt_core.errors import CheckpointError
-from midigpt_core.model.base import Layout, Spans, lay_out
-from midigpt_core.model.ledger import Ledger
+from midigpt_core.model.base import PromptLayout, Spans, TorchNetwork, lay_out
 from midigpt_core.model.shape import GPT2Config, Shaped
+from midigpt_core.model.slots import SlotTable
 from midigpt_core.model.threads import threads
-
-if TYPE_CHECKING:
-    from midigpt_core.model.gpt2 import GPT2
 
 _BLOCK = 64  # outputs that stand together in a packed matrix; also inputs that share a scale
 _HEAD_STEP = 16  # a head's room is a multiple of this
 _PRODUCTS = ("attn.c_attn", "attn.c_proj", "mlp.c_fc", "mlp.c_proj")
 _COPY_LIMIT = 64  # a fork copies up to this many slots of its source's own; a longer run becomes a shared prefix
 _NOT_FINITE = "weights that are no finite numbers; the file is damaged, or its training ran away"
-_PACKED: WeakKeyDictionary[GPT2, tuple[Any, Any]] = WeakKeyDictionary()  # model -> (what it was packed from, decoder)
+_PACKED: WeakKeyDictionary[TorchNetwork, tuple[Any, Any]] = (
+    WeakKeyDictionary()
+)  # model -> (what it was packed from, decoder)
 
 Row = tuple[int, int, int, int, int, int, Any, Any]
 Logits = npt.NDArray[np.float32]
@@ -57,7 +56,7 @@ def kernels_for(config: GPT2Config) -> ModuleType | None:
     return kernels
 
 
-def fast_cache(model: GPT2, lanes: int, capacity: int) -> FastCache | None:
+def fast_cache(model: TorchNetwork, lanes: int, capacity: int) -> FastCache | None:
     """A compiled cache for a network of torch's, or None where it cannot have one (see `kernels_for`)."""
     import torch
 
@@ -67,7 +66,7 @@ def fast_cache(model: GPT2, lanes: int, capacity: int) -> FastCache | None:
     return FastCache(_decoder_of(model, kernels), kernels, lanes, capacity, model.n_positions)
 
 
-def _decoder_of(model: GPT2, kernels: ModuleType) -> Any:
+def _decoder_of(model: TorchNetwork, kernels: ModuleType) -> Any:
     """The model's packed weights, packed once for as long as weights and thread count stay what they are."""
     key = (threads(), kernels.instruction_set(), *((p.data_ptr(), p._version) for p in model.parameters()))
     held = _PACKED.get(model)
@@ -190,7 +189,7 @@ def _of_heads(config: GPT2Config, weight: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return np.pad(heads, ((0, 0), (0, room - config.head_dim), (0, 0))).reshape(config.n_head * room, -1)
 
 
-class FastCache(Ledger):
+class FastCache(SlotTable):
     """Lanes whose slots are a shared, unchanging prefix (or none) and a tail of their own."""
 
     def __init__(self, decoder: Any, kernels: ModuleType, lanes: int, capacity: int, n_positions: int) -> None:
@@ -229,7 +228,7 @@ class FastCache(Ledger):
         self.write(lane, layout, 0)
         return np.concatenate(found)
 
-    def _prompt_rows(self, lane: int, layout: Layout, start: int) -> list[Row]:
+    def _prompt_rows(self, lane: int, layout: PromptLayout, start: int) -> list[Row]:
         tail = self._tail_of(lane)
         used, prefix = self._used[lane], self._prefix[lane]
         new = zip(layout.tokens[start:], layout.positions[start:], strict=True)

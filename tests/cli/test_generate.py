@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from midigpt_cli.instruments import NAMES, program_of
+from midigpt_cli.parse.instruments import NAMES, program_of
 from midigpt_core import Score
 from midigpt_core.errors import RequestValidationError
 

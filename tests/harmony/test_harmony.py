@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from tiny import engine, request, song
 
 from midigpt_core.compiled import compiled
+from midigpt_core.constraints.masks import Cursor
+from midigpt_core.generation.plan import fitting_plan
+from midigpt_core.generation.prompt import harmony_strength, prepare_step
 from midigpt_core.harmony import pitches
 from midigpt_core.harmony.band import band_of
 from midigpt_core.harmony.pitches import WEIGHTS
-from midigpt_core.planning import fitting_plan
-from midigpt_core.prompting import harmony_strength, prepare_step
 from midigpt_core.request import InferenceConfig
-from midigpt_core.sampling.rules import Cursor
 from midigpt_core.score import DRUM, Note
 from midigpt_core.tokens.types import TokenType
 
@@ -45,14 +45,14 @@ def step_prompt(score=None, cells=((BASS, 4),), controls=None, masked=(), **conf
 
 
 def harmony_of(prompt):
-    return next((rule for rule in prompt.rules(1) if rule.name == "harmony"), None)
+    return next((rule for rule in prompt.constraints(1) if rule.name == "harmony"), None)
 
 
 def bias_at(prompt, at: Cursor, rule=None) -> np.ndarray | None:
     """The bias on each pitch where all tokens are equally likely."""
     first, last = prompt.tokenizer.vocabulary.range(TokenType.NOTE_ONSET)
     size = prompt.tokenizer.vocabulary.size
-    found = (rule or harmony_of(prompt)).lean(at, np.full(size, -np.log(size), dtype=np.float32))
+    found = (rule or harmony_of(prompt)).bias(at, np.full(size, -np.log(size), dtype=np.float32))
     return None if found is None else found[first:last].copy()
 
 
@@ -89,26 +89,26 @@ def test_the_compiled_scores_and_biases_are_the_reference_s(sounding, ticks, on_
     slow_scores = pitches._pitch_scores(found, on_beat, np.array(weights))
     scores = fast.pitch_scores(found, on_beat, np.array(weights))
     assert np.allclose(slow_scores, scores, atol=1e-12)
-    belief = np.log(random.random(200)).astype(np.float32)
-    belief[random.random(200) < random.random()] = -np.inf
+    logprobs = np.log(random.random(200)).astype(np.float32)
+    logprobs[random.random(200) < random.random()] = -np.inf
     slow, bias = (np.full(200, 7, dtype=np.float32) for _ in range(2))
-    there = pitches._among_pitches(belief, scores, np.exp(scores), 30, slow)
-    assert there == fast.among_pitches(belief, scores, np.exp(scores), 30, bias)
+    there = pitches._among_pitches(logprobs, scores, np.exp(scores), 30, slow)
+    assert there == fast.among_pitches(logprobs, scores, np.exp(scores), 30, bias)
     assert np.allclose(slow, bias, atol=1e-6)
 
 
 @pytest.mark.parametrize("twin", TWINS)
 def test_pitches_together_stay_as_likely_as_they_were(twin) -> None:
     random = np.random.default_rng(4)
-    belief = np.log(random.dirichlet(np.ones(200))).astype(np.float32)
-    belief[40:70] = -np.inf
+    logprobs = np.log(random.dirichlet(np.ones(200))).astype(np.float32)
+    logprobs[40:70] = -np.inf
     scores, bias = random.normal(size=128), np.zeros(200, dtype=np.float32)
-    assert twin[1](belief, scores, np.exp(scores), 30, bias)
-    assert np.exp(belief + bias)[30:158].sum() == pytest.approx(np.exp(belief)[30:158].sum(), abs=1e-5)
-    assert np.ptp((bias[30:158] - scores)[belief[30:158] > -np.inf]) < 1e-5  # all moved alike
+    assert twin[1](logprobs, scores, np.exp(scores), 30, bias)
+    assert np.exp(logprobs + bias)[30:158].sum() == pytest.approx(np.exp(logprobs)[30:158].sum(), abs=1e-5)
+    assert np.ptp((bias[30:158] - scores)[logprobs[30:158] > -np.inf]) < 1e-5  # all moved alike
     assert not np.any(bias[[*range(30), *range(40, 70), *range(158, 200)]])
-    belief[30:158] = -np.inf
-    assert not twin[1](belief, scores, np.exp(scores), 30, bias)
+    logprobs[30:158] = -np.inf
+    assert not twin[1](logprobs, scores, np.exp(scores), 30, bias)
 
 
 def test_a_bass_rather_plays_the_tones_of_the_chord_above_it() -> None:
