@@ -14,10 +14,10 @@ from dataclasses import dataclass, field, replace
 
 from midigpt_core import trace
 from midigpt_core.engine import InferenceEngine
+from midigpt_core.generation.candidates import Take
 from midigpt_core.generation.fit import narrowed
 from midigpt_core.generation.notes import original_tokens
 from midigpt_core.generation.plan import MAX_SEED, fitting_plan
-from midigpt_core.generation.run import Take
 from midigpt_core.midi_file.excerpt import closed, excerpt
 from midigpt_core.model.base import log_softmax, on_host
 from midigpt_core.request import AUTO, GenerationRequest, InferenceConfig, TrackPrompt, refused

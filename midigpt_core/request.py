@@ -83,6 +83,13 @@ class InferenceConfig:
     control_tries: int = _knob(
         8, "versions of a step for which control values are asked; the one nearest to them is kept", 1, 64
     )
+    pool: int = _knob(
+        8,
+        "candidates drawn for a take; the one most like the others is kept (1: off; several takes share as many, at "
+        "least 3 each)",
+        1,
+        64,
+    )
     max_attempts: int = _knob(3, "attempts per step before giving up", 1, 100)
     temperature_escalation: float = _knob(1.0, "factor on the temperature at each retry", 0.0, 10.0, open_low=True)
     silence_check: bool = _knob(True, "reject attempts without a note")

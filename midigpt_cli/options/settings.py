@@ -107,6 +107,7 @@ _SETTINGS: Mapping[str, _Shown] = {
     "attribute_source": _Shown(SAMPLE),
     "polyphony_hard_limit": _Shown(SAMPLE, ("--max-polyphony", "--polyphony-hard-limit")),
     "density_hard_limit": _Shown(SAMPLE, ("--max-density", "--density-hard-limit")),
+    "pool": _Shown(CHECK),
     "control_tries": _Shown(CHECK),
     "max_attempts": _Shown(CHECK),
     "temperature_escalation": _Shown(CHECK),

@@ -9,7 +9,8 @@ from typing import Any
 
 from midigpt_cli.server.queue import Work
 from midigpt_core.errors import GenerationError
-from midigpt_core.generation.run import Result, Take
+from midigpt_core.generation.candidates import Take
+from midigpt_core.generation.run import Result
 from midigpt_core.plan.steps import Cell, Step
 
 
