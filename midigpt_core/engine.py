@@ -119,7 +119,7 @@ class SamplingSession:
         return self._run.ready(take)
 
     def run(self) -> Score:
-        """Write all steps and return the likeliest accepted take; the score given is not changed.
+        """Write all steps and return the best accepted take; the score given is not changed.
 
         Raises GenerationError when every attempt at a step failed its checks (`result` keeps the best of them),
         CancelledError when stopped.

@@ -51,6 +51,7 @@ class Variation:
     score: Score  # the loop's bars alone
     number: int  # from 1
     seed: int
+    consensus: float  # how much the other candidates agree with it
     logprob: float  # mean per token, under the model given its context
     seam: float  # mean log-probability per token of the first bar after the last, on the written tracks
     accepted: bool  # every step passed its checks
@@ -143,6 +144,7 @@ class _Circle:
         tokens = begun.tokens + done.tokens
         return replace(
             done,
+            consensus=(begun.consensus * (len(bars) - 1) + done.consensus) / len(bars),
             logprob=(begun.logprob * begun.tokens + done.logprob * done.tokens) / max(1, tokens),
             tokens=tokens,
             attempts=begun.attempts + done.attempts,
@@ -164,7 +166,9 @@ class _Circle:
         ]
         score = replace(take.score, tracks=closed_tracks)
         seed = self.request.config.seed + number - 1
-        return Variation(score, number, seed, take.logprob, self.seam_score(score), take.accepted, take.rejected)
+        return Variation(
+            score, number, seed, take.consensus, take.logprob, self.seam_score(score), take.accepted, take.rejected
+        )
 
     def seam_score(self, score: Score) -> float:
         """Mean log-probability per token of the loop's first bar, read after its last."""

@@ -85,8 +85,8 @@ class InferenceConfig:
     )
     pool: int = _knob(
         8,
-        "candidates drawn for a take; the one most like the others is kept (1: off; several takes share as many, at "
-        "least 3 each)",
+        "candidates drawn for the bars of a take; the one most like the others is kept (1: off; several takes share as "
+        "many, at least 3 each, and differ from one another)",
         1,
         64,
     )
@@ -104,7 +104,7 @@ class InferenceConfig:
     novelty_against: list[str] = _knob(
         [], "any of original, takes, context; empty: original", choices=NOVELTY_REFERENCES
     )
-    seed: int = _knob(-1, "same seed, same notes; take i uses seed + i (-1: drawn and reported)", -1, 2**63 - 1)
+    seed: int = _knob(-1, "same request and seed, same notes (-1: drawn and reported)", -1, 2**63 - 1)
     num_candidates: int = _knob(1, "takes to write from the same prompt", 1, 64)
     batch_attempts: bool = _knob(False, "accepted for compatibility; retries and takes always share model calls")
     # hard limits

@@ -98,6 +98,7 @@ def _tail(work: Work, result: Result) -> dict[str, Any]:
 def _judgement(steps: int, take: Take) -> dict[str, Any]:
     return {
         "attempts": take.attempts - steps + 1,
+        "consensus": take.consensus,
         "logprob": take.logprob,
         "rejected": list(take.rejected),
         "truncated": take.truncated,

@@ -61,7 +61,7 @@ class Pool:
         ]
         for i in own:
             self._judge(self.candidates[i]).examine(self.candidates[i], passed)
-        own.sort(key=lambda i: self.candidates[i].rank)
+        own.sort(key=lambda i: self.candidates[i].rank[: 3 if shared else 2])
         best = self.candidates[own[0]].rank[:2]
         equal = [i for i in own if self.candidates[i].rank[:2] == best]
         chosen = differing(equal, self._table, self._taken if shared else ())

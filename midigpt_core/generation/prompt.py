@@ -30,6 +30,7 @@ from midigpt_core.tokens.tokenizer import Tokenizer
 from midigpt_core.tokens.types import TokenType
 
 PITCH = TokenType.NOTE_ONSET
+HARMONY = 1.5  # strength for a checkpoint made for an echo that does not speak of harmony
 LESS_READILY = 4.0  # factor by which an attempt's echo is weaker than that of the one before
 
 
@@ -173,9 +174,9 @@ def echo_strength(tokenizer: Tokenizer, request: GenerationRequest) -> float:
 
 def harmony_strength(tokenizer: Tokenizer, request: GenerationRequest) -> float:
     """How much pitches are to fit the other tracks: what was asked, or what the checkpoint recommends. One that
-    recommends an echo and does not speak of harmony is taken to want it as music has it."""
+    recommends an echo and does not speak of harmony is taken to want HARMONY."""
     asked, extra = request.config.harmony, tokenizer.config.extra
-    return asked if asked >= 0 else float(extra.get("harmony", min(1.0, extra.get("echo", 0.0))))
+    return asked if asked >= 0 else float(extra.get("harmony", HARMONY if extra.get("echo") else 0.0))
 
 
 def own_temperature(tokenizer: Tokenizer, drums: bool = False) -> float:
