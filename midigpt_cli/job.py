@@ -126,14 +126,13 @@ class CommandRun:
     # ---- telling ----
 
     def _show_plan(self, song: str, score: Score, request: GenerationRequest) -> None:
-        from midigpt_cli.commands.plan import plan_facts, plan_lines
-        from midigpt_cli.rehearsal import rehearse
+        from midigpt_cli.commands.plan import plan_facts, plan_lines, step_estimates
 
-        measured = rehearse(self.model.encoder, self.model.n_positions, score, request)
-        facts = plan_facts(song, score, measured, self.model.n_positions)
+        steps = step_estimates(self.model.encoder, self.model.n_positions, score, request)
+        facts = plan_facts(song, score, steps, self.model.n_positions)
         self.reports.append({**facts, "ok": True, "request": request.to_dict()})
         if not self.options.reporting.as_json:
-            typer.echo("\n".join(plan_lines(facts, measured, score)))
+            typer.echo("\n".join(plan_lines(facts, steps, score)))
 
     def _report(self, done: Done) -> None:
         reporting = self.options.reporting

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,10 +14,9 @@ from midigpt_core.generation.candidates import Candidate, Draft, Fault, Take
 from midigpt_core.generation.checks import on_grid
 from midigpt_core.generation.fit import narrowed
 from midigpt_core.generation.notes import read_cell, read_cells
-from midigpt_core.generation.plan import MAX_SEED, chosen_cells, fitting_plan
+from midigpt_core.generation.plan import Plan
 from midigpt_core.generation.pool import Pool, candidates_per_take
 from midigpt_core.generation.prompt import StepPrompt, own_temperature
-from midigpt_core.generation.validate import check_request
 from midigpt_core.plan.steps import Cell, Step
 from midigpt_core.request import GenerationRequest
 from midigpt_core.sampling.batch import Decoder
@@ -72,6 +70,7 @@ class Run:
     decoder: Decoder
     score: Score
     request: GenerationRequest
+    plan: Plan
     listen: trace.Listener = trace.ignore
     cancelled: Callable[[], bool] = bool
     n_positions: int = 1 << 30
@@ -95,12 +94,8 @@ class Run:
         return draft.finished()
 
     def go(self) -> Result:
-        """Check, plan, write. Raises RequestValidationError before any work, CancelledError when stopped."""
-        tokenizer, config = self.tokenizer, self.request.config
-        check_request(self.request, self.score, tokenizer.config, tokenizer.attributes)
-        seed = config.seed if config.seed >= 0 else secrets.randbelow(MAX_SEED)
-        targets = chosen_cells(self.request, self.score, seed)
-        steps = fitting_plan(self.request, self.score, targets, tokenizer, seed, self.n_positions)
+        """Write what is planned. Raises CancelledError when stopped."""
+        config, seed, steps = self.request.config, self.plan.seed, self.plan.steps
         left_out = {prompt.id for prompt in self.request.tracks if prompt.ignore}
         takes = self._drafts = [Draft(self.score, seed + i) for i in range(config.num_candidates)]
         dropped: set[int] = set()
@@ -112,8 +107,8 @@ class Run:
             self._finished.append(step)
         return Result(
             takes=tuple(draft.finished() for draft in takes),
-            steps=tuple(steps),
-            generated=() if config.plan_only else tuple(sorted(targets)),
+            steps=steps,
+            generated=() if config.plan_only else tuple(sorted(self.plan.cells)),
             dropped_context=tuple(sorted(dropped)),
             seed=seed,
             prompt_tokens=prompt_tokens,

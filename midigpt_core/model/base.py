@@ -15,6 +15,8 @@ from midigpt_core.model.shape import GPT2Config
 if TYPE_CHECKING:
     import torch
 
+    from midigpt_core.tokens.places import Places
+
 Logits: TypeAlias = "npt.NDArray[np.float32] | torch.Tensor"
 SENTINEL = -1  # stands where a token id would, for a hidden position that stays in the cache as an empty key
 MASKINGS = ("attention", "attention_approx", "attention_skip")
@@ -97,10 +99,13 @@ class TorchNetwork(Protocol):
     def dtype(self) -> torch.dtype: ...
 
     @property
-    def lm_head(self) -> Any: ...
+    def places(self) -> Places | None: ...  # how its tokens' places are read, where it is told them
 
     @property
-    def hidden(self) -> Callable[..., torch.Tensor]: ...  # (ids, positions, memory), see GPT2.hidden
+    def hidden(self) -> Callable[..., torch.Tensor]: ...  # (ids, positions, memory, places), see GPT2.hidden
+
+    @property
+    def head(self) -> Callable[..., torch.Tensor]: ...  # (output of `hidden`, places) to logits
 
     def parameters(self) -> Iterator[torch.nn.Parameter]: ...
 

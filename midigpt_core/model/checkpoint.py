@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from midigpt_core.model.base import LanguageModel
     from midigpt_core.model.gpt2 import GPT2
     from midigpt_core.tokens.config import EncoderConfig
+    from midigpt_core.tokens.places import Places, PlaceSizes
 
 Shape = tuple[int, ...]
 
@@ -63,7 +64,10 @@ def load_checkpoint(
     else:
         raise CheckpointError(f"{file}: suffix {file.suffix!r} is no checkpoint's; {_WAY_OUT}")
     ready = model.to(device=device, dtype=dtype or torch.float32).eval()
-    return Checkpoint(_encoder_config(file, encoder), ready)
+    config = _encoder_config(file, encoder)
+    if ready.config.places:
+        ready.places = _places(config, ready.config.places)
+    return Checkpoint(config, ready)
 
 
 def load_for_use(
@@ -103,12 +107,14 @@ def _read_fast(file: Path) -> tuple[EncoderConfig, LanguageModel] | None:
 
     _check_weights(file, config.weights(), {name: tuple(entry["shape"]) for name, entry in header.items()})
     try:
-        model = FastModel(config, load_file(file), kernels)
+        encoder = _encoder_config(file, _parsed(file, "encoder_config", meta))
+        places = _places(encoder, config.places) if config.places else None
+        model = FastModel(config, load_file(file), kernels, places)
     except (SafetensorError, OSError) as error:
         raise _unreadable(file, error) from error
     except CheckpointError as error:
         raise CheckpointError(f"{file}: {error}") from error
-    return _encoder_config(file, _parsed(file, "encoder_config", meta)), model
+    return encoder, model
 
 
 def save_checkpoint(path: str | os.PathLike[str], model: GPT2, encoder_config: EncoderConfig | dict[str, Any]) -> None:
@@ -173,7 +179,7 @@ def _unreadable(file: Path, error: Exception) -> CheckpointError:
 
 def _shape(file: Path, data: Any) -> GPT2Config:
     try:
-        return GPT2Config(**data)
+        return GPT2Config.from_dict(data)
     except TypeError as error:
         raise CheckpointError(f"{file}: model config {data!r} does not fit GPT-2: {error}") from error
 
@@ -229,6 +235,13 @@ def _encoder_config(file: Path, data: Any) -> EncoderConfig:
         return EncoderConfig.from_dict(json.loads(data) if isinstance(data, str) else data)
     except (EncoderConfigError, ValueError) as error:
         raise CheckpointError(f"{file}: encoder_config: {error}") from error
+
+
+def _places(encoder: EncoderConfig, sizes: PlaceSizes) -> Places:
+    from midigpt_core.tokens.places import Places
+    from midigpt_core.tokens.vocabulary import Vocabulary
+
+    return Places(Vocabulary(encoder), sizes)
 
 
 # ---- the .safetensors header: eight bytes of length, then JSON ----

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from tiny import engine, request, song
+from tiny import engine, lanes_of, request, song
 
 from midigpt_core import trace
 from midigpt_core.constraints.masks import Constraint
@@ -325,22 +325,6 @@ def test_guidance_finds_room_where_one_lane_at_a_time_is_allowed() -> None:
     prompts = [TrackPrompt(0), TrackPrompt(1, [4], attributes={"note_density": 3}), TrackPrompt(2)]
     wish = GenerationRequest(prompts, InferenceConfig(seed=3, guidance=2.0, num_candidates=2))
     assert len(narrow.session(score, wish).run_takes().takes) == 2
-
-
-def lanes_of(wish: GenerationRequest, monkeypatch) -> list[Lane]:
-    """The lanes that a request hands to the decoder first, not written yet."""
-
-    class HandedInError(Exception):
-        pass
-
-    def keep(self: Decoder, batch: list[Lane]) -> None:
-        raise HandedInError(batch)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Decoder, "generate", keep)
-        with pytest.raises(HandedInError) as caught:
-            run(song(), wish)
-    return caught.value.args[0]
 
 
 def test_a_rule_that_breaks_ends_its_own_lane_and_changes_no_other(monkeypatch) -> None:

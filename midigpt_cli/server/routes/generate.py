@@ -10,7 +10,6 @@ from midigpt_cli.server.errors import RefusalError, busy, request_id
 from midigpt_cli.server.events import EventStream, until_answered
 from midigpt_cli.server.limits import check_song
 from midigpt_cli.server.models import ModelEntry
-from midigpt_cli.server.planning import planned
 from midigpt_cli.server.queue import STOPPING, Outcome, Rendered, Work
 from midigpt_cli.server.request_models import body_of
 from midigpt_cli.server.response_models import ERRORS, GenerateAnswer, json_answer
@@ -42,7 +41,7 @@ async def generate(request: Request) -> Response:
     session = await state.queue.in_thread(lambda: prepare(entry, envelope, state.settings))
     if session.request.config.plan_only:
         head = {"request_id": request_id(request), "model": entry.id}
-        return json_response(await state.queue.in_thread(lambda: responses.to_json({**head, **planned(session)})))
+        return json_response(await state.queue.in_thread(lambda: responses.planned(session, head)))
     work = Work(request_id(request), "generate", entry, session, client_of(request), finish, interrupted)
     if envelope.stream:
         return EventStream(work, state.queue.admit)

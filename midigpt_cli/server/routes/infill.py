@@ -19,7 +19,6 @@ from midigpt_cli.server.events import until_answered
 from midigpt_cli.server.form import FormRequest, read_fields, schema
 from midigpt_cli.server.limits import check_song
 from midigpt_cli.server.models import ModelEntry
-from midigpt_cli.server.planning import planned
 from midigpt_cli.server.queue import STOPPING, Rendered, Work
 from midigpt_cli.server.response_models import ERRORS
 from midigpt_cli.server.routes.generate import client_of, json_response, reply
@@ -59,7 +58,7 @@ async def infill(request: Request) -> Response:
     session = await state.queue.in_thread(lambda: prepare(entry, form, wanted, state.settings))
     if session.request.config.plan_only:
         head = {"request_id": request_id(request), "model": entry.id}
-        return json_response(await state.queue.in_thread(lambda: responses.to_json({**head, **planned(session)})))
+        return json_response(await state.queue.in_thread(lambda: responses.planned(session, head)))
     work = Work(request_id(request), "infill", entry, session, client_of(request), finish_as(form.name), lambda _: None)
     outcome = await until_answered(request, work, state.queue.admit(work))
     if outcome.status == "cancelled" and outcome.reason != STOPPING:

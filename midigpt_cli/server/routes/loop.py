@@ -26,6 +26,7 @@ from midigpt_cli.server.state import state_of
 from midigpt_core import trace
 from midigpt_core.engine import InferenceEngine, SamplingSession
 from midigpt_core.errors import CancelledError
+from midigpt_core.generation.validate import check_request
 from midigpt_core.loop import LoopRequest, Variation, check_loop, loop
 from midigpt_core.midi_file import score_to_bytes
 from midigpt_core.midi_file.excerpt import excerpt
@@ -112,16 +113,18 @@ class LoopSession(SamplingSession):
     """All variations of a loop, run as one session."""
 
     def __init__(self, engine: InferenceEngine, song: Score, loop_request: LoopRequest) -> None:
+        """Raises RequestValidationError where the loop's bars cannot be written so."""
         self.song, self.loop_request, self.tokens = song, loop_request, 0
         bars = list(range(loop_request.end - loop_request.first))
         prompts = [
             replace(loop_request.prompts.get(t, TrackPrompt(t)), bars=bars if t in loop_request.tracks else [])
             for t in range(len(song.tracks))
         ]
+        part = excerpt(song, loop_request.first, loop_request.end)
+        request = GenerationRequest(prompts, loop_request.config)
+        check_request(request, part, engine.tokenizer.config, engine.tokenizer.attributes)
         config = replace(loop_request.config, num_candidates=loop_request.variations)
-        super().__init__(
-            engine, excerpt(song, loop_request.first, loop_request.end), GenerationRequest(prompts, config)
-        )
+        super().__init__(engine, part, replace(request, config=config))
 
     @property
     def gen_count(self) -> int:
@@ -153,9 +156,7 @@ def prepare(entry: ModelEntry, data: Mapping[str, Any], settings: ServerSettings
     loop_request = _loop_request(data, song)
     check_song(song, loop_request.variations, settings)
     check_loop(loop_request, song)
-    session = LoopSession(entry.engine, song, loop_request)
-    entry.engine.session(session.score, replace(session.request, config=replace(loop_request.config, num_candidates=1)))
-    return session
+    return LoopSession(entry.engine, song, loop_request)
 
 
 def _loop_request(data: Mapping[str, Any], song: Score) -> LoopRequest:
