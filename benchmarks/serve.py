@@ -26,9 +26,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from benchmarks.peer_weights import without_places
 from midigpt_core.model.checkpoint import load_checkpoint, save_checkpoint
 
-PEERS = {"echo": 0.0, "temperature": 1.0, "drum_temperature": None, "rounding": "down"}  # as the peer reads them
+PEERS = {
+    "echo": 0.0,
+    "harmony": None,
+    "temperature": 1.0,
+    "drum_temperature": None,
+    "rounding": "down",
+}  # as the peer reads them
 BARS = 8
 TARGETS = [2, 3, 4, 5]
 
@@ -172,7 +179,9 @@ def servers(ckpt: str, threads: int) -> list[Running]:
     found = [Running("midigpt serve", [*ours, "--log-level", "WARNING"])]
     peer = shutil.which("midigpt-http")
     if peer:
-        found.append(Running("midigpt-http 0.4.2", [peer, "--ckpt", ckpt, "--host", "127.0.0.1", "--max-queue", "256"]))
+        weights = without_places(ckpt, Path(ckpt).parent)
+        command = [peer, "--ckpt", weights, "--host", "127.0.0.1", "--max-queue", "256"]
+        found.append(Running("midigpt-http 0.4.2", command))
     return found
 
 

@@ -24,7 +24,8 @@ from midigpt_core.score import Score
 
 if TYPE_CHECKING:
     from midigpt_core.attributes.table import AttributeTable
-    from midigpt_core.generation.run import Result, Take
+    from midigpt_core.generation.candidates import Take
+    from midigpt_core.generation.run import Result
 
 Prepare = Callable[[Score, "AttributeTable"], tuple[Score, GenerationRequest]]  # what to write into which score
 

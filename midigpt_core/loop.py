@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 from midigpt_core import trace
 from midigpt_core.engine import InferenceEngine
 from midigpt_core.fields import check, refused
+from midigpt_core.generation.candidates import Take
 from midigpt_core.generation.fit import narrowed
 from midigpt_core.generation.notes import original_tokens
 from midigpt_core.generation.plan import draw_seed, fitting_plan
-from midigpt_core.generation.run import Take
 from midigpt_core.midi_file.excerpt import closed, excerpt
 from midigpt_core.model.base import log_softmax, on_host
 from midigpt_core.music import tempo_of
@@ -32,6 +32,7 @@ class Variation:
     score: Score  # the loop's bars alone
     number: int  # from 1
     seed: int
+    consensus: float  # how much the other candidates agree with it
     logprob: float  # mean per token, under the model given its context
     seam: float  # mean log-probability per token of the first bar after the last, on the written tracks
     accepted: bool  # every step passed its checks
@@ -119,6 +120,7 @@ class _Circle:
         tokens = begun.tokens + done.tokens
         return replace(
             done,
+            consensus=(begun.consensus * (len(bars) - 1) + done.consensus) / len(bars),
             logprob=(begun.logprob * begun.tokens + done.logprob * done.tokens) / max(1, tokens),
             tokens=tokens,
             attempts=begun.attempts + done.attempts,
@@ -140,7 +142,9 @@ class _Circle:
         ]
         score = replace(take.score, tracks=closed_tracks)
         seed = self.request.config.seed + number - 1
-        return Variation(score, number, seed, take.logprob, self.seam_score(score), take.accepted, take.rejected)
+        return Variation(
+            score, number, seed, take.consensus, take.logprob, self.seam_score(score), take.accepted, take.rejected
+        )
 
     def seam_score(self, score: Score) -> float:
         """Mean log-probability per token of the loop's first bar, read after its last."""

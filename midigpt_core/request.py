@@ -70,6 +70,13 @@ class InferenceConfig:
         -1.0,
         20.0,
     )
+    harmony: float = setting(
+        -1.0,
+        "how much pitches are to fit what the other tracks play (0: not at all; 1: as in real music; -1: as the "
+        "checkpoint asks); off where a scale, pitches or a key are asked for",
+        -1.0,
+        20.0,
+    )
     attribute_source: str = setting("context", "where unasked control tokens are measured", choices=ATTRIBUTE_SOURCES)
     guidance: float = setting(
         1.0, "how far to lean from the uncontrolled towards the controlled model (1: off)", 0.0, 20.0
@@ -77,6 +84,13 @@ class InferenceConfig:
     # checks and retries
     control_tries: int = setting(
         8, "versions of a step for which control values are asked; the one nearest to them is kept", 1, 64
+    )
+    pool: int = setting(
+        8,
+        "candidates drawn for the bars of a take; the one most like the others is kept (1: off; several takes share as "
+        "many, at least 3 each, and differ from one another)",
+        1,
+        64,
     )
     max_attempts: int = setting(3, "attempts per step before giving up", 1, 100)
     temperature_escalation: float = setting(1.0, "factor on the temperature at each retry", 0.0, 10.0, open_low=True)
@@ -92,7 +106,7 @@ class InferenceConfig:
     novelty_against: list[str] = setting(
         [], "any of original, takes, context; empty: original", choices=NOVELTY_REFERENCES
     )
-    seed: int = setting(-1, "same seed, same notes; take i uses seed + i (-1: drawn and reported)", -1, 2**63 - 1)
+    seed: int = setting(-1, "same request and seed, same notes (-1: drawn and reported)", -1, 2**63 - 1)
     num_candidates: int = setting(1, "takes to write from the same prompt", 1, 64)
     batch_attempts: bool = setting(False, "accepted for compatibility; retries and takes always share model calls")
     # hard limits

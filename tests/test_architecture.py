@@ -21,7 +21,7 @@ ORDER = (
     ("midi_file", "plan", "attributes"),
     ("tokens", "audio"),
     ("constraints", "model"),
-    ("echo", "sampling", "train"),
+    ("echo", "harmony", "sampling", "train"),
     ("generation",),
     ("engine",),
     ("loop", "jam", "evaluate"),

@@ -216,6 +216,7 @@ def _deliver(
         **({"rendered": rendered} if rendered else {}),
         "number": variation.number,
         "seed": variation.seed,
+        "consensus": variation.consensus,
         "logprob": variation.logprob,
         "seam": variation.seam,
         "accepted": variation.accepted,

@@ -27,7 +27,7 @@ class Written:
 
     score: Score
     take: int  # from 1, in the order of the seeds
-    rank: int  # from 1, likeliest first
+    rank: int  # from 1, best first
     seed: int
 
 

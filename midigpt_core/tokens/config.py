@@ -17,7 +17,7 @@ from midigpt_core.tokens.domains import PROGRAMS, InstrumentGroups, Metre
 from midigpt_core.tokens.types import TokenType, token_type
 
 Domain = tuple[TokenType, int]
-OWN_KEYS = ("echo", "temperature", "drum_temperature", "optional_controls", "rounding")
+OWN_KEYS = ("echo", "harmony", "temperature", "drum_temperature", "optional_controls", "rounding")
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ class EncoderConfig:
     attribute_controls: tuple[Mapping[str, Any], ...] = ()  # {"name", "params"} entries
     # not in the files of midigpt 0.4.2, and written only where they say something
     echo: float = setting(0.0, "how strongly to reuse bars of the same track, where the caller does not say", 0.0, 20.0)
+    harmony: float | None = setting(None, "how much pitches fit the other tracks, likewise", 0.0, 20.0)
     temperature: float = setting(1.0, "what a caller's temperature of 1 comes to", 0.0, 10.0, open_low=True)
     drum_temperature: float | None = setting(None, "the same on drum tracks", 0.0, 10.0, open_low=True)
     optional_controls: bool = setting(False, "trained to do without attribute tokens")

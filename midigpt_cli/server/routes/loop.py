@@ -62,6 +62,7 @@ class VariationAnswer(BaseModel):
 
     number: int
     seed: int
+    consensus: float
     logprob: float
     seam: float = Field(description="mean log-probability per token of the first bar after the last")
     accepted: bool
@@ -190,6 +191,7 @@ def _told(variation: Variation, kind: str) -> dict[str, Any]:
     return {
         "number": variation.number,
         "seed": variation.seed,
+        "consensus": variation.consensus,
         "logprob": variation.logprob,
         "seam": variation.seam,
         "accepted": variation.accepted,
