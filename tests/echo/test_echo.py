@@ -16,7 +16,7 @@ from midigpt_core.compiled import compiled
 from midigpt_core.constraints.masks import Cursor
 from midigpt_core.echo.mixture import KEPT, SLIP, Mixture, StyleBias, Tokens, shares_of
 from midigpt_core.echo.rule import OTHERS, Choice, Echo, Source
-from midigpt_core.echo.sources import Surroundings
+from midigpt_core.echo.sources import WEIGHTS, Surroundings
 from midigpt_core.generation.notes import original_tokens
 from midigpt_core.generation.plan import fitting_plan
 from midigpt_core.generation.prompt import echo_strength, own_temperature, prepare_step
@@ -239,3 +239,15 @@ def test_compiled_echo_is_the_reference(data):
         slow.follow(token)
         fast.follow(token)
         assert slow.weights == fast.weights
+
+
+def test_bars_a_phrase_away_are_likelier_sources() -> None:
+    score = song(24)
+    around = Surroundings(score, {(1, 12)}, (0, 1, 2))
+    assert [around.features(1, 12, bar)["phrase"] for bar in (4, 7, 8, 10, 11, 16)] == [1, 0, 1, 0, 0, 1]
+    assert WEIGHTS["phrase"] > 0
+    here, away = around.source(1, 12, 8, (), -1), around.source(1, 12, 7, (), -1)
+    nearness = WEIGHTS["near"] * (np.log(5) - np.log(4))
+    beside = {name: around.features(1, 12, 8)[name] - around.features(1, 12, 7)[name] for name in ("left", "right")}
+    others = sum(WEIGHTS[name] * value for name, value in beside.items())
+    assert here.log_weight - away.log_weight == pytest.approx(WEIGHTS["phrase"] + nearness + others)
