@@ -56,7 +56,7 @@ class Evaluate:
     as_json: AsJson = False
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.", rich_help_panel=OUTPUT)] = False
     model: ModelChoice = field(default_factory=ModelChoice)
-    settings: Settings = field(default_factory=Settings)  # type: ignore[valid-type]
+    settings: Settings = field(default_factory=Settings)
 
 
 @command_of(Evaluate)

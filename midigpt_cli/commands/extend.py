@@ -38,7 +38,7 @@ class Continue:
     ] = field(default_factory=list)
     music: Music
     context: Context
-    settings: Settings  # type: ignore[valid-type]
+    settings: Settings
     model: ModelChoice
     output: Output
     reporting: Reporting

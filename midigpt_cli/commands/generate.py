@@ -48,7 +48,7 @@ class Generate:
     ] = None
     music: Music
     context: Context
-    settings: Settings  # type: ignore[valid-type]
+    settings: Settings
     model: ModelChoice
     output: Output
     reporting: Reporting

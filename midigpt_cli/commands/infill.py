@@ -45,7 +45,7 @@ class Infill:
     ] = None
     music: Music
     context: Context
-    settings: Settings  # type: ignore[valid-type]
+    settings: Settings
     model: ModelChoice
     output: Output
     reporting: Reporting

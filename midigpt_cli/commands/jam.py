@@ -32,7 +32,7 @@ class JamOptions:
     """Everything `jam` may be told."""
 
     music: Music
-    settings: Settings  # type: ignore[valid-type]
+    settings: Settings
     model: ModelChoice
     song: Annotated[
         str | None,

@@ -37,7 +37,7 @@ class Loop:
 
     music: Music
     context: Context
-    settings: Settings  # type: ignore[valid-type]
+    settings: Settings
     model: ModelChoice
     output: Output
     reporting: Reporting
@@ -202,7 +202,8 @@ def _deliver(
     options: Loop, destination: Destination, name: str, variation: Variation, request: LoopRequest
 ) -> dict[str, Any]:
     """Write one variation as soon as it is there, if it may be; what is reported of it."""
-    path, rendered = None, []
+    path: str | None = None
+    rendered: list[Any] = []
     if variation.accepted or options.output.allow_partial:
         path, rendered = _write(options, destination, name, variation, request)
     if not options.reporting.quiet and not options.reporting.as_json:

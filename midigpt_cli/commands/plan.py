@@ -87,7 +87,7 @@ def _request(options: ShowPlan, score: Score) -> GenerationRequest:
 
     tracks = select_tracks(options.track, score)
     bars = list(select_bars(options.bars, score.n_bars))
-    planning = {
+    planning: dict[str, Any] = {
         "model_dim": options.window,
         "bars_per_step": options.bars_per_step,
         "tracks_per_step": options.tracks_per_step,

@@ -77,7 +77,7 @@ def run(  # noqa: PLR0913
     from midigpt_cli.gc_tuning import collect_as_usual
     from midigpt_core.model.hub import resolve
     from midigpt_core.train.config import FINE_TUNING, load_config
-    from midigpt_core.train.run import RunPlan
+    from midigpt_core.train.launch import RunPlan
     from midigpt_core.train.run import train as run_train
 
     settings = load_config(config) if config or not init else FINE_TUNING

@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from midigpt_cli.live.session import NEVER, Delivery, JamSession
@@ -164,7 +165,7 @@ class JamRooms:
         """The next chunk, waited for; None at the end. Raises RefusalError (408), or what the jam failed with."""
         loop, wake = asyncio.get_running_loop(), asyncio.Event()
         until = time.monotonic() + seconds
-        with room.session.watched(lambda: loop.call_soon_threadsafe(wake.set)):
+        with room.session.watched(partial(loop.call_soon_threadsafe, wake.set)):
             while (given := room.session.take()) is None:
                 if room.session.ended or self.queue.closing:
                     return None

@@ -80,7 +80,7 @@ class Job:
     def follow(self, event: trace.Event) -> None:
         """Keep a take as soon as it is finished."""
         if isinstance(event, trace.TakeReady):
-            self.keep(event.take, self.work.session.ready(event.take), self.work.progress.steps)
+            self.keep(event.take, self.work.writing.ready(event.take), self.work.progress.steps)
 
     def keep(self, number: int, take: Take, steps: int) -> None:
         """Render a take, once."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 from pydantic.json_schema import models_json_schema
 
 from midigpt_core import score as scores
-from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt
+from midigpt_core.request import GenerationRequest, InferenceConfig
 
 REF = "#/components/schemas/{model}"
 _STRICT = ConfigDict(extra="forbid")
@@ -56,16 +56,20 @@ def _hint(row: dataclasses.Field[Any], hint: Any) -> Any:
     if words:
         return list[Literal[words]] if get_origin(hint) is list else Literal[words]  # type: ignore[valid-type]
     if row.metadata.get("words"):
-        return int | Literal[tuple(row.metadata["words"])]  # type: ignore[valid-type]
+        return int | Literal[tuple(row.metadata["words"])]
     if get_origin(hint) is list and dataclasses.is_dataclass(get_args(hint)[0]):
         return list[model_of(get_args(hint)[0])]  # type: ignore[misc]
     return model_of(hint) if dataclasses.is_dataclass(hint) else hint  # type: ignore[arg-type]
 
 
-ScoreModel = model_of(scores.Score)
-RequestModel = model_of(GenerationRequest)
-ConfigModel = model_of(InferenceConfig)
-PromptModel = model_of(TrackPrompt)
+if TYPE_CHECKING:
+    ScoreModel: TypeAlias = BaseModel
+    RequestModel: TypeAlias = BaseModel
+    ConfigModel: TypeAlias = BaseModel
+else:
+    ScoreModel = model_of(scores.Score)
+    RequestModel = model_of(GenerationRequest)
+    ConfigModel = model_of(InferenceConfig)
 
 SEED_SCORE: Any = {
     "resolution": 480,
@@ -88,8 +92,8 @@ class GenerateBody(BaseModel):
         extra="forbid", json_schema_extra={"examples": [{"score": SEED_SCORE, "request": SEED_REQUEST}]}
     )
 
-    score: ScoreModel  # type: ignore[valid-type]
-    request: RequestModel  # type: ignore[valid-type]
+    score: ScoreModel
+    request: RequestModel
     request_id: str | None = Field(
         None, pattern=r"^[A-Za-z0-9._:-]{1,128}$", description="the caller's own id, needed to cancel; else one is made"
     )
@@ -105,8 +109,8 @@ class JobBody(BaseModel):
     )
 
     kind: Literal["generate", "infill"] | None = Field(None, description="follows from what is given if left out")
-    score: ScoreModel | None = None  # type: ignore[valid-type]
-    request: RequestModel | None = None  # type: ignore[valid-type]
+    score: ScoreModel | None = None
+    request: RequestModel | None = None
     midi: str | None = Field(None, description="a .mid file in base64")
     options: dict[str, Any] | None = Field(None, description="fields of /infill: bars, track, ...; both count from 1")
     model: str | None = None
