@@ -265,7 +265,7 @@ def _limits(meta: Mapping[str, Any]) -> Callable[[Any, str, Door], None] | None:
 
 def _range_in_words(meta: Mapping[str, Any]) -> str:
     """ "1 to 20", "at least 1", "above 0, at most 1"."""
-    low, high = meta.get("low"), meta.get("high")
+    low, high = (f"{end:g}" if isinstance(end, float) else end for end in (meta.get("low"), meta.get("high")))
     if low is not None and high is not None and not meta.get("open_low") and not meta.get("open_high"):
         return f"{low} to {high}"
     ends = [] if low is None else [f"{'above' if meta.get('open_low') else 'at least'} {low}"]

@@ -12,11 +12,13 @@ from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
 
 from midigpt_cli.server import errors
+from midigpt_cli.server.body import GenerateBody
 from midigpt_cli.server.guards import BodyLimit, Doorkeeper, Journal
 from midigpt_cli.server.jam_models import JAM_BODIES
 from midigpt_cli.server.models import Models
-from midigpt_cli.server.request_models import BODIES, components, model_of
+from midigpt_cli.server.request_models import SEED_REQUEST, SEED_SCORE, components, model_of
 from midigpt_cli.server.routes import convert, generate, infill, jam, jam_socket, jobs, loop, meta, select, transcribe
+from midigpt_cli.server.routes.jobs import JobBody
 from midigpt_cli.server.routes.loop import LoopBody
 from midigpt_cli.server.routes.select import SelectBody
 from midigpt_cli.server.settings import ServerSettings
@@ -89,7 +91,9 @@ def _describe(app: FastAPI, settings: ServerSettings) -> None:
         if app.openapi_schema is None:
             schema = plain()
             parts = schema.setdefault("components", {})
-            bodies = [*BODIES, *JAM_BODIES, model_of(LoopBody), model_of(SelectBody)]
+            example = {"score": SEED_SCORE, "request": SEED_REQUEST}
+            written = [model_of(GenerateBody, example), model_of(JobBody, example)]
+            bodies = [*written, *JAM_BODIES, model_of(LoopBody), model_of(SelectBody)]
             parts.setdefault("schemas", {}).update(components(bodies))
             if settings.api_key:
                 parts["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
