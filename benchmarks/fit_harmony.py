@@ -24,6 +24,7 @@ from midigpt_core.constraints.masks import PITCH, Constraint, Cursor
 from midigpt_core.engine import InferenceEngine
 from midigpt_core.evaluate.judge import request_for
 from midigpt_core.evaluate.tasks import DRUMS, Task, draw_tasks
+from midigpt_core.generation.build import build_constraints
 from midigpt_core.generation.fit import narrowed
 from midigpt_core.generation.notes import original_tokens
 from midigpt_core.generation.plan import fitting_plan
@@ -67,7 +68,7 @@ def places_of(engine: InferenceEngine, task: Task) -> Iterator[Place]:
 def _read(prompt: StepPrompt, body: Sequence[int], logits: np.ndarray, task: Task) -> Iterator[Place]:
     vocabulary, grammar, at = prompt.tokenizer.vocabulary, prompt.grammar(), Cursor()
     first, last = vocabulary.range(TokenType.NOTE_ONSET)
-    constraints = prompt.constraints(0)
+    constraints = build_constraints(prompt, 0)
     harmony = next((constraint for constraint in constraints if isinstance(constraint, Harmony)), None)
     for row, token in zip(logits, body, strict=True):
         kind, value = vocabulary.decode(token)

@@ -10,6 +10,7 @@ import numpy as np
 
 from midigpt_core import trace
 from midigpt_core.errors import CancelledError
+from midigpt_core.generation.build import build_constraints
 from midigpt_core.generation.candidates import Candidate, Draft, Fault, Take
 from midigpt_core.generation.checks import on_grid
 from midigpt_core.generation.fit import narrowed
@@ -214,7 +215,7 @@ class Run:
             prompt=prompt.prompt,
             grammar=prompt.grammar(self.n_positions),
             drums=prompt.drums,
-            constraints=prompt.constraints(seed, attempt),
+            constraints=build_constraints(prompt, seed, attempt),
             parameters=parameters,
             drum_parameters=drum_parameters,
             seed=seed,

@@ -12,8 +12,10 @@ from tiny import engine, request, song
 
 from midigpt_core.compiled import compiled
 from midigpt_core.constraints.masks import Cursor
+from midigpt_core.generation.build import build_constraints
+from midigpt_core.generation.knowledge import harmony_strength
 from midigpt_core.generation.plan import fitting_plan
-from midigpt_core.generation.prompt import harmony_strength, prepare_step
+from midigpt_core.generation.prompt import prepare_step
 from midigpt_core.harmony import pitches
 from midigpt_core.harmony.band import band_of
 from midigpt_core.harmony.pitches import WEIGHTS
@@ -45,7 +47,7 @@ def step_prompt(score=None, cells=((BASS, 4),), controls=None, masked=(), **conf
 
 
 def harmony_of(prompt):
-    return next((rule for rule in prompt.constraints(1) if rule.name == "harmony"), None)
+    return next((rule for rule in build_constraints(prompt, 1) if rule.name == "harmony"), None)
 
 
 def bias_at(prompt, at: Cursor, rule=None) -> np.ndarray | None:
@@ -184,7 +186,7 @@ def test_a_band_is_on_the_grid_and_counts_what_all_other_tracks_play() -> None:
     score = song()
     score.tracks[PIANO].bars[3].notes.append(Note(90, 80, 1900, 480))  # played a hair early, held into the next bar
     prompt = step_prompt(score)
-    band = band_of(score, prompt.step, prompt.tracks, prompt.around.unknown, 12)
+    band = band_of(score, prompt.step, prompt.tracks, prompt.known.around.unknown, 12)
     others, start = band.others[BASS], band.starts[4]
     assert others[start - 1, 90] == 0
     assert others[start, 90] == others[start + 11, 90] == 1
