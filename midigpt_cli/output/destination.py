@@ -12,7 +12,7 @@ from pathlib import Path
 from midigpt_cli.options.groups import Output
 from midigpt_cli.output import rendering
 from midigpt_core.errors import MidiWriteError
-from midigpt_core.request import refused
+from midigpt_core.fields import refused
 from midigpt_core.score import Score
 
 PIPE = "-"

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from midigpt_core.errors import RequestValidationError
-from midigpt_core.request import refused
+from midigpt_core.fields import refused
 from midigpt_core.score import DRUM, Score, Track
 
 BARS_HELP = "Bars, counted from 1: 4-8, or 5,7-9, or 17- (to the end), or all."
