@@ -76,7 +76,7 @@ def _read(prompt: StepPrompt, body: Sequence[int], logits: np.ndarray, task: Tas
         if harmony is not None and kind in PITCH and at.cell in harmony.cells and logprobs[token] > -np.inf:
             track, _ = harmony.cells[at.cell]
             found = harmony.sounding(at)
-            features = np.stack([pitch_scores(*found, unit) for unit in UNITS], axis=1)
+            features = np.stack([pitch_scores(*found, unit).values for unit in UNITS], axis=1)
             yield Place(
                 task.voice,
                 role(task.score.tracks[track], prompt.originals.tracks[prompt.tracks.index(track)].bars),
