@@ -23,6 +23,7 @@ from midigpt_core.score import Bar, Note, Score, Track
 RESOLUTION = 480  # ticks per quarter note of every chunk
 BPM = (20.0, 400.0)
 CONTROL_TRIES = 1  # unless asked otherwise: a jam has no time for the versions it would not play
+POOL = 1  # unless asked otherwise: what candidates for bars with nothing behind them agree on is to go on as before
 LATE_POLICIES = ("repeat", "rest", "skip")
 
 
@@ -34,7 +35,7 @@ class JamSettings:
     metre: tuple[int, int] = (4, 4)
     bars_per_chunk: int = 1
     tracks: tuple[Track, ...] = ()  # instrument, track_type and name of each part; bars in them are ignored
-    config: InferenceConfig = field(default_factory=lambda: InferenceConfig(control_tries=CONTROL_TRIES))
+    config: InferenceConfig = field(default_factory=lambda: InferenceConfig(control_tries=CONTROL_TRIES, pool=POOL))
     attributes: Mapping[int, Mapping[str, int]] = field(default_factory=dict)  # control values by track
     controls: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)  # pitch_mask, ... by track
     late: str = "repeat"  # what a player does with a chunk that is not there in time: repeat, rest or skip
