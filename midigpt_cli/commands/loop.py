@@ -203,7 +203,7 @@ def _deliver(
         fault = "" if variation.accepted else f"; rejected: {variation.rejected[-1]}"
         told = f"variation {variation.number}, seed {variation.seed}, seam {variation.seam:.2f} per token{fault}"
         typer.echo(f"{path or 'not written'}: {told}", err=True)
-    if path and not (options.reporting.as_json or path == PIPE or sys.stdout.isatty()):
+    if path and path != PIPE and not (options.reporting.quiet or options.reporting.as_json or sys.stdout.isatty()):
         typer.echo(path)
     return {
         "path": path,
