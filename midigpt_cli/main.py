@@ -97,7 +97,9 @@ def _say_version(wanted: bool) -> None:
 
 @app.callback()
 def midigpt(
-    version: bool = typer.Option(False, "--version", help="Print the version.", is_eager=True, callback=_say_version),
+    version: bool = typer.Option(
+        False, "--version", "-V", help="Print the version.", is_eager=True, callback=_say_version
+    ),
 ) -> None:
     """Fill in bars of a MIDI song."""
 

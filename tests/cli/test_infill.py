@@ -46,12 +46,12 @@ def test_takes_are_numbered_beside_the_song_and_the_seed_is_told(midigpt, song, 
 
 
 def test_nothing_is_overwritten_without_force(midigpt, song, model) -> None:
-    there = song.with_name("song.infill.mid")
+    there = song.with_name("mine.mid")
     there.write_bytes(b"mine")
-    refusal = midigpt("infill", song, "--bars", 6, "-t", 2, "-m", model)
+    refusal = midigpt("infill", song, "--bars", 6, "-t", 2, "-m", model, "-o", there)
     assert (refusal.code, there.read_bytes()) == (2, b"mine")
     assert "--force" in refusal.err
-    assert midigpt("infill", song, "--bars", 6, "-t", 2, "-m", model, "--force").code == 0
+    assert midigpt("infill", song, "--bars", 6, "-t", 2, "-m", model, "-o", there, "--force").code == 0
     assert there.read_bytes() != b"mine"
 
 
