@@ -16,7 +16,7 @@ from midigpt_cli.options.groups import Context, ModelChoice, Music, NewDrums, Ne
 from midigpt_cli.options.settings import OUTPUT, Settings, command_of
 from midigpt_cli.output.destination import PIPE
 from midigpt_cli.output.rendering import RATE, SOUNDS, RenderOptions, make
-from midigpt_cli.parse.selectors import BARS_HELP, TRACK_HELP
+from midigpt_cli.parse.selectors import BARS_HELP, SOUNDING, TRACK_HELP
 from midigpt_core.errors import GenerationError, RequestValidationError
 from midigpt_core.request import refused
 from midigpt_core.score import Score
@@ -50,7 +50,7 @@ class Loop:
             "--track",
             "-t",
             help=TRACK_HELP,
-            show_default="every track that sounds there",
+            show_default=SOUNDING,
             autocompletion=completion.tracks,
         ),
     ] = field(default_factory=list)
@@ -162,7 +162,7 @@ def _song(options: Loop) -> Score:
 
 def _request(options: Loop, score: Score, table: AttributeTable) -> LoopRequest:
     from midigpt_cli.parse.request import RequestOptions, build_request
-    from midigpt_cli.parse.selectors import select_bars, select_tracks
+    from midigpt_cli.parse.selectors import select_bars, tracks_to_write
     from midigpt_core.loop import SEAMS, LoopRequest
     from midigpt_core.midi_file.excerpt import excerpt
 
@@ -177,7 +177,7 @@ def _request(options: Loop, score: Score, table: AttributeTable) -> LoopRequest:
     if (end - first) & (end - first - 1):
         typer.echo(f"midigpt: {end - first} bars are no power of two; most loops are 1, 2, 4 or 8 long", err=True)
     part = excerpt(score, first, end)
-    tracks = select_tracks(options.track or ["all"], part if options.song and not options.track else score)
+    tracks = tracks_to_write(options.track, score, bars)
     written = {number: range(end - first) for number in tracks}
     request = build_request(RequestOptions(written, options.music, options.context, options.settings), part, table)
     return LoopRequest(

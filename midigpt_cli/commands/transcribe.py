@@ -14,6 +14,7 @@ from midigpt_cli.options.groups import AsJson, Force
 from midigpt_cli.options.settings import OUTPUT, command_of
 from midigpt_cli.options.transcribe import TranscribeOptions
 from midigpt_cli.output.destination import PIPE, free_name
+from midigpt_cli.output.rendering import check_midi_name
 from midigpt_core.request import refused
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ def _target(options: Transcribe) -> str:
             raise refused("--output", PIPE, "would write MIDI to a terminal", "pipe it into something, or name a file")
         if options.as_json:
             raise refused("--json", None, "and --output - both want standard output", "keep one of them")
+    check_midi_name("--output", target)
     files = {
         "--output": None if target == PIPE else target,
         "--notes-csv": options.notes_csv,

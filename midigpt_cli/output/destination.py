@@ -51,6 +51,9 @@ class Destination:
         self._endings = rendering.endings(asked.render)
         for made in (*self._endings, *([f".{ending}"] if ending != "mid" else [])):
             rendering.check(made)
+        for option, name in (("--output", asked.output), ("--filename", asked.filename)):
+            if ending == "mid" and name and (option == "--filename" or not self._is_folder()):
+                rendering.check_midi_name(option, name)
         self.files = min(takes, asked.keep_best) if asked.keep_best else takes  # per song
         if asked.output == PIPE:
             if self._endings:

@@ -10,6 +10,7 @@ from midigpt_core.errors import RequestValidationError
 from midigpt_core.request import refused
 from midigpt_core.score import DRUM, Score, Track
 
+SOUNDING = "tracks that sound in these bars or next to them"
 BARS_HELP = "Bars, counted from 1: 4-8, or 5,7-9, or 17- (to the end), or all."
 TRACK_HELP = (
     "Track: its number from 1, a name or instrument or part of one, bass, lead, harmony, drums, melodic, or all. "
@@ -57,6 +58,18 @@ def select_tracks(selectors: Iterable[str], score: Score, option: str = "--track
         for part in parts:
             chosen.update(dict.fromkeys(_tracks(part.strip(), score, option)))
     return tuple(chosen)
+
+
+def tracks_to_write(selectors: Sequence[str], score: Score, bars: Sequence[int]) -> tuple[int, ...]:
+    """The tracks these selectors mean; without any, those that sound in these bars or the bar before or after one.
+
+    Where none sounds there, all. Raises RequestValidationError.
+    """
+    if selectors:
+        return select_tracks(selectors, score)
+    near = {bar + step for bar in bars for step in (-1, 0, 1)}
+    heard = (any(track.bars[b].notes for b in near if 0 <= b < len(track.bars)) for track in score.tracks)
+    return tuple(number for number, sounds in enumerate(heard) if sounds) or tuple(range(len(score.tracks)))
 
 
 def describe_bars(bars: Iterable[int]) -> str:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
+
+from midigpt_core.score import Score
 
 FEW = ("--bars", 4, "-t", "bass", "--max-density", 4, "--seed", 1)
 
@@ -63,3 +66,30 @@ def test_help_and_version_have_their_short_forms(midigpt) -> None:
 def test_asked_for_nothing_the_help_comes_and_nothing_went_wrong(midigpt, words) -> None:
     answer = midigpt(*words)
     assert (answer.code, "Usage:" in answer.out, answer.err) == (0, True, "")
+
+
+@pytest.mark.parametrize("name", ["x.wav", "X.PNG", "notes.json"])
+@pytest.mark.parametrize("command", ["infill", "loop", "jam", "generate"])
+def test_a_name_that_promises_something_other_than_midi_is_refused(midigpt, song, model, command, name) -> None:
+    words = {"infill": [song, *FEW], "loop": [song], "jam": [song], "generate": ["--drums"]}[command]
+    answer = midigpt(command, *words, "-m", model, "-o", song.with_name(name))
+    assert (answer.code, f"{name[:-4].rstrip('.')}" in answer.err, "would hold MIDI" in answer.err) == (2, True, True)
+    assert not song.with_name(name).exists()
+
+
+def test_without_a_track_only_those_that_sound_there_or_next_to_it_are_written(midigpt, song, model) -> None:
+    score = Score.from_midi(song)
+    bass = score.tracks[1]
+    late = replace(bass, bars=[replace(bar, notes=bar.notes if b >= 6 else []) for b, bar in enumerate(bass.bars)])
+    score = replace(score, source=None, tracks=[score.tracks[0], late, score.tracks[2]])
+    score.to_midi(song)
+
+    def written(*words: object) -> set[int]:
+        answer = midigpt("infill", song, *words, "-m", model, "--max-density", 4, "--json", "-f")
+        return {track for track, _ in json.loads(answer.out)["songs"][0]["generated"]}
+
+    assert written("-b", "2-3") == {0, 2}
+    assert written("-b", "5-6") == {0, 1, 2}  # it comes in with bar 7
+    assert written("-b", "2-3", "-t", "all") == {0, 1, 2}
+    facts = json.loads(midigpt("plan", song, "-b", "2-3", "--json").out)
+    assert facts == json.loads(midigpt("plan", song, "-b", "2-3", "-t", "1,3", "--json").out)
