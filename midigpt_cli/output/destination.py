@@ -13,7 +13,7 @@ from pathlib import Path
 from midigpt_cli.options.groups import Output
 from midigpt_cli.output import rendering
 from midigpt_core.errors import MidiWriteError
-from midigpt_core.request import refused
+from midigpt_core.fields import refused
 from midigpt_core.score import Score
 
 PIPE = "-"
@@ -28,7 +28,7 @@ class Written:
 
     score: Score
     take: int  # from 1, in the order of the seeds
-    rank: int  # from 1, likeliest first
+    rank: int  # from 1, best first
     seed: int
 
 

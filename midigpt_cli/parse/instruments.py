@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 
-from midigpt_core.request import refused
+from midigpt_core.fields import refused
 
 NAMES: tuple[str, ...] = tuple(
     """

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from midigpt_cli.parse.instruments import FAMILIES, NAMES, programs_meant
 from midigpt_core.errors import RequestValidationError
-from midigpt_core.request import refused
+from midigpt_core.fields import refused
 from midigpt_core.score import DRUM, Score, Track
 
 SOUNDING = "tracks that sound in these bars or next to them"
