@@ -52,6 +52,7 @@ class Track:
     name: str = ""  # track name in the file
     channel: int | None = None  # MIDI channel, 0-15
     midi_track: int | None = None  # index of the track chunk in the source file, 0-based
+    told_by: str = field(default="", repr=False, compare=False)  # what says that it plays drums, or does not; in words
 
 
 @dataclass
