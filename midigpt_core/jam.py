@@ -22,6 +22,7 @@ from midigpt_core.score import Bar, Note, Score, Track
 
 RESOLUTION = 480  # ticks per quarter note of every chunk
 CONTROL_TRIES = 1  # unless asked otherwise: a jam has no time for the versions it would not play
+POOL = 1  # unless asked otherwise: what candidates for bars with nothing behind them agree on is to go on as before
 LATE_POLICIES = ("repeat", "rest", "skip")
 
 
@@ -33,7 +34,7 @@ class JamSettings:
     metre: tuple[int, int] = (4, 4)
     bars_per_chunk: int = setting(1, "bars written at a time, up to half a window")
     tracks: tuple[Track, ...] = ()  # instrument, track_type and name of each part; bars in them are ignored
-    config: InferenceConfig = field(default_factory=lambda: InferenceConfig(control_tries=CONTROL_TRIES))
+    config: InferenceConfig = field(default_factory=lambda: InferenceConfig(control_tries=CONTROL_TRIES, pool=POOL))
     attributes: Mapping[int, Mapping[str, int]] = field(default_factory=dict)  # control values by track
     controls: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)  # pitch_mask, ... by track
     late: str = setting("repeat", "what to play when a chunk is late", choices=LATE_POLICIES)

@@ -65,6 +65,7 @@ class Track:
     name: str = setting("", "track name")
     channel: int | None = setting(None, "MIDI channel, from 0", 0, 15)
     midi_track: int | None = setting(None, "track chunk in the source file, from 0", 0, MOST)
+    told_by: str = field(default="", repr=False, compare=False, metadata={"hidden": True})  # why drums, or why not
 
 
 @dataclass
