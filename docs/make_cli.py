@@ -68,7 +68,7 @@ def page() -> str:
 
 def _sections(command: Any, title: str, deep: bool = True) -> Iterator[str]:
     """The help of a command and of the commands in it."""
-    command.rich_markup_mode = None
+    command.rich_markup_mode, command.folded = None, False
     context = command.context_class(command, info_name=title, terminal_width=WIDTH, max_content_width=WIDTH)
     help_text = "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
     yield f"## {title}\n\n```\n{help_text}\n```\n"

@@ -13,6 +13,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from midigpt_cli.exit_codes import DONE, FAILURE, INTERRUPTED, TABLE, USAGE, code_of
 from midigpt_cli.gc_tuning import stop_collecting
+from midigpt_cli.options.folded import FoldedCommand
 from midigpt_core.errors import MidiGptError
 
 UsageError: Any = typer.BadParameter.__mro__[1]  # the parser's own, wherever this version of typer keeps it
@@ -76,7 +77,7 @@ def load(name: str) -> Any:
         command = typer.main.get_command(found)
     else:
         app = typer.Typer(add_completion=False)
-        app.command(name, help=found.__doc__)(found)
+        app.command(name, cls=FoldedCommand, help=found.__doc__)(found)
         command = typer.main.get_command(app)
     command.name = name
     return command

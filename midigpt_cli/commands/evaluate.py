@@ -38,15 +38,17 @@ class Evaluate:
     ] = field(default_factory=list)
     per_kind: Annotated[int, typer.Option(help="Tasks of each kind.", min=1, rich_help_panel=TASKS)] = 24
     samplings: Annotated[int, typer.Option(help="Takes per task.", min=1, max=16, rich_help_panel=TASKS)] = 3
-    task_seed: Annotated[int, typer.Option(help="Same seed, same tasks.", rich_help_panel=TASKS)] = 0
+    task_seed: Annotated[int, typer.Option(help="Seed of the tasks.", rich_help_panel=TASKS)] = 0
     controls: Annotated[
         bool,
-        typer.Option("--controls/--no-controls", help="Also measure how controls are followed.", rich_help_panel=TASKS),
+        typer.Option(
+            "--controls/--no-controls", help="Also measure how attributes are followed.", rich_help_panel=TASKS
+        ),
     ] = True
     listen: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", help="Write original, takes and floors of some tasks there.", rich_help_panel=OUTPUT
+            metavar="DIR", help="Write originals, takes and baselines of some tasks there.", rich_help_panel=OUTPUT
         ),
     ] = None
     report: Annotated[

@@ -35,7 +35,7 @@ class Generate:
         typer.Option(
             "--instrument",
             "-i",
-            help="A track for this General MIDI instrument; may be given again; help lists them.",
+            help="A track for this General MIDI instrument (repeatable; help lists them).",
             autocompletion=completion.instruments,
         ),
     ] = field(default_factory=list)
@@ -44,7 +44,9 @@ class Generate:
     metre: Annotated[str, typer.Option("--metre", "--meter", help="Time signature.")] = "4/4"
     to: Annotated[
         str | None,
-        typer.Option(metavar="SONG", help="Add the tracks to this song, in its own tempo and metre; - reads a pipe."),
+        typer.Option(
+            metavar="SONG", help="Add the tracks to this song, in its tempo and metre; - reads standard input."
+        ),
     ] = None
     music: Music
     context: Context

@@ -40,7 +40,7 @@ class Infill:
         Path | None,
         typer.Option(
             metavar="FILE.json",
-            help="The whole request, as Python and HTTP have it (bars and tracks from 0); settings given here win.",
+            help="The whole request as JSON (bars and tracks from 0); options given here override it.",
         ),
     ] = None
     music: Music
@@ -53,7 +53,7 @@ class Infill:
 
 @command_of(Infill)
 def infill(options: Infill) -> None:
-    """Fill in bars of songs. Only the notes asked for change; the rest of each file stays as it is, event by event.
+    """Fill in bars of songs. Everything else in the file stays as it is, event for event.
 
     midigpt infill song.mid --bars 4-8 --track drums
     """

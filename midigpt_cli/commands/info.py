@@ -26,9 +26,11 @@ COUNTED_FROM = {"tracks": 1, "bars": 1, "channel": 0, "midi_track": 0}
 def info(
     songs: Annotated[list[str], typer.Argument(metavar="SONG...", help="MIDI files, or - for standard input.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    attributes: Annotated[bool, typer.Option(help="Show the musical controls as measured on each track.")] = True,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="The facts alone, no picture and no controls.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Every change of metre, tempo and key.")] = False,
+    attributes: Annotated[bool, typer.Option(help="Show the attributes measured on each track.")] = True,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Facts only: no piano roll, no attributes.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Show every change of metre, tempo and key.")
+    ] = False,
 ) -> int:
     """Show tracks, bars, metres, tempi, key and length, and which track sounds where. Bars and tracks count from 1."""
     found, code = [], DONE

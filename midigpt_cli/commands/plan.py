@@ -61,25 +61,30 @@ class ShowPlan:
         ),
     ] = field(default_factory=list)
     window: Annotated[
-        int | None, _auto("Bars the model sees at once; auto: the most the song fills.", show_default="8")
+        int | None, _auto("Bars the model sees at once (auto: the longest the song fills).", show_default="8")
     ] = None
-    bars_per_step: Annotated[int | None, _auto("Bars written in one step.")] = None
-    tracks_per_step: Annotated[int | None, _auto("Tracks written in one step; auto: all.")] = None
+    bars_per_step: Annotated[int | None, _auto("Most bars written in one step.")] = None
+    tracks_per_step: Annotated[int | None, _auto("Most tracks written in one step (auto: all).")] = None
     autoregressive: Annotated[
-        bool, typer.Option("--autoregressive", help="Write on from left to right, not between.", rich_help_panel=PLAN)
+        bool,
+        typer.Option(
+            "--autoregressive", help="Continue from left to right instead of filling in.", rich_help_panel=PLAN
+        ),
     ] = False
     encoder: Annotated[
         str | None,
         typer.Option(
             metavar="FILE",
-            help="Encoder configuration (JSON) of a model.",
+            help="Encoder configuration of a model (JSON).",
             show_default="the built-in one",
             rich_help_panel=PLAN,
         ),
     ] = None
-    context_tokens: Annotated[int, typer.Option(help="Tokens the model can hold.", min=64, rich_help_panel=PLAN)] = 2048
+    context_tokens: Annotated[
+        int, typer.Option(help="Context length of the model, in tokens.", min=64, rich_help_panel=PLAN)
+    ] = 2048
     as_json: AsJson = False
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No pictures.", rich_help_panel=OUTPUT)] = False
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No piano rolls.", rich_help_panel=OUTPUT)] = False
 
 
 @command_of(ShowPlan)

@@ -38,17 +38,17 @@ class Transcribe:
         ),
     ] = None
     notes_csv: Annotated[
-        str | None, typer.Option(metavar="FILE.csv", help="Also write the notes as a table.", rich_help_panel=OUTPUT)
+        str | None, typer.Option(metavar="FILE.csv", help="Also write the notes as CSV.", rich_help_panel=OUTPUT)
     ] = None
     sonify: Annotated[
         str | None,
-        typer.Option(
-            metavar="FILE.wav", help="Also play the result into a wav, mp3, flac or ogg.", rich_help_panel=OUTPUT
-        ),
+        typer.Option(metavar="FILE.wav", help="Also render the result: wav, mp3, flac or ogg.", rich_help_panel=OUTPUT),
     ] = None
     force: Force = False
     as_json: AsJson = False
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no facts.", rich_help_panel=OUTPUT)] = False
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress or summary.", rich_help_panel=OUTPUT)] = (
+        False
+    )
     hearing: TranscribeOptions = field(default_factory=TranscribeOptions)
 
 

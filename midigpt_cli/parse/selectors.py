@@ -11,10 +11,9 @@ from midigpt_core.fields import refused
 from midigpt_core.score import DRUM, Score, Track
 
 SOUNDING = "tracks that sound in these bars or next to them"
-BARS_HELP = "Bars, counted from 1: 4-8, or 5,7-9, or 17- (to the end), or all."
+BARS_HELP = "Bars, counted from 1: 4-8, 5,7-9, 17- (to the end) or all."
 TRACK_HELP = (
-    "Track: its number from 1, a name or instrument or part of one, bass, lead, harmony, drums, melodic, or all. "
-    "May be given again."
+    "Track: number from 1, name or instrument (or part of it), bass, lead, harmony, drums, melodic or all (repeatable)."
 )
 
 _GROUPS: Mapping[str, Callable[[Track], bool]] = {
