@@ -127,7 +127,7 @@ Reader = Callable[[Any, str, Door], Any]
 
 
 @dataclass(frozen=True)
-class Row:
+class FieldRow:
     """One field of a dataclass."""
 
     name: str
@@ -139,7 +139,7 @@ class Row:
 
 
 @cache
-def rows_of(cls: Any) -> Mapping[str, Row]:
+def rows_of(cls: Any) -> Mapping[str, FieldRow]:
     """The fields of a dataclass by name; those marked `hidden` are not part of its plain form."""
     hints = typing.get_type_hints(cls, localns=_LOCAL)
     rows = {}
@@ -148,12 +148,12 @@ def rows_of(cls: Any) -> Mapping[str, Row]:
             required = each.default is dataclasses.MISSING and each.default_factory is dataclasses.MISSING
             meaning = str(each.metadata.get("help", ""))
             reader, whole = _reader(hints[each.name], each.metadata), _whole_range(hints[each.name], each.metadata)
-            rows[each.name] = Row(each.name, reader, required, meaning, *whole)
+            rows[each.name] = FieldRow(each.name, reader, required, meaning, *whole)
     return rows
 
 
 @cache
-def required_of(cls: Any) -> tuple[Row, ...]:
+def required_of(cls: Any) -> tuple[FieldRow, ...]:
     """The fields that have no default."""
     return tuple(row for row in rows_of(cls).values() if row.required)
 

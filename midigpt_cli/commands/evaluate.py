@@ -77,7 +77,7 @@ def evaluate(options: Evaluate) -> None:
     tasks = _tasks(options)
     model = Model(options.model)
     config = InferenceConfig.from_dict(given(options.settings))
-    with _Progress(options.quiet or options.as_json) as progress:
+    with _TaskProgress(options.quiet or options.as_json) as progress:
         sheet = judge(model.engine, tasks, options.samplings, config, progress.of("tasks"))
         followed = (
             adherence(model.engine, _control_tasks(tasks), config, progress.of("controls")) if options.controls else []
@@ -168,7 +168,7 @@ def _show(summary: list[dict[str, Any]], followed: list[dict[str, Any]]) -> None
         console.print(table)
 
 
-class _Progress:
+class _TaskProgress:
     """A bar per part of the work on standard error; nothing when quiet."""
 
     def __init__(self, quiet: bool) -> None:
@@ -177,7 +177,7 @@ class _Progress:
 
         self._bars = Progress(console=Console(stderr=True), disable=quiet, transient=True)
 
-    def __enter__(self) -> _Progress:
+    def __enter__(self) -> _TaskProgress:
         self._bars.start()
         return self
 

@@ -12,7 +12,7 @@ from midigpt_core.echo.rule import Choice
 from midigpt_core.echo.sources import SourceFilter, Surroundings, choices, kept_bars
 from midigpt_core.echo.style_prior import styles
 from midigpt_core.harmony.band import band_of
-from midigpt_core.harmony.rule import Known
+from midigpt_core.harmony.rule import KnownBand
 from midigpt_core.plan.steps import Cell, Step
 from midigpt_core.request import GenerationRequest
 from midigpt_core.score import DRUM
@@ -72,11 +72,11 @@ class StepKnowledge:
         return {i: cell for i, cell in free.items() if tracks[cell[0]].track_type != DRUM}
 
     @cached_property
-    def band(self) -> Known:
+    def band(self) -> KnownBand:
         """What the other tracks play, for all lanes."""
         around, resolution = self.around, self.tokenizer.config.resolution
         band = band_of(around.score, self.step, around.tracks, around.unknown, resolution)
-        return Known(band, harmony_strength(self.tokenizer, self.request))
+        return KnownBand(band, harmony_strength(self.tokenizer, self.request))
 
     def asked_kinds(self, cell: Cell) -> frozenset[TokenType]:
         """The kinds of tokens of a cell that the caller asks something of."""
