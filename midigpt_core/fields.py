@@ -108,7 +108,7 @@ def check(value: Any, where: str, door: Door = Door(data=False), without: str = 
 
 
 def whole_numbers_in_range(cls: type[T], items: Sequence[T]) -> bool:
-    """Whether `check` would find nothing in these, all of whose fields are whole numbers: told fast, for many."""
+    """Whether `check` would accept these, whose fields are all whole numbers: a fast test for many."""
     for each in dataclasses.fields(cls):  # type: ignore[arg-type]
         values = list(map(operator.attrgetter(each.name), items))
         lowest, highest = _whole_range(int, each.metadata)

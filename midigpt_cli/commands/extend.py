@@ -22,7 +22,7 @@ RECENT_BARS = 8  # a track silent for longer is not taken up again unasked
 
 @dataclass(frozen=True, kw_only=True)
 class Continue:
-    """Everything `continue` may be told."""
+    """The options of `continue`."""
 
     songs: Annotated[list[str], typer.Argument(metavar="SONG...", help="MIDI files; - reads standard input.")]
     bars: Annotated[int, typer.Option("--bars", "-b", help="Bars to add.", min=1, max=10_000)]

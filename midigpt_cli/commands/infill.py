@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Infill:
-    """Everything `infill` may be told."""
+    """The options of `infill`."""
 
     songs: Annotated[list[str], typer.Argument(metavar="SONG...", help="MIDI files; - reads standard input.")]
     bars: Annotated[str | None, typer.Option("--bars", "-b", help=BARS_HELP)] = None
