@@ -28,7 +28,7 @@ the hard limits."""
 
 
 TAKES = """For bars to fill in, a pool of candidates is drawn: `pool` of them for one take, as many for several takes
-together, at least three each. A take keeps the candidate that agrees most with the others (mean F1 of their notes:
+together, at least two each. A take keeps the candidate that agrees most with the others (mean F1 of their notes:
 bar, sixteenth, pitch), less 0.05 if all of its bars stand elsewhere in their tracks. Candidates that fail a check,
 were cut off, hang on one pitch or are what stood there before come last. Each further take differs from those before
 in a fifth of its notes (F1 at most 0.8) or, where none does, as much as can be had. The choice is made at each step,

@@ -88,7 +88,7 @@ class InferenceConfig:
     pool: int = setting(
         8,
         "candidates drawn for the bars of a take; the one most like the others is kept (1: off; several takes share as "
-        "many, at least 3 each, and differ from one another)",
+        "many, at least 2 each, and differ from one another)",
         1,
         64,
     )
