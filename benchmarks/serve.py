@@ -29,13 +29,13 @@ from typing import Any
 from benchmarks.peer_weights import without_places
 from midigpt_core.model.checkpoint import load_checkpoint, save_checkpoint
 
-OWN = (
-    "echo",
-    "harmony",
-    "temperature",
-    "drum_temperature",
-    "rounding",
-)  # settings of a checkpoint that the peer does not know
+PEERS = {
+    "echo": 0.0,
+    "harmony": None,
+    "temperature": 1.0,
+    "drum_temperature": None,
+    "rounding": "down",
+}  # as the peer reads them
 BARS = 8
 TARGETS = [2, 3, 4, 5]
 
@@ -170,9 +170,8 @@ class Running:
 def plain(ckpt: str, folder: str) -> str:
     """The checkpoint without settings of its own, so that both servers read and draw alike."""
     loaded = load_checkpoint(ckpt)
-    extra = {key: value for key, value in loaded.encoder_config.extra.items() if key not in OWN}
     file = Path(folder, Path(ckpt).name)
-    save_checkpoint(file, loaded.model, replace(loaded.encoder_config, extra=extra))
+    save_checkpoint(file, loaded.model, replace(loaded.encoder_config, **PEERS))
     return str(file)
 
 

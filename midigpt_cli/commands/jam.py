@@ -123,12 +123,15 @@ def _live(options: JamOptions) -> bool:
 def _players(options: JamOptions) -> list[Player]:
     """Where it is played to. Raises RequestValidationError, MidiGptError."""
     from midigpt_cli.live.players import PORT, FilePlayer, open_port
+    from midigpt_cli.output.rendering import check_midi_name
 
     if not options.output:
         raise refused("--output", None, "is missing", "name a file, or a MIDI port (midigpt jam --list-ports)")
     found: list[Player] = []
     for output in options.output:
         port = output.startswith(PORT)
+        if not port:
+            check_midi_name("--output", output)
         found.append(open_port(output.removeprefix(PORT)) if port else FilePlayer(output, options.force))
     return found
 
