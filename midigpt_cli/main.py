@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -13,6 +14,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from midigpt_cli.exit_codes import DONE, FAILURE, INTERRUPTED, TABLE, USAGE, code_of
 from midigpt_cli.gc_tuning import stop_collecting
+from midigpt_cli.options import shells
 from midigpt_core.errors import MidiGptError
 
 UsageError: Any = typer.BadParameter.__mro__[1]  # the parser's own, wherever this version of typer keeps it
@@ -113,8 +115,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code."""
+    if shells.ASKED in os.environ:
+        shells.prepare()
+    words = list(arguments) if arguments is not None else None
     try:
-        outcome: Any = app(list(arguments) if arguments is not None else None, standalone_mode=False)
+        outcome: Any = app(words, standalone_mode=False, prog_name="midigpt")
     except (typer.Abort, KeyboardInterrupt):
         return _said("interrupted", INTERRUPTED)
     except NothingAskedError as error:
