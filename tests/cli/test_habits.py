@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -93,3 +94,14 @@ def test_without_a_track_only_those_that_sound_there_or_next_to_it_are_written(m
     assert written("-b", "2-3", "-t", "all") == {0, 1, 2}
     facts = json.loads(midigpt("plan", song, "-b", "2-3", "--json").out)
     assert facts == json.loads(midigpt("plan", song, "-b", "2-3", "-t", "1,3", "--json").out)
+
+
+def test_takes_are_told_best_first_with_the_reason(midigpt, song, model) -> None:
+    answer = midigpt("infill", song, *FEW, "-m", model, "--takes", 3)
+    lines = answer.err.splitlines()
+    assert [line[:2] for line in lines[:3]] == ["1.", "2.", "3."]
+    agreed = [float(re.search(r"consensus (-?[\d.]+)", line)[1]) for line in lines[:3]]
+    assert agreed == sorted(agreed, reverse=True)
+    number = re.search(r"song\.infill\.(\d)\.mid", lines[0])[1]
+    assert lines[3].startswith(f"best: take {number}, with which the others agree most ({agreed[0]:.2f}")
+    assert "best:" not in midigpt("infill", song, *FEW, "-m", model).err
