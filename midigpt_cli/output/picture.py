@@ -93,9 +93,7 @@ def _draw(drawn: Text, before: Score, after: Score, number: int, bars: range, pa
         drawn.append("\n" if len(shown) == len(bars) else " …\n")
 
 
-def _roll(
-    before: Score, after: Score, number: int, bars: list[int], width: int, rows: int
-) -> _Roll:
+def _roll(before: Score, after: Score, number: int, bars: list[int], width: int, rows: int) -> _Roll:
     pitches = [n.pitch for s in (before, after) for b in bars for n in _bar_notes(s.tracks, number, b)] or [60]
     low, high = min(pitches), max(pitches)
     per_row = max(1, -(-(high - low + 1) // rows))
