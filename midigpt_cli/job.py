@@ -96,9 +96,9 @@ class CommandRun:
         result = self._generate(song, score, request)
         kept = self._kept(result)
         paths = destination.write(song, [Written(take.score, number, rank, take.seed) for take, number, rank in kept])
-        how = rendering.RenderOptions(lit=frozenset(result.generated))
         rendered = []
         for (take, _, _), path in zip(kept, paths, strict=True):
+            how = rendering.of_changes(song, score, take.score, result.generated)
             rendered += [rendering.make(take.score, file, how)["path"] for file in destination.beside(path)]
         written = dict(zip((number for _, number, _ in kept), paths, strict=True))
         self._report(Done(song, score, request, result, written, rendered, time.perf_counter() - started))

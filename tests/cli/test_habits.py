@@ -141,3 +141,26 @@ def test_several_songs_have_one_bar_for_all_of_them() -> None:
     [whole] = [task for task in drawn.tasks if task.description == "song 2 of 4"]
     assert (whole.completed, whole.total) == (1.5, 4)
     assert len(_Follower(Progress(), "a.mid").shown.tasks) == 1
+
+
+def test_a_picture_shows_what_was_written_and_its_surroundings_beside_what_was_replaced(
+    midigpt, song, model, monkeypatch
+) -> None:
+    pytest.importorskip("matplotlib", reason="the audio extra is not installed")
+    drawn = []
+    monkeypatch.setattr("midigpt_core.audio.picture.draw_score", lambda *given: drawn.append(given))
+    midigpt("infill", song, "-b", "5-6", "-t", "bass", "-m", model, "--render", "png")
+    midigpt("continue", song, "-b", "2", "-t", "bass", "-m", model, "--render", "png")
+    (_, _, lit, before, bars, title), (_, _, _, nothing_before, after_the_end, _) = drawn
+    assert (lit, bars, title) == (frozenset({(1, 4), (1, 5)}), range(2, 8), "song.mid")
+    assert before.tracks[1].bars[4].notes == Score.from_midi(song).tracks[1].bars[4].notes
+    assert (nothing_before, after_the_end) == (None, range(10, 14))
+
+
+def test_the_title_stands_in_the_picture(midigpt, song) -> None:
+    pytest.importorskip("matplotlib", reason="the audio extra is not installed")
+    from matplotlib import rc_context
+
+    with rc_context({"svg.fonttype": "none"}):
+        assert midigpt("render", song, "-o", song.with_name("x.svg"), "-b", "2-3").code == 0
+    assert "song.mid" in song.with_name("x.svg").read_text()
