@@ -154,19 +154,3 @@ def test_a_job_that_waits_for_another_is_stopped(client, take):
     client.delete(f"/jobs/{second}")
     assert ended(client, first, 120)["status"] == "succeeded"
     assert ended(client, second, 60)["status"] == "cancelled"
-
-
-def test_a_server_that_cannot_listen_says_what_is_missing_and_not_that_it_is_busy(monkeypatch) -> None:
-    from midigpt_cli.server.errors import RefusalError, describe
-    from midigpt_cli.server.routes import transcribe
-    from midigpt_core.errors import AudioError
-
-    def missing() -> None:
-        raise AudioError("pip install basic-pitch")
-
-    monkeypatch.setattr(transcribe, "model_file", missing)
-    with pytest.raises(RefusalError) as refusal:
-        transcribe._check_engine()
-    status, body, headers = describe(refusal.value)
-    assert (status, body["error"], "Retry-After" in headers) == (503, "NotInstalled", False)
-    assert "pip install basic-pitch" in body["detail"]
