@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
+from dataclasses import replace
 
 from midigpt_core.errors import MidiFileError
 from midigpt_core.midi_file import bars as bar_lines
-from midigpt_core.midi_file.drums import declared_channels, is_drum
+from midigpt_core.midi_file.drums import Part, declared_channels, why_drums
 from midigpt_core.midi_file.events import (
     CHANNEL_PREFIX,
     META,
@@ -39,14 +40,16 @@ def score_from(source: MidiSource) -> Score:
     if len(parts) * len(spans) > MAX_CELLS:
         raise MidiFileError(f"{source.name}: {len(spans)} bars of {len(parts)} tracks: too long to be music")
     programs = _program_changes(chunks)
-    declared = declared_channels(chunks)
-    tracks = []
+    described = []
     for place in sorted(parts):
         name = _track_name(chunks[place[0]], place[1], source.layout.format)
         program = _main_program(parts[place], place, programs)
-        kind = DRUM if is_drum(place[1], declared, name, program) else MELODIC
-        bars = _bars(parts[place], spans, source.division)
-        tracks.append(Track(bars, program or 0, kind, name=name, channel=place[1], midi_track=place[0]))
+        described.append(Part(place[1], name, program, parts[place].notes, source.division))
+    tracks = []
+    reasons = why_drums(described, declared_channels(chunks))
+    for place, part, reason in zip(sorted(parts), described, reasons, strict=True):
+        track = Track(_bars(parts[place], spans, source.division), part.program or 0, DRUM if reason else MELODIC)
+        tracks.append(replace(track, name=part.name, channel=place[1], midi_track=place[0], told_by=reason))
     tempo = first_tempo(load_timeline(chunks, source.division))
     return Score(tracks, resolution=source.division, tempo=tempo, source=source)
 
