@@ -6,6 +6,7 @@ import difflib
 import importlib
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -108,6 +109,7 @@ def midigpt(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit; the only place that turns an error into a sentence and an exit code."""
+    warnings.showwarning = _show_warning
     code = run(arguments)
     stop_collecting()
     sys.exit(code)
@@ -138,6 +140,14 @@ def run(arguments: Sequence[str] | None = None) -> int:
     if outcome == INTERRUPTED:  # typer's own answer to Ctrl-C
         return _said("interrupted", INTERRUPTED)
     return outcome if isinstance(outcome, int) else DONE
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *place: Any) -> None:
+    """Ours as a sentence, others as Python writes them."""
+    if category.__module__.startswith("midigpt"):
+        typer.echo(f"midigpt: {message}", err=True)
+    else:
+        sys.stderr.write(warnings.formatwarning(message, category, *place[:2]))
 
 
 def _said(sentence: str, code: int) -> int:
