@@ -24,7 +24,9 @@ RECENT_BARS = 8  # a track silent for longer is not taken up again unasked
 class Continue:
     """Everything `continue` may be told."""
 
-    songs: Annotated[list[str], typer.Argument(metavar="SONG...", help="MIDI files; - reads standard input.")]
+    songs: Annotated[
+        list[str], typer.Argument(metavar="SONG...", help="MIDI files, or folders of them; - reads standard input.")
+    ]
     bars: Annotated[int, typer.Option("--bars", "-b", help="Bars to add.", min=1, max=10_000)]
     track: Annotated[
         list[str],
@@ -51,11 +53,12 @@ def extend(options: Continue) -> None:
     midigpt continue song.mid --bars 8
     """
     from midigpt_cli.job import CommandOptions, CommandRun
+    from midigpt_cli.parse.songs import songs_in
 
     job = CommandRun(
         CommandOptions("continue", options.model, options.output, options.reporting),
         options.settings.num_candidates or 1,
-        options.songs,
+        songs_in(options.songs),
     )
 
     def prepare(score: Score, table: AttributeTable) -> tuple[Score, GenerationRequest]:

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 class Infill:
     """Everything `infill` may be told."""
 
-    songs: Annotated[list[str], typer.Argument(metavar="SONG...", help="MIDI files; - reads standard input.")]
+    songs: Annotated[
+        list[str], typer.Argument(metavar="SONG...", help="MIDI files, or folders of them; - reads standard input.")
+    ]
     bars: Annotated[str | None, typer.Option("--bars", "-b", help=BARS_HELP)] = None
     track: Annotated[
         list[str],
@@ -58,13 +60,14 @@ def infill(options: Infill) -> None:
     midigpt infill song.mid --bars 4-8 --track drums
     """
     from midigpt_cli.job import CommandOptions, CommandRun
+    from midigpt_cli.parse.songs import songs_in
 
     whole = _whole_request(options)
     takes = whole.config.num_candidates if whole else options.settings.num_candidates or 1
     job = CommandRun(
         CommandOptions("infill", options.model, options.output, options.reporting, by_file=whole is not None),
         takes,
-        options.songs,
+        songs_in(options.songs),
     )
 
     def prepare(score: Score, table: AttributeTable) -> tuple[Score, GenerationRequest]:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from midigpt_cli.options.groups import Output
 from midigpt_cli.output import rendering
+from midigpt_cli.parse.songs import MIDI_ENDINGS
 from midigpt_core.errors import MidiWriteError
 from midigpt_core.fields import refused
 from midigpt_core.score import Score
@@ -19,7 +20,6 @@ from midigpt_core.score import Score
 PIPE = "-"
 Put = Callable[[Score, Path], None]
 FIELDS = ("stem", "take", "rank", "seed", "command", "ext")
-MIDI_ENDINGS = (".mid", ".midi", ".kar")
 
 
 @dataclass(frozen=True)
