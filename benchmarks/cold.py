@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.measure import machine, ratio, spread, table
+from benchmarks.peer_weights import without_places
 from benchmarks.stages import PEER
 
 TABLE = Path(__file__).parent / "results" / "cold.md"
@@ -62,7 +63,14 @@ def as_process(command: Command) -> Command:
 
 def peer(seed: int, out: Path) -> list[str]:
     """The same request as a script for the peer."""
-    request = [str(CHECKPOINT), str(SONG), str(TRACK), str(BARS[0]), str(BARS[-1] + 1), str(own_temperature())]
+    request = [
+        without_places(CHECKPOINT, out.parent),
+        str(SONG),
+        str(TRACK),
+        str(BARS[0]),
+        str(BARS[-1] + 1),
+        str(own_temperature()),
+    ]
     return [sys.executable, "-c", PEER, *request, str(seed), str(out)]
 
 

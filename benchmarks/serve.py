@@ -26,6 +26,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from benchmarks.peer_weights import without_places
 from midigpt_core.model.checkpoint import load_checkpoint, save_checkpoint
 
 OWN = ("echo", "temperature", "drum_temperature", "rounding")  # settings of a checkpoint that the peer does not know
@@ -173,7 +174,9 @@ def servers(ckpt: str, threads: int) -> list[Running]:
     found = [Running("midigpt serve", [*ours, "--log-level", "WARNING"])]
     peer = shutil.which("midigpt-http")
     if peer:
-        found.append(Running("midigpt-http 0.4.2", [peer, "--ckpt", ckpt, "--host", "127.0.0.1", "--max-queue", "256"]))
+        weights = without_places(ckpt, Path(ckpt).parent)
+        command = [peer, "--ckpt", weights, "--host", "127.0.0.1", "--max-queue", "256"]
+        found.append(Running("midigpt-http 0.4.2", command))
     return found
 
 

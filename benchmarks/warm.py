@@ -25,6 +25,7 @@ from typing import Any
 
 from benchmarks.cold import CHECKPOINT, ROOT
 from benchmarks.measure import machine, ratio, spread, table
+from benchmarks.peer_weights import without_places
 
 TABLE = Path(__file__).parent / "results" / "warm.md"
 SONG, START, BARS = "freedoom/d_dm09.mid", 8, 8  # nine tracks, all of which play here
@@ -238,7 +239,8 @@ def random_checkpoint(folder: str) -> str:
 
 def measure(name: str, checkpoint: str, rounds: int, song: dict[str, Any], folder: str) -> tuple[list[Any], list[Any]]:
     """Rows for one checkpoint: first tokens, and whole infills with their memory."""
-    them = {who: Contender(who, checkpoint, song, folder) for who in ("peer", "ours")}
+    weights = {"peer": without_places(checkpoint, folder), "ours": checkpoint}
+    them = {who: Contender(who, weights[who], song, folder) for who in ("peer", "ours")}
     tasks = [("peer", "first"), ("ours", "first"), ("ours", "again")]
     whole = [(who, task) for task in ("fill", "takes") for who in them]
     found: dict[tuple[str, str], list[Answer]] = {task: [] for task in [*tasks, *whole]}

@@ -13,9 +13,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from midigpt_core.engine import InferenceEngine, SamplingSession
+from midigpt_core.fields import refused
 from midigpt_core.generation.plan import MAX_SEED, draw_seed
 from midigpt_core.midi_file import score_to_bytes
-from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt, refused
+from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt
 from midigpt_core.score import Bar, Note, Score, Track
 
 RESOLUTION = 480  # ticks per quarter note of every chunk

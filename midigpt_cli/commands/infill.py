@@ -11,8 +11,9 @@ import typer
 from midigpt_cli.options import completion
 from midigpt_cli.options.groups import Context, ModelChoice, Music, Output, Reporting
 from midigpt_cli.options.settings import Settings, command_of
+from midigpt_cli.parse.reading import Reading
 from midigpt_cli.parse.selectors import BARS_HELP, TRACK_HELP
-from midigpt_core.request import refused
+from midigpt_core.fields import refused
 
 if TYPE_CHECKING:
     from midigpt_core.attributes.table import AttributeTable
@@ -43,6 +44,7 @@ class Infill:
             help="The whole request, as Python and HTTP have it (bars and tracks from 0); settings given here win.",
         ),
     ] = None
+    reading: Reading
     music: Music
     context: Context
     settings: Settings  # type: ignore[valid-type]
@@ -58,6 +60,7 @@ def infill(options: Infill) -> None:
     midigpt infill song.mid --bars 4-8 --track drums
     """
     from midigpt_cli.job import CommandOptions, CommandRun
+    from midigpt_cli.output.destination import read_song
 
     whole = _whole_request(options)
     takes = whole.config.num_candidates if whole else options.settings.num_candidates or 1
@@ -68,9 +71,12 @@ def infill(options: Infill) -> None:
     )
 
     def prepare(score: Score, table: AttributeTable) -> tuple[Score, GenerationRequest]:
+        from midigpt_cli.parse.silent import with_silent
+
+        score = with_silent(score, options.track)
         return score, whole or _request(options, score, table)
 
-    job.run(prepare)
+    job.run(prepare, lambda song: read_song(song, options.reading))
 
 
 def _whole_request(options: Infill) -> GenerationRequest | None:

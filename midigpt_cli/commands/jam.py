@@ -11,7 +11,7 @@ import typer
 from midigpt_cli.options.groups import Context, ModelChoice, Music, NewDrums, NewInstruments
 from midigpt_cli.options.settings import OUTPUT, Settings, command_of
 from midigpt_core.errors import MidiGptError
-from midigpt_core.request import refused
+from midigpt_core.fields import refused
 
 if TYPE_CHECKING:
     from midigpt_cli.live.players import Player

@@ -18,13 +18,14 @@ from midigpt_cli.output.destination import PIPE
 from midigpt_cli.output.rendering import RATE, SOUNDS, RenderOptions, make
 from midigpt_cli.parse.selectors import BARS_HELP, TRACK_HELP
 from midigpt_core.errors import GenerationError, RequestValidationError
-from midigpt_core.request import refused
+from midigpt_core.fields import limits_of, refused
+from midigpt_core.request import SEAMS, LoopRequest
 from midigpt_core.score import Score
 
 if TYPE_CHECKING:
     from midigpt_cli.output.destination import Destination
     from midigpt_core.attributes.table import AttributeTable
-    from midigpt_core.loop import LoopRequest, Variation
+    from midigpt_core.loop import Variation
 
 USUAL_BARS = 4
 FORMATS = ("mid", *(ending[1:] for ending in SOUNDS))
@@ -54,10 +55,16 @@ class Loop:
             autocompletion=completion.tracks,
         ),
     ] = field(default_factory=list)
-    variations: Annotated[int, typer.Option(help="How many.", min=1, max=20)] = 4
+    variations: Annotated[int, typer.Option(help="How many.", **limits_of(LoopRequest, "variations"))] = (
+        LoopRequest.variations
+    )
     bpm: Annotated[
         float | None,
-        typer.Option(help="Quarter notes per minute.", min=40, max=300, show_default="the song's there, or 120"),
+        typer.Option(
+            help="Quarter notes per minute.",
+            show_default="the song's there, or 120",
+            **limits_of(LoopRequest, "bpm"),
+        ),
     ] = None
     seam: Annotated[
         str, typer.Option(help="Notes over the seam: cut ends them, wrap lets them sound on at the beginning.")
@@ -163,7 +170,6 @@ def _song(options: Loop) -> Score:
 def _request(options: Loop, score: Score, table: AttributeTable) -> LoopRequest:
     from midigpt_cli.parse.request import RequestOptions, build_request
     from midigpt_cli.parse.selectors import select_bars, select_tracks
-    from midigpt_core.loop import SEAMS, LoopRequest
     from midigpt_core.midi_file.excerpt import excerpt
 
     if options.seam not in SEAMS:
@@ -210,6 +216,7 @@ def _deliver(
         **({"rendered": rendered} if rendered else {}),
         "number": variation.number,
         "seed": variation.seed,
+        "consensus": variation.consensus,
         "logprob": variation.logprob,
         "seam": variation.seam,
         "accepted": variation.accepted,

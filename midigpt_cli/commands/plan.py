@@ -12,6 +12,7 @@ import typer
 from midigpt_cli.options import completion
 from midigpt_cli.options.groups import AsJson
 from midigpt_cli.options.settings import OUTPUT, PLAN, command_of
+from midigpt_cli.parse.reading import Reading
 from midigpt_cli.parse.selectors import BARS_HELP, TRACK_HELP, describe_bars, describe_track, select_bars, select_tracks
 from midigpt_core.score import Score
 
@@ -35,7 +36,7 @@ def _auto(text: str, show_default: str = "auto") -> Any:
     return typer.Option(metavar="COUNT|auto", parser=_count, help=text, show_default=show_default, rich_help_panel=PLAN)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ShowPlan:
     """What is to be planned."""
 
@@ -45,6 +46,7 @@ class ShowPlan:
         list[str],
         typer.Option("--track", "-t", metavar="TRACK", help=TRACK_HELP, autocompletion=completion.tracks),
     ] = field(default_factory=lambda: ["all"])
+    reading: Reading
     window: Annotated[
         int | None, _auto("Bars the model sees at once; auto: the most the song fills.", show_default="8")
     ] = None
@@ -70,9 +72,10 @@ class ShowPlan:
 @command_of(ShowPlan)
 def plan(options: ShowPlan) -> None:
     """Show how bars would be written: steps, windows, context, hidden bars, tokens. Bars and tracks count from 1."""
+    from midigpt_cli.parse.silent import with_silent
     from midigpt_core.tokens.config import EncoderConfig
 
-    score = _read(options.song)
+    score = with_silent(_read(options.song, options.reading), options.track)
     request = _request(options, score)
     encoder = EncoderConfig.load(options.encoder or _built_in())
     steps = step_estimates(encoder, options.context_tokens, score, request)
@@ -122,10 +125,10 @@ def plan_facts(song: str, score: Score, steps: list[StepEstimate], room: int) ->
     }
 
 
-def _read(song: str) -> Score:
+def _read(song: str, reading: Reading) -> Score:
     from midigpt_cli.output.destination import read_song
 
-    return read_song(song)
+    return read_song(song, reading)
 
 
 def _built_in() -> Any:

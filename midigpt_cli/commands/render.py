@@ -16,7 +16,7 @@ from midigpt_cli.options.settings import OUTPUT, command_of
 from midigpt_cli.output.destination import PIPE, read_song
 from midigpt_cli.output.rendering import PICTURES, RATE, SOUNDS, RenderOptions, make
 from midigpt_cli.parse.selectors import BARS_HELP, select_bars, select_tracks
-from midigpt_core.request import refused
+from midigpt_core.fields import refused
 
 if TYPE_CHECKING:
     from midigpt_core.score import Score

@@ -14,7 +14,7 @@ from midigpt_cli.options.groups import AsJson, Force
 from midigpt_cli.options.settings import OUTPUT, command_of
 from midigpt_cli.options.transcribe import TranscribeOptions
 from midigpt_cli.output.destination import PIPE
-from midigpt_core.request import refused
+from midigpt_core.fields import refused
 
 if TYPE_CHECKING:
     from midigpt_core.audio.transcribe import Transcription

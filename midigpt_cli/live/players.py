@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from midigpt_core.errors import MidiGptError
-from midigpt_core.request import nearest, refused
+from midigpt_core.fields import nearest, refused
 from midigpt_core.score import DRUM, Score
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from midigpt_core.errors import CancelledError, MidiGptError
+from midigpt_core.fields import refused
 from midigpt_core.jam import Chunk, Jam, JamSettings
-from midigpt_core.request import refused
 from midigpt_core.score import Score
 
 PACES = ("realtime", "asap")

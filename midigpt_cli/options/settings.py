@@ -13,7 +13,8 @@ import typer
 
 from midigpt_core.request import InferenceConfig
 
-PLAN, SAMPLE, CHECK, MUSIC, MODEL, OUTPUT = (
+READ, PLAN, SAMPLE, CHECK, MUSIC, MODEL, OUTPUT = (
+    "Reading the song",
     "Planning",
     "Sampling",
     "Checks and retries",
@@ -102,10 +103,12 @@ _SETTINGS: Mapping[str, _Shown] = {
     "mask_p": _Shown(SAMPLE),
     "no_repeat_ngram": _Shown(SAMPLE, ("--no-repeat", "--no-repeat-ngram")),
     "echo": _Shown(SAMPLE),
+    "harmony": _Shown(SAMPLE),
     "guidance": _Shown(SAMPLE),
     "attribute_source": _Shown(SAMPLE),
     "polyphony_hard_limit": _Shown(SAMPLE, ("--max-polyphony", "--polyphony-hard-limit")),
     "density_hard_limit": _Shown(SAMPLE, ("--max-density", "--density-hard-limit")),
+    "pool": _Shown(CHECK),
     "control_tries": _Shown(CHECK),
     "max_attempts": _Shown(CHECK),
     "temperature_escalation": _Shown(CHECK),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from midigpt_cli.options import completion
-from midigpt_core.request import refused
+from midigpt_core.fields import refused
 
 if TYPE_CHECKING:
     from midigpt_core.audio.transcribe import TranscribeSettings

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from midigpt_cli.options.groups import Output
 from midigpt_cli.output import rendering
+from midigpt_cli.parse.reading import AS_IT_IS, Reading, read_as_told
 from midigpt_core.errors import MidiWriteError
-from midigpt_core.request import refused
+from midigpt_core.fields import refused
 from midigpt_core.score import Score
 
 PIPE = "-"
@@ -27,17 +28,17 @@ class Written:
 
     score: Score
     take: int  # from 1, in the order of the seeds
-    rank: int  # from 1, likeliest first
+    rank: int  # from 1, best first
     seed: int
 
 
-def read_song(song: str) -> Score:
-    """The score of a file, or of standard input for "-". Raises MidiFileError."""
+def read_song(song: str, reading: Reading = AS_IT_IS) -> Score:
+    """The score of a file, or of standard input for "-". Raises MidiFileError, RequestValidationError."""
     if song != PIPE:
-        return Score.from_midi(song)
+        return read_as_told(song, reading)
     if sys.stdin.isatty():
         raise refused("SONG", song, "means standard input, which is a terminal", "pipe a MIDI file into it")
-    return Score.from_midi(sys.stdin.buffer)
+    return read_as_told(sys.stdin.buffer, reading)
 
 
 class Destination:

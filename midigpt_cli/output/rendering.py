@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from midigpt_core.request import nearest, refused
+from midigpt_core.fields import nearest, refused
 
 if TYPE_CHECKING:
     from midigpt_core.plan.steps import Cell

@@ -38,6 +38,7 @@ class Done:
                 "rank": ranks[id(take)],
                 "seed": take.seed,
                 "path": self.paths.get(number),
+                "consensus": take.consensus,
                 "logprob": take.logprob,
                 "tokens": take.tokens,
                 "attempts": take.attempts,
@@ -70,21 +71,21 @@ class Done:
         }
 
     def lines(self) -> list[str]:
-        """One line per take: where it is, its seed, how likely the model finds it."""
+        """One line per take: where it is, its seed, how much the other candidates agree with it."""
         lines = []
         for number, take in enumerate(self.result.takes, 1):
             place = self.paths.get(number)
             where = f"{self.song} -> {place}" if place else f"{self.song}: take {number} not written"
             fault = "" if take.accepted else f"; rejected: {take.rejected[-1]}"
             cut = "; cut off where the model's context was full" if take.truncated else ""
-            lines.append(f"{where} (seed {take.seed}, {take.logprob:.2f} per token{fault}{cut})")
+            lines.append(f"{where} (seed {take.seed}, consensus {take.consensus:.2f}{fault}{cut})")
         if self.result.dropped_context:
             names = ", ".join(describe_track(number, self.before) for number in self.result.dropped_context)
             lines.append(f"not heard, for want of room in the model's context: {names}")
         return lines
 
     def show(self, console: Console) -> None:
-        """A table of what changed in the likeliest take, and its picture."""
+        """A table of what changed in the best take, and its picture."""
         from rich import box
         from rich.table import Table
 

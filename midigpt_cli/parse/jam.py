@@ -11,8 +11,9 @@ from typing import Any
 
 from midigpt_cli.live.session import NEVER, Pacing
 from midigpt_cli.parse.instruments import NAMES, program_of
+from midigpt_core.fields import nearest, refused
 from midigpt_core.jam import JamSettings
-from midigpt_core.request import InferenceConfig, TrackPrompt, nearest, refused
+from midigpt_core.request import InferenceConfig, TrackPrompt
 from midigpt_core.score import DRUM, MELODIC, Score, Track
 
 SAMPLING = tuple(f.name for f in dataclasses.fields(InferenceConfig) if f.name not in ("num_candidates", "plan_only"))
@@ -21,16 +22,16 @@ FIXED = ("metre", "tracks", "score", "midi", "pace", "ahead", "model", "chunk_mi
 _TRACK_KEYS = ("instrument", "drums", "name", "attributes", "controls")
 
 
-def song_in(data: Mapping[str, Any]) -> Score | None:
+def song_in(score: Any, midi: Any) -> Score | None:
     """The song in `score` (JSON) or `midi` (base64). Raises RequestValidationError, ScoreError, MidiFileError."""
-    if data.get("score") is not None and data.get("midi") is not None:
+    if score is not None and midi is not None:
         raise refused("midi", None, "and score are both given", "give one of them")
-    if data.get("score") is not None:
-        return Score.from_dict(data["score"])
-    if data.get("midi") is None:
+    if score is not None:
+        return Score.from_dict(score)
+    if midi is None:
         return None
     try:
-        file = base64.b64decode(_of("midi", data["midi"], str, "a string (base64)"), validate=True)
+        file = base64.b64decode(_of("midi", midi, str, "a string (base64)"), validate=True)
     except ValueError as error:
         raise refused("midi", None, f"is not base64 ({error})", "encode the bytes of a .mid file") from error
     return Score.from_midi(file)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from midigpt_core.request import refused
+from midigpt_core.fields import refused
 
 _ROOTS = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
 _NOTE = re.compile(r"(?P<letter>[A-Ga-g])(?P<accidental>[#b]?)(?P<octave>-?\d+)?")
@@ -49,7 +49,7 @@ def limited(text: str, read: Callable[[str], Any]) -> Limited:
 def scale(text: str) -> dict[str, Any]:
     """C:major, F#:dorian, or C alone for major: a pitch_mask."""
     from midigpt_core.constraints.controls import SCALES
-    from midigpt_core.request import nearest
+    from midigpt_core.fields import nearest
 
     root, _, name = text.partition(":")
     name = (name or "major").lower().replace("-", "_").replace(" ", "_")
@@ -83,7 +83,7 @@ def pitch_set(text: str) -> dict[str, Any]:
 def grid(text: str) -> dict[str, Any]:
     """eighth, or eighth:0.8: a rhythm_mask."""
     from midigpt_core.constraints.controls import GRIDS
-    from midigpt_core.request import nearest
+    from midigpt_core.fields import nearest
 
     unit, _, strength = text.partition(":")
     unit = unit.strip().lower().replace("-", "_")

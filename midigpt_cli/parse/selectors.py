@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from midigpt_core.errors import RequestValidationError
-from midigpt_core.request import refused
+from midigpt_core.fields import refused
 from midigpt_core.score import DRUM, Score, Track
 
 BARS_HELP = "Bars, counted from 1: 4-8, or 5,7-9, or 17- (to the end), or all."
@@ -46,7 +46,7 @@ def select_tracks(selectors: Iterable[str], score: Score, option: str = "--track
     """
     chosen: dict[int, None] = {}
     for selector in selectors:
-        whole = _by_name(selector.strip().lower(), score)
+        whole = by_name(selector.strip().lower(), score)
         parts = [selector] if len(whole) == 1 else selector.split(",")
         for part in parts:
             chosen.update(dict.fromkeys(_tracks(part.strip(), score, option)))
@@ -85,7 +85,7 @@ def _tracks(word: str, score: Score, option: str) -> Sequence[int]:
     tracks, wanted = score.tracks, word.lower()
     if wanted.isdecimal() and 1 <= int(wanted) <= len(tracks):
         return [int(wanted) - 1]
-    named = _by_name(wanted, score) if wanted else []
+    named = by_name(wanted, score) if wanted else []
     if len(named) == 1 and tracks[named[0]].name.strip().lower() == wanted:
         return named
     if wanted in _GROUPS:
@@ -100,7 +100,7 @@ def _tracks(word: str, score: Score, option: str) -> Sequence[int]:
     return named
 
 
-def _by_name(wanted: str, score: Score) -> list[int]:
+def by_name(wanted: str, score: Score) -> list[int]:
     """The tracks whose name is `wanted`, else (a number aside) begins with it, else holds it."""
     names = [track.name.strip().lower() for track in score.tracks]
     tests: tuple[Callable[[str], bool], ...] = (

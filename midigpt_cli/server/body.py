@@ -14,7 +14,8 @@ from starlette.formparsers import MultiPartException
 
 from midigpt_cli.server.errors import RefusalError, malformed
 from midigpt_core.errors import RequestValidationError
-from midigpt_core.request import GenerationRequest, nearest
+from midigpt_core.fields import nearest
+from midigpt_core.request import GenerationRequest
 from midigpt_core.score import Score
 
 ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")

@@ -16,7 +16,8 @@ from midigpt_cli.server.body import parse_json, read_request
 from midigpt_cli.server.errors import RefusalError
 from midigpt_core.attributes import AttributeTable
 from midigpt_core.errors import RequestValidationError
-from midigpt_core.request import GenerationRequest, InferenceConfig, nearest
+from midigpt_core.fields import nearest
+from midigpt_core.request import GenerationRequest, InferenceConfig
 from midigpt_core.score import Score
 
 LONGEST_FIELD = 4000  # characters, the request field apart

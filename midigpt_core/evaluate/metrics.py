@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from midigpt_core.evaluate.harmony import fit_with_band
 from midigpt_core.plan.steps import Cell
 from midigpt_core.score import DRUM, Note, Score
 from midigpt_core.tokens.grid import nearest_tick
@@ -68,6 +69,7 @@ def measure(scene: Scene, written: Written) -> dict[str, float]:
         if in_key is not None:
             found["in_key"] = in_key
         found["in_range"] = in_range_rate(scene, written, tonal)
+        found |= fit_with_band(scene.score, written)
     return {key: value for key, value in found.items() if value == value}
 
 

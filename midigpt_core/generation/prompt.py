@@ -13,6 +13,8 @@ from midigpt_core.echo.mixture import Body, StyleBias
 from midigpt_core.echo.rule import Choice, Echo
 from midigpt_core.echo.sources import SourceFilter, Surroundings, choices, kept_bars
 from midigpt_core.echo.style_prior import styles
+from midigpt_core.harmony.band import band_of
+from midigpt_core.harmony.rule import Harmony, Known
 from midigpt_core.plan.steps import Cell, Step
 from midigpt_core.plan.window import cut, kept_notes
 from midigpt_core.request import GenerationRequest, TrackPrompt
@@ -27,6 +29,8 @@ from midigpt_core.tokens.targets import targets_in
 from midigpt_core.tokens.tokenizer import Tokenizer
 from midigpt_core.tokens.types import TokenType
 
+PITCH = TokenType.NOTE_ONSET
+HARMONY = 1.5  # strength for a checkpoint made for an echo that does not speak of harmony
 LESS_READILY = 4.0  # factor by which an attempt's echo is weaker than that of the one before
 
 
@@ -95,7 +99,25 @@ class StepPrompt:
             free = {cell: choice for cell, choice in known.items() if cell not in anew}
             strength /= LESS_READILY ** (attempt - 1)
             constraints.append(Echo(self.tokenizer.vocabulary, free, strength, self.styles))
+        if self._tonal:
+            together = len({track for track, _ in self._tonal.values()}) > 1
+            constraints.append(Harmony(self.tokenizer.vocabulary, self._band, self._tonal, together))
         return tuple(constraints)
+
+    @cached_property
+    def _tonal(self) -> dict[int, Cell]:
+        """The cells, by place, whose pitches are to fit the other tracks: melodic ones of which nobody asks pitches."""
+        if harmony_strength(self.tokenizer, self.request) <= 0 or not self.tokenizer.vocabulary.has(PITCH):
+            return {}
+        free = {i: cell for i, cell in enumerate(self.cells) if PITCH not in self._asked_kinds(cell)}
+        return {i: cell for i, cell in free.items() if not self.drums[i]}
+
+    @cached_property
+    def _band(self) -> Known:
+        """What the other tracks play, for all lanes."""
+        around, resolution = self.around, self.tokenizer.config.resolution
+        band = band_of(around.score, self.step, around.tracks, around.unknown, resolution)
+        return Known(band, harmony_strength(self.tokenizer, self.request))
 
     @cached_property
     def attribute_targets(self) -> AttributeTargets:
@@ -122,9 +144,13 @@ class StepPrompt:
     @cached_property
     def styles(self) -> dict[int, StyleBias]:
         """Per cell, the style of its track."""
-        controls = {prompt.id: prompt.controls for prompt in self.request.tracks}
-        callers = {cell: self.attribute_targets.kinds(cell) | borne_on(controls[cell[0]]) for cell in self.cells}
+        callers = {cell: self._asked_kinds(cell) for cell in self.cells}
         return styles(self.around.score, self._kept_bars, callers, self.tokenizer.vocabulary)
+
+    def _asked_kinds(self, cell: Cell) -> frozenset[TokenType]:
+        """The kinds of tokens of a cell that the caller asks something of."""
+        controls = next(prompt.controls for prompt in self.request.tracks if prompt.id == cell[0])
+        return self.attribute_targets.kinds(cell) | borne_on(controls)
 
     @cached_property
     def _kept_bars(self) -> dict[int, dict[int, Body]]:
@@ -144,6 +170,13 @@ def echo_strength(tokenizer: Tokenizer, request: GenerationRequest) -> float:
     """How readily bars are said again: what was asked, or what the checkpoint recommends (0 if it does not say)."""
     asked = request.config.echo
     return asked if asked >= 0 else float(tokenizer.config.extra.get("echo", 0.0))
+
+
+def harmony_strength(tokenizer: Tokenizer, request: GenerationRequest) -> float:
+    """How much pitches are to fit the other tracks: what was asked, or what the checkpoint recommends. One that
+    recommends an echo and does not speak of harmony is taken to want HARMONY."""
+    asked, extra = request.config.harmony, tokenizer.config.extra
+    return asked if asked >= 0 else float(extra.get("harmony", HARMONY if extra.get("echo") else 0.0))
 
 
 def own_temperature(tokenizer: Tokenizer, drums: bool = False) -> float:

@@ -84,7 +84,7 @@ def test_json_reports_takes_ranks_steps_model_and_request(midigpt, song, model) 
     assert told["seed"] == told["takes"][0]["seed"] == told["request"]["config"]["seed"]
     assert sorted(take["rank"] for take in told["takes"]) == [1, 2, 3]
     best = sorted(told["takes"], key=lambda take: take["rank"])
-    assert best[0]["logprob"] >= best[1]["logprob"] >= best[2]["logprob"]
+    assert best[0]["consensus"] >= best[1]["consensus"] >= best[2]["consensus"]
     assert [take["path"] for take in best] == [*(str(song.with_name(f"song.infill.{i}.mid")) for i in (1, 2)), None]
     assert sorted(told["outputs"]) == sorted(take["path"] for take in best[:2])
     assert told["steps"][0]["bars"] == [[1, 3], [1, 4]]

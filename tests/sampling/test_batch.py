@@ -18,7 +18,7 @@ def decoder(**limits: int) -> Decoder:
 
 def shared(at_work: Decoder, monkeypatch, meanwhile=lambda: None):
     """Two callers in one batch, each on its own thread, and what each was told; `meanwhile` runs once both are in."""
-    batches = [lanes_of(request(song(), {1: [bar]}), monkeypatch) for bar in (4, 5)]
+    batches = [lanes_of(request(song(), {1: [bar]}, pool=1), monkeypatch) for bar in (4, 5)]
     told: list[BaseException | None] = [None, None]
 
     def call(number: int) -> None:
@@ -59,7 +59,7 @@ def test_what_breaks_a_model_call_is_raised_to_every_caller_of_the_batch(kind, m
     lanes, told = shared(at_work, monkeypatch, breaks_once)
     assert [type(error) for error in told] == [kind, kind]
     assert all(lane.done for lane in lanes)
-    [again] = lanes_of(request(song(), {1: [4]}), monkeypatch)
+    [again] = lanes_of(request(song(), {1: [4]}, pool=1), monkeypatch)
     at_work.generate([again])
     assert again.grammar.finished
 
@@ -67,7 +67,7 @@ def test_what_breaks_a_model_call_is_raised_to_every_caller_of_the_batch(kind, m
 @pytest.mark.parametrize("kind", [IndexError, MemoryError])
 def test_what_breaks_while_a_prompt_is_read_is_raised_to_its_caller(kind, monkeypatch) -> None:
     at_work = decoder()
-    [one] = lanes_of(request(song(), {1: [4]}), monkeypatch)
+    [one] = lanes_of(request(song(), {1: [4]}, pool=1), monkeypatch)
 
     def broken(prompt):
         raise kind("no room")
