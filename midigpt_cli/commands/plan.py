@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +13,16 @@ from midigpt_cli.options import completion
 from midigpt_cli.options.groups import AsJson
 from midigpt_cli.options.settings import OUTPUT, PLAN, command_of
 from midigpt_cli.parse.reading import Reading
-from midigpt_cli.parse.selectors import BARS_HELP, TRACK_HELP, describe_bars, describe_track, select_bars, select_tracks
+from midigpt_cli.parse.selectors import (
+    BARS_HELP,
+    MOST_NAMED,
+    TRACK_HELP,
+    describe_bars,
+    describe_track,
+    describe_tracks,
+    select_bars,
+    select_tracks,
+)
 from midigpt_core.score import Score
 
 if TYPE_CHECKING:
@@ -213,17 +222,20 @@ def _step_lines(number: int, item: StepEstimate, score: Score, room: int) -> Ite
     if step.pending:
         yield f"  hidden, as a later step writes them: {_named(step.pending, score)}"
     if item.dropped:
-        left_out = ", ".join(describe_track(track, score) for track in item.dropped)
-        yield f"  left out to make room: track {left_out}"
+        few = "track " if len(item.dropped) <= MOST_NAMED else ""
+        yield f"  left out to make room: {few}{describe_tracks(item.dropped, score)}"
     if not item.fits:
         yield f"  does not fit {room} tokens: ask for a smaller --window or fewer --bars-per-step"
 
 
 def _picture(item: StepEstimate, score: Score) -> Iterable[str]:
     step, heard = item.step, _heard(item, score)
-    for track in range(len(score.tracks)):
+    left_out = item.dropped if len(item.dropped) > MOST_NAMED else ()
+    for track in sorted(set(range(len(score.tracks))) - set(left_out)):
         row = "".join(_mark(item, heard, (track, bar)) for bar in range(step.start_bar, step.end_bar))
         yield f"  {row}  {describe_track(track, score)}"
+    if left_out:
+        yield f"  {'x' * (step.end_bar - step.start_bar)}  {describe_tracks(left_out, score)}"
 
 
 def _mark(item: StepEstimate, heard: set[tuple[int, int]], cell: tuple[int, int]) -> str:
@@ -233,6 +245,8 @@ def _mark(item: StepEstimate, heard: set[tuple[int, int]], cell: tuple[int, int]
     return next((mark for mark, cells in marks if cell in cells), ".")
 
 
-def _named(cells: Iterable[tuple[int, int]], score: Score) -> str:
+def _named(cells: Collection[tuple[int, int]], score: Score) -> str:
     rows = [f"bars {describe_bars(b)} of track {describe_track(t, score)}" for t, b in _by_track(cells).items()]
+    if len(rows) > MOST_NAMED:
+        return f"{len(set(cells))} bars on {len(rows)} of {len(score.tracks)} tracks"
     return "; ".join(row.replace("bars ", "bar ", 1) if row[5:].split(" of ")[0].isdecimal() else row for row in rows)

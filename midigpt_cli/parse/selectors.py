@@ -12,6 +12,8 @@ from midigpt_core.score import DRUM, Score, Track
 BARS_HELP = "Bars, counted from 1: 4-8, or 5,7-9, or 17- (to the end), or all."
 TRACK_HELP = "Track: its number from 1, its name or a part of it, drums, melodic, or all. May be given again."
 
+MOST_NAMED = 12  # tracks in a sentence
+
 _GROUPS: Mapping[str, Callable[[Track], bool]] = {
     "all": lambda track: True,
     "drums": lambda track: track.track_type == DRUM,
@@ -69,6 +71,13 @@ def describe_track(number: int, score: Score) -> str:
     track = score.tracks[number]
     name = track.name.strip() or ("drums" if track.track_type == DRUM else "")
     return f'{number + 1} "{name}"' if name else str(number + 1)
+
+
+def describe_tracks(numbers: Sequence[int], score: Score) -> str:
+    """Tracks counted from 0 as people say them: `3 "Bass", 4 "Drums"`; where they are many, how many."""
+    if len(numbers) > MOST_NAMED:
+        return f"{len(numbers)} of {len(score.tracks)} tracks"
+    return ", ".join(describe_track(number, score) for number in numbers)
 
 
 def _range(part: str, n_bars: int, text: str, option: str) -> tuple[int, int]:
@@ -129,4 +138,4 @@ def _unknown(word: str, score: Score, option: str) -> RequestValidationError:
 
 def _listed(numbers: Iterable[int], score: Score, joint: str = ", ") -> str:
     listed = [describe_track(number, score) for number in numbers]
-    return joint.join(listed[:12]) + (", ..." if len(listed) > 12 else "") if listed else "no tracks"
+    return joint.join(listed[:MOST_NAMED]) + (", ..." if len(listed) > MOST_NAMED else "") if listed else "no tracks"

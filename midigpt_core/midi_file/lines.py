@@ -70,8 +70,9 @@ def deal(wanted: Sequence[Sequence[NewNote]], parts: Parts, channels: Sequence[i
     starts = [bar.start for bar in bars]
     there: list[list[tuple[NewNote, int]]] = [[] for _ in bars]
     for channel in channels:
-        for note in parts.get(channel, ChannelNotes()).notes:
-            there[bar_of(starts, note.onset)].append((NewNote(*note[:4]), channel))
+        for raw in parts.get(channel, ChannelNotes()).notes:
+            old = NewNote(raw.onset, raw.end, raw.pitch, raw.velocity)
+            there[bar_of(starts, raw.onset)].append((old, channel))
     dealt: Dealt = {channel: [[] for _ in bars] for channel in channels}
     new: list[tuple[NewNote, int]] = []
     for bar, notes in enumerate(wanted):
