@@ -20,7 +20,7 @@ _DRUM_BANKS = (_GM2_DRUM_BANK, *_XG_DRUM_BANKS)  # in a file that says nothing o
 def declared_channels(tracks: list[TrackEvents]) -> dict[int, bool]:
     """Channels a GS, XG or GM2 message turns into a drum part (True) or a melodic one (False)."""
     declared: dict[int, bool] = {}
-    drum_banks = _DRUM_BANKS
+    drum_banks: tuple[int, ...] = _DRUM_BANKS
     for track in tracks:
         for _, event in track.events:
             if event[0] == 0xF0:
