@@ -115,22 +115,24 @@ def staged(who: str, command: Command) -> Command:
 
 # ---- the tables ----
 
+PLAIN = ("--echo", "0", "--harmony", "0", "--pool", "1")  # without what the peer does not have
 NAMES = {
     "peer": "midigpt 0.4.2",
-    "ours": "midigpt infill, no echo",
-    "default": "midigpt infill, as it comes (echo)",
-    "same plan": "midigpt infill, no echo, the peer's plan",
+    "ours": "midigpt infill, --pool 1, no echo, no harmony",
+    "default": "midigpt infill, as it comes (pool of 8, echo, harmony)",
+    "one candidate": "midigpt infill, --pool 1",
+    "same plan": "midigpt infill, --pool 1, no echo, no harmony, the peer's plan",
 }
 
 
 def compare(rounds: int, folder: Path, environment: dict[str, str]) -> str:
     """The contenders in turn."""
-    plain = ("--echo", "0")
     commands = {
         "peer": peer,
-        "ours": as_process(ours(*plain)),
+        "ours": as_process(ours(*PLAIN)),
         "default": as_process(ours()),
-        "same plan": as_process(ours(*plain, "--window", "4", "--bars-per-step", "1", "--tracks-per-step", "1")),
+        "one candidate": as_process(ours("--pool", "1")),
+        "same plan": as_process(ours(*PLAIN, "--window", "4", "--bars-per-step", "1", "--tracks-per-step", "1")),
     }
     ran: dict[str, list[Ran]] = {name: [] for name in commands}
     for command in commands.values():
@@ -155,7 +157,7 @@ def compare(rounds: int, folder: Path, environment: dict[str, str]) -> str:
 
 def stages(rounds: int, folder: Path, environment: dict[str, str]) -> str:
     """Where the time goes in both."""
-    commands = {"ours": staged("ours", ours("--echo", "0")), "peer": staged("peer", peer)}
+    commands = {"ours": staged("ours", ours(*PLAIN)), "peer": staged("peer", peer)}
     told: dict[str, list[Ran]] = {name: [] for name in commands}
     for seed in range(rounds):
         for name, command in commands.items():

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.fit_echo import _files
+from benchmarks.fit_echo import real_songs
 from benchmarks.measure import table
 from midigpt_core.engine import InferenceEngine
 from midigpt_core.evaluate.judge import request_for
@@ -158,7 +158,7 @@ def main() -> None:
     asked = parser.parse_args()
     load = InferenceEngine.from_checkpoint if asked.ckpt else InferenceEngine.from_pretrained
     engine = load(asked.ckpt or "open", device="cpu")
-    tasks = draw_tasks(_files(asked.corpus, asked.manifest), asked.per_kind, asked.task_seed)
+    tasks = draw_tasks(real_songs(asked.corpus, asked.manifest), asked.per_kind, asked.task_seed)
     print(f"{len(tasks)} tasks, task seed {asked.task_seed}\n\n## Settings\n", flush=True)
     print(settings_table(engine, tasks), flush=True)
     print("\n## One of eight candidates\n\n" + picks_table(engine, tasks), flush=True)

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks.fit_echo import _files
+from benchmarks.fit_echo import real_songs
 from midigpt_core.constraints.masks import PITCH, Constraint, Cursor
 from midigpt_core.engine import InferenceEngine
 from midigpt_core.evaluate.judge import request_for
@@ -76,7 +76,7 @@ def _read(prompt: StepPrompt, body: Sequence[int], logits: np.ndarray, task: Tas
         if harmony is not None and kind in PITCH and at.cell in harmony.cells and logprobs[token] > -np.inf:
             track, _ = harmony.cells[at.cell]
             found = harmony.sounding(at)
-            features = np.stack([pitch_scores(*found, unit) for unit in UNITS], axis=1)
+            features = np.stack([pitch_scores(*found, unit).values for unit in UNITS], axis=1)
             yield Place(
                 task.voice,
                 role(task.score.tracks[track], prompt.originals.tracks[prompt.tracks.index(track)].bars),
@@ -181,7 +181,7 @@ def main() -> None:
     asked = parser.parse_args()
     load = InferenceEngine.from_checkpoint if asked.ckpt else InferenceEngine.from_pretrained
     engine = load(asked.ckpt or "open", device="cpu", dtype="float32")
-    tasks = draw_tasks(_files(asked.corpus, asked.manifest), asked.per_kind, asked.seed)
+    tasks = draw_tasks(real_songs(asked.corpus, asked.manifest), asked.per_kind, asked.seed)
     places = [place for task in tasks if task.voice != DRUMS for place in places_of(engine, task)]
     print(report(places))
 

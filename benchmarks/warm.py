@@ -47,6 +47,7 @@ NAMES = {"peer": "midigpt 0.4.2", "ours": "midigpt"}
 
 Answer = dict[str, float]
 Found = dict[tuple[str, str], list[Answer]]  # by program and task
+PLAIN = {"echo": 0.0, "harmony": 0.0, "pool": 1}  # ours without what the peer does not have
 
 
 class Clock:
@@ -136,7 +137,7 @@ def ours(checkpoint: str, song: dict[str, Any]) -> Callable[[str, int], Answer]:
         if task != "again":
             held[0] = InferenceEngine(engine.model, engine.tokenizer)
         takes = TAKES if task == "takes" else 1
-        request = GenerationRequest.from_dict(wanted(len(score.tracks), seed, echo=0.0, num_candidates=takes))
+        request = GenerationRequest.from_dict(wanted(len(score.tracks), seed, **PLAIN, num_candidates=takes))
         stop = threading.Event()
         clock.begin(stop if task in TO_FIRST_TOKEN else None)
         session = held[0].session(score, request)

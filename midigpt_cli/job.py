@@ -138,11 +138,13 @@ class CommandRun:
     def _report(self, done: Done) -> None:
         reporting = self.options.reporting
         self.reports.append(done.facts())
+        if reporting.quiet:
+            return
         for line in done.lines():
             typer.echo(line, err=True)
         if not (reporting.as_json or sys.stdout.isatty() or self.destination.for_song(done.song).is_pipe):
             typer.echo("\n".join(done.paths.values()))
-        if not reporting.quiet and not reporting.as_json and sys.stdout.isatty():
+        if not reporting.as_json and sys.stdout.isatty():
             from rich.console import Console
 
             done.show(Console(stderr=True))

@@ -282,7 +282,7 @@ def _many(kind: Any, made: Any, meta: Mapping[str, Any]) -> Reader:
             raise door.refuse(where, value, f"is not a list of {words}", "correct it")
         if len(value) < least:
             raise door.refuse(where, value, "is empty", "name at least one")
-        if fits is not None:
+        if meta.get("choices"):
             return made(one(item, where, door) for item in value)
         return made(one(item, f"{where}[{i}]", door) for i, item in enumerate(value))
 

@@ -20,6 +20,7 @@ from midigpt_core.generation.notes import original_tokens
 from midigpt_core.generation.plan import draw_seed, fitting_plan
 from midigpt_core.midi_file.excerpt import closed, excerpt
 from midigpt_core.model.base import log_softmax, on_host
+from midigpt_core.music import tempo_of
 from midigpt_core.request import AUTO, GenerationRequest, LoopRequest, TrackPrompt
 from midigpt_core.score import Bar, Score, Track
 
@@ -85,7 +86,7 @@ class _CancelEvent(threading.Event):
 
 
 def _tempo(request: LoopRequest) -> int | None:
-    return round(60_000_000 / request.bpm) if request.bpm else None
+    return tempo_of(request.bpm) if request.bpm else None
 
 
 @dataclass

@@ -8,6 +8,7 @@ from typing import IO, TYPE_CHECKING, Any
 from midigpt_core.errors import ScoreError
 from midigpt_core.fields import Door, read, sentence, setting, whole_numbers_in_range
 from midigpt_core.fields import check as check_values
+from midigpt_core.music import quarters_of
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -46,7 +47,11 @@ class Bar:
 
     def __post_init__(self) -> None:
         if self.beat_length == FOLLOWS and self.ts_denominator:
-            self.beat_length = 4.0 * self.ts_numerator / self.ts_denominator
+            self.beat_length = quarters_of(self.ts_numerator, self.ts_denominator)
+
+    def ticks(self, resolution: int) -> int:
+        """Its length in ticks, `resolution` of them to the quarter note."""
+        return round(self.beat_length * resolution)
 
 
 @dataclass

@@ -85,8 +85,7 @@ def extended(score: Score, count: int) -> Score:
     tracks = []
     for track in score.tracks:
         last = track.bars[-1] if track.bars else Bar()
-        length = 4.0 * last.ts_numerator / last.ts_denominator
-        empty = [Bar([], last.ts_numerator, last.ts_denominator, length) for _ in range(count)]
+        empty = [Bar([], last.ts_numerator, last.ts_denominator) for _ in range(count)]
         tracks.append(replace(track, bars=[*track.bars, *empty]))
     return replace(score, tracks=tracks)
 

@@ -16,7 +16,7 @@ from midigpt_cli.options.groups import Context, ModelChoice, Music, NewDrums, Ne
 from midigpt_cli.options.settings import OUTPUT, Settings, command_of
 from midigpt_cli.output.destination import PIPE
 from midigpt_cli.output.rendering import RATE, SOUNDS, RenderOptions, make
-from midigpt_cli.parse.selectors import BARS_HELP, TRACK_HELP
+from midigpt_cli.parse.selectors import BARS_HELP, SOUNDING, TRACK_HELP
 from midigpt_core.errors import GenerationError, RequestValidationError
 from midigpt_core.fields import limits_of, refused
 from midigpt_core.request import SEAMS, LoopRequest
@@ -51,7 +51,7 @@ class Loop:
             "--track",
             "-t",
             help=TRACK_HELP,
-            show_default="every track that sounds there",
+            show_default=SOUNDING,
             autocompletion=completion.tracks,
         ),
     ] = field(default_factory=list)
@@ -169,7 +169,7 @@ def _song(options: Loop) -> Score:
 
 def _request(options: Loop, score: Score, table: AttributeTable) -> LoopRequest:
     from midigpt_cli.parse.request import RequestOptions, build_request
-    from midigpt_cli.parse.selectors import select_bars, select_tracks
+    from midigpt_cli.parse.selectors import select_bars, tracks_to_write
     from midigpt_core.midi_file.excerpt import excerpt
 
     if options.seam not in SEAMS:
@@ -183,7 +183,7 @@ def _request(options: Loop, score: Score, table: AttributeTable) -> LoopRequest:
     if (end - first) & (end - first - 1):
         typer.echo(f"midigpt: {end - first} bars are no power of two; most loops are 1, 2, 4 or 8 long", err=True)
     part = excerpt(score, first, end)
-    tracks = select_tracks(options.track or ["all"], part if options.song and not options.track else score)
+    tracks = tracks_to_write(options.track, score, bars)
     written = {number: range(end - first) for number in tracks}
     request = build_request(RequestOptions(written, options.music, options.context, options.settings), part, table)
     return LoopRequest(
@@ -209,7 +209,7 @@ def _deliver(
         fault = "" if variation.accepted else f"; rejected: {variation.rejected[-1]}"
         told = f"variation {variation.number}, seed {variation.seed}, seam {variation.seam:.2f} per token{fault}"
         typer.echo(f"{path or 'not written'}: {told}", err=True)
-    if path and not (options.reporting.as_json or path == PIPE or sys.stdout.isatty()):
+    if path and path != PIPE and not (options.reporting.quiet or options.reporting.as_json or sys.stdout.isatty()):
         typer.echo(path)
     return {
         "path": path,

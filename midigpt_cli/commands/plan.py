@@ -16,12 +16,13 @@ from midigpt_cli.parse.reading import Reading
 from midigpt_cli.parse.selectors import (
     BARS_HELP,
     MOST_NAMED,
+    SOUNDING,
     TRACK_HELP,
     describe_bars,
     describe_track,
     describe_tracks,
     select_bars,
-    select_tracks,
+    tracks_to_write,
 )
 from midigpt_core.score import Score
 
@@ -53,8 +54,15 @@ class ShowPlan:
     bars: Annotated[str, typer.Option("--bars", "-b", metavar="BARS", help=BARS_HELP)]
     track: Annotated[
         list[str],
-        typer.Option("--track", "-t", metavar="TRACK", help=TRACK_HELP, autocompletion=completion.tracks),
-    ] = field(default_factory=lambda: ["all"])
+        typer.Option(
+            "--track",
+            "-t",
+            metavar="TRACK",
+            help=TRACK_HELP,
+            show_default=SOUNDING,
+            autocompletion=completion.tracks,
+        ),
+    ] = field(default_factory=list)
     reading: Reading
     window: Annotated[
         int | None, _auto("Bars the model sees at once; auto: the most the song fills.", show_default="8")
@@ -97,8 +105,8 @@ def _request(options: ShowPlan, score: Score) -> GenerationRequest:
     """What `infill` would ask for with these options."""
     from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt
 
-    tracks = select_tracks(options.track, score)
     bars = list(select_bars(options.bars, score.n_bars))
+    tracks = tracks_to_write(options.track, score, bars)
     planning = {
         "model_dim": options.window,
         "bars_per_step": options.bars_per_step,

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from midigpt_cli.parse.selectors import describe_bars, describe_track, describe_tracks
+from midigpt_core.music import pitch_name
 from midigpt_core.request import GenerationRequest
 from midigpt_core.score import Score, Track
 
@@ -97,18 +98,13 @@ class Done:
         for number in sorted({track for track, _ in self.result.generated}):
             bars = sorted(bar for track, bar in self.result.generated if track == number)
             old, new = (_notes(score.tracks[number], bars) for score in (self.before, after))
-            span = f"{name(min(new))} to {name(max(new))}" if new else ""
+            span = f"{pitch_name(min(new))} to {pitch_name(max(new))}" if new else ""
             drums = after.tracks[number].track_type == "drum"
             table.add_row(
                 describe_track(number, after), describe_bars(bars), str(len(old)), str(len(new)), "" if drums else span
             )
         console.print(table)
         console.print(picture(self.before, after, self.result.generated, console.width))
-
-
-def name(pitch: int) -> str:
-    """The name of a MIDI pitch; 60 is C4."""
-    return f"{('C', 'C#', 'D', 'Eb', 'E', 'F', 'F#', 'G', 'Ab', 'A', 'Bb', 'B')[pitch % 12]}{pitch // 12 - 1}"
 
 
 def _notes(track: Track, bars: list[int]) -> list[int]:

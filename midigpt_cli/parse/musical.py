@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from midigpt_core.fields import refused
+from midigpt_core.music import metre_of
 
 _ROOTS = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
 _NOTE = re.compile(r"(?P<letter>[A-Ga-g])(?P<accidental>[#b]?)(?P<octave>-?\d+)?")
@@ -101,7 +102,7 @@ def remix(text: str) -> dict[str, Any]:
 def time_signature(text: str) -> Limited:
     """3/4, or 6-8:3/4: the bars and the name of a metre."""
     bars, _, metre = text.rpartition(":")
-    if not re.fullmatch(r"\d+/\d+", metre):
+    if metre_of(metre) is None:
         raise refused("--time-signature", text, "is not a metre", "write 3/4, or 6-8:3/4 for some bars")
     return Limited(bars, metre)
 

@@ -12,7 +12,7 @@ from midigpt_cli.options.groups import Context, Music
 from midigpt_cli.options.settings import Settings
 from midigpt_cli.parse.reading import Reading, read_as_told
 from midigpt_cli.parse.request import RequestOptions, build_request
-from midigpt_cli.parse.selectors import BARS_HELP, TRACK_HELP, select_bars, select_tracks
+from midigpt_cli.parse.selectors import BARS_HELP, TRACK_HELP, select_bars, select_tracks, tracks_to_write
 from midigpt_cli.parse.silent import with_silent
 from midigpt_cli.server.body import parse_json, read_request
 from midigpt_cli.server.errors import RefusalError
@@ -74,7 +74,7 @@ class FormRequest:
             )
         try:
             bars = select_bars(self.own["bars"], score.n_bars, "bars")
-            tracks = select_tracks(self.tracks or ["all"], score, "track")
+            tracks = select_tracks(self.tracks, score, "track") if self.tracks else tracks_to_write((), score, bars)
             chosen = RequestOptions({number: bars for number in tracks}, self.music, self.context, self.settings)
             return build_request(chosen, score, table)
         except RequestValidationError as error:

@@ -194,7 +194,7 @@ class RhythmMask:
         pinned, biased = {}, {}
         for cell, value in values.items():
             if "positions" in value:
-                ticks = round(scene.bars[cell].beat_length * scene.vocabulary.config.resolution)
+                ticks = scene.bars[cell].ticks(scene.vocabulary.config.resolution)
                 slots = {entry["pos"]: [Slot()] * entry.get("polyphony", 1) for entry in value["positions"]}
                 exact[cell] = [(tick, slots[tick]) for tick in sorted(slots) if tick < ticks]
                 continue

@@ -169,22 +169,23 @@ class StepPrompt:
 def echo_strength(tokenizer: Tokenizer, request: GenerationRequest) -> float:
     """How readily bars are said again: what was asked, or what the checkpoint recommends (0 if it does not say)."""
     asked = request.config.echo
-    return asked if asked >= 0 else float(tokenizer.config.extra.get("echo", 0.0))
+    return asked if asked >= 0 else tokenizer.config.echo
 
 
 def harmony_strength(tokenizer: Tokenizer, request: GenerationRequest) -> float:
     """How much pitches are to fit the other tracks: what was asked, or what the checkpoint recommends. One that
     recommends an echo and does not speak of harmony is taken to want HARMONY."""
-    asked, extra = request.config.harmony, tokenizer.config.extra
-    return asked if asked >= 0 else float(extra.get("harmony", HARMONY if extra.get("echo") else 0.0))
+    asked, config = request.config.harmony, tokenizer.config
+    if asked >= 0:
+        return asked
+    return config.harmony if config.harmony is not None else HARMONY if config.echo else 0.0
 
 
 def own_temperature(tokenizer: Tokenizer, drums: bool = False) -> float:
     """What a checkpoint means by temperature 1: 1 unless its encoder configuration says otherwise, perhaps for drums
     alone ("drum_temperature")."""
-    extra = tokenizer.config.extra
-    usual = float(extra.get("temperature", 1.0))
-    return float(extra.get("drum_temperature", usual)) if drums else usual
+    own = tokenizer.config.drum_temperature if drums else None
+    return tokenizer.config.temperature if own is None else own
 
 
 def prepare_step(
@@ -278,7 +279,7 @@ def _asked(prompt: TrackPrompt, step: Step, tokenizer: Tokenizer) -> dict[str, i
     bar by bar too, where there is such a control.
     """
     asked = dict(prompt.attributes)
-    if tokenizer.config.extra.get("optional_controls"):
+    if tokenizer.config.optional_controls:
         for name, value in prompt.attributes.items():
             control = tokenizer.attributes.get(f"bar_{name}")
             bars = [bar for track, bar in step.cells if track == prompt.id]
@@ -297,7 +298,7 @@ def _measured(
 ) -> list[dict[str, int]]:
     """Control values nobody asked for, per track: none where the checkpoint does without them, else measured on the
     bars that stay (or, with attribute_source "original", on the bars to be replaced too)."""
-    if tokenizer.config.extra.get("optional_controls"):
+    if tokenizer.config.optional_controls:
         return [{} for _ in told.tracks]
     table = tokenizer.attributes
     if request.config.attribute_source == "original":
@@ -336,7 +337,7 @@ def _opening(prompt: StepPrompt, prompts: Mapping[int, TrackPrompt]) -> Opening:
     by_cell: dict[int, dict[TokenType, int]] = {}
     for cell, (_, bar) in enumerate(prompt.local_cells):
         by_cell[cell] = {kind: asked[f"bar_{n}_{bar}"] for n, kind in BAR_ATTRIBUTES if f"bar_{n}_{bar}" in asked}
-    free = not prompt.tokenizer.config.extra.get("optional_controls")
+    free = not prompt.tokenizer.config.optional_controls
     return Opening(vocabulary, head, by_cell, free)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from midigpt_core.constraints.masks import DURATION, Bias, Constraint, Cursor
 from midigpt_core.harmony.band import Band, Roll
-from midigpt_core.harmony.pitches import WEIGHTS, Scores, among_pitches, pitch_scores
+from midigpt_core.harmony.pitches import WEIGHTS, PitchScores, pitch_bias, pitch_scores
 from midigpt_core.plan.steps import Cell
 from midigpt_core.tokens.types import TokenType
 from midigpt_core.tokens.vocabulary import Vocabulary
@@ -26,11 +26,7 @@ class Known:
 
     band: Band
     strength: float
-    scores: dict[tuple[int, int], tuple[Scores, Scores]] = field(default_factory=dict)  # by track and tick
-
-    def weights(self) -> Scores:
-        """The coefficients in use."""
-        return self.strength * np.array(list(WEIGHTS.values()))
+    scores: dict[int, dict[int, PitchScores]] = field(default_factory=dict)  # by cell and tick of its bar
 
 
 @dataclass
@@ -43,44 +39,39 @@ class Harmony(Constraint):
     listening: bool = True  # whether notes of this lane sound for its later cells: several tracks are written
     name: str = "harmony"
     _cell: int = -1  # the cell at hand
-    _scores: dict[tuple[int, int], tuple[Scores, Scores]] = field(default_factory=dict, repr=False)
-    _others: Roll | None = field(default=None, repr=False)
+    _scores: dict[int, PitchScores] | None = field(default=None, repr=False)  # by tick; None: the cell is not ours
+    _others: Roll | None = field(default=None, repr=False)  # what sounds beside the cell, from its first tick
     _written: dict[int, Roll] = field(default_factory=dict, repr=False)  # by track, what this lane wrote
 
     def __post_init__(self) -> None:
-        self._first, _ = self.vocabulary.range(TokenType.NOTE_ONSET)
-        self._weights = self.known.weights()
-        self._bias = np.zeros(self.vocabulary.size, dtype=np.float32)
+        first, _ = self.vocabulary.range(TokenType.NOTE_ONSET)
+        self._weights = self.known.strength * np.array(list(WEIGHTS.values()))
+        self._bias = pitch_bias(first, self.vocabulary.size)
 
     def bias(self, at: Cursor, logprobs: Bias) -> Bias | None:
         """See the module; valid until the next call."""
-        if at.pitch >= 0 or at.cell not in self.cells:
+        if at.pitch >= 0:
             return None
-        place = self._place(at)
-        if place not in self._scores:
-            scores = pitch_scores(*self.sounding(at), self._weights)
-            self._scores[place] = scores, np.exp(scores)
-        there = among_pitches(logprobs, *self._scores[place], self._first, self._bias)
-        return self._bias if there else None
+        if at.cell != self._cell:
+            self._open(at.cell)
+        if self._scores is None:
+            return None
+        if at.tick not in self._scores:
+            self._scores[at.tick] = pitch_scores(*self.sounding(at), self._weights)
+        return self._bias.of(logprobs, self._scores[at.tick])
 
     def sounding(self, at: Cursor) -> tuple[Roll, bool]:
         """What the other tracks play during the quarter note that begins where the lane stands, and whether that is
-        on a beat; in a cell of the rule's."""
-        _, tick = self._place(at)
-        assert self._others is not None
-        beat = self.known.band.beat
-        tick = min(tick, len(self._others) - 1)
-        return self._others[tick : tick + beat], at.tick % beat == 0
-
-    def _place(self, at: Cursor) -> tuple[int, int]:
-        """The track and the tick of the window where the lane stands."""
+        on a beat; in a cell of the constraint's."""
         if at.cell != self._cell:
             self._open(at.cell)
-        track, bar = self.cells[at.cell]
-        return track, self.known.band.starts[bar] + at.tick
+        assert self._others is not None
+        beat = self.known.band.beat
+        tick = min(at.tick, len(self._others) - 1)
+        return self._others[tick : tick + beat], at.tick % beat == 0
 
     def advance(self, kind: TokenType, value: int, at: Cursor) -> None:
-        if kind is not DURATION or not self.listening or at.cell not in self.cells:
+        if not self.listening or kind is not DURATION or at.cell not in self.cells:
             return
         track, bar = self.cells[at.cell]
         if track not in self._written:
@@ -90,8 +81,11 @@ class Harmony(Constraint):
 
     def _open(self, cell: int) -> None:
         """Take up what sounds beside a cell; lanes that wrote nothing beside it share its scores."""
-        track, _ = self.cells[cell]
-        beside = [roll for other, roll in self._written.items() if other != track]
-        self._cell = cell
-        self._others = sum(beside, self.known.band.others[track])
-        self._scores = {} if beside else self.known.scores
+        self._cell, self._scores = cell, None
+        if cell not in self.cells:
+            return
+        track, bar = self.cells[cell]
+        start = self.known.band.starts[bar]
+        beside = [roll[start:] for other, roll in self._written.items() if other != track]
+        self._others = sum(beside, self.known.band.others[track][start:])
+        self._scores = {} if beside else self.known.scores.setdefault(cell, {})

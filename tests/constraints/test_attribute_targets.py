@@ -16,7 +16,7 @@ from midigpt_core.generation import run as generation_run
 from midigpt_core.generation.candidates import Fault, Judge
 from midigpt_core.generation.checks import stuck
 from midigpt_core.generation.pool import Pool
-from midigpt_core.jam import CONTROL_TRIES, Jam, JamSettings
+from midigpt_core.jam import CONTROL_TRIES, POOL, Jam, JamSettings
 from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt
 from midigpt_core.score import Score, Track
 from midigpt_core.tokens.grid import to_grid
@@ -175,9 +175,9 @@ def test_every_wish_measures_bars_without_a_note() -> None:
 
 def test_a_jam_has_no_time_for_versions_unless_asked(monkeypatch, weighed: list) -> None:
     part = Track(instrument=33, name="Bass")
-    alone = InferenceConfig(control_tries=CONTROL_TRIES, pool=1)
-    settings = JamSettings(tracks=(part,), attributes={0: {"note_density": 5}}, config=alone)
-    assert JamSettings().config.control_tries == CONTROL_TRIES == 1
+    settings = JamSettings(tracks=(part,), attributes={0: {"note_density": 5}})
+    assert settings.config.control_tries == CONTROL_TRIES == 1
+    assert settings.config.pool == POOL == 1
     jam = Jam(engine(), settings)
     jam.next_chunk()
     assert not weighed

@@ -482,3 +482,41 @@ def test_a_further_attempt_repeats_the_piece_less_readily() -> None:
         constraint.strength for n in (1, 2, 3) for constraint in prompt.constraints(1, n) if constraint.name == "echo"
     ]
     assert strengths == [2.0, 0.5, 0.125]
+
+
+def test_every_further_attempt_is_hotter(monkeypatch) -> None:
+    temperatures: list[list[float]] = []
+    decode = Decoder.generate
+
+    def noted(self: Decoder, lanes: list[Lane]) -> None:
+        temperatures.append([lane.parameters.temperature for lane in lanes])
+        decode(self, lanes)
+
+    monkeypatch.setattr(Decoder, "generate", noted)
+    score = song()
+    never = {"novelty_check": True, "novelty_threshold": 0.01, "pool": 1}
+    same = {"rhythm_lock": True, "pitch_mask": {"pitches": [36]}}
+    for note in score.tracks[1].bars[4].notes:
+        note.pitch = 36
+    run(score, request(score, {1: [4]}, same, temperature=0.8, temperature_escalation=1.5, max_attempts=3, **never))
+    [first], [second], [third] = temperatures
+    assert (second / first, third / first) == pytest.approx((1.5, 2.25))
+
+
+def test_a_take_that_was_cut_off_is_tried_again(monkeypatch) -> None:
+    attempts: list[int] = []
+    decode = Decoder.generate
+
+    def cut_off_once(self: Decoder, lanes: list[Lane]) -> None:
+        attempts.append(len(lanes))
+        if len(attempts) == 1:
+            for lane in lanes:
+                lane.limit = 6
+        decode(self, lanes)
+
+    monkeypatch.setattr(Decoder, "generate", cut_off_once)
+    [take] = run(song(), request(song(), {1: [4]}, pool=1, silence_check=False, retry_unchanged=False)).takes
+    assert len(attempts) == 2
+    assert [reason.partition(":")[0] for reason in take.rejected] == ["cut off"]
+    assert not take.truncated
+    assert take.accepted

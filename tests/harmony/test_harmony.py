@@ -24,9 +24,9 @@ from midigpt_core.tokens.types import TokenType
 BASS, PIANO = 1, 2
 USED = np.array(list(WEIGHTS.values()))
 TWINS = [
-    pytest.param((pitches._pitch_scores, pitches._among_pitches), id="reference"),
+    pytest.param(pitches, id="reference"),
     pytest.param(
-        compiled("harmony") and (compiled("harmony").pitch_scores, compiled("harmony").among_pitches),
+        compiled("harmony"),
         id="compiled",
         marks=pytest.mark.skipif(compiled("harmony") is None, reason="the compiled harmony is not built"),
     ),
@@ -64,14 +64,16 @@ def roll(*sounding: int, ticks: int = 12) -> np.ndarray:
 
 @pytest.mark.parametrize("twin", TWINS)
 def test_chord_tones_come_before_what_clashes_with_them(twin) -> None:
-    scores = twin[0](roll(48, 64, 67), True, USED)  # C, E, G
+    scores = twin.PitchScores(roll(48, 64, 67), True, USED).values  # C, E, G
     assert min(scores[60], scores[76], scores[67]) > max(scores[61], scores[63], scores[66])
     assert scores[67] > scores[79] == scores[55]  # the pitch that sounds, its octaves
-    assert twin[0](roll(48), True, USED)[61] < twin[0](roll(48), False, USED)[61]  # worse on the beat
+    assert (
+        twin.PitchScores(roll(48), True, USED).values[61] < twin.PitchScores(roll(48), False, USED).values[61]
+    )  # worse on the beat
     late = roll(48)
     late[:6] = 0
-    assert not np.any(twin[0](late[:6], True, USED))  # where nothing sounds, nothing is said
-    assert twin[0](late, False, USED)[61] < 0  # but what sounds soon is heard
+    assert not np.any(twin.PitchScores(late[:6], True, USED).values)  # where nothing sounds, nothing is said
+    assert twin.PitchScores(late, False, USED).values[61] < 0  # but what sounds soon is heard
 
 
 @settings(max_examples=60, deadline=None)
@@ -86,15 +88,13 @@ def test_chord_tones_come_before_what_clashes_with_them(twin) -> None:
 def test_the_compiled_scores_and_biases_are_the_reference_s(sounding, ticks, on_beat, weights, seed) -> None:
     random, fast = np.random.default_rng(seed), compiled("harmony")
     found = roll(*sounding, ticks=ticks) * random.integers(0, 3, (ticks, 1), dtype=np.int16)
-    slow_scores = pitches._pitch_scores(found, on_beat, np.array(weights))
-    scores = fast.pitch_scores(found, on_beat, np.array(weights))
-    assert np.allclose(slow_scores, scores, atol=1e-12)
+    slow, scores = (twin.PitchScores(found, on_beat, np.array(weights)) for twin in (pitches, fast))
+    assert np.allclose(slow.values, scores.values, atol=1e-12)
     logprobs = np.log(random.random(200)).astype(np.float32)
     logprobs[random.random(200) < random.random()] = -np.inf
-    slow, bias = (np.full(200, 7, dtype=np.float32) for _ in range(2))
-    there = pitches._among_pitches(logprobs, scores, np.exp(scores), 30, slow)
-    assert there == fast.among_pitches(logprobs, scores, np.exp(scores), 30, bias)
-    assert np.allclose(slow, bias, atol=1e-6)
+    first, second = pitches.PitchBias(30, 200).of(logprobs, slow), fast.PitchBias(30, 200).of(logprobs, scores)
+    assert (first is None) == (second is None)
+    assert first is None or np.allclose(first, second, atol=1e-6)
 
 
 @pytest.mark.parametrize("twin", TWINS)
@@ -102,13 +102,17 @@ def test_pitches_together_stay_as_likely_as_they_were(twin) -> None:
     random = np.random.default_rng(4)
     logprobs = np.log(random.dirichlet(np.ones(200))).astype(np.float32)
     logprobs[40:70] = -np.inf
-    scores, bias = random.normal(size=128), np.zeros(200, dtype=np.float32)
-    assert twin[1](logprobs, scores, np.exp(scores), 30, bias)
+    scores, at_work = twin.PitchScores(roll(48, 52, 55), True, USED), twin.PitchBias(30, 200)
+    bias = at_work.of(logprobs, scores).copy()
     assert np.exp(logprobs + bias)[30:158].sum() == pytest.approx(np.exp(logprobs)[30:158].sum(), abs=1e-5)
-    assert np.ptp((bias[30:158] - scores)[logprobs[30:158] > -np.inf]) < 1e-5  # all moved alike
+    assert np.ptp((bias[30:158] - scores.values)[logprobs[30:158] > -np.inf]) < 1e-5  # all moved alike
     assert not np.any(bias[[*range(30), *range(40, 70), *range(158, 200)]])
+    logprobs[70:158] = -np.inf
+    after = at_work.of(logprobs, scores)
+    assert np.any(after[30:40])
+    assert not np.any(after[40:])  # nothing is left of the bias before
     logprobs[30:158] = -np.inf
-    assert not twin[1](logprobs, scores, np.exp(scores), 30, bias)
+    assert at_work.of(logprobs, scores) is None
 
 
 def test_a_bass_rather_plays_the_tones_of_the_chord_above_it() -> None:

@@ -175,7 +175,7 @@ def finish_as(kind: str) -> Any:
             "request_id": work.id,
             "model": work.model.id,
             "bars": first.n_bars,
-            "ticks": sum(round(bar.beat_length * first.resolution) for bar in first.tracks[0].bars),
+            "ticks": sum(bar.ticks(first.resolution) for bar in first.tracks[0].bars),
             "resolution": first.resolution,
             "variations": [_told(variation, kind) for variation in result],
         }
