@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from midigpt_core.midi_file.drum_names import says_another, says_drums, says_only_drums
-from midigpt_core.midi_file.drum_notes import CONTRARY, FEWEST, SURE, drum_log_odds
+from midigpt_core.midi_file.drum_notes import CONTRARY, FEWEST, SURE, Played, drum_log_odds
 from midigpt_core.midi_file.events import CONTROL, PROGRAM, TrackEvents
-from midigpt_core.midi_file.notes import RawNote
 
 DRUM_CHANNEL = 9  # counted from 0: the tenth
 _BANK_SELECT = 0
@@ -74,7 +73,7 @@ class Part:
     channel: int
     name: str
     program: int | None  # None: nothing chooses one
-    notes: Sequence[RawNote]
+    notes: Sequence[Played]
     division: int  # ticks per quarter note
 
 
