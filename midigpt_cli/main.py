@@ -110,7 +110,7 @@ def midigpt(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit; the only place that turns an error into a sentence and an exit code."""
-    warnings.showwarning = _show_warning
+    warnings.showwarning = _show_warning  # type: ignore[assignment]
     code = run(arguments)
     stop_collecting()
     sys.exit(code)

@@ -11,6 +11,7 @@ import typer
 from midigpt_cli.options import completion
 from midigpt_cli.options.groups import Context, ModelChoice, Music, Output, Reporting
 from midigpt_cli.options.settings import Settings, command_of
+from midigpt_cli.parse.reading import Reading
 from midigpt_cli.parse.selectors import BARS_HELP, SOUNDING, TRACK_HELP
 from midigpt_core.fields import refused
 
@@ -45,6 +46,7 @@ class Infill:
             help="The whole request as JSON (bars and tracks from 0); options given here override it.",
         ),
     ] = None
+    reading: Reading
     music: Music
     context: Context
     settings: Settings
@@ -60,6 +62,7 @@ def infill(options: Infill) -> None:
     midigpt infill song.mid --bars 4-8 --track drums
     """
     from midigpt_cli.job import CommandOptions, CommandRun
+    from midigpt_cli.output.destination import read_song
     from midigpt_cli.parse.songs import songs_in
 
     whole = _whole_request(options)
@@ -71,9 +74,12 @@ def infill(options: Infill) -> None:
     )
 
     def prepare(score: Score, table: AttributeTable) -> tuple[Score, GenerationRequest]:
+        from midigpt_cli.parse.silent import with_silent
+
+        score = with_silent(score, options.track)
         return score, whole or _request(options, score, table)
 
-    job.run(prepare)
+    job.run(prepare, lambda song: read_song(song, options.reading))
 
 
 def _whole_request(options: Infill) -> GenerationRequest | None:

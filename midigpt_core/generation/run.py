@@ -128,7 +128,7 @@ class Run:
         return [shared[id(draft.score)] for draft in takes]
 
     def _fitting_prompt(self, score: Score, step: Step, left_out: set[int], dropped: set[int]) -> StepPrompt:
-        prompt, newly = narrowed(self.tokenizer, score, step, self.request, left_out | dropped, self.n_positions)
+        prompt, newly = narrowed(self.tokenizer, score, step, self.request, left_out, self.n_positions)
         if newly:
             dropped.update(newly)
             self.listen(trace.ContextDropped(tuple(newly)))
