@@ -25,7 +25,7 @@ HELP = {"help_option_names": ["--help", "-h"]}  # handed on to every command
 
 
 class CommandRow(NamedTuple):
-    """One command: loaded when it is asked for, so that the others cost nothing."""
+    """One command, loaded on demand so that the others cost nothing."""
 
     module: str
     attribute: str  # a command function, or a Typer app for a group of commands

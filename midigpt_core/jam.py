@@ -1,4 +1,4 @@
-"""Write music bar by bar without end: a jam keeps the last bars in mind and writes the next few when asked.
+"""Write music bar by bar without end: a jam remembers the last bars and writes the next few on demand.
 
 One `Jam` belongs to one player and is not shared between threads; jams of one engine share its model calls.
 """

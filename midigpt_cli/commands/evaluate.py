@@ -124,7 +124,7 @@ def _tasks(options: Evaluate) -> list[Task]:
 
 
 def _control_tasks(tasks: list[Task]) -> list[Task]:
-    """Controls are asked of runs of two and four bars of one track."""
+    """Attributes are set for runs of two and four bars of one track."""
     return [task for task in tasks if task.kind in ("2 bars", "4 bars")]
 
 

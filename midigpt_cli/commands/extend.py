@@ -23,7 +23,7 @@ RECENT_BARS = 8  # a track silent for longer is not taken up again unasked
 
 @dataclass(frozen=True, kw_only=True)
 class Continue:
-    """Everything `continue` may be told."""
+    """The options of `continue`."""
 
     songs: Annotated[
         list[str], typer.Argument(metavar="SONG...", help="MIDI files, or folders of them; - reads standard input.")

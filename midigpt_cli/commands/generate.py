@@ -24,7 +24,7 @@ RESOLUTION = 480  # ticks per quarter note of a new file
 
 @dataclass(frozen=True, kw_only=True)
 class Generate:
-    """Everything `generate` may be told."""
+    """The options of `generate`."""
 
     bars: Annotated[
         int | None,
@@ -132,7 +132,7 @@ def _nothing(options: Generate) -> Score:
 
 
 def _metres(options: Generate, score: Score) -> list[Bar]:
-    """Empty bars for the new tracks: the song's, or as many as were asked for."""
+    """Empty bars for the new tracks: the song's, or as many as requested."""
     from midigpt_core.score import Bar
 
     if score.n_bars:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Infill:
-    """Everything `infill` may be told."""
+    """The options of `infill`."""
 
     songs: Annotated[
         list[str], typer.Argument(metavar="SONG...", help="MIDI files, or folders of them; - reads standard input.")

@@ -29,7 +29,7 @@ DENSITY = "note_density"
 
 @dataclass(frozen=True)
 class JamOptions:
-    """Everything `jam` may be told."""
+    """The options of `jam`."""
 
     music: Music
     settings: Settings

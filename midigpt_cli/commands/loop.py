@@ -33,7 +33,7 @@ FORMATS = ("mid", *(ending[1:] for ending in SOUNDS))
 
 @dataclass(frozen=True)
 class Loop:
-    """Everything `loop` may be told."""
+    """The options of `loop`."""
 
     music: Music
     context: Context

@@ -1,4 +1,4 @@
-"""`midigpt plan`: which steps would write the bars asked for, what each hears, what is hidden, and how long it gets."""
+"""`midigpt plan`: which steps would write the bars, what each sees, what is hidden, and how long it is."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ SOUND, PICTURE = "Sound", "Picture"
 
 @dataclass(frozen=True)
 class Render:
-    """Everything `render` may be told."""
+    """The options of `render`."""
 
     song: Annotated[str, typer.Argument(metavar="SONG", help="A MIDI file, or - for standard input.")]
     output: Annotated[

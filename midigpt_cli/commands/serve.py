@@ -82,7 +82,7 @@ else:
 
 @dataclass(frozen=True)
 class Serve:
-    """Everything `serve` may be told."""
+    """The options of `serve`."""
 
     served: Served
     listening: Listening

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Transcribe:
-    """Everything `transcribe` may be told."""
+    """The options of `transcribe`."""
 
     audio: Annotated[str, typer.Argument(metavar="AUDIO", help="A wav, mp3, flac or ogg file.")]
     output: Annotated[

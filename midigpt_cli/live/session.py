@@ -100,7 +100,7 @@ class JamSession:
             self.end("failed")
 
     def _my_turn(self) -> bool:
-        """Wait until a chunk may be written, and take up what was asked for meanwhile; False at the end."""
+        """Wait until a chunk may be written, and apply changes made meanwhile; False at the end."""
         with self._changed:
             while not self.ended:
                 now = time.monotonic()

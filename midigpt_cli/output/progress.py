@@ -137,7 +137,7 @@ class _Follower:
 
 @contextmanager
 def showing(name: str, wanted: bool) -> Iterator[Callable[[float], None] | None]:
-    """A function to be told the finished share, 0 to 1, which draws it; None where nobody watches."""
+    """A function that draws the finished share, 0 to 1; None where nobody watches."""
     if not wanted:
         yield None
         return

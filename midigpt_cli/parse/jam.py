@@ -1,4 +1,4 @@
-"""Read what a jam is asked to play from JSON: its parts, tempo, metre and controls, at the start and later."""
+"""Read the JSON messages of a jam: parts, tempo, metre and controls, at the start and later."""
 
 from __future__ import annotations
 

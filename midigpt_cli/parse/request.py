@@ -1,4 +1,4 @@
-"""Turn what was asked on the command line into a GenerationRequest for one song."""
+"""Turn command-line options into a GenerationRequest for one song."""
 
 from __future__ import annotations
 

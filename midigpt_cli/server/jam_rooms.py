@@ -40,7 +40,7 @@ class Room:
     id: str = field(default_factory=lambda: f"jam_{uuid.uuid4().hex}")
 
     def started(self) -> dict[str, Any]:
-        """What a player is told at the start."""
+        """The answer to a player at the start."""
         settings, pacing = self.session.settings, self.session.pacing
         return {
             "session_id": self.id,

@@ -1,4 +1,4 @@
-"""The jobs of one server: kept while they run and for a while after, told by webhook when they end."""
+"""The jobs of one server: kept while they run and for a while after, announced by webhook when they end."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SWEEP_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Once:
-    """Who asked for what: an Idempotency-Key makes a job once, however often it is sent."""
+    """Caller and content: an Idempotency-Key makes a job once, however often it is sent."""
 
     caller: str
     key: str | None

@@ -30,7 +30,7 @@ def by_track(cells: Collection[Cell]) -> dict[str, list[int]]:
 
 
 def completed(work: Work, result: Result) -> dict[str, Any]:
-    """The answer of a finished run: one score, or candidates when several were asked for. Raises GenerationError."""
+    """The answer of a finished run: one score, or candidates if several were requested. Raises GenerationError."""
     if not any(take.accepted for take in result.takes):
         raise GenerationError(rejected_sentence(work, result.takes))
     return completed_or_rejected(work, result)

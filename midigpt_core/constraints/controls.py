@@ -1,4 +1,4 @@
-"""Controls at decode time, on any checkpoint: pitches, rhythm, rhythm lock, remix; how each is checked and obeyed."""
+"""Controls at decode time, on any checkpoint: pitches, rhythm, rhythm lock, remix, as constraints."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class DecodeControl(Protocol):
 
 
 class TimeSignature:
-    """The metre the model is told, as an index into the checkpoint's list or as "3/4"; as long as the bar it is for."""
+    """The metre shown to the model, by index or name ("3/4") in the checkpoint's list; bars keep their length."""
 
     def check(self, value: Any, where: str, encoder: EncoderConfig, track: Track) -> None:
         signature_of(value, where, encoder)

@@ -100,7 +100,7 @@ class Judge:
 
     @cached_property
     def _free(self) -> set[int]:
-        """The tracks whose pitches and rhythm nobody asked for."""
+        """The tracks whose pitches and rhythm the caller left free."""
         prompts = {prompt.id: prompt for prompt in self.prompt.request.tracks}
         asked = attribute_targets(prompts, sorted(self.prompt.step.cells), self.tokenizer.attributes)
         return {track for track, prompt in prompts.items() if not prompt.controls and asked.free(track)}

@@ -12,7 +12,7 @@ from midigpt_core.echo.rule import Choice
 from midigpt_core.echo.sources import SourceFilter, Surroundings, choices, kept_bars
 from midigpt_core.echo.style_prior import styles
 from midigpt_core.harmony.band import band_of
-from midigpt_core.harmony.rule import Known
+from midigpt_core.harmony.rule import KnownBand
 from midigpt_core.plan.steps import Cell, Step
 from midigpt_core.request import GenerationRequest
 from midigpt_core.score import DRUM
@@ -26,7 +26,7 @@ HARMONY = 1.5  # strength for a checkpoint made for an echo that does not speak 
 
 @dataclass(frozen=True)
 class StepKnowledge:
-    """Each part is found out when it is first asked for, and kept."""
+    """Each part is computed on first use and kept."""
 
     tokenizer: Tokenizer
     request: GenerationRequest
@@ -36,20 +36,20 @@ class StepKnowledge:
 
     @cached_property
     def attribute_targets(self) -> AttributeTargets:
-        """The attribute values the caller asks of the cells."""
+        """The attribute values the caller set for the cells."""
         prompts = {prompt.id: prompt for prompt in self.request.tracks}
         return attribute_targets(prompts, self.cells, self.tokenizer.attributes)
 
     @cached_property
     def repeatable(self) -> dict[int, Choice]:
-        """Per cell, the bars of the piece that it may say again."""
+        """Per cell, the bars of the piece that it may repeat."""
         prompts = {prompt.id: prompt for prompt in self.request.tracks}
         accepted = SourceFilter(self.around.score, prompts, self.tokenizer)
         return choices(self.around, accepted, self._kept_bars, self.cells)
 
     @cached_property
     def otherwise(self) -> dict[int, Choice]:
-        """What a further attempt may say again: nothing that would give back the bars that are to be replaced."""
+        """What a further attempt may repeat: nothing equal to the bars that are being replaced."""
         found = {}
         for i, choice in self.repeatable.items():
             sources = (s for s in choice.sources if s.cell >= 0 or not self.around.gives_back(self.cells[i], s.bar))
@@ -64,7 +64,7 @@ class StepKnowledge:
 
     @cached_property
     def tonal(self) -> dict[int, Cell]:
-        """The cells, by place, whose pitches are to fit the other tracks: melodic ones of which nobody asks pitches."""
+        """The cells, by place, whose pitches are to fit the other tracks: melodic ones that the caller left free."""
         if harmony_strength(self.tokenizer, self.request) <= 0 or not self.tokenizer.vocabulary.has(PITCH):
             return {}
         tracks = self.around.score.tracks
@@ -72,14 +72,14 @@ class StepKnowledge:
         return {i: cell for i, cell in free.items() if tracks[cell[0]].track_type != DRUM}
 
     @cached_property
-    def band(self) -> Known:
+    def band(self) -> KnownBand:
         """What the other tracks play, for all lanes."""
         around, resolution = self.around, self.tokenizer.config.resolution
         band = band_of(around.score, self.step, around.tracks, around.unknown, resolution)
-        return Known(band, harmony_strength(self.tokenizer, self.request))
+        return KnownBand(band, harmony_strength(self.tokenizer, self.request))
 
     def asked_kinds(self, cell: Cell) -> frozenset[TokenType]:
-        """The kinds of tokens of a cell that the caller asks something of."""
+        """The token types of a cell that the caller constrains."""
         controls = next(prompt.controls for prompt in self.request.tracks if prompt.id == cell[0])
         return self.attribute_targets.kinds(cell) | borne_on(controls)
 
@@ -97,14 +97,14 @@ def switch(request: GenerationRequest, name: str) -> int:
 
 
 def echo_strength(tokenizer: Tokenizer, request: GenerationRequest) -> float:
-    """How readily bars are said again: what was asked, or what the checkpoint recommends (0 if it does not say)."""
+    """Strength of the echo: as requested, else the checkpoint's recommendation."""
     asked = request.config.echo
     return asked if asked >= 0 else tokenizer.config.echo
 
 
 def harmony_strength(tokenizer: Tokenizer, request: GenerationRequest) -> float:
-    """How much pitches are to fit the other tracks: what was asked, or what the checkpoint recommends. One that
-    recommends an echo and does not speak of harmony is taken to want HARMONY."""
+    """Strength of the harmony: as requested, else the checkpoint's recommendation, else HARMONY where it recommends
+    an echo."""
     asked, config = request.config.harmony, tokenizer.config
     if asked >= 0:
         return asked

@@ -26,8 +26,8 @@ MAX_SEED = 2**31  # drawn seeds stay short enough to type
 class Plan:
     """What a request comes to."""
 
-    seed: int  # of the first take: the one asked for, or drawn
-    window: int  # bars the model sees at once: those asked for, or chosen
+    seed: int  # of the first take: as requested, or drawn
+    window: int  # bars the model sees at once: as requested, or chosen
     cells: frozenset[Cell]  # (track, bar) to write
     steps: tuple[Step, ...]  # in the order they are run
 
@@ -81,7 +81,7 @@ def estimates(
 
 
 def chosen_cells(request: GenerationRequest, score: Score, seed: int) -> frozenset[Cell]:
-    """The cells to write: all that are asked for, or the share infill_probability draws of the infill ones."""
+    """The cells to write: all requested ones, or of the infill ones the share that infill_probability draws."""
     infill: list[Cell] = []
     forward: list[Cell] = []
     for prompt in request.tracks:

@@ -28,7 +28,7 @@ def candidates_per_take(config: InferenceConfig, prompt: StepPrompt, takes: int)
 
 
 @dataclass
-class Pool:
+class CandidatePool:
     """The candidates of one attempt at a step, of all takes that are open."""
 
     tokenizer: Tokenizer

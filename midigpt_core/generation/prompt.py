@@ -35,7 +35,7 @@ class StepPrompt:
     tracks: tuple[int, ...]  # the score's tracks in the order the prompt has them
     cells: tuple[Cell, ...]  # (track, bar) of the score, in the order they are written
     originals: Score  # the window as it was, on the grid, tracks in the prompt's order
-    window: Score  # the window as the model is told it, on the grid, targets empty
+    window: Score  # the window as the model sees it, on the grid, targets empty
     first: Grammar  # primed with the prompt
     known: StepKnowledge  # of the piece around, and of what the caller asks
 
@@ -139,15 +139,15 @@ def _emptied(score: Score, cells: Collection[Cell]) -> Score:
 def _told_metres(
     window: Score, step: Step, tracks: Sequence[int], prompts: Mapping[int, TrackPrompt], tokenizer: Tokenizer
 ) -> Score:
-    """The window with the metres that time_signature controls ask the model to be told."""
+    """The window with the metres that time_signature controls show to the model."""
     told = []
     for number, track in zip(tracks, window.tracks, strict=True):
         prompt, bars = prompts[number], list(track.bars)
         for b in range(len(bars)):
             place = step.start_bar + b
-            wish = prompt.bar_controls.get(place, {}).get("time_signature", prompt.controls.get("time_signature"))
-            if wish is not None and (number, place) in step.cells:
-                numerator, denominator = signature_of(wish, "time_signature", tokenizer.config)
+            metre = prompt.bar_controls.get(place, {}).get("time_signature", prompt.controls.get("time_signature"))
+            if metre is not None and (number, place) in step.cells:
+                numerator, denominator = signature_of(metre, "time_signature", tokenizer.config)
                 bars[b] = replace(bars[b], ts_numerator=numerator, ts_denominator=denominator)
         told.append(replace(track, bars=bars))
     return replace(window, tracks=told)
@@ -180,7 +180,7 @@ def asked_attributes(prompt: TrackPrompt, step: Step, tokenizer: Tokenizer) -> d
 def _measured(
     tokenizer: Tokenizer, told: Score, originals: Score, cells: Collection[Cell], request: GenerationRequest
 ) -> list[dict[str, int]]:
-    """Control values nobody asked for, per track: none where the checkpoint does without them, else measured on the
+    """Attributes the caller did not set, per track: none where the checkpoint does without them, else measured on the
     bars that stay (or, with attribute_source "original", on the bars to be replaced too)."""
     if tokenizer.config.optional_controls:
         return [{} for _ in told.tracks]
@@ -258,7 +258,7 @@ def _sounding(
 
 
 def _true_lengths(told: Score, part: Score) -> Score:
-    """The bars as long as they are in the piece, in the metres the model is told."""
+    """The bars as long as they are in the piece, in the metres shown to the model."""
     tracks = []
     for track, true in zip(told.tracks, part.tracks, strict=True):
         bars = [replace(b, beat_length=t.beat_length) for b, t in zip(track.bars, true.bars, strict=True)]

@@ -17,7 +17,7 @@ from midigpt_core.generation.checks import on_grid
 from midigpt_core.generation.fit import narrowed
 from midigpt_core.generation.notes import read_cell, read_cells
 from midigpt_core.generation.plan import Plan
-from midigpt_core.generation.pool import Pool, candidates_per_take
+from midigpt_core.generation.pool import CandidatePool, candidates_per_take
 from midigpt_core.generation.prompt import StepPrompt, own_temperature
 from midigpt_core.plan.steps import Cell, Step
 from midigpt_core.request import GenerationRequest
@@ -156,7 +156,7 @@ class Run:
             draft.close_step()
         self.listen(trace.StepDone(number, count, self.written - before))
 
-    def _pool(self, places: Sequence[tuple[int, Draft, StepPrompt]], attempt: int) -> Pool:
+    def _pool(self, places: Sequence[tuple[int, Draft, StepPrompt]], attempt: int) -> CandidatePool:
         """The candidates of all open takes, rated.
 
         Of a single one per take listeners hear while it is written, of several they hear once it is known which is
@@ -176,12 +176,12 @@ class Run:
             draft.tokens += sum(len(lane.written) for lane, owner, _ in lanes if owner == take)
         started = time.perf_counter()
         found = [self._candidate(lane, *by_take[take], take, events) for lane, take, events in lanes]
-        pool = Pool(self.tokenizer, found)
+        pool = CandidatePool(self.tokenizer, found)
         self.timing.decode_s += time.perf_counter() - started
         return pool
 
     def _choose(
-        self, number: int, attempt: int, takes: Sequence[Draft], open_takes: Sequence[int], pool: Pool
+        self, number: int, attempt: int, takes: Sequence[Draft], open_takes: Sequence[int], pool: CandidatePool
     ) -> list[int]:
         """Each open take keeps a candidate, one after the other; those that hope for a better one are returned."""
         still_open, several = [], len(pool.candidates) > len(open_takes)

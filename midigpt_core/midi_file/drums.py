@@ -67,7 +67,7 @@ def _gs_rhythm_part(message: bytes) -> dict[int, bool]:
 
 
 @dataclass(frozen=True)
-class Part:
+class DrumPart:
     """What is known of a part before it is told whether it plays drums."""
 
     channel: int
@@ -77,7 +77,7 @@ class Part:
     division: int  # ticks per quarter note
 
 
-def why_drums(parts: Sequence[Part], declared: dict[int, bool]) -> list[str]:
+def why_drums(parts: Sequence[DrumPart], declared: dict[int, bool]) -> list[str]:
     """For each part of a file what says that it plays drums, in words; empty for a melodic one.
 
     A name that says drums and nothing else counts where no program was chosen, any other where the notes agree.
@@ -89,7 +89,7 @@ def why_drums(parts: Sequence[Part], declared: dict[int, bool]) -> list[str]:
     return ["its notes, struck as drums are" if _heard(part, declared) else "" for part in parts]
 
 
-def _told(part: Part, declared: dict[int, bool]) -> str:
+def _told(part: DrumPart, declared: dict[int, bool]) -> str:
     if part.channel in declared:
         return "a message or drum bank on its channel" if declared[part.channel] else ""
     if part.channel == DRUM_CHANNEL:
@@ -104,6 +104,6 @@ def _told(part: Part, declared: dict[int, bool]) -> str:
     return "its name"
 
 
-def _heard(part: Part, declared: dict[int, bool]) -> bool:
+def _heard(part: DrumPart, declared: dict[int, bool]) -> bool:
     silent = not (part.program or part.channel in declared or says_another(part.name))
     return silent and len(part.notes) >= FEWEST and drum_log_odds(part.notes, part.division) > SURE

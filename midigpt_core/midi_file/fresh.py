@@ -115,10 +115,10 @@ def _outputs(tracks: list[Track]) -> list[tuple[int, int]]:
     found = {i: (0, DRUM_CHANNEL) for i, track in enumerate(tracks) if track.track_type == DRUM}
     free = list(_MELODIC_CHANNELS)
     for i in melodic:
-        wish = tracks[i].channel
-        if wish in free:
-            found[i] = (0, wish)
-            free.remove(wish)
+        own = tracks[i].channel
+        if own in free:
+            found[i] = (0, own)
+            free.remove(own)
     by_program = {tracks[i].instrument: found[i] for i in melodic if i in found}
     further = ((port, channel) for port in range(1, 128) for channel in _MELODIC_CHANNELS)
     crowded = len(melodic) > len(_MELODIC_CHANNELS)

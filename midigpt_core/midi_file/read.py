@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from midigpt_core.errors import MidiFileError
 from midigpt_core.midi_file import bars as bar_lines
-from midigpt_core.midi_file.drums import Part, declared_channels, why_drums
+from midigpt_core.midi_file.drums import DrumPart, declared_channels, why_drums
 from midigpt_core.midi_file.events import (
     CHANNEL_PREFIX,
     META,
@@ -49,7 +49,7 @@ def score_from(source: MidiSource, split_channels: bool = False) -> Score:
     for place in sorted(parts):
         name = _track_name(chunks[place[0]], place[1], kind)
         program = _main_program(parts[place], place, programs)
-        described.append(Part(place[1], name, program, [note[:3] for note in parts[place].notes], source.division))
+        described.append(DrumPart(place[1], name, program, [note[:3] for note in parts[place].notes], source.division))
     tracks = []
     reasons = why_drums(described, declared_channels(chunks))
     for place, part, reason in zip(sorted(parts), described, reasons, strict=True):

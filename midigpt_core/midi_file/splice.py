@@ -68,9 +68,9 @@ def _all_bars(score: Score, chunks: list[TrackEvents], known: list[BarSpan]) -> 
     longest = max((track.bars for track in score.tracks), key=len, default=[])
     bars = spans(metres, source.division, bars_end(chunks), len(longest))
     for index in range(len(known), len(longest)):
-        wish = (longest[index].ts_numerator, longest[index].ts_denominator)
-        if wish != (bars[index].numerator, bars[index].denominator):
-            new.append((bars[index].start, *wish))
+        metre = (longest[index].ts_numerator, longest[index].ts_denominator)
+        if metre != (bars[index].numerator, bars[index].denominator):
+            new.append((bars[index].start, *metre))
             bars = spans(metres + new, source.division, bars[index].start + 1, len(longest))
     for number, track in enumerate(score.tracks):
         _check_metres(track, number, bars)

@@ -13,7 +13,7 @@ from midigpt_core import trace
 from midigpt_core.generation.candidates import Candidate, Draft, Fault, Judge
 from midigpt_core.generation.consensus import APART, agreement, differing, note_f1
 from midigpt_core.generation.plan import fitting_plan
-from midigpt_core.generation.pool import FEWEST, Pool, candidates_per_take
+from midigpt_core.generation.pool import FEWEST, CandidatePool, candidates_per_take
 from midigpt_core.generation.prompt import prepare_step
 from midigpt_core.generation.run import Run
 from midigpt_core.request import InferenceConfig
@@ -39,7 +39,7 @@ def prompt_for(score, **config):
     return prepare_step(tokenizer, score, step, wish, ())
 
 
-def pool_of(*bars: list[Note], score=None, **config) -> tuple[Pool, Draft]:
+def pool_of(*bars: list[Note], score=None, **config) -> tuple[CandidatePool, Draft]:
     """A pool of these candidates for bar 4 of the bass, and a take that may choose from it."""
     score = score or song()
     prompt = prompt_for(score, **config)
@@ -48,10 +48,10 @@ def pool_of(*bars: list[Note], score=None, **config) -> tuple[Pool, Draft]:
         Candidate(score, prompt, {CELL: bar}, {CELL: placed}, -float(i), 10, False)
         for i, (bar, placed) in enumerate(zip(bars, grid, strict=True))
     ]
-    return Pool(engine().tokenizer, found), Draft(score, 7)
+    return CandidatePool(engine().tokenizer, found), Draft(score, 7)
 
 
-def chosen(pool: Pool, draft: Draft, *passed) -> list[int]:
+def chosen(pool: CandidatePool, draft: Draft, *passed) -> list[int]:
     return [note.pitch for note in pool.take_for(draft, 0, passed).cells[CELL]]
 
 

@@ -43,7 +43,7 @@ FILE: dict[int | str, dict[str, Any]] = {
 
 @router.post("/infill", summary="Write bars of a .mid file", responses={**FILE, **ERRORS}, openapi_extra=FORM)
 async def infill(request: Request) -> Response:
-    """Write bars of a .mid file anew; everything that was not asked for comes back event by event as it was.
+    """Rewrite bars of a .mid file; everything else comes back as it was, event for event.
 
     Bars and tracks count from 1, as on the command line: `bars=4-8`, `track=drums`. Any other option of
     `midigpt infill` may be a field of its name. The header X-Midigpt-Report tells seed, bars, attempts and timing.

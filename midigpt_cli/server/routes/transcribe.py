@@ -124,7 +124,7 @@ async def audio_to_midi(request: Request) -> Response:
     responses={200: {"description": "The file", "content": {kind: {} for kind in MEDIA.values()}}, **ERRORS},
 )
 async def job_file(job_id: str, name: str, request: Request) -> Response:
-    """The table of notes, or the result played, of a finished transcription that was asked for them."""
+    """The note table or the rendered audio of a finished transcription that was requested with them."""
     job = state_of(request).jobs.get(job_id)
     if name not in job.files:
         raise RefusalError(404, f"job {job.id} has no file {name[:80]!r}; it has {sorted(job.files) or 'none yet'}")
@@ -191,7 +191,7 @@ class TranscribeSession:
         self.tell: Callable[[float], None] = lambda share: None  # is told the share that is done, 0 to 1
 
     def run_takes(self) -> tuple[Transcription, bytes]:
-        """What was heard, and the result played (empty where nobody asked). Raises AudioError, CancelledError."""
+        """The transcription, and the rendered result (empty unless requested). Raises AudioError, CancelledError."""
         with tempfile.TemporaryDirectory(prefix="midigpt-") as folder:
             audio = Path(folder, f"audio{self._ending()}")
             audio.write_bytes(self.asked.audio.data if self.asked.audio else self._fetched())
