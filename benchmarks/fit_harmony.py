@@ -103,7 +103,7 @@ def _others(constraints: Sequence[Constraint], at: Cursor, logprobs: np.ndarray)
 class Table:
     """Places side by side."""
 
-    logprobs: Tensor  # (places, 128)
+    before: Tensor  # (places, 128): log-probabilities without harmony
     features: Tensor  # (places, 128, features)
     pitch: Tensor  # (places,)
 
@@ -114,7 +114,7 @@ class Table:
 
     def logprobs(self, weights: Tensor) -> Tensor:
         """Of every pitch under these coefficients, (places, 128)."""
-        return (self.logprobs + self.features @ weights).log_softmax(-1)
+        return (self.before + self.features @ weights).log_softmax(-1)
 
     def loss(self, weights: Tensor) -> Tensor:
         """Nats per pitch."""

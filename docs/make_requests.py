@@ -27,7 +27,7 @@ that token: attributes first, then the controls below and the hard limits."""
 
 
 TAKES = """Infill draws a pool of candidates: `pool` of them for one take, as many for several takes together, at least
-three each. A take keeps the candidate that agrees most with the others (mean F1 of their notes: bar, sixteenth, pitch),
+two each. A take keeps the candidate that agrees most with the others (mean F1 of their notes: bar, sixteenth, pitch),
 less 0.05 if all of its bars occur elsewhere in their tracks. Candidates that fail a check, were cut off, are stuck on
 one pitch or left the bars unchanged come last. Each further take differs from those before
 in a fifth of its notes (F1 at most 0.8) or, where none does, as much as can be had. The choice is made at each step,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import os
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -13,6 +15,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from midigpt_cli.exit_codes import DONE, FAILURE, INTERRUPTED, TABLE, USAGE, code_of
 from midigpt_cli.gc_tuning import stop_collecting
+from midigpt_cli.options import shells
 from midigpt_cli.options.folded import FoldedCommand
 from midigpt_core.errors import MidiGptError
 
@@ -107,6 +110,7 @@ def midigpt(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit; the only place that turns an error into a sentence and an exit code."""
+    warnings.showwarning = _show_warning  # type: ignore[assignment]
     code = run(arguments)
     stop_collecting()
     sys.exit(code)
@@ -114,8 +118,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code."""
+    if shells.ASKED in os.environ:
+        shells.prepare()
+    words = list(arguments) if arguments is not None else None
     try:
-        outcome: Any = app(list(arguments) if arguments is not None else None, standalone_mode=False)
+        outcome: Any = app(words, standalone_mode=False, prog_name="midigpt")
     except (typer.Abort, KeyboardInterrupt):
         return _said("interrupted", INTERRUPTED)
     except NothingAskedError as error:
@@ -134,6 +141,14 @@ def run(arguments: Sequence[str] | None = None) -> int:
     if outcome == INTERRUPTED:  # typer's own answer to Ctrl-C
         return _said("interrupted", INTERRUPTED)
     return outcome if isinstance(outcome, int) else DONE
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *place: Any) -> None:
+    """Ours as a sentence, others as Python writes them."""
+    if category.__module__.startswith("midigpt"):
+        typer.echo(f"midigpt: {message}", err=True)
+    else:
+        sys.stderr.write(warnings.formatwarning(message, category, *place[:2]))
 
 
 def _said(sentence: str, code: int) -> int:

@@ -81,7 +81,7 @@ class InferenceConfig:
     control_tries: int = setting(8, "candidates per step when attributes are set; the closest match is kept", 1, 64)
     pool: int = setting(
         8,
-        "candidates per step; the one most like the others is kept (1: off; several takes share them, at least 3 each)",
+        "candidates per step; the one most like the others is kept (1: off; several takes share them, at least 2 each)",
         1,
         64,
     )

@@ -10,6 +10,7 @@ import typer
 from midigpt_cli.options import completion
 from midigpt_cli.options.groups import Context, ModelChoice, Music, Output, Reporting
 from midigpt_cli.options.settings import Settings, command_of
+from midigpt_cli.parse.reading import Reading
 from midigpt_cli.parse.selectors import TRACK_HELP
 
 if TYPE_CHECKING:
@@ -24,7 +25,9 @@ RECENT_BARS = 8  # a track silent for longer is not taken up again unasked
 class Continue:
     """The options of `continue`."""
 
-    songs: Annotated[list[str], typer.Argument(metavar="SONG...", help="MIDI files; - reads standard input.")]
+    songs: Annotated[
+        list[str], typer.Argument(metavar="SONG...", help="MIDI files, or folders of them; - reads standard input.")
+    ]
     bars: Annotated[int, typer.Option("--bars", "-b", help="Bars to add.", min=1, max=10_000)]
     track: Annotated[
         list[str],
@@ -36,6 +39,7 @@ class Continue:
             autocompletion=completion.tracks,
         ),
     ] = field(default_factory=list)
+    reading: Reading
     music: Music
     context: Context
     settings: Settings
@@ -51,17 +55,21 @@ def extend(options: Continue) -> None:
     midigpt continue song.mid --bars 8
     """
     from midigpt_cli.job import CommandOptions, CommandRun
+    from midigpt_cli.output.destination import read_song
+    from midigpt_cli.parse.songs import songs_in
 
     job = CommandRun(
         CommandOptions("continue", options.model, options.output, options.reporting),
         options.settings.num_candidates or 1,
-        options.songs,
+        songs_in(options.songs),
     )
 
     def prepare(score: Score, table: AttributeTable) -> tuple[Score, GenerationRequest]:
         from midigpt_cli.parse.request import RequestOptions, build_request
         from midigpt_cli.parse.selectors import select_tracks
+        from midigpt_cli.parse.silent import with_silent
 
+        score = with_silent(score, options.track)
         new = range(score.n_bars, score.n_bars + options.bars)
         tracks = select_tracks(options.track, score) if options.track else _lately_heard(score)
         chosen = RequestOptions(
@@ -70,7 +78,7 @@ def extend(options: Continue) -> None:
         longer = extended(score, options.bars)
         return longer, build_request(chosen, longer, table)
 
-    job.run(prepare)
+    job.run(prepare, lambda song: read_song(song, options.reading))
 
 
 def extended(score: Score, count: int) -> Score:

@@ -118,7 +118,7 @@ def _run(options: Loop) -> None:
     with following(name, options.reporting) as listener:
         for variation in run_loop(model.engine, score, request, listener):
             reports.append(_deliver(options, destination, name, variation, request))
-    if options.reporting.as_json:
+    if options.reporting.to_program:
         told = {"song": name, "bars": [request.first + 1, request.end], "variations": reports, "model": model.facts()}
         typer.echo(json.dumps(told))
     if not any(report["path"] for report in reports):
@@ -150,7 +150,7 @@ def _check_output(options: Loop) -> None:
         raise refused("--format", options.format, "goes into files", "leave out -o -")
     if options.variations != 1:
         raise refused("--output", PIPE, f"takes one file, not {options.variations}", "add --variations 1")
-    if options.reporting.as_json:
+    if options.reporting.to_program:
         raise refused("--json", None, "and MIDI cannot share standard output", "name a file with -o")
 
 
@@ -206,11 +206,11 @@ def _deliver(
     rendered: list[Any] = []
     if variation.accepted or options.output.allow_partial:
         path, rendered = _write(options, destination, name, variation, request)
-    if not options.reporting.quiet and not options.reporting.as_json:
+    if not options.reporting.quiet and not options.reporting.to_program:
         fault = "" if variation.accepted else f"; rejected: {variation.rejected[-1]}"
         told = f"variation {variation.number}, seed {variation.seed}, seam {variation.seam:.2f} per token{fault}"
         typer.echo(f"{path or 'not written'}: {told}", err=True)
-    if path and path != PIPE and not (options.reporting.quiet or options.reporting.as_json or sys.stdout.isatty()):
+    if path and path != PIPE and not (options.reporting.quiet or options.reporting.to_program or sys.stdout.isatty()):
         typer.echo(path)
     return {
         "path": path,

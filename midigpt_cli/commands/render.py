@@ -138,7 +138,9 @@ def _how(options: Render, score: Score) -> RenderOptions:
     if options.bars != "all":
         chosen = select_bars(options.bars, score.n_bars)
         bars = range(chosen[0], chosen[-1] + 1)
-    return RenderOptions(options.soundfont, options.rate, options.engine, lit, before, bars)
+    return RenderOptions(
+        options.soundfont, options.rate, options.engine, lit, before, bars, Path(options.song).name.strip("-")
+    )
 
 
 def _lit(places: Iterable[str], score: Score) -> frozenset[tuple[int, int]]:

@@ -35,6 +35,7 @@ def prepare(  # noqa: PLR0913
     as_json: AsJson = False,
 ) -> None:
     """Parse, deduplicate, split and tokenise MIDI files."""
+    from midigpt_cli.output.alive import Alive
     from midigpt_core.train.prepare import PrepareOptions
     from midigpt_core.train.prepare import prepare as run_prepare
     from midigpt_core.train.summary import as_text
@@ -47,8 +48,8 @@ def prepare(  # noqa: PLR0913
         any_key=any_key,
         processes=processes,
     )
-    with _bar("files") as bar:
-        result = run_prepare(places, out, _encoder(encoder), options, bar)
+    with Alive() as progress:
+        result = run_prepare(places, out, _encoder(encoder), options, progress.of("files"))
     typer.echo(json.dumps(result, indent=1) if as_json else as_text(result))
 
 
@@ -123,28 +124,6 @@ def _seconds(text: str) -> float:
     if not 0 < seconds < float("inf"):
         raise typer.BadParameter(f"{text!r} is no time; write for example 90s, 30m or 2h", param_hint="--time-budget")
     return seconds
-
-
-class _bar:  # noqa: N801
-    """A progress bar on standard error, as a callable of (done, total)."""
-
-    def __init__(self, what: str) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        self._progress = Progress(*columns, console=Console(stderr=True))
-        self._task = self._progress.add_task(what, total=None)
-
-    def __enter__(self) -> _bar:
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
-
-    def __call__(self, done: int, total: int) -> None:
-        self._progress.update(self._task, completed=done, total=total)
 
 
 class _Lines:

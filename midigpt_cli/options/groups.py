@@ -120,9 +120,15 @@ class Reporting:
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the result as one JSON object.", rich_help_panel=OUTPUT)
     ] = False
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="No progress, table or piano roll.", rich_help_panel=OUTPUT)
+    json_lines: Annotated[
+        bool,
+        typer.Option(
+            "--json-lines", help="Print a JSON object per song as soon as it is done.", rich_help_panel=OUTPUT
+        ),
     ] = False
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.", rich_help_panel=OUTPUT)] = (
+        False
+    )
     verbose: Annotated[
         bool,
         typer.Option(
@@ -138,6 +144,11 @@ class Reporting:
             show_default="on a terminal",
         ),
     ] = None
+
+    @property
+    def to_program(self) -> bool:
+        """Whether standard output is for JSON alone."""
+        return self.as_json or self.json_lines
 
 
 @dataclass(frozen=True)

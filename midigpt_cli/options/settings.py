@@ -13,7 +13,8 @@ import typer
 
 from midigpt_core.request import InferenceConfig
 
-PLAN, SAMPLE, CHECK, MUSIC, MODEL, OUTPUT = (
+READ, PLAN, SAMPLE, CHECK, MUSIC, MODEL, OUTPUT = (
+    "Reading the song",
     "Planning",
     "Sampling",
     "Checks and retries",

@@ -60,6 +60,18 @@ class RenderOptions:
     lit: Collection[Cell] = frozenset()
     before: Score | None = None
     bars: range | None = None  # drawn; None: all
+    title: str = ""  # of a picture
+
+
+def of_changes(song: str, before: Score, after: Score, cells: Collection[Cell]) -> RenderOptions:
+    """A picture of what was written: those bars and their surroundings, beside what stood there before, if anything."""
+    from midigpt_core.audio.piano_roll import around
+
+    replaced = any(before.tracks[t].bars[b].notes for t, b in cells if t < len(before.tracks))
+    bars = around(cells, after.n_bars)
+    return RenderOptions(
+        lit=frozenset(cells), before=before if replaced else None, bars=bars, title=Path(song).name.strip("-")
+    )
 
 
 def make(score: Score, path: Path, how: RenderOptions, tell: Callable[[float], None] | None = None) -> dict[str, Any]:
@@ -71,6 +83,6 @@ def make(score: Score, path: Path, how: RenderOptions, tell: Callable[[float], N
         return render_audio(score_to_bytes(score), path, how.soundfont, how.rate, how.engine, tell).to_dict()
     from midigpt_core.audio.picture import draw_score
 
-    draw_score(score, path, how.lit, how.before, how.bars)
+    draw_score(score, path, how.lit, how.before, how.bars, how.title)
     bars = score.n_bars if how.bars is None else len(how.bars)
     return {"path": str(path), "bars": bars, "tracks": len(score.tracks), "highlighted": len(how.lit)}

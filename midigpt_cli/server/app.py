@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
@@ -35,6 +36,16 @@ ROUTERS: tuple[APIRouter, ...] = (
     jobs.router,
     transcribe.router,
     select.router,
+)
+EXPOSED = (  # what pages may read of an answer's head
+    "X-Request-ID",
+    "X-Midigpt-Seed",
+    "X-Midigpt-Report",
+    "Retry-After",
+    "Location",
+    "Content-Disposition",
+    "Content-Length",
+    "WWW-Authenticate",
 )
 ABOUT = "Fill in bars of a song. Scores are JSON or .mid files; in JSON, tracks and bars count from 0."
 
@@ -76,11 +87,18 @@ def _guard(app: FastAPI, state: ServerState) -> None:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=list(state.settings.cors_origin),
-            allow_methods=["GET", "POST", "DELETE"],
+            allow_methods=["GET", "HEAD", "POST", "DELETE"],
             allow_headers=["*"],
-            expose_headers=["X-Request-ID", "Retry-After", "Location", "Content-Disposition"],
+            expose_headers=EXPOSED,
+            **_private_network(),
         )
     app.add_middleware(Journal, state=state)
+
+
+def _private_network() -> dict[str, Any]:
+    """Pages that may call may do so from the public internet, where the framework knows how to say so."""
+    known = inspect.signature(CORSMiddleware.__init__).parameters
+    return {"allow_private_network": True} if "allow_private_network" in known else {}
 
 
 def _describe(app: FastAPI, settings: ServerSettings) -> None:

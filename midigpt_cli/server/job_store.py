@@ -51,6 +51,7 @@ class Job:
     kind: str
     model: str
     webhook_url: str | None = None
+    root: str = ""  # before every path, as a proxy has it
     created: float = field(default_factory=time.time)
     ended: float | None = None
     takes: dict[int, TakeFile] = field(default_factory=dict)
@@ -61,14 +62,14 @@ class Job:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
-    def new(cls, kind: str, model: str, webhook_url: str | None) -> Job:
+    def new(cls, kind: str, model: str, webhook_url: str | None, root: str = "") -> Job:
         """A job with an id of its own."""
-        return cls(f"job_{uuid.uuid4().hex}", kind, model, webhook_url)
+        return cls(f"job_{uuid.uuid4().hex}", kind, model, webhook_url, root)
 
     @property
     def urls(self) -> dict[str, str]:
         """Where to look, and where to stop it (DELETE)."""
-        return {"get": f"/jobs/{self.id}", "cancel": f"/jobs/{self.id}"}
+        return dict.fromkeys(("get", "cancel"), f"{self.root}/jobs/{self.id}")
 
     @property
     def status(self) -> str:
@@ -86,7 +87,11 @@ class Job:
         """Render a take, once."""
         if number in self.takes:
             return
-        facts = {"take": number, "midi": f"/jobs/{self.id}/takes/{number}.mid", **responses.candidate(steps, take)}
+        facts = {
+            "take": number,
+            "midi": f"{self.root}/jobs/{self.id}/takes/{number}.mid",
+            **responses.candidate(steps, take),
+        }
         if self.kind == "infill":
             facts.pop("score")
         made = TakeFile(responses.to_json(facts), score_to_bytes(take.score))

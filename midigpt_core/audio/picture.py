@@ -27,6 +27,7 @@ _DPI = 120
 _NARROWEST, _ROOMY, _WIDEST = 7.0, 14.0, 40.0  # inches of music: at least, drawn at full width, at most
 _WIDE_QUARTER, _NARROW_QUARTER = 0.22, 0.07  # inches
 _THINNEST = 0.075  # inches, a note
+_HEADING = 0.3  # inches, a title
 _MAX_STRIPS = 64
 
 
@@ -52,8 +53,9 @@ def draw_score(
     highlight: Collection[Cell] = frozenset(),
     before: Score | None = None,
     bars: range | None = None,
+    title: str = "",
 ) -> Path:
-    """Write a picture of a score as .png, .svg or .pdf.
+    """Write a picture of a score as .png, .svg or .pdf, with a title above it.
 
     `highlight` holds the (track, bar) cells, from 0, to be lit; with `before`, that score stands to the left, and
     cells that differ are lit where `highlight` is empty. `bars` draws a part only. Raises AudioError.
@@ -65,7 +67,7 @@ def draw_score(
     if not len(shown) or not score.tracks:
         raise AudioError("there is nothing to draw: no tracks, or no bars")
     lit = frozenset(highlight) or (changed_cells(before, score) if before is not None else frozenset())
-    figure = _figure(score, before, shown, lit)
+    figure = _figure(score, before, shown, lit, title)
     try:
         figure.savefig(target, dpi=_DPI, facecolor=_GROUND)
     except OSError as error:
@@ -73,7 +75,7 @@ def draw_score(
     return target
 
 
-def _figure(score: Score, before: Score | None, bars: range, lit: Collection[Cell]) -> Figure:
+def _figure(score: Score, before: Score | None, bars: range, lit: Collection[Cell], title: str = "") -> Figure:
     figures = _matplotlib()
     both = [score] if before is None else [before, score]
     columns = rolls(both, bars, _MAX_STRIPS)
@@ -82,7 +84,7 @@ def _figure(score: Score, before: Score | None, bars: range, lit: Collection[Cel
     heights = [roll.height for roll in columns[0]]
     quarters = max(bar_lines(one, bars)[-1] for one in both)
     width = _width(quarters, len(both))
-    left, top, bottom, gap = 2.0, 0.75, 0.45, 0.12
+    left, top, bottom, gap = 2.0, 0.75 + (_HEADING if title else 0.0), 0.45, 0.12
     height = sum(heights) + gap * (len(heights) - 1) + top + bottom
     total = left + width * len(both) + 0.35 * (len(both) - 1) + 0.25
     figure: Figure = figures.Figure(figsize=(total, height))
@@ -99,6 +101,8 @@ def _figure(score: Score, before: Score | None, bars: range, lit: Collection[Cel
             y -= gap
     if lit:
         _legend(figure, len(lit))
+    if title:
+        figure.text(0.12 / total, 1 - 0.3 / height, title, color=_INK, fontsize=11, fontweight="bold")
     return figure
 
 

@@ -138,11 +138,12 @@ class Draft:
     accepted: bool = True
     truncated: bool = False
 
-    def keep(self, candidate: Candidate) -> None:
-        """Keep the candidate, unless one of an earlier attempt is better."""
+    def keep(self, candidate: Candidate) -> Candidate:
+        """Keep the candidate, unless one of an earlier attempt is better; returns what is kept."""
         self.attempts += 1
         if self.best is None or candidate.rank < self.best.rank:
             self.best = candidate
+        return self.best
 
     def close_step(self) -> None:
         """Adopt the best candidate of the step."""

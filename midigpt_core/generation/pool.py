@@ -15,7 +15,7 @@ from midigpt_core.request import InferenceConfig
 from midigpt_core.score import Note
 from midigpt_core.tokens.tokenizer import Tokenizer
 
-FEWEST = 3  # candidates per take, where several takes share a pool
+FEWEST = 2  # candidates per take, where several takes share a pool
 
 
 def candidates_per_take(config: InferenceConfig, prompt: StepPrompt, takes: int) -> int:

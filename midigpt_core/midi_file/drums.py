@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from midigpt_core.midi_file.drum_names import says_another, says_drums
-from midigpt_core.midi_file.drum_notes import CONTRARY, FEWEST, SURE, drum_log_odds
+from midigpt_core.midi_file.drum_names import says_another, says_drums, says_only_drums
+from midigpt_core.midi_file.drum_notes import CONTRARY, FEWEST, SURE, Played, drum_log_odds
 from midigpt_core.midi_file.events import CONTROL, PROGRAM, TrackEvents
-from midigpt_core.midi_file.notes import RawNote
 
 DRUM_CHANNEL = 9  # counted from 0: the tenth
 _BANK_SELECT = 0
@@ -74,15 +73,15 @@ class DrumPart:
     channel: int
     name: str
     program: int | None  # None: nothing chooses one
-    notes: Sequence[RawNote]
+    notes: Sequence[Played]
     division: int  # ticks per quarter note
 
 
 def why_drums(parts: Sequence[DrumPart], declared: dict[int, bool]) -> list[str]:
     """For each part of a file what says that it plays drums, in words; empty for a melodic one.
 
-    A name counts where no program was chosen or the notes bear it out. Notes alone count only where the name is
-    silent, no program was chosen, and nothing else in the file is a drum part.
+    A name that says drums and nothing else counts where no program was chosen, any other where the notes agree.
+    Notes alone count only where the name is silent, no program was chosen, and the file has no other drum part.
     """
     reasons = [_told(part, declared) for part in parts]
     if any(reasons):
@@ -97,10 +96,12 @@ def _told(part: DrumPart, declared: dict[int, bool]) -> str:
         return "channel 10"
     if not says_drums(part.name):
         return ""
-    least = SURE if part.program else CONTRARY
-    enough = len(part.notes) >= FEWEST
-    borne_out = drum_log_odds(part.notes, part.division) > least if enough else not part.program
-    return "its name" if borne_out else ""
+    if part.program or not says_only_drums(part.name):
+        least = SURE if part.program else CONTRARY
+        enough = len(part.notes) >= FEWEST
+        if not (drum_log_odds(part.notes, part.division) > least if enough else not part.program):
+            return ""
+    return "its name"
 
 
 def _heard(part: DrumPart, declared: dict[int, bool]) -> bool:

@@ -69,7 +69,7 @@ def test_track_names_of_the_song_on_the_line_are_completed(song) -> None:
         args = [str(song)]  # noqa: RUF012
 
     assert completion.tracks(Line(), "") == ["drums", "melodic", "all", "1", "Drums", "2", "Bass", "3", "Piano"]
-    assert completion.tracks(Line(), "ba") == ["Bass"]
+    assert completion.tracks(Line(), "ba") == ["bass"]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import real
 from tiny import engine, request, song
 
 from midigpt_core import trace
-from midigpt_core.generation.candidates import Candidate, Draft, Fault
+from midigpt_core.generation.candidates import Candidate, Draft, Fault, Judge
 from midigpt_core.generation.consensus import APART, agreement, differing, note_f1
 from midigpt_core.generation.plan import fitting_plan
 from midigpt_core.generation.pool import FEWEST, CandidatePool, candidates_per_take
@@ -151,9 +151,9 @@ def test_a_better_candidate_of_an_earlier_attempt_is_kept() -> None:
 def test_takes_share_a_pool_with_a_few_candidates_each() -> None:
     prompt = prompt_for(song())
     sizes = {takes: candidates_per_take(InferenceConfig(), prompt, takes) for takes in (1, 2, 3, 8)}
-    assert sizes == {1: 8, 2: 4, 3: FEWEST, 8: FEWEST}
+    assert sizes == {1: 8, 2: 4, 3: 3, 8: FEWEST}
     assert candidates_per_take(InferenceConfig(pool=1), prompt, 1) == 1
-    assert candidates_per_take(InferenceConfig(pool=2), prompt, 4) == 2
+    assert candidates_per_take(InferenceConfig(pool=1), prompt, 4) == 1
     forward = replace(prompt, step=replace(prompt.step, autoregressive=True))
     assert candidates_per_take(InferenceConfig(), forward, 1) == 1
 
@@ -193,3 +193,19 @@ def test_on_real_music_a_take_agrees_more_with_others_than_one_drawn_alone() -> 
     best = found.result.ranked[0]
     assert best.consensus == max(take.consensus for take in takes)
     assert best.consensus > np.mean([take.consensus for take in takes])
+
+
+@pytest.mark.parametrize("pool", [1, 4])
+def test_where_the_last_attempt_fails_the_best_one_before_is_kept_and_told_again(monkeypatch, pool) -> None:
+    faults = iter([Fault.UNCHANGED] * pool + [Fault.FAILED] * pool)
+    monkeypatch.setattr(Judge, "examine", lambda self, candidate, _: setattr(candidate, "fault", next(faults)))
+    score, told = song(), []
+    session = engine().session(score, request(score, {1: [4]}, max_attempts=2, pool=pool))
+    session.listener = told.append
+    [take] = session.run_takes().takes
+    assert (take.accepted, take.attempts, len(take.rejected)) == (True, 2, 2)
+    bars = [event for event in told if isinstance(event, trace.BarReady)]
+    now = [(n.pitch, n.velocity, n.onset_ticks, n.duration_ticks) for n in take.score.tracks[1].bars[4].notes]
+    assert list(bars[-1].notes) == now == list(bars[0].notes)
+    assert len(bars) == 3
+    assert any(isinstance(event, trace.TakeReady) for event in told)

@@ -135,6 +135,17 @@ def test_what_another_track_holds_from_the_bar_before_is_heard() -> None:
     assert not np.any(bias_at(step_prompt(score), Cursor(tick=12)))  # it has ended by then
 
 
+def test_a_long_note_is_heard_that_begins_before_the_window() -> None:
+    score = song(24)
+    for bar in score.tracks[PIANO].bars:
+        bar.notes = []
+    score.tracks[PIANO].bars[9].notes = [Note(60, 80, 0, 4 * 1920)]
+    prompt = step_prompt(score, cells=((BASS, 12),), model_dim=4)
+    assert prompt.step.start_bar > 9
+    bias = bias_at(prompt, Cursor())
+    assert bias[48] > bias[49]
+
+
 def test_drums_and_hidden_bars_and_bars_to_be_written_are_not_heard() -> None:
     score = song()
     silent = step_prompt(score, masked=[(PIANO, 4)])

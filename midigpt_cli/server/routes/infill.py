@@ -29,7 +29,6 @@ from midigpt_core.errors import GenerationError
 from midigpt_core.generation.candidates import Take
 from midigpt_core.generation.run import Result
 from midigpt_core.midi_file import score_to_bytes
-from midigpt_core.score import Score
 
 router = APIRouter(tags=["midi"])
 MIDI = "audio/midi"
@@ -69,7 +68,7 @@ async def infill(request: Request) -> Response:
 
 def prepare(entry: ModelEntry, form: Form, wanted: FormRequest, settings: ServerSettings) -> SamplingSession:
     """A checked session for a .mid file. Raises RefusalError, MidiFileError, RequestValidationError."""
-    score = Score.from_midi(form.data)
+    score = wanted.score_of(form.data)
     check_song(score, wanted.takes, settings)
     generation = wanted.request_for(score, entry.engine.tokenizer.attributes)
     check_song(score, generation.config.num_candidates, settings)

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request, Response
 
 from midigpt_cli.server import responses
 from midigpt_cli.server.body import Form, GenerateBody, is_json, parse_json, read_body, read_form
-from midigpt_cli.server.errors import RefusalError, request_id
+from midigpt_cli.server.errors import RefusalError
 from midigpt_cli.server.form import read_fields, schema
 from midigpt_cli.server.job_store import Job, Once
 from midigpt_cli.server.models import ModelEntry
@@ -69,6 +69,15 @@ class JobRequest:
     envelope: GenerateBody | None = None
     form: Form | None = None
 
+    @property
+    def digest(self) -> str:
+        """Tells one order from another. What a caller or a file is called does not change what is ordered."""
+        form = self.form
+        if form is not None:
+            fields = {name: texts for name, texts in sorted(form.fields.items()) if name != "request_id"}
+            form = Form("", form.data, fields)
+        return hashlib.sha256(repr(replace(self, form=form)).encode()).hexdigest()
+
     def prepare(self, entry: ModelEntry, state: ServerState) -> SamplingSession:
         """A checked session. Raises RefusalError, ScoreError, MidiFileError, RequestValidationError."""
         if self.envelope is not None:
@@ -93,9 +102,9 @@ async def submit(request: Request) -> Response:
     """
     state = state_of(request)
     caller, asked = client_of(request), await _read_job(request)
-    once = Once(caller, request.headers.get("idempotency-key"), hashlib.sha256(repr(asked).encode()).hexdigest())
+    once = Once(caller, request.headers.get("idempotency-key"), asked.digest)
     job = state.jobs.made_before(once) or await _prepared(state, asked, caller, once)
-    return Response(job.json(), 202, {"Location": f"/jobs/{job.id}"}, "application/json")
+    return Response(job.json(), 202, {"Location": job.urls["get"]}, "application/json")
 
 
 @router.get("/jobs/{job_id}", summary="How a job is doing", responses={**_JOB, **ERRORS})
@@ -144,7 +153,7 @@ async def _prepared(state: ServerState, asked: JobRequest, caller: str, once: On
 
 def _start(state: ServerState, asked: JobRequest, entry: ModelEntry, session: SamplingSession, once: Once) -> Job:
     state.jobs.make_room()
-    job = Job.new(asked.kind, entry.id, asked.webhook_url)
+    job = Job.new(asked.kind, entry.id, asked.webhook_url, state.settings.root_path)
     job.work = Work(job.id, asked.kind, entry, session, once.caller, finish_of(job), lambda _: None)
     job.work.listeners.append(job.follow)
     answered = state.queue.admit(job.work)
@@ -179,16 +188,16 @@ async def _read_job(request: Request) -> JobRequest:
             raise RefusalError(422, f"{key} is missing; a job of kind {kind} needs it", field=key)
     if body.score is not None and body.request is not None and kind == "generate":
         return JobRequest(kind, body.model, body.webhook_url, GenerateBody(body.score, body.request))
-    return JobRequest(kind, body.model, body.webhook_url, form=_form_of(body, request))
+    return JobRequest(kind, body.model, body.webhook_url, form=_form_of(body))
 
 
-def _form_of(body: JobBody, request: Request) -> Form:
+def _form_of(body: JobBody) -> Form:
     try:
         file = base64.b64decode(body.midi or "", validate=True)
     except (binascii.Error, ValueError) as error:
         raise RefusalError(400, f"midi is not base64 ({error})", field="midi") from error
     fields = {name: _texts(value) for name, value in body.options.items()}
-    return Form(f"{request_id(request)}.mid", file, fields)
+    return Form("song.mid", file, fields)  # no name of its own: the same order is the same job
 
 
 def _texts(value: Any) -> list[str]:

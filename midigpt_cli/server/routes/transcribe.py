@@ -162,7 +162,7 @@ def _check_engine() -> None:
     try:
         model_file()
     except AudioError as error:
-        raise RefusalError(503, f"this server cannot transcribe: {error}") from error
+        raise RefusalError(503, f"this server cannot transcribe: {error}", error="NotInstalled") from error
 
 
 def check_audio_url(url: str, settings: ServerSettings) -> None:
