@@ -12,7 +12,7 @@ Floats = npt.NDArray[np.float64]
 GIVEN, SURE, LIKELY, UNSURE = "given", "sure", "likely", "unsure"  # how far a tempo is to be trusted
 
 _SLOWEST, _FASTEST, _STEP = 50.0, 220.0, 0.002  # beats per minute that are tried, and the steps between (as a share)
-_ALIKE = 0.03  # tempi this close are one
+_ALIKE = 0.09  # octaves; tempi this close are one, as the beat tracker counts in steps of 0.07
 _FEWEST = 8  # notes that say something of a tempo
 _MOST = 800  # notes looked at
 _TOGETHER = 0.04  # seconds within which notes are one onset
@@ -37,17 +37,22 @@ class Tempo:
 def choose_tempo(heard: float | None, times: Floats, weights: Floats, thirds: bool) -> Tempo | None:
     """The tempo of notes that begin at `times` (seconds), given what a beat tracker `heard`; None if neither says.
 
-    Both agreeing is sure. Where one is twice the other, the notes' density decides. `thirds`: beats fall into three.
+    Both agreeing is sure. Where one is twice the other, the more usual one is likely. `thirds`: beats fall into three.
     """
     own = _of_notes(times[:_MOST], weights[:_MOST], thirds) if len(times) >= _FEWEST else None
     if own is None:
         return None if heard is None else Tempo(heard, UNSURE, False)
     if heard is None:
         return Tempo(own, LIKELY, True)
-    apart = abs(np.log2(own / heard))
-    octaves = abs(apart - round(apart)) <= _ALIKE * 1.5
-    trust = SURE if apart <= _ALIKE * 1.5 else LIKELY if octaves else UNSURE
-    return Tempo(own, trust, True)
+    octaves = round(np.log2(heard / own))
+    if abs(np.log2(heard / own) - octaves) > _ALIKE:
+        return Tempo(own, UNSURE, True)
+    candidates = (own, own * 2.0**octaves)
+    return Tempo(min(candidates, key=_unusual), LIKELY if octaves else SURE, True)
+
+
+def _unusual(bpm: float) -> float:
+    return abs(float(np.log2(bpm / _USUAL_BPM)))
 
 
 def _of_notes(times: Floats, weights: Floats, thirds: bool) -> float | None:
@@ -65,7 +70,7 @@ def _of_notes(times: Floats, weights: Floats, thirds: bool) -> float | None:
     strays = np.log2(bpms / _USUAL_BPM) ** 2 + np.log2(onsets / _USUAL_ONSETS) ** 2
     best = float(bpms[int(np.argmax(score * np.exp(-strays / (2 * _STRAYS**2))))])
     even = _even_rate(times)
-    return 2 * best if even and abs(even / best - 2) < 2 * _ALIKE else best
+    return 2 * best if even and abs(even / best - 2) < _ALIKE else best
 
 
 def _even_rate(times: Floats) -> float | None:
