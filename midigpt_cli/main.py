@@ -92,9 +92,9 @@ app = typer.Typer(
 
 def _say_version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
+        import midigpt_core
 
-        typer.echo(f"midigpt {version('midigpt-cli')}")
+        typer.echo(f"midigpt {midigpt_core.__version__}")
         raise typer.Exit
 
 
