@@ -204,7 +204,8 @@ class SamplingSession:
 
     def run_takes(self) -> Result:
         """Write all steps of all takes and return everything about them."""
-        self._run.listen, self._run.cancelled = self._told, self.cancel_event.is_set
+        self._run.listen = self.listener if self.note_sink is None else self._told
+        self._run.cancelled = self.cancel_event.is_set
         self.result = self._run.go()
         return self.result
 
