@@ -23,6 +23,7 @@ from midigpt_core.request import GenerationRequest
 from midigpt_core.score import Score
 
 if TYPE_CHECKING:
+    from midigpt_cli.live.sound import Device
     from midigpt_core.attributes.table import AttributeTable
     from midigpt_core.generation.candidates import Take
     from midigpt_core.generation.run import Result
@@ -52,6 +53,7 @@ class CommandRun:
             self.destination.is_pipe or (PIPE in songs and options.output.output is None)
         ):
             raise refused("--json", None, "and MIDI cannot share standard output", "name a file with -o")
+        self.device = _sound() if options.output.play else None
         self.reports: list[dict[str, Any]] = []
         self._number = 0  # of the song at hand, from 0
 
@@ -95,6 +97,8 @@ class CommandRun:
             return
         result = self._generate(song, score, request)
         kept = self._kept(result)
+        if self.device is not None:
+            kept = self._heard(self.device, score, result, kept)
         paths = destination.write(song, [Written(take.score, number, rank, take.seed) for take, number, rank in kept])
         rendered = []
         for (take, _, _), path in zip(kept, paths, strict=True):
@@ -125,6 +129,20 @@ class CommandRun:
         chosen = ranked if self.options.output.allow_partial else good
         wanted = self.options.output.keep_best or len(chosen)
         return sorted(chosen[:wanted], key=lambda row: row[1])
+
+    def _heard(
+        self, device: Device, score: Score, result: Result, kept: list[tuple[Take, int, int]]
+    ) -> list[tuple[Take, int, int]]:
+        """The takes that are to be written once somebody has heard them: one, none (the original), or all."""
+        from midigpt_cli.live.audition import Version, listen, say, sound_of
+        from midigpt_core.audio.piano_roll import around
+
+        bars = around(result.generated, score.n_bars, 1)
+        ranked = sorted(kept, key=lambda row: row[2])[:9]
+        versions = [Version(str(row[1]), f"take {row[1]}", sound_of(row[0].score, bars)) for row in ranked]
+        versions.append(Version("0", "the original", sound_of(score, bars)))
+        chosen = listen(versions, device, (lambda words: None) if self.options.reporting.quiet else say)
+        return kept if chosen is None else [row for row in kept if str(row[1]) == chosen]
 
     # ---- telling ----
 
@@ -162,6 +180,13 @@ class CommandRun:
     def _print_json(self) -> None:
         report = {"command": self.options.command, "model": self.model.facts(), "songs": self.reports}
         typer.echo(json.dumps(report))
+
+
+def _sound() -> Device:
+    """Where takes are heard; refused before any work where nothing plays. Raises AudioError."""
+    from midigpt_cli.live.sound import open_device
+
+    return open_device()
 
 
 def _error_facts(error: MidiGptError) -> dict[str, Any]:

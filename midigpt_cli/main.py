@@ -39,6 +39,7 @@ COMMANDS = {
     "plan": CommandRow("plan", "plan", "Show how bars would be written, without writing them."),
     "loop": CommandRow("loop", "loop", "Write variations that loop without a seam."),
     "jam": CommandRow("jam", "jam", "Play new bars without end."),
+    "play": CommandRow("play", "play", "Play songs, or some bars of them."),
     "render": CommandRow("render", "render", "Turn a song into audio or a picture."),
     "transcribe": CommandRow("transcribe", "transcribe", "Turn audio into MIDI."),
     "serve": CommandRow("serve", "serve", "Offer all of this over HTTP."),

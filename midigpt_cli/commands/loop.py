@@ -138,6 +138,8 @@ def _check(options: Loop) -> None:
     for option, count in (("--takes", options.settings.num_candidates), ("--keep-best", options.output.keep_best)):
         if count:
             raise refused(option, count, "is for takes, a loop has variations", f"say --variations {count}")
+    if options.output.play:
+        raise refused("--play", None, "is for takes", "hear the files afterwards: midigpt play FILE...")
     _check_output(options)
 
 

@@ -102,6 +102,14 @@ class Output:
             rich_help_panel=OUTPUT,
         ),
     ] = None
+    play: Annotated[
+        bool,
+        typer.Option(
+            "--play",
+            help="Hear the takes before they are written: 1-9 switch, 0 is the original, Enter keeps one.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = False
     allow_partial: Annotated[
         bool,
         typer.Option(
