@@ -7,10 +7,12 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
+from midigpt_cli import history
 from midigpt_cli.cli_errors import in_option_names
 from midigpt_cli.loading import Model
 from midigpt_cli.options.groups import ModelChoice, Output, Reporting
@@ -99,13 +101,41 @@ class CommandRun:
         kept = self._kept(result)
         if self.device is not None:
             kept = self._heard(self.device, score, result, kept)
-        paths = destination.write(song, [Written(take.score, number, rank, take.seed) for take, number, rank in kept])
-        rendered = []
-        for (take, _, _), path in zip(kept, paths, strict=True):
-            how = rendering.of_changes(song, score, take.score, result.generated)
-            rendered += [rendering.make(take.score, file, how)["path"] for file in destination.beside(path)]
+        paths, rendered = self._write(destination, Done(song, score, request, result, {}, [], 0.0), kept)
         written = dict(zip((number for _, number, _ in kept), paths, strict=True))
         self._report(Done(song, score, request, result, written, rendered, time.perf_counter() - started))
+
+    def _write(
+        self, destination: Destination, done: Done, kept: list[tuple[Take, int, int]]
+    ) -> tuple[list[str], list[str]]:
+        """The files written, and those made of them; the history gets what stood there before."""
+        before: dict[str, bytes | None] = {}
+
+        def put(score: Score, path: Path) -> None:
+            before[str(path)] = history.contents(path)
+            score.to_midi(path)
+
+        results = [Written(take.score, number, rank, take.seed) for take, number, rank in kept]
+        paths = destination.write(done.song, results, put)
+        rendered, files = [], []
+        for (take, number, _), path in zip(kept, paths, strict=True):
+            how = rendering.of_changes(done.song, done.before, take.score, done.result.generated)
+            beside = destination.beside(path)
+            before |= {str(file): history.contents(file) for file in beside}
+            rendered += [rendering.make(take.score, file, how)["path"] for file in beside]
+            files += [(number, take.seed, str(file), before.get(str(file))) for file in (path, *beside) if path != PIPE]
+        request = done.facts()["request"]
+        history.remember(
+            {
+                "command": self.options.command,
+                "song": done.song,
+                "seed": done.result.seed,
+                "model": self.model.name,
+                "request": request,
+            },
+            files,
+        )
+        return paths, rendered
 
     def _generate(self, song: str, score: Score, request: GenerationRequest) -> Result:
         from midigpt_cli.output.progress import following

@@ -42,6 +42,8 @@ COMMANDS = {
     "play": CommandRow("play", "play", "Play songs, or some bars of them."),
     "render": CommandRow("render", "render", "Turn a song into audio or a picture."),
     "transcribe": CommandRow("transcribe", "transcribe", "Turn audio into MIDI."),
+    "history": CommandRow("history", "history", "Show what was written from what, with seeds."),
+    "undo": CommandRow("history", "undo", "Take back the last write to a file."),
     "serve": CommandRow("serve", "serve", "Offer all of this over HTTP."),
     "models": CommandRow("models", "app", "List, fetch and choose models."),
     "train": CommandRow("train", "app", "Train a model on your own MIDI files, or fine-tune one."),
