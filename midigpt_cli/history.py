@@ -34,7 +34,7 @@ CREATE INDEX IF NOT EXISTS paths ON files (path);
 
 
 @dataclass(frozen=True)
-class Run:
+class PastRun:
     """One song of one command."""
 
     id: int
@@ -99,7 +99,7 @@ def remember(run: Mapping[str, Any], files: Sequence[tuple[int, int, str, bytes 
         typer.echo(f"midigpt: {database()}: the history cannot be kept: {error}", err=True)
 
 
-def runs(path: str | None = None, most: int = 20) -> list[Run]:
+def runs(path: str | None = None, most: int = 20) -> list[PastRun]:
     """The latest runs, of a song or a written file where one is named, newest first."""
     if not database().exists():
         return []
@@ -113,7 +113,7 @@ def runs(path: str | None = None, most: int = 20) -> list[Run]:
         return [_run(base, row) for row in found]
 
 
-def run_of(number: int) -> Run:
+def run_of(number: int) -> PastRun:
     """A run by its number. Raises RequestValidationError where there is none."""
     rows = []
     if database().exists():
@@ -166,7 +166,7 @@ def _opened() -> Iterator[sqlite3.Connection]:
         yield base
 
 
-def _run(base: sqlite3.Connection, row: Sequence[Any]) -> Run:
+def _run(base: sqlite3.Connection, row: Sequence[Any]) -> PastRun:
     number, at, command, song, song_sha, seed, model, request = row
     files = base.execute("SELECT path FROM files WHERE run = ? AND NOT undone ORDER BY rowid", [number]).fetchall()
-    return Run(number, at, command, song, song_sha, seed, model, json.loads(request), tuple(path for (path,) in files))
+    return PastRun(number, at, command, song, song_sha, seed, model, json.loads(request), tuple(path for (path,) in files))

@@ -35,7 +35,7 @@ Prepare = Callable[[Score, "AttributeTable"], tuple[Score, GenerationRequest]]  
 
 @dataclass(frozen=True)
 class CommandOptions:
-    """What every generating command is told beside its own options."""
+    """Options that all generating commands share."""
 
     command: str
     model: ModelChoice

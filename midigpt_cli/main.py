@@ -16,6 +16,7 @@ from typer.core import TyperCommand, TyperGroup
 from midigpt_cli.exit_codes import DONE, FAILURE, INTERRUPTED, TABLE, USAGE, code_of
 from midigpt_cli.gc_tuning import stop_collecting
 from midigpt_cli.options import shells
+from midigpt_cli.options.folded import FoldedCommand
 from midigpt_core.errors import MidiGptError
 
 UsageError: Any = typer.BadParameter.__mro__[1]  # the parser's own, wherever this version of typer keeps it
@@ -24,7 +25,7 @@ HELP = {"help_option_names": ["--help", "-h"]}  # handed on to every command
 
 
 class CommandRow(NamedTuple):
-    """One command: loaded when it is asked for, so that the others cost nothing."""
+    """One command, loaded on demand so that the others cost nothing."""
 
     module: str
     attribute: str  # a command function, or a Typer app for a group of commands
@@ -82,7 +83,7 @@ def load(name: str) -> Any:
         command = typer.main.get_command(found)
     else:
         app = typer.Typer(add_completion=False)
-        app.command(name, help=found.__doc__)(found)
+        app.command(name, cls=FoldedCommand, help=found.__doc__)(found)
         command = typer.main.get_command(app)
     command.name = name
     return command
@@ -112,7 +113,7 @@ def midigpt(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit; the only place that turns an error into a sentence and an exit code."""
-    warnings.showwarning = _show_warning
+    warnings.showwarning = _show_warning  # type: ignore[assignment]
     code = run(arguments)
     stop_collecting()
     sys.exit(code)

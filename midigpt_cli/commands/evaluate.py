@@ -38,15 +38,17 @@ class Evaluate:
     ] = field(default_factory=list)
     per_kind: Annotated[int, typer.Option(help="Tasks of each kind.", min=1, rich_help_panel=TASKS)] = 24
     samplings: Annotated[int, typer.Option(help="Takes per task.", min=1, max=16, rich_help_panel=TASKS)] = 3
-    task_seed: Annotated[int, typer.Option(help="Same seed, same tasks.", rich_help_panel=TASKS)] = 0
+    task_seed: Annotated[int, typer.Option(help="Seed of the tasks.", rich_help_panel=TASKS)] = 0
     controls: Annotated[
         bool,
-        typer.Option("--controls/--no-controls", help="Also measure how controls are followed.", rich_help_panel=TASKS),
+        typer.Option(
+            "--controls/--no-controls", help="Also measure how attributes are followed.", rich_help_panel=TASKS
+        ),
     ] = True
     listen: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", help="Write original, takes and floors of some tasks there.", rich_help_panel=OUTPUT
+            metavar="DIR", help="Write originals, takes and baselines of some tasks there.", rich_help_panel=OUTPUT
         ),
     ] = None
     report: Annotated[
@@ -56,7 +58,7 @@ class Evaluate:
     as_json: AsJson = False
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.", rich_help_panel=OUTPUT)] = False
     model: ModelChoice = field(default_factory=ModelChoice)
-    settings: Settings = field(default_factory=Settings)  # type: ignore[valid-type]
+    settings: Settings = field(default_factory=Settings)
 
 
 @command_of(Evaluate)
@@ -122,7 +124,7 @@ def _tasks(options: Evaluate) -> list[Task]:
 
 
 def _control_tasks(tasks: list[Task]) -> list[Task]:
-    """Controls are asked of runs of two and four bars of one track."""
+    """Attributes are set for runs of two and four bars of one track."""
     return [task for task in tasks if task.kind in ("2 bars", "4 bars")]
 
 

@@ -10,6 +10,7 @@ import typer
 from midigpt_cli.options import completion
 from midigpt_cli.options.groups import Context, ModelChoice, Music, Output, Reporting
 from midigpt_cli.options.settings import Settings, command_of
+from midigpt_cli.parse.reading import Reading
 from midigpt_cli.parse.selectors import TRACK_HELP
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ RECENT_BARS = 8  # a track silent for longer is not taken up again unasked
 
 @dataclass(frozen=True, kw_only=True)
 class Continue:
-    """Everything `continue` may be told."""
+    """The options of `continue`."""
 
     songs: Annotated[
         list[str], typer.Argument(metavar="SONG...", help="MIDI files, or folders of them; - reads standard input.")
@@ -38,9 +39,10 @@ class Continue:
             autocompletion=completion.tracks,
         ),
     ] = field(default_factory=list)
+    reading: Reading
     music: Music
     context: Context
-    settings: Settings  # type: ignore[valid-type]
+    settings: Settings
     model: ModelChoice
     output: Output
     reporting: Reporting
@@ -53,6 +55,7 @@ def extend(options: Continue) -> None:
     midigpt continue song.mid --bars 8
     """
     from midigpt_cli.job import CommandOptions, CommandRun
+    from midigpt_cli.output.destination import read_song
     from midigpt_cli.parse.songs import songs_in
 
     job = CommandRun(
@@ -64,7 +67,9 @@ def extend(options: Continue) -> None:
     def prepare(score: Score, table: AttributeTable) -> tuple[Score, GenerationRequest]:
         from midigpt_cli.parse.request import RequestOptions, build_request
         from midigpt_cli.parse.selectors import select_tracks
+        from midigpt_cli.parse.silent import with_silent
 
+        score = with_silent(score, options.track)
         new = range(score.n_bars, score.n_bars + options.bars)
         tracks = select_tracks(options.track, score) if options.track else _lately_heard(score)
         chosen = RequestOptions(
@@ -73,7 +78,7 @@ def extend(options: Continue) -> None:
         longer = extended(score, options.bars)
         return longer, build_request(chosen, longer, table)
 
-    job.run(prepare)
+    job.run(prepare, lambda song: read_song(song, options.reading))
 
 
 def extended(score: Score, count: int) -> Score:

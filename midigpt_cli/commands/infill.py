@@ -11,6 +11,7 @@ import typer
 from midigpt_cli.options import completion
 from midigpt_cli.options.groups import Context, ModelChoice, Music, Output, Reporting
 from midigpt_cli.options.settings import Settings, command_of
+from midigpt_cli.parse.reading import Reading
 from midigpt_cli.parse.selectors import BARS_HELP, SOUNDING, TRACK_HELP
 from midigpt_core.fields import refused
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Infill:
-    """Everything `infill` may be told."""
+    """The options of `infill`."""
 
     songs: Annotated[
         list[str],
@@ -45,19 +46,20 @@ class Infill:
         Path | None,
         typer.Option(
             metavar="FILE.json",
-            help="The whole request, as Python and HTTP have it (bars and tracks from 0); settings given here win.",
+            help="The whole request as JSON (bars and tracks from 0); options given here override it.",
         ),
     ] = None
     from_run: Annotated[
         int | None,
         typer.Option(
             metavar="NUMBER",
-            help="The request of a run in midigpt history, again; settings given here win, such as another --seed.",
+            help="Repeat a run listed by midigpt history; options given here override it.",
         ),
     ] = None
+    reading: Reading
     music: Music
     context: Context
-    settings: Settings  # type: ignore[valid-type]
+    settings: Settings
     model: ModelChoice
     output: Output
     reporting: Reporting
@@ -65,11 +67,12 @@ class Infill:
 
 @command_of(Infill)
 def infill(options: Infill) -> None:
-    """Fill in bars of songs. Only the notes asked for change; the rest of each file stays as it is, event by event.
+    """Fill in bars of songs. Everything else in the file stays as it is, event for event.
 
     midigpt infill song.mid --bars 4-8 --track drums
     """
     from midigpt_cli.job import CommandOptions, CommandRun
+    from midigpt_cli.output.destination import read_song
     from midigpt_cli.parse.songs import songs_in
 
     options = _with_song(options)
@@ -82,9 +85,12 @@ def infill(options: Infill) -> None:
     )
 
     def prepare(score: Score, table: AttributeTable) -> tuple[Score, GenerationRequest]:
+        from midigpt_cli.parse.silent import with_silent
+
+        score = with_silent(score, options.track)
         return score, whole or _request(options, score, table)
 
-    job.run(prepare)
+    job.run(prepare, lambda song: read_song(song, options.reading))
 
 
 def _with_song(options: Infill) -> Infill:

@@ -33,18 +33,18 @@ FORMATS = ("mid", *(ending[1:] for ending in SOUNDS))
 
 @dataclass(frozen=True)
 class Loop:
-    """Everything `loop` may be told."""
+    """The options of `loop`."""
 
     music: Music
     context: Context
-    settings: Settings  # type: ignore[valid-type]
+    settings: Settings
     model: ModelChoice
     output: Output
     reporting: Reporting
     song: Annotated[
-        str | None, typer.Argument(metavar="[SONG]", help="A MIDI file; - reads standard input; none: from nothing.")
+        str | None, typer.Argument(metavar="[SONG]", help="A MIDI file, or - for standard input; none: from scratch.")
     ] = None
-    bars: Annotated[str | None, typer.Option("--bars", "-b", help=BARS_HELP + " From nothing: how many.")] = None
+    bars: Annotated[str | None, typer.Option("--bars", "-b", help=BARS_HELP + " From scratch: how many.")] = None
     track: Annotated[
         list[str],
         typer.Option(
@@ -55,7 +55,7 @@ class Loop:
             autocompletion=completion.tracks,
         ),
     ] = field(default_factory=list)
-    variations: Annotated[int, typer.Option(help="How many.", **limits_of(LoopRequest, "variations"))] = (
+    variations: Annotated[int, typer.Option(help="Variations to write.", **limits_of(LoopRequest, "variations"))] = (
         LoopRequest.variations
     )
     bpm: Annotated[
@@ -66,13 +66,13 @@ class Loop:
             **limits_of(LoopRequest, "bpm"),
         ),
     ] = None
-    seam: Annotated[
-        str, typer.Option(help="Notes over the seam: cut ends them, wrap lets them sound on at the beginning.")
-    ] = "cut"
-    solo: Annotated[bool, typer.Option("--solo", help="Write only the tracks that were written anew.")] = False
+    seam: Annotated[str, typer.Option(help="Notes held over the seam: cut them, or wrap them round to the start.")] = (
+        "cut"
+    )
+    solo: Annotated[bool, typer.Option("--solo", help="Write only the new tracks.")] = False
     instrument: NewInstruments = field(default_factory=list)
     drums: NewDrums = False
-    metre: Annotated[str, typer.Option("--metre", "--meter", help="From nothing: time signature.")] = "4/4"
+    metre: Annotated[str, typer.Option("--metre", "--meter", help="From scratch: time signature.")] = "4/4"
     format: Annotated[str, typer.Option(help="mid, wav, mp3, flac or ogg.", rich_help_panel=OUTPUT)] = "mid"
     soundfont: Annotated[
         Path | None, typer.Option(help="SoundFont for audio.", rich_help_panel=OUTPUT, show_default="one that is found")
@@ -204,7 +204,8 @@ def _deliver(
     options: Loop, destination: Destination, name: str, variation: Variation, request: LoopRequest
 ) -> dict[str, Any]:
     """Write one variation as soon as it is there, if it may be; what is reported of it."""
-    path, rendered = None, []
+    path: str | None = None
+    rendered: list[Any] = []
     if variation.accepted or options.output.allow_partial:
         path, rendered = _write(options, destination, name, variation, request)
     if not options.reporting.quiet and not options.reporting.to_program:

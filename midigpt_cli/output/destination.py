@@ -12,6 +12,7 @@ from pathlib import Path
 
 from midigpt_cli.options.groups import Output
 from midigpt_cli.output import rendering
+from midigpt_cli.parse.reading import AS_IT_IS, Reading, read_as_told
 from midigpt_cli.parse.songs import MIDI_ENDINGS
 from midigpt_core.errors import MidiWriteError
 from midigpt_core.fields import refused
@@ -32,13 +33,13 @@ class Written:
     seed: int
 
 
-def read_song(song: str) -> Score:
-    """The score of a file, or of standard input for "-". Raises MidiFileError."""
+def read_song(song: str, reading: Reading = AS_IT_IS) -> Score:
+    """The score of a file, or of standard input for "-". Raises MidiFileError, RequestValidationError."""
     if song != PIPE:
-        return Score.from_midi(song)
+        return read_as_told(song, reading)
     if sys.stdin.isatty():
         raise refused("SONG", song, "means standard input, which is a terminal", "pipe a MIDI file into it")
-    return Score.from_midi(sys.stdin.buffer)
+    return read_as_told(sys.stdin.buffer, reading)
 
 
 class Destination:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from midigpt_cli.parse.selectors import describe_bars, describe_track
 from midigpt_core.plan.steps import runs
-from midigpt_core.score import Score, Track
+from midigpt_core.score import Note, Score, Track
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -75,7 +75,9 @@ class _Page:
 
 def _draw(drawn: Text, before: Score, after: Score, number: int, bars: range, page: _Page) -> None:
     track = after.tracks[number]
-    shown, lines, used = [], [], 0
+    shown: list[int] = []
+    lines: list[int] = []
+    used = 0
     for bar in bars:  # whole bars that fit
         length = max(1, round(track.bars[bar].beat_length * CELLS_PER_QUARTER))
         if shown and used + length + 1 > page.width:
@@ -108,7 +110,7 @@ def _roll(before: Score, after: Score, number: int, bars: list[int], width: int,
     return roll
 
 
-def _bar_notes(tracks: list[Track], number: int, bar: int) -> list:  # type: ignore[type-arg]
+def _bar_notes(tracks: list[Track], number: int, bar: int) -> list[Note]:
     if number >= len(tracks) or bar >= len(tracks[number].bars):
         return []
     return tracks[number].bars[bar].notes

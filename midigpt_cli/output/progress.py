@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from midigpt_cli.options.groups import Reporting
+from midigpt_cli.parse.selectors import MOST_NAMED
 from midigpt_core import trace
 
 if TYPE_CHECKING:
@@ -73,7 +74,9 @@ def _detail(event: trace.Event) -> str:
         case trace.StepDone():
             return f"step {event.step + 1} of {event.steps}: done, {event.tokens} tokens written"
         case trace.ContextDropped():
-            return f"left out, for want of room: tracks {', '.join(str(track + 1) for track in event.tracks)}"
+            few = ", ".join(str(track + 1) for track in event.tracks)
+            told = f"tracks {few}" if len(event.tracks) <= MOST_NAMED else f"{len(event.tracks)} tracks"
+            return f"left out, for want of room: {told}"
         case trace.ConstraintRelaxed():
             return f"take {event.take + 1}: {event.preference} gave way at token {event.position + 1}"
         case trace.TakeReady():
@@ -134,7 +137,7 @@ class _Follower:
 
 @contextmanager
 def showing(name: str, wanted: bool) -> Iterator[Callable[[float], None] | None]:
-    """A function to be told the finished share, 0 to 1, which draws it; None where nobody watches."""
+    """A function that draws the finished share, 0 to 1; None where nobody watches."""
     if not wanted:
         yield None
         return

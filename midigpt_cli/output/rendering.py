@@ -19,9 +19,9 @@ RATE = 44_100
 NO_MIDI = (*PICTURES, *SOUNDS, ".jpg", ".jpeg", ".m4a", ".aiff", ".json", ".csv", ".txt", ".musicxml", ".xml")
 
 
-def endings(wish: str | None) -> tuple[str, ...]:
+def endings(formats: str | None) -> tuple[str, ...]:
     """The file name endings in a list such as "wav,png". Raises RequestValidationError for an unknown one."""
-    found = tuple(f".{word.strip().lower().removeprefix('.')}" for word in (wish or "").split(",") if word.strip())
+    found = tuple(f".{word.strip().lower().removeprefix('.')}" for word in (formats or "").split(",") if word.strip())
     for ending in found:
         if ending not in SOUNDS + PICTURES:
             known = [other[1:] for other in SOUNDS + PICTURES]
@@ -75,7 +75,7 @@ def of_changes(song: str, before: Score, after: Score, cells: Collection[Cell]) 
 
 
 def make(score: Score, path: Path, how: RenderOptions, tell: Callable[[float], None] | None = None) -> dict[str, Any]:
-    """Play the score into a sound file, or draw it, as the ending says; what is told of the file. Raises AudioError."""
+    """Render the score to audio or a picture, by the file's extension; facts about the file. Raises AudioError."""
     if path.suffix.lower() in SOUNDS:
         from midigpt_core.audio.synthesis import render_audio
         from midigpt_core.midi_file import score_to_bytes

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from midigpt_cli.parse.selectors import describe_bars, describe_track
+from midigpt_cli.parse.selectors import describe_bars, describe_track, describe_tracks
 from midigpt_core.music import pitch_name
 from midigpt_core.request import GenerationRequest
 from midigpt_core.score import Score, Track
@@ -86,8 +86,9 @@ class Done:
         if len(numbers) > 1:
             lines.append(self._best(numbers))
         if self.result.dropped_context:
-            names = ", ".join(describe_track(number, self.before) for number in self.result.dropped_context)
-            lines.append(f"not heard, for want of room in the model's context: {names}")
+            names = describe_tracks(self.result.dropped_context, self.before)
+            where = " in some steps" if len(self.result.steps) > 1 else ""
+            lines.append(f"not heard{where}, for want of room in the model's context: {names}")
         return lines
 
     def _best(self, numbers: Mapping[int, int]) -> str:

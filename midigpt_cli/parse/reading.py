@@ -4,39 +4,31 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from os import PathLike
-from typing import IO, Annotated
+from typing import IO, Annotated, Any
 
 import typer
 
 from midigpt_cli.options import completion
 from midigpt_cli.options.settings import READ
 from midigpt_cli.parse.selectors import select_tracks
-from midigpt_core.request import refused
+from midigpt_core.fields import refused
 from midigpt_core.score import DRUM, MELODIC, Score
+
+
+def _tracks(text: str) -> Any:
+    return typer.Option(metavar="TRACK", help=text, rich_help_panel=READ, autocompletion=completion.tracks)
 
 
 @dataclass(frozen=True)
 class Reading:
     """What a file does not say of its tracks, or says wrongly."""
 
-    drum_track: Annotated[
-        list[str],
-        typer.Option(
-            metavar="TRACK",
-            help="Track that plays drums, whatever the file says.",
-            rich_help_panel=READ,
-            autocompletion=completion.tracks,
-        ),
-    ] = field(default_factory=list)
-    melodic_track: Annotated[
-        list[str],
-        typer.Option(
-            metavar="TRACK",
-            help="Track that does not play drums, whatever the file says.",
-            rich_help_panel=READ,
-            autocompletion=completion.tracks,
-        ),
-    ] = field(default_factory=list)
+    drum_track: Annotated[list[str], _tracks("Track that plays drums, whatever the file says.")] = field(
+        default_factory=list
+    )
+    melodic_track: Annotated[list[str], _tracks("Track that does not play drums, whatever the file says.")] = field(
+        default_factory=list
+    )
     split_channels: Annotated[
         bool,
         typer.Option(
@@ -45,6 +37,9 @@ class Reading:
             rich_help_panel=READ,
         ),
     ] = False
+
+
+AS_IT_IS = Reading()
 
 
 def read_as_told(file: str | PathLike[str] | bytes | IO[bytes], reading: Reading) -> Score:

@@ -84,8 +84,12 @@ class Session(Protocol):
 
     listener: trace.Listener
     cancel_event: threading.Event
-    gen_count: int
-    timing: Timing
+
+    @property
+    def gen_count(self) -> int: ...
+
+    @property
+    def timing(self) -> Timing: ...
 
     def run_takes(self) -> Any:
         """Do all of it. Raises CancelledError where `cancel_event` is set meanwhile."""
@@ -117,6 +121,12 @@ class Work:
             takes = self.session.request.config.num_candidates
             self.progress.bars_planned = len(self.session.plan.cells) * takes
             self.progress.max_context_tokens = self.model.engine.model.n_positions
+
+    @property
+    def writing(self) -> SamplingSession:
+        """Its session, where a model of ours writes."""
+        assert isinstance(self.session, SamplingSession)
+        return self.session
 
     @property
     def label(self) -> str:

@@ -32,7 +32,7 @@ _MAX_STRIPS = 64
 
 
 @dataclass(frozen=True)
-class _Sheet:
+class _Column:
     """What one column of the picture shows."""
 
     rolls: Sequence[PianoRoll]
@@ -80,7 +80,7 @@ def _figure(score: Score, before: Score | None, bars: range, lit: Collection[Cel
     both = [score] if before is None else [before, score]
     columns = rolls(both, bars, _MAX_STRIPS)
     titles = _TITLES if before is not None else ("",)
-    sheets = [_Sheet(s, one, bars, lit, t) for s, one, t in zip(columns, both, titles, strict=True)]
+    sheets = [_Column(s, one, bars, lit, t) for s, one, t in zip(columns, both, titles, strict=True)]
     heights = [roll.height for roll in columns[0]]
     quarters = max(bar_lines(one, bars)[-1] for one in both)
     width = _width(quarters, len(both))
@@ -115,7 +115,7 @@ def _width(quarters: float, columns: int) -> float:
     return min(max(wide, _NARROWEST / columns), _WIDEST / columns)
 
 
-def _draw_roll(axes: Axes, roll: PianoRoll, sheet: _Sheet, first_column: bool) -> None:
+def _draw_roll(axes: Axes, roll: PianoRoll, sheet: _Column, first_column: bool) -> None:
     lines = bar_lines(sheet.score, sheet.bars)
     axes.set_xlim(lines[0], lines[-1])
     axes.set_ylim(roll.low - 0.75, roll.high + 0.75)
@@ -156,7 +156,7 @@ def _inches_left(axes: Axes) -> Any:
     return blended_transform_factory(inches, axes.transAxes)
 
 
-def _draw_notes(axes: Axes, roll: PianoRoll, sheet: _Sheet) -> None:
+def _draw_notes(axes: Axes, roll: PianoRoll, sheet: _Column) -> None:
     """Rectangles for notes; drum hits, which have no length, as marks that grow with loudness."""
     from matplotlib.collections import PolyCollection
     from matplotlib.colors import to_rgba
@@ -175,7 +175,7 @@ def _draw_notes(axes: Axes, roll: PianoRoll, sheet: _Sheet) -> None:
     axes.add_collection(PolyCollection(boxes, facecolors=faces, edgecolors="white", linewidths=0.25, zorder=3))
 
 
-def _mark_bars(axes: Axes, sheet: _Sheet) -> None:
+def _mark_bars(axes: Axes, sheet: _Column) -> None:
     """Bar numbers, metres where they change, and the title, above the first roll."""
     lines = bar_lines(sheet.score, sheet.bars)
     box = axes.get_window_extent()

@@ -13,15 +13,16 @@ if TYPE_CHECKING:
 __all__ = ["MidiSource", "read_score", "score_to_bytes", "write_score"]
 
 
-def read_score(file: Readable) -> Score:
+def read_score(file: Readable, split_channels: bool = False) -> Score:
     """Read a .mid file: a path, its bytes, or a binary file object.
 
     The score's resolution is the file's division; every track has the same bars, up to the end of the file.
-    `score.source` remembers the bytes. Raises MidiFileError.
+    `score.source` remembers the bytes. A line that plays over several channels (MPE, guitar strings) is one track,
+    unless `split_channels`. Raises MidiFileError.
     """
     from midigpt_core.midi_file.read import score_from
 
-    return score_from(take(file))
+    return score_from(take(file), split_channels)
 
 
 def score_to_bytes(score: Score) -> bytes:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 
 from midigpt_core.errors import MidiFileError
 from midigpt_core.midi_file import bars as bar_lines
-from midigpt_core.midi_file.drums import Part, declared_channels, why_drums
+from midigpt_core.midi_file.drums import DrumPart, declared_channels, why_drums
 from midigpt_core.midi_file.events import (
     CHANNEL_PREFIX,
     META,
@@ -18,6 +19,7 @@ from midigpt_core.midi_file.events import (
     TrackEvents,
     meta_data,
 )
+from midigpt_core.midi_file.lines import joined, line_channels
 from midigpt_core.midi_file.notes import ChannelNotes, pair_notes
 from midigpt_core.midi_file.source import MidiSource, bars_end, signatures
 from midigpt_core.midi_file.text import decode_text
@@ -29,33 +31,42 @@ MAX_CELLS = 1_000_000  # bars times tracks; real files have fewer than 20,000
 Programs = dict[tuple[int, int], list[tuple[int, int]]]  # (chunk, channel) -> program changes as (tick, program)
 
 
-def score_from(source: MidiSource) -> Score:
+def score_from(source: MidiSource, split_channels: bool = False) -> Score:
     """The score of a file. Ticks are the file's own; the last bar has its full length. Raises MidiFileError."""
     chunks = source.read_tracks()
     try:
         spans = bar_lines.spans(signatures(chunks), source.division, bars_end(chunks))
     except MidiFileError as error:
         raise MidiFileError(f"{source.name}: {error}") from None
-    parts = {(i, channel): part for i, chunk in enumerate(chunks) for channel, part in _sounding(chunk).items()}
+    kind = source.layout.format
+    found = {(i, on): part for i, chunk in enumerate(chunks) for on, part in _sounding(chunk, split_channels, kind)}
+    parts = {(i, channels[0]): part for (i, channels), part in found.items()}
+    lines = {(i, channels[0]): channels for i, channels in found if len(channels) > 1}
     if len(parts) * len(spans) > MAX_CELLS:
         raise MidiFileError(f"{source.name}: {len(spans)} bars of {len(parts)} tracks: too long to be music")
     programs = _program_changes(chunks)
     described = []
     for place in sorted(parts):
-        name = _track_name(chunks[place[0]], place[1], source.layout.format)
+        name = _track_name(chunks[place[0]], place[1], kind)
         program = _main_program(parts[place], place, programs)
-        described.append(Part(place[1], name, program, parts[place].notes, source.division))
+        described.append(DrumPart(place[1], name, program, [note[:3] for note in parts[place].notes], source.division))
     tracks = []
     reasons = why_drums(described, declared_channels(chunks))
     for place, part, reason in zip(sorted(parts), described, reasons, strict=True):
         track = Track(_bars(parts[place], spans, source.division), part.program or 0, DRUM if reason else MELODIC)
-        tracks.append(replace(track, name=part.name, channel=place[1], midi_track=place[0], told_by=reason))
+        track = replace(track, name=part.name, channel=place[1], midi_track=place[0], told_by=reason)
+        tracks.append(replace(track, channels=lines.get(place, ())))
     tempo = first_tempo(load_timeline(chunks, source.division))
     return Score(tracks, resolution=source.division, tempo=tempo, source=source)
 
 
-def _sounding(chunk: TrackEvents) -> dict[int, ChannelNotes]:
-    return {channel: part for channel, part in pair_notes(chunk.events).items() if part.notes}
+def _sounding(chunk: TrackEvents, split: bool, kind: int) -> Iterator[tuple[tuple[int, ...], ChannelNotes]]:
+    """What plays in a chunk, by the channels it plays on: several, where one line goes over them."""
+    parts = {channel: part for channel, part in pair_notes(chunk.events).items() if part.notes}
+    line = [] if split else line_channels(chunk, parts, kind)
+    yield from (((channel,), part) for channel, part in parts.items() if channel not in line)
+    if line:
+        yield tuple(line), joined(parts, line)
 
 
 def _bars(part: ChannelNotes, spans: list[bar_lines.BarSpan], division: int) -> list[Bar]:

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 
 from midigpt_core.errors import ScoreError
 from midigpt_core.midi_file.bars import BarSpan, Signature, bar_of, spans
-from midigpt_core.midi_file.events import METRE, TrackEvents, meta, write_events
+from midigpt_core.midi_file.events import METRE, PROGRAM, TrackEvents, meta, write_events
 from midigpt_core.midi_file.fit import NewNote, fit_notes
 from midigpt_core.midi_file.fresh import added_track
+from midigpt_core.midi_file.lines import Parts, at_rest, deal, expression_of
 from midigpt_core.midi_file.notes import ChannelNotes, pair_notes
 from midigpt_core.midi_file.placing import check_inside, placed_notes
 from midigpt_core.midi_file.source import MidiSource, bars_end, signatures
@@ -67,9 +68,9 @@ def _all_bars(score: Score, chunks: list[TrackEvents], known: list[BarSpan]) -> 
     longest = max((track.bars for track in score.tracks), key=len, default=[])
     bars = spans(metres, source.division, bars_end(chunks), len(longest))
     for index in range(len(known), len(longest)):
-        wish = (longest[index].ts_numerator, longest[index].ts_denominator)
-        if wish != (bars[index].numerator, bars[index].denominator):
-            new.append((bars[index].start, *wish))
+        metre = (longest[index].ts_numerator, longest[index].ts_denominator)
+        if metre != (bars[index].numerator, bars[index].denominator):
+            new.append((bars[index].start, *metre))
             bars = spans(metres + new, source.division, bars[index].start + 1, len(longest))
     for number, track in enumerate(score.tracks):
         _check_metres(track, number, bars)
@@ -94,13 +95,14 @@ def _by_place(score: Score, n_chunks: int) -> tuple[dict[Place, tuple[int, Track
         if track.midi_track is None or track.channel is None or track.midi_track >= n_chunks:
             added.append(track)
             continue
-        place = track.midi_track, track.channel
-        if place in placed:
-            raise ScoreError(
-                f"score.tracks[{number}] and [{placed[place][0]}] both claim chunk {place[0]}, channel {place[1]}; "
-                "set midi_track of one to None to give it a chunk of its own"
-            )
-        placed[place] = number, track
+        for channel in track.channels or (track.channel,):
+            place = track.midi_track, channel
+            if place in placed:
+                raise ScoreError(
+                    f"score.tracks[{number}] and [{placed[place][0]}] both claim chunk {place[0]}, channel {place[1]}; "
+                    "set midi_track of one to None to give it a chunk of its own"
+                )
+            placed[place] = number, track
     return placed, added
 
 
@@ -112,17 +114,46 @@ def _find_changes(
         parts = pair_notes(chunk.events)
         channels = {channel for channel, part in parts.items() if part.notes}
         channels |= {channel for chunk_index, channel in placed if chunk_index == index}
+        wanted = _wanted(index, placed, parts, bars)
         for channel in sorted(channels):
-            found = _change(parts.get(channel, ChannelNotes()), placed.get((index, channel)), bars)
-            if found is not None:
-                change = changes.setdefault(index, _Changes())
-                change.removed |= found[0]
-                change.new[channel] = found[1]
+            part = parts.get(channel, ChannelNotes())
+            found = _change(part, wanted.get(channel, [[] for _ in bars]), bars)
+            if found is None:
+                continue
+            removed, new = found
+            track = placed[index, channel][1] if (index, channel) in placed else None
+            if track is not None and track.channels:
+                removed |= expression_of(chunk.events, channel, removed, part)
+                chunk.events += at_rest(chunk.events, channel, removed, new)
+            if track is not None and not part.notes and track.instrument and not _has_program(chunks, channel):
+                chunk.events.insert(0, (0, bytes((PROGRAM | channel, track.instrument))))
+            change = changes.setdefault(index, _Changes())
+            change.removed |= removed
+            change.new[channel] = new
     return changes
 
 
+def _has_program(chunks: list[TrackEvents], channel: int) -> bool:
+    return any(event[0] == PROGRAM | channel for chunk in chunks for _, event in chunk.events)
+
+
+def _wanted(
+    index: int, placed: dict[Place, tuple[int, Track]], parts: Parts, bars: list[BarSpan]
+) -> dict[int, list[list[NewNote]]]:
+    """What the score wants in one chunk: by channel, the notes of each bar."""
+    wanted: dict[int, list[list[NewNote]]] = {}
+    for (chunk, channel), (number, track) in placed.items():
+        if chunk != index or channel in wanted:
+            continue
+        notes: list[list[NewNote]] = [[] for _ in bars]
+        for i, bar in enumerate(track.bars):
+            notes[i] = list(placed_notes(bar, bars[i].start, f"score.tracks[{number}].bars[{i}]"))
+        wanted |= deal(notes, parts, track.channels, bars) if track.channels else {channel: notes}
+    return wanted
+
+
 def _change(
-    part: ChannelNotes, numbered: tuple[int, Track] | None, bars: list[BarSpan]
+    part: ChannelNotes, after: list[list[NewNote]], bars: list[BarSpan]
 ) -> tuple[set[int], list[NewNote]] | None:
     """Events to remove and notes to put in; None where the track plays what it did."""
     starts = [bar.start for bar in bars]
@@ -130,11 +161,6 @@ def _change(
     before: list[list[tuple[int, ...]]] = [[] for _ in bars]
     for note, place in zip(part.notes, places, strict=True):
         before[place].append(note[:4])
-    after: list[list[NewNote]] = [[] for _ in bars]
-    if numbered is not None:
-        number, track = numbered
-        for index, bar in enumerate(track.bars):
-            after[index] = list(placed_notes(bar, starts[index], f"score.tracks[{number}].bars[{index}]"))
     changed = {i for i, (x, y) in enumerate(zip(before, after, strict=True)) if x != y and sorted(x) != sorted(y)}
     if not changed:
         return None

@@ -82,7 +82,7 @@ def train(plan: RunPlan, config: RunConfig, report: Report = lambda event: None)
     fabric = start_fabric(plan, config)
     if plan.decay_from:
         config = replace(config, optimiser=replace(config.optimiser, schedule="linear", decay=1.0, warmup_steps=0))
-    run = _Run(fabric, plan, config, report)
+    run = _Training(fabric, plan, config, report)
     if plan.resume:
         run.load(run.out)
     elif plan.decay_from:
@@ -91,7 +91,7 @@ def train(plan: RunPlan, config: RunConfig, report: Report = lambda event: None)
     return run.go()
 
 
-class _Run:
+class _Training:
     """One run's parts: network, optimisers, averaged weights, clock and valid windows."""
 
     def __init__(self, fabric: Fabric, plan: RunPlan, config: RunConfig, report: Report) -> None:
