@@ -49,8 +49,10 @@ class PastRun:
 
 
 def wanted() -> bool:
-    """Whether anything is remembered: not where MIDIGPT_HISTORY is off."""
-    return os.environ.get("MIDIGPT_HISTORY", "").lower() not in OFF
+    """Whether anything is remembered: not where MIDIGPT_HISTORY is off, or midigpt.toml says keep_history = false."""
+    from midigpt_cli.config import read
+
+    return os.environ.get("MIDIGPT_HISTORY", "").lower() not in OFF and read().get("keep_history", True) is not False
 
 
 def database() -> Path:
@@ -169,4 +171,6 @@ def _opened() -> Iterator[sqlite3.Connection]:
 def _run(base: sqlite3.Connection, row: Sequence[Any]) -> PastRun:
     number, at, command, song, song_sha, seed, model, request = row
     files = base.execute("SELECT path FROM files WHERE run = ? AND NOT undone ORDER BY rowid", [number]).fetchall()
-    return PastRun(number, at, command, song, song_sha, seed, model, json.loads(request), tuple(path for (path,) in files))
+    return PastRun(
+        number, at, command, song, song_sha, seed, model, json.loads(request), tuple(path for (path,) in files)
+    )

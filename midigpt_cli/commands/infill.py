@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from midigpt_cli.options import completion
-from midigpt_cli.options.groups import Context, ModelChoice, Music, Output, Reporting
+from midigpt_cli.options.groups import Context, ModelChoice, Music, Output, Presets, Reporting
 from midigpt_cli.options.settings import Settings, command_of
 from midigpt_cli.parse.reading import Reading
 from midigpt_cli.parse.selectors import BARS_HELP, SOUNDING, TRACK_HELP
@@ -57,6 +57,7 @@ class Infill:
         ),
     ] = None
     reading: Reading
+    presets: Presets
     music: Music
     context: Context
     settings: Settings

@@ -160,6 +160,20 @@ class Reporting:
 
 
 @dataclass(frozen=True)
+class Presets:
+    """A handful of options under one name; they are put in place of the options' defaults before this is read."""
+
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            help="Options under one name: busier, sparser, simpler, fill, halftime, or your own (midigpt config).",
+            rich_help_panel=MUSIC,
+            autocompletion=completion.presets,
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
 class Music:
     """Controls of the notes to be written; TRACK/ before a value limits it to some tracks."""
 
