@@ -76,7 +76,7 @@ def by_parameter(command: Any, options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _preset_on(words: Sequence[str]) -> str | None:
-    for word, after in zip(words, [*words[1:], None], strict=True):
+    for word, after in zip(words, [*words[1:], None], strict=False):
         if word == "--preset":
             return after
         if word.startswith("--preset="):
@@ -95,6 +95,7 @@ def _parsed(file: Path) -> dict[str, Any]:
     else:
         import tomli as tomllib
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        said: dict[str, Any] = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise refused(str(file), None, f"cannot be read ({error})", "correct it, or move it away") from error
+    return said
