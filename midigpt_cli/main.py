@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from midigpt_cli import config
 from midigpt_cli.exit_codes import DONE, FAILURE, INTERRUPTED, TABLE, USAGE, code_of
 from midigpt_cli.gc_tuning import stop_collecting
 from midigpt_cli.options import shells
@@ -40,8 +41,12 @@ COMMANDS = {
     "plan": CommandRow("plan", "plan", "Show how bars would be written, without writing them."),
     "loop": CommandRow("loop", "loop", "Write variations that loop without a seam."),
     "jam": CommandRow("jam", "jam", "Play new bars without end."),
+    "play": CommandRow("play", "play", "Play songs, or some bars of them."),
     "render": CommandRow("render", "render", "Turn a song into audio or a picture."),
     "transcribe": CommandRow("transcribe", "transcribe", "Turn audio into MIDI."),
+    "history": CommandRow("history", "history", "Show what was written from what, with seeds."),
+    "undo": CommandRow("history", "undo", "Take back the last write to a file."),
+    "config": CommandRow("config", "config", "Show defaults and presets."),
     "serve": CommandRow("serve", "serve", "Offer all of this over HTTP."),
     "models": CommandRow("models", "app", "List, fetch and choose models."),
     "train": CommandRow("train", "app", "Train a model on your own MIDI files, or fine-tune one."),
@@ -65,7 +70,11 @@ class Commands(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if args and args[0] in COMMANDS:
-            return args[0], load(args[0]), args[1:]
+            command = load(args[0])
+            options = (ctx.default_map or {}).get(args[0])
+            if options:
+                ctx.default_map[args[0]] = config.by_parameter(command, options)
+            return args[0], command, args[1:]
         near = difflib.get_close_matches(args[0].lower(), COMMANDS, 1) if args else []
         if near:
             ctx.fail(f"No such command {args[0]!r}. Did you mean {near[0]!r}?")
@@ -93,9 +102,9 @@ app = typer.Typer(
 
 def _say_version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
+        import midigpt_core
 
-        typer.echo(f"midigpt {version('midigpt-cli')}")
+        typer.echo(f"midigpt {midigpt_core.__version__}")
         raise typer.Exit
 
 
@@ -120,9 +129,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code."""
     if shells.ASKED in os.environ:
         shells.prepare()
-    words = list(arguments) if arguments is not None else None
+    words = list(arguments) if arguments is not None else sys.argv[1:]
     try:
-        outcome: Any = app(words, standalone_mode=False, prog_name="midigpt")
+        own = config.defaults(words, config.read(), tuple(COMMANDS))
+        outcome: Any = app(words, standalone_mode=False, prog_name="midigpt", default_map=own)
     except (typer.Abort, KeyboardInterrupt):
         return _said("interrupted", INTERRUPTED)
     except NothingAskedError as error:

@@ -6,8 +6,9 @@ MidiGptError
 ├── ScoreError                a score (or its dict) is malformed
 ├── EncoderConfigError        an encoder configuration is malformed
 ├── TokenError                a token or value has no place in the vocabulary
-├── CheckpointError           a checkpoint is missing, truncated, foreign or mismatched
-├── RequestValidationError    a generation request does not fit its score or checkpoint
+├── CheckpointError           a checkpoint is truncated, foreign or mismatched (a ValueError, too)
+│   └── CheckpointMissingError  there is none of this name (a FileNotFoundError, too)
+├── RequestValidationError    a generation request does not fit its score or checkpoint (a ValueError, too)
 ├── GenerationError           all attempts failed their checks
 ├── TrainingError             a data set or training run cannot go on
 ├── AudioError                audio or a picture cannot be made or written
@@ -44,11 +45,15 @@ class TokenError(MidiGptError):
     """A token id or value has no place in the vocabulary."""
 
 
-class CheckpointError(MidiGptError):
+class CheckpointError(MidiGptError, ValueError):
     """A checkpoint is missing, truncated, foreign or mismatched."""
 
 
-class RequestValidationError(MidiGptError):
+class CheckpointMissingError(CheckpointError, FileNotFoundError):
+    """There is no checkpoint of this name."""
+
+
+class RequestValidationError(MidiGptError, ValueError):
     """A generation request does not fit its score or checkpoint; nothing was generated."""
 
     def __init__(self, message: str, field: str = "", value: object = None, remedy: str = "") -> None:

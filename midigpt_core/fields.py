@@ -16,7 +16,7 @@ import typing
 from collections.abc import Callable, Collection, Mapping
 from copy import copy
 from dataclasses import dataclass, field
-from functools import cache, partial
+from functools import cache, partial, wraps
 from typing import Any, TypeVar, get_args, get_origin
 
 from midigpt_core.errors import RequestValidationError
@@ -32,6 +32,21 @@ def setting(default: Any, meaning: str, low: float | None = None, high: float | 
     if isinstance(default, (list, dict)):
         return field(default_factory=partial(copy, default) if default else type(default), metadata=metadata)
     return field(default=default, metadata=metadata)
+
+
+def suggesting(cls: type[T]) -> type[T]:
+    """A dataclass that names the nearest field where an argument is none of its own. Raises TypeError."""
+    plain: Any = cls.__init__
+    known = {each.name for each in dataclasses.fields(cls)}  # type: ignore[arg-type]
+
+    @wraps(plain)
+    def checked(self: Any, *args: Any, **values: Any) -> None:
+        for name in values.keys() - known:
+            raise TypeError(f"{cls.__name__} has no {name!r}; {nearest(name, known)}")
+        plain(self, *args, **values)
+
+    cls.__init__ = checked  # type: ignore[method-assign]
+    return cls
 
 
 def same(cls: Any, name: str, **more: Any) -> Any:

@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
-from midigpt_core.fields import Door, read, setting
+from midigpt_core.fields import Door, read, setting, suggesting
 
 AUTO = 0  # value of model_dim, bars_per_step and tracks_per_step that asks the planner to choose; JSON may say "auto"
 MASK_MODES = ("auto", "token", "attention", "attention_approx", "attention_skip", "remove")
@@ -19,6 +19,7 @@ _AUTO_WORD = {"auto": AUTO}
 _FORM_ONLY = Door(ranges=False)  # how a request is read; its ranges are looked at once its score is known
 
 
+@suggesting
 @dataclass(frozen=True)
 class InferenceConfig:
     """How steps are planned, tokens drawn and attempts judged, for the whole request."""
@@ -119,6 +120,7 @@ class InferenceConfig:
         return dataclasses.asdict(self)
 
 
+@suggesting
 @dataclass(frozen=True)
 class TrackPrompt:
     """What to do with one track. Tracks and bars count from 0."""
@@ -143,6 +145,7 @@ class TrackPrompt:
         return dataclasses.asdict(self)
 
 
+@suggesting
 @dataclass(frozen=True)
 class GenerationRequest:
     """What to write: a prompt per track, and the settings they share."""
@@ -165,6 +168,7 @@ class GenerationRequest:
         }
 
 
+@suggesting
 @dataclass(frozen=True)
 class LoopRequest:
     """Which bars to loop and what to write in them. Tracks and bars count from 0."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from operator import attrgetter
 from typing import IO, TYPE_CHECKING, Any
 
 from midigpt_core.errors import ScoreError
-from midigpt_core.fields import Door, read, rows_of, sentence, setting
+from midigpt_core.fields import Door, read, rows_of, sentence, setting, suggesting
 from midigpt_core.fields import check as check_values
 from midigpt_core.music import quarters_of
 
@@ -23,7 +23,7 @@ FOLLOWS = 0.0  # beat_length of a bar whose length follows from its metre
 MOST = 2**28 - 1  # no tick, tempo or metre in JSON is larger: what a MIDI file can hold
 
 
-@dataclass
+@dataclass(slots=True)
 class Note:
     """One note. Ticks are in the score's resolution; the onset counts from the start of its bar."""
 
@@ -34,7 +34,8 @@ class Note:
     delta: int = setting(0, "micro-timing below the grid, in ticks", -MOST, MOST)
 
 
-@dataclass
+@suggesting
+@dataclass(slots=True)
 class Bar:
     """One measure of one track."""
 
@@ -55,7 +56,8 @@ class Bar:
         return round(self.beat_length * resolution)
 
 
-@dataclass
+@suggesting
+@dataclass(slots=True)
 class Track:
     """One part: an instrument or a drum kit playing the same bars as every other track."""
 
@@ -72,7 +74,8 @@ class Track:
     channels: tuple[int, ...] = field(default=(), repr=False, compare=False, metadata={"hidden": True})
 
 
-@dataclass
+@suggesting
+@dataclass(slots=True)
 class Score:
     """A piece: tracks of equally many bars. `source` remembers the file it came from, so writing loses nothing."""
 
@@ -93,6 +96,11 @@ class Score:
 
         return read_score(file, split_channels)
 
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Score:
+        """Read the bytes of a .mid file. Raises MidiFileError."""
+        return cls.from_midi(data)
+
     def to_midi(self, file: str | PathLike[str] | IO[bytes]) -> None:
         """Write a .mid file: into the file this score came from, changed bars only, or from scratch."""
         from midigpt_core.midi_file import write_score
@@ -112,6 +120,33 @@ class Score:
             "tempo": self.tempo,
             "tracks": [_track_to_dict(track) for track in self.tracks],
         }
+
+    def resample(self, target_tpq: int) -> Score:
+        """A copy with `target_tpq` ticks to the quarter note; onsets and durations are rounded to the nearest."""
+        scale = target_tpq / self.resolution
+
+        def moved(note: Note) -> Note:
+            length = max(1, round(note.duration_ticks * scale))
+            return replace(note, onset_ticks=round(note.onset_ticks * scale), duration_ticks=length)
+
+        tracks = [
+            replace(track, bars=[replace(bar, notes=[moved(note) for note in bar.notes]) for bar in track.bars])
+            for track in self.tracks
+        ]
+        return replace(self, tracks=tracks, resolution=target_tpq)
+
+    def __repr__(self) -> str:
+        notes = sum(len(bar.notes) for track in self.tracks for bar in track.bars)
+        names = ", ".join(track.name or track.track_type for track in self.tracks[:8])
+        more = ", ..." if len(self.tracks) > 8 else ""
+        bpm = 60_000_000 / self.tempo if self.tempo else 0.0
+        return f"Score({self.n_bars} bars, {notes} notes, {bpm:.4g} bpm, tracks: {names}{more})"
+
+    def _repr_html_(self) -> str:
+        """A piano roll that plays, for notebooks."""
+        from midigpt_core.notebook import piano_roll
+
+        return piano_roll(self)
 
     @property
     def n_bars(self) -> int:

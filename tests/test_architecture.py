@@ -16,7 +16,7 @@ PACKAGES = ("midigpt_core", "midigpt_cli")
 # Rooms from low to high. A module may import its own room and the rows above its room's, nothing else.
 ORDER = (
     ("errors", "trace", "compiled", "files", "music"),
-    ("fields",),
+    ("fields", "notebook"),
     ("score", "request"),
     ("midi_file", "plan", "attributes"),
     ("tokens", "audio"),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from midigpt_cli.options import completion
-from midigpt_cli.options.groups import Context, ModelChoice, Music, Output, Reporting
+from midigpt_cli.options.groups import Context, ModelChoice, Music, Output, Presets, Reporting
 from midigpt_cli.options.settings import Settings, command_of
 from midigpt_cli.parse.reading import Reading
 from midigpt_cli.parse.selectors import TRACK_HELP
@@ -40,6 +40,7 @@ class Continue:
         ),
     ] = field(default_factory=list)
     reading: Reading
+    presets: Presets
     music: Music
     context: Context
     settings: Settings

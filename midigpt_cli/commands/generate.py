@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from midigpt_cli.options import completion
-from midigpt_cli.options.groups import Context, ModelChoice, Music, Output, Reporting
+from midigpt_cli.options.groups import Context, ModelChoice, Music, Output, Presets, Reporting
 from midigpt_cli.options.settings import Settings, command_of
 from midigpt_core.fields import refused
 from midigpt_core.music import metre_of, tempo_of
@@ -48,6 +48,7 @@ class Generate:
             metavar="SONG", help="Add the tracks to this song, in its tempo and metre; - reads standard input."
         ),
     ] = None
+    presets: Presets
     music: Music
     context: Context
     settings: Settings
@@ -114,6 +115,7 @@ def new_score(instruments: list[str], drums: bool, tempo: float, metre: str, bar
         drums=drums,
         tempo=tempo,
         metre=metre,
+        presets=Presets(),
         music=Music(),
         context=Context(),
         settings=Settings(),

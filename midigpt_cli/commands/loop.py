@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from midigpt_cli.options import completion
-from midigpt_cli.options.groups import Context, ModelChoice, Music, NewDrums, NewInstruments, Output, Reporting
+from midigpt_cli.options.groups import Context, ModelChoice, Music, NewDrums, NewInstruments, Output, Presets, Reporting
 from midigpt_cli.options.settings import OUTPUT, Settings, command_of
 from midigpt_cli.output.destination import PIPE
 from midigpt_cli.output.rendering import RATE, SOUNDS, RenderOptions, make
@@ -35,6 +35,7 @@ FORMATS = ("mid", *(ending[1:] for ending in SOUNDS))
 class Loop:
     """The options of `loop`."""
 
+    presets: Presets
     music: Music
     context: Context
     settings: Settings
@@ -138,6 +139,8 @@ def _check(options: Loop) -> None:
     for option, count in (("--takes", options.settings.num_candidates), ("--keep-best", options.output.keep_best)):
         if count:
             raise refused(option, count, "is for takes, a loop has variations", f"say --variations {count}")
+    if options.output.play:
+        raise refused("--play", None, "is for takes", "hear the files afterwards: midigpt play FILE...")
     _check_output(options)
 
 

@@ -74,6 +74,18 @@ def grids(incomplete: str) -> list[str]:
     return _begin(incomplete, GRIDS)
 
 
+def presets(incomplete: str) -> list[str]:
+    """Presets, one's own too."""
+    from midigpt_cli import config
+    from midigpt_core.errors import MidiGptError
+
+    try:
+        names = config.presets(config.read())
+    except MidiGptError:
+        names = dict(config.PRESETS)
+    return _begin(incomplete, names)
+
+
 def instruments(incomplete: str) -> list[str]:
     """General MIDI instruments."""
     from midigpt_cli.parse.instruments import NAMES

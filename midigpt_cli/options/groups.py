@@ -102,6 +102,14 @@ class Output:
             rich_help_panel=OUTPUT,
         ),
     ] = None
+    play: Annotated[
+        bool,
+        typer.Option(
+            "--play",
+            help="Hear the takes before they are written: 1-9 switch, 0 is the original, Enter keeps one.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = False
     allow_partial: Annotated[
         bool,
         typer.Option(
@@ -149,6 +157,20 @@ class Reporting:
     def to_program(self) -> bool:
         """Whether standard output is for JSON alone."""
         return self.as_json or self.json_lines
+
+
+@dataclass(frozen=True)
+class Presets:
+    """A handful of options under one name; they are put in place of the options' defaults before this is read."""
+
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            help="Options under one name: busier, sparser, simpler, fill, halftime, or your own (midigpt config).",
+            rich_help_panel=MUSIC,
+            autocompletion=completion.presets,
+        ),
+    ] = None
 
 
 @dataclass(frozen=True)

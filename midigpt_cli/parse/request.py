@@ -74,6 +74,11 @@ def read_request(file: Path, settings: Any) -> GenerationRequest:
         if len(songs) != 1 or not isinstance(songs[0], dict) or "request" not in songs[0]:
             raise refused("--request", str(file), f"reports on {len(songs)} songs", "keep the request of one")
         data = songs[0]["request"]
+    return request_of(data, settings)
+
+
+def request_of(data: dict[str, Any], settings: Any) -> GenerationRequest:
+    """The request of its JSON form; settings on the command line win."""
     request = GenerationRequest.from_dict(data)
     return replace(request, config=replace(request.config, **given(settings)))
 

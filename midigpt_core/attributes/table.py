@@ -116,6 +116,14 @@ class AttributeTable:
     def names(self) -> tuple[str, ...]:
         return tuple(attribute.name for attribute in self.attributes)
 
+    def attribute_sizes(self) -> dict[str, int]:
+        """How many values each attribute has, by name."""
+        return {attribute.name: attribute.size for attribute in self}
+
+    def attribute_levels(self) -> dict[str, str]:
+        """ "track" or "bar" for each attribute, by name."""
+        return {attribute.name: attribute.level for attribute in self}
+
     def track_values(self, score: Score, track: int) -> dict[str, int]:
         """{attribute key: value} of every track-level attribute that applies to the track."""
         return {c.key(): c.value(score, track) for c in self._measured(score, track, "track")}

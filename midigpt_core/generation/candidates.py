@@ -120,6 +120,14 @@ class Take:
     accepted: bool  # every step passed its checks
     truncated: bool  # a step ran out of the model's context before its last bar
 
+    def __repr__(self) -> str:
+        state = "" if self.accepted else f", rejected: {self.rejected[-1]}"
+        return f"Take(seed {self.seed}, consensus {self.consensus:.2f}, {self.tokens} tokens{state})"
+
+    def _repr_html_(self) -> str:
+        """Its score, for notebooks."""
+        return self.score._repr_html_()
+
 
 @dataclass
 class Draft:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -53,6 +54,19 @@ class Result:
     def ranked(self) -> tuple[Take, ...]:
         """Accepted takes before rejected ones, each by how much the other candidates agree with it, most first."""
         return tuple(sorted(self.takes, key=lambda take: (not take.accepted, -take.consensus)))
+
+    def __repr__(self) -> str:
+        best = self.ranked[0] if self.takes else None
+        told = f", best: {best}" if best else ""
+        return f"Result({len(self.takes)} takes, {len(self.generated)} bars written{told})"
+
+    def _repr_html_(self) -> str:
+        """The best take, for notebooks, with what was written lit."""
+        from midigpt_core.notebook import piano_roll
+
+        return (
+            f"<p>{html.escape(repr(self))}</p>{piano_roll(self.ranked[0].score, self.generated) if self.takes else ''}"
+        )
 
 
 @dataclass(frozen=True)

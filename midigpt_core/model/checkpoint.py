@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from midigpt_core.errors import CheckpointError, EncoderConfigError
+from midigpt_core.errors import CheckpointError, CheckpointMissingError, EncoderConfigError
 from midigpt_core.files import whole
 from midigpt_core.model import legacy
 from midigpt_core.model.device import pick_device, pick_dtype, runs_on_processor
@@ -52,7 +52,7 @@ def load_checkpoint(
 
     file = Path(path)
     if not file.exists():
-        raise CheckpointError(f"{file}: no such file or folder; {_WAY_OUT}")
+        raise CheckpointMissingError(f"{file}: no such file or folder; {_WAY_OUT}")
     if file.is_dir():
         encoder, model = legacy.read_folder(file)
     elif file.suffix == ".safetensors":

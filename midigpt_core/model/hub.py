@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from midigpt_core.errors import CheckpointError
+from midigpt_core.errors import CheckpointError, CheckpointMissingError
 from midigpt_core.model import hub_cache
 from midigpt_core.model.names import HubReference, default_model, pick, understand
 
@@ -17,7 +17,7 @@ _PATIENCE_SECONDS = 5.0
 
 
 def resolve(
-    name: str | None = None,
+    name: str | HubReference | None = None,
     filename: str | None = None,
     revision: str | None = None,
     token: str | None = None,
@@ -28,10 +28,10 @@ def resolve(
     What was downloaded before is used without asking the hub, so that a name means the same weights every day;
     `refresh` asks for the newest. Raises CheckpointError: unknown, missing, gated, offline, broken off, damaged.
     """
-    reference = understand(name or default_model(), filename, revision)
+    reference = name if isinstance(name, HubReference) else understand(name or default_model(), filename, revision)
     if isinstance(reference, Path):
         if not reference.exists():
-            raise CheckpointError(f"{reference}: no such file; see midigpt models list for names that work")
+            raise CheckpointMissingError(f"{reference}: no such file; see midigpt models list for names that work")
         return reference
     cached = None if refresh else hub_cache.cached_file(reference)
     return cached or download(reference, token)
