@@ -38,6 +38,7 @@ COMMANDS = {
     "jam": CommandRow("jam", "jam", "Play new bars without end."),
     "render": CommandRow("render", "render", "Turn a song into audio or a picture."),
     "transcribe": CommandRow("transcribe", "transcribe", "Turn audio into MIDI."),
+    "studio": CommandRow("studio", "studio", "Open a page to see, rewrite and hear a song."),
     "serve": CommandRow("serve", "serve", "Offer all of this over HTTP."),
     "models": CommandRow("models", "app", "List, fetch and choose models."),
     "train": CommandRow("train", "app", "Train a model on your own MIDI files, or fine-tune one."),

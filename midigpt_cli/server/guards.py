@@ -22,8 +22,8 @@ from midigpt_cli.server.state import ServerState
 
 log = logging.getLogger("midigpt.access")
 
-OPEN_PATHS = ("/health", "/docs", "/openapi.json", "/docs/oauth2-redirect")
-OPEN_FILES = "/static-offline-docs/"  # what the docs page is made of
+OPEN_PATHS = ("/health", "/docs", "/openapi.json", "/docs/oauth2-redirect", "/studio")
+OPEN_FILES = ("/static-offline-docs/", "/studio/")  # what the pages are made of
 
 
 class Journal:
