@@ -1,6 +1,9 @@
 // What the page shows beside the roll: tracks, takes, history.
 
-import { familyOf } from "./names.js";
+import { drumName, familyOf } from "./names.js";
+import { rowsOf } from "./roll.js";
+
+const LEGIBLE = 9; // pixels
 
 const element = (tag, properties = {}, ...children) => {
   const made = Object.assign(document.createElement(tag), properties);
@@ -32,11 +35,23 @@ export function showTracks(list, song, lanes, player, changed) {
         toggle("S", `Solo ${track.name}`, player.solo.has(number), flip(player.solo, number)),
       );
       const head = element("li", {}, name, element("span", { className: "kind", textContent: familyOf(track) }), buttons);
+      if (track.drum) head.append(...soundNames(track, lanes[number].height));
       head.style.height = `${lanes[number].height}px`;
       head.style.borderLeftColor = `var(--track-${number % 8})`;
       return head;
     }),
   );
+}
+
+/** The names of the drum sounds, each beside its row, where the rows are high enough to be read. */
+function soundNames(track, height) {
+  const row = rowsOf(track, height);
+  if (row.size < LEGIBLE) return [];
+  return track.rows.map((pitch) => {
+    const name = element("span", { className: "sound", textContent: drumName(pitch) });
+    name.style.top = `${row.at(pitch) + row.size / 2}px`;
+    return name;
+  });
 }
 
 /** One radio button per take, and one for the song as it is. */

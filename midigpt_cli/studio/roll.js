@@ -1,7 +1,6 @@
 // Draws the song: a lane per track under a ruler of bars, and the overview; only what is in sight.
 
 import { barAt, firstNote } from "./song.js";
-import { drumName } from "./names.js";
 
 export const RULER = 26;
 const LANE = 64;
@@ -54,6 +53,16 @@ export class Roll {
     this.sizer.style.width = `${Math.max(this.scroller.clientWidth, this.song.end * this.scale)}px`;
     this.sizer.style.height = `${Math.max(this.scroller.clientHeight, top)}px`;
     this.draw();
+  }
+
+  /** Choose both scales so that a good part of the song fills the view. */
+  fit() {
+    const { clientWidth, clientHeight } = this.scroller;
+    this.scale = Math.min(48, Math.max(12, clientWidth / Math.min(this.song.end, 64)));
+    this.tall = 1;
+    this.layout();
+    this.tall = Math.min(2, Math.max(0.8, (clientHeight - RULER - 4) / (this.height - RULER)));
+    this.layout();
   }
 
   resize() {
@@ -173,7 +182,6 @@ export class Roll {
     const from = left / this.scale;
     const until = (left + width) / this.scale;
     const silent = this.silent(number);
-    if (track.drum && row.size >= 9) this.paintDrumNames(pen, track, row, y);
     for (let i = firstNote(track.notes, from - track.longest); i < track.notes.length; i++) {
       const note = track.notes[i];
       if (note.start > until) break;
@@ -184,13 +192,6 @@ export class Roll {
       pen.fillRect(x, y + row.at(note.pitch), Math.max(2, long - 1), Math.max(2, row.size - 1));
     }
     pen.globalAlpha = 1;
-  }
-
-  paintDrumNames(pen, track, row, y) {
-    pen.font = "10px system-ui, sans-serif";
-    pen.textBaseline = "middle";
-    pen.fillStyle = this.theme.soft;
-    for (const pitch of track.rows) pen.fillText(drumName(pitch), 4, y + row.at(pitch) + row.size / 2);
   }
 
   paintRuler({ pen, width, left, first, last }) {
@@ -250,7 +251,7 @@ export class Roll {
 }
 
 /** How pitches become heights in a lane: a row per drum sound, or the range of the track. */
-function rowsOf(track, height) {
+export function rowsOf(track, height) {
   const room = height - 8;
   if (track.drum) {
     const size = room / Math.max(1, track.rows.length);

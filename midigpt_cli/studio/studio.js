@@ -73,6 +73,8 @@ export class Studio {
     const song = makeSong(await api.scoreOf(project.now.bytes), project.now.bytes);
     if (!song.tracks.length || !song.bars.length) throw new api.ServerError("This file has no notes to show.", 400);
     this.cancel();
+    this.writer = null; // what it still finds is of no interest
+    this.busy(false);
     if (!this.described) await this.describe();
     this.player.stop();
     this.player.loop = this.roll.loop = null;
@@ -90,6 +92,8 @@ export class Studio {
     this.settle(song);
     this.roll.scroller.scrollTo(0, 0);
     this.roll.resize();
+    this.roll.fit();
+    this.present(song, project.now.cells);
     this.showSelection();
     await save(project.plain());
   }
