@@ -16,7 +16,19 @@ from midigpt_cli.server.guards import BodyLimit, Doorkeeper, Journal
 from midigpt_cli.server.jam_models import JAM_BODIES
 from midigpt_cli.server.models import Models
 from midigpt_cli.server.request_models import BODIES, components, model_of
-from midigpt_cli.server.routes import convert, generate, infill, jam, jam_socket, jobs, loop, meta, select, studio, transcribe
+from midigpt_cli.server.routes import (
+    convert,
+    generate,
+    infill,
+    jam,
+    jam_socket,
+    jobs,
+    loop,
+    meta,
+    select,
+    studio,
+    transcribe,
+)
 from midigpt_cli.server.routes.loop import LoopBody
 from midigpt_cli.server.routes.select import SelectBody
 from midigpt_cli.server.settings import ServerSettings

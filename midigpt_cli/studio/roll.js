@@ -31,11 +31,13 @@ export class Roll {
     this.theme = { tracks: Array.from({ length: COLOURS }, (_, i) => colour(`--track-${i}`)) };
     for (const name of ["ground", "lane", "line", "strong", "text", "soft", "accent", "chosen", "fresh"])
       this.theme[name] = colour(`--${name}`);
+    this.map = null;
     this.draw();
   }
 
   show(song) {
     this.song = song;
+    this.map = null;
     this.layout();
   }
 
@@ -66,6 +68,7 @@ export class Roll {
   }
 
   resize() {
+    this.map = null;
     for (const [canvas, width, height] of [
       [this.canvas, this.scroller.clientWidth, this.scroller.clientHeight],
       [this.overview, this.overview.clientWidth, this.overview.clientHeight],
@@ -227,7 +230,22 @@ export class Roll {
   paintOverview() {
     const pen = this.overview.getContext("2d");
     const { width, height } = this.overview;
+    if (!width || !height) return;
     const across = width / this.song.end;
+    this.map ??= this.drawMap(width, height, across);
+    pen.drawImage(this.map, 0, 0);
+    pen.strokeStyle = this.theme.accent;
+    pen.lineWidth = 2;
+    const seen = (across / this.scale) * this.scroller.clientWidth;
+    pen.strokeRect((this.scroller.scrollLeft / this.scale) * across + 1, 1, Math.min(seen, width) - 2, height - 2);
+    pen.fillStyle = this.theme.accent;
+    pen.fillRect(this.playhead * across, 0, 2, height);
+  }
+
+  /** The whole song in small, drawn once per song, size and theme. */
+  drawMap(width, height, across) {
+    const map = new OffscreenCanvas(width, height);
+    const pen = map.getContext("2d");
     const down = height / this.song.tracks.length;
     pen.fillStyle = this.theme.lane;
     pen.fillRect(0, 0, width, height);
@@ -241,12 +259,7 @@ export class Roll {
         pen.fillRect(note.start * across, number * down + row.at(note.pitch), Math.max(1, note.length * across), 2);
       }
     });
-    pen.strokeStyle = this.theme.accent;
-    pen.lineWidth = 2;
-    const seen = (across / this.scale) * this.scroller.clientWidth;
-    pen.strokeRect((this.scroller.scrollLeft / this.scale) * across + 1, 1, Math.min(seen, width) - 2, height - 2);
-    pen.fillStyle = this.theme.accent;
-    pen.fillRect(this.playhead * across, 0, 2, height);
+    return map;
   }
 }
 

@@ -78,6 +78,7 @@ export class Studio {
     if (!this.described) await this.describe();
     this.player.stop();
     this.player.loop = this.roll.loop = null;
+    find("loop").setAttribute("aria-pressed", "false");
     this.player.muted.clear();
     this.player.solo.clear();
     this.player.position = 0;
@@ -126,7 +127,7 @@ export class Studio {
       const chosen = selection.has(track, bar) ? `, chosen: ${bars}` : "";
       find("where").textContent = `${base.tracks[track].name}, bar ${bar + 1}, ${count} notes${chosen}`;
     } else find("where").textContent = "";
-    if (this.player.loop) this.setLoop();
+    if (this.player.loop && !selection.empty) this.setLoop();
   }
 
   // ---- write ----
@@ -203,7 +204,6 @@ export class Studio {
 
   /** Hear and see a take, or with -1 the song as it was. */
   hear(index) {
-    if (index >= this.takes.length) return;
     if (index >= 0) this.lastHeard = index;
     this.heard = index;
     if (index < 0) this.present(this.base, []);
@@ -211,7 +211,9 @@ export class Studio {
     this.showTakes();
   }
 
+  /** The user's own choice, which later takes do not change. */
   choose(index) {
+    if (index >= this.takes.length) return;
     this.choosing = true;
     this.hear(index);
   }
