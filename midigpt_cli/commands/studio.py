@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from midigpt_cli.commands.serve import Serve, application
+from midigpt_cli.commands.serve import Listening, Serve, Served, application
 from midigpt_cli.options.settings import command_of
 
 LOOK_SECONDS = 0.05
@@ -19,7 +19,8 @@ LOOK_SECONDS = 0.05
 class Studio:
     """Everything `studio` may be told."""
 
-    serve: Serve
+    served: Served
+    port: Annotated[int, typer.Option(help="TCP port; what the page remembers belongs to it.", min=0, max=65535)] = 8000
     browser: Annotated[
         bool, typer.Option("--browser/--no-browser", help="Open the page in a browser, or only say where it is.")
     ] = True
@@ -29,9 +30,11 @@ class Studio:
 def studio(options: Studio) -> None:
     """Open a page: drop a song on it, choose bars, have them written anew, hear the takes, keep one, download the file.
 
+    To this machine only; midigpt serve has the same page at /studio, and options for who may call.
+
     midigpt studio
     """
-    app, settings = application(options.serve)
+    app, settings = application(Serve(options.served, Listening(port=options.port)))
     from midigpt_cli.server.lifecycle import serve
 
     serve(app, settings, lambda server: _welcome(server, settings.host, options.browser))

@@ -9,7 +9,10 @@ from typing import Any
 
 from midigpt_core.score import Bar, Note, Score, Track
 
+INSTALL = "install the browser tests: pip install '.[studio-test]'"
 WAIT = 60_000  # milliseconds
+SAMPLES = sorted((Path(__file__).parents[2] / "samples").glob("*.mid"))
+POP = next(path for path in SAMPLES if path.stem == "pop")
 
 
 class PageOn:
