@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 import webbrowser
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import typer
 
 from midigpt_cli.commands.serve import Listening, Serve, Served, application
 from midigpt_cli.options.settings import command_of
+from midigpt_core.fields import refused
 
 LOOK_SECONDS = 0.05
 
@@ -34,10 +36,21 @@ def studio(options: Studio) -> None:
 
     midigpt studio
     """
+    _check_free(options.port)
     app, settings = application(Serve(options.served, Listening(port=options.port)))
     from midigpt_cli.server.lifecycle import serve
 
     serve(app, settings, lambda server: _welcome(server, settings.host, options.browser))
+
+
+def _check_free(port: int) -> None:
+    """Before a model is loaded: nobody else listens there. Raises RequestValidationError."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            raise refused("--port", port, "is in use", "choose another, or 0 for a free one") from None
 
 
 def _welcome(server: Any, host: str, browser: bool) -> None:

@@ -2,6 +2,7 @@
 
 import { drumName, familyOf } from "./names.js";
 import { rowsOf } from "./roll.js";
+import { isNew, notesOf } from "./song.js";
 
 const LEGIBLE = 9; // pixels
 
@@ -74,10 +75,9 @@ export function showTakes(box, { takes, heard, best, base }, choose) {
 
 /** How many notes of a song its base has not. */
 function newNotes(song, base) {
-  const key = (note) => `${note.pitch}@${note.start.toFixed(4)}`;
   return song.tracks.reduce((sum, track, number) => {
-    const old = new Set(base.tracks[number]?.notes.map(key));
-    return sum + track.notes.filter((note) => !old.has(key(note))).length;
+    const old = notesOf(base.tracks[number]);
+    return sum + track.notes.filter((note) => isNew(note, old)).length;
   }, 0);
 }
 

@@ -17,7 +17,8 @@ export class Roll {
     this.cursor = null; // [track, bar] of the keyboard
     this.playhead = 0;
     this.loop = null; // [start, end] in quarter notes
-    this.fresh = () => false; // (track, bar) -> is it new
+    this.fresh = () => false; // (track, bar) -> was it written
+    this.lit = () => false; // (track, note) -> is it new there
     this.silent = () => false; // track -> is it not heard
     this.dirty = false;
     this.readTheme();
@@ -63,7 +64,7 @@ export class Roll {
     this.scale = Math.min(48, Math.max(12, clientWidth / Math.min(this.song.end, 64)));
     this.tall = 1;
     this.layout();
-    this.tall = Math.min(2, Math.max(0.8, (clientHeight - RULER - 4) / (this.height - RULER)));
+    this.tall = Math.min(3, Math.max(0.8, (clientHeight - RULER - 4) / (this.height - RULER)));
     this.layout();
   }
 
@@ -191,7 +192,7 @@ export class Roll {
       const x = note.start * this.scale - left;
       const long = track.drum ? Math.min(row.size, this.scale / 4) : note.length * this.scale;
       pen.globalAlpha = (silent ? 0.25 : 0.55) + (silent ? 0 : (0.45 * note.velocity) / 127);
-      pen.fillStyle = this.fresh(number, note.bar) ? this.theme.accent : this.theme.tracks[number % COLOURS];
+      pen.fillStyle = this.lit(number, note) ? this.theme.accent : this.theme.tracks[number % COLOURS];
       pen.fillRect(x, y + row.at(note.pitch), Math.max(2, long - 1), Math.max(2, row.size - 1));
     }
     pen.globalAlpha = 1;

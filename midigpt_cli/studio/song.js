@@ -97,6 +97,13 @@ function tempoEvents(bytes, start, end, tell) {
   }
 }
 
+/** What makes two notes the same one: pitch and onset. */
+const keyOf = (note) => `${note.pitch}@${note.start.toFixed(4)}`;
+
+/** The notes of a track, to be asked with `isNew`. */
+export const notesOf = (track) => new Set(track?.notes.map(keyOf));
+export const isNew = (note, old) => !old.has(keyOf(note));
+
 /** The moment of a position, in seconds. */
 export function secondsAt(song, position) {
   const tempo = lastBefore(song.tempos, (row) => row.at <= position);

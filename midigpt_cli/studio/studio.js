@@ -9,7 +9,7 @@ import { Player } from "./player.js";
 import { Project } from "./project.js";
 import { Roll } from "./roll.js";
 import { Selection } from "./selection.js";
-import { barAt, makeSong, secondsAt } from "./song.js";
+import { barAt, isNew, makeSong, notesOf, secondsAt } from "./song.js";
 import { save } from "./store.js";
 import { Writer } from "./writer.js";
 
@@ -22,6 +22,7 @@ export class Studio {
     this.selection = new Selection();
     this.roll.selection = this.selection;
     this.roll.fresh = (track, bar) => this.freshCells.has(`${track}:${bar}`);
+    this.roll.lit = (track, note) => this.isLit(track, note);
     this.roll.silent = (track) => !this.player.heard(track);
     this.project = null;
     this.base = null; // the song in use
@@ -223,11 +224,17 @@ export class Studio {
     if (this.takes.length) this.choose(this.heard < 0 ? Math.min(this.lastHeard, this.takes.length - 1) : -1);
   }
 
+  /** Show and play a song in which these cells were written; of a take, the notes that the song in use has not are lit. */
   present(song, cells) {
     this.freshCells = new Set(cells);
+    this.old = song === this.base ? null : this.base.tracks.map(notesOf);
     this.player.use(song);
     this.roll.show(song);
     showTracks(find("tracks"), song, this.roll.lanes, this.player, (number) => this.mixed(number));
+  }
+
+  isLit(track, note) {
+    return this.freshCells.has(`${track}:${note.bar}`) && (!this.old || isNew(note, this.old[track]));
   }
 
   mixed(number) {

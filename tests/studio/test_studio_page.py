@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from serving import Live, live_server
-from studio.studio_page import POP, SAMPLES, PageOn, choose, long_song, open_song, write
+from studio.studio_page import POP, SAMPLES, PageOn, choose, download, long_song, open_song, write
 
 pytestmark = pytest.mark.browser
 
@@ -42,6 +42,35 @@ def test_server_that_went_away_is_a_sentence_and_its_return_is_enough(browser: A
         with live_server(port=first.port):
             write(page)
             assert page.is_hidden("#message")
+
+
+def begin_long(page: Any, folder: Path) -> None:
+    """Have eight takes of very many bars written, which takes far longer than a test waits."""
+    open_song(page, long_song(folder / "long.mid", bars=120, tracks=4))
+    choose(page, 0, 0, 0)
+    page.keyboard.press("Shift+End")
+    page.fill("#ask-num_candidates", "8")
+    page.click("#write")
+    page.wait_for_selector("#stop:not([hidden])")
+
+
+def test_writing_can_be_stopped(page: Any, server: Live, tmp_path: Path) -> None:
+    begin_long(page, tmp_path)
+    server.until(lambda: server.busy)
+    page.click("#stop")
+    page.wait_for_selector("#progress", state="hidden")
+    assert page.inner_text("#message").startswith("Stopped")
+    server.until(lambda: not server.busy)
+
+
+def test_server_killed_in_the_middle_is_a_sentence_and_the_song_is_safe(browser: Any, tmp_path: Path) -> None:
+    with live_server() as live, PageOn(browser, f"{live.url}/studio") as page:
+        begin_long(page, tmp_path)
+        live.until(lambda: live.busy)
+        live.server.should_exit = True
+        page.wait_for_selector("#message.bad")
+        assert page.is_hidden("#progress")
+        assert download(page, tmp_path).read_bytes() == (tmp_path / "long.mid").read_bytes()
 
 
 def test_page_works_with_a_key(browser: Any) -> None:
