@@ -10,6 +10,7 @@ import typer
 from midigpt_cli.options import completion
 from midigpt_cli.options.groups import Context, ModelChoice, Music, Output, Presets, Reporting
 from midigpt_cli.options.settings import Settings, command_of
+from midigpt_cli.parse.reading import Reading
 from midigpt_core.fields import refused
 from midigpt_core.music import metre_of, tempo_of
 
@@ -48,6 +49,7 @@ class Generate:
             metavar="SONG", help="Add the tracks to this song, in its tempo and metre; - reads standard input."
         ),
     ] = None
+    reading: Reading
     presets: Presets
     music: Music
     context: Context
@@ -69,6 +71,7 @@ def generate(options: Generate) -> None:
         typer.echo("\n".join(NAMES))
         return
     from midigpt_cli.job import CommandOptions, CommandRun
+    from midigpt_cli.output.destination import read_song
 
     tracks = _new_tracks(options)
     if options.to is None and options.output.output is None:
@@ -89,7 +92,7 @@ def generate(options: Generate) -> None:
         return longer, build_request(chosen, longer, table)
 
     if options.to:
-        job.run(prepare)
+        job.run(prepare, lambda song: read_song(song, options.reading))
     else:
         job.run(prepare, lambda song: _nothing(options))
 
@@ -122,6 +125,7 @@ def new_score(instruments: list[str], drums: bool, tempo: float, metre: str, bar
         model=ModelChoice(),
         output=Output(),
         reporting=Reporting(),
+        reading=Reading(),
     )
     nothing = _nothing(options)
     return _with_tracks(nothing, _new_tracks(options), _metres(options, nothing))

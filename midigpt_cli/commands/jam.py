@@ -10,6 +10,7 @@ import typer
 
 from midigpt_cli.options.groups import Context, ModelChoice, Music, NewDrums, NewInstruments
 from midigpt_cli.options.settings import OUTPUT, Settings, command_of
+from midigpt_cli.parse.reading import Reading
 from midigpt_core.errors import MidiGptError
 from midigpt_core.fields import refused
 
@@ -31,6 +32,7 @@ DENSITY = "note_density"
 class JamOptions:
     """The options of `jam`."""
 
+    reading: Reading
     music: Music
     settings: Settings
     model: ModelChoice
@@ -145,7 +147,7 @@ def _song(options: JamOptions) -> Score | None:
         )
     from midigpt_cli.output.destination import read_song
 
-    return read_song(options.song)
+    return read_song(options.song, options.reading)
 
 
 def _settings(options: JamOptions, song: Score | None, table: AttributeTable) -> JamSettings:

@@ -16,6 +16,7 @@ from midigpt_cli.options.groups import Context, ModelChoice, Music, NewDrums, Ne
 from midigpt_cli.options.settings import OUTPUT, Settings, command_of
 from midigpt_cli.output.destination import PIPE
 from midigpt_cli.output.rendering import RATE, SOUNDS, RenderOptions, make
+from midigpt_cli.parse.reading import Reading
 from midigpt_cli.parse.selectors import BARS_HELP, SOUNDING, TRACK_HELP
 from midigpt_core.errors import GenerationError, RequestValidationError
 from midigpt_core.fields import limits_of, refused
@@ -35,6 +36,7 @@ FORMATS = ("mid", *(ending[1:] for ending in SOUNDS))
 class Loop:
     """The options of `loop`."""
 
+    reading: Reading
     presets: Presets
     music: Music
     context: Context
@@ -161,7 +163,7 @@ def _song(options: Loop) -> Score:
     from midigpt_cli.output.destination import read_song
 
     if options.song is not None:
-        return read_song(options.song)
+        return read_song(options.song, options.reading)
     from midigpt_cli.commands.generate import new_score
 
     bars = options.bars or str(USUAL_BARS)
