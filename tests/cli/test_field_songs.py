@@ -176,3 +176,14 @@ def test_new_notes_of_a_line_do_not_collide_on_a_channel(tmp_path) -> None:
     score.tracks[0].bars[4].notes = [Note(60, 80, i * 60, 240) for i in range(8)]
     score.to_midi(tmp_path / "same.mid")
     assert Score.from_midi(tmp_path / "same.mid").tracks[0].bars[4].notes == score.tracks[0].bars[4].notes
+
+
+def test_bars_cut_out_of_a_line_keep_channels_and_bends(tmp_path) -> None:
+    from midigpt_core.midi_file.excerpt import excerpt
+
+    song, cut = over_channels(tmp_path), tmp_path / "cut.mid"
+    score = Score.from_midi(song)
+    excerpt(score, 4, 6).to_midi(cut)
+    first, end = 4 * 4 * score.resolution, 6 * 4 * score.resolution
+    assert bent(cut, lambda tick: True) == bent(song, lambda tick: first <= tick < end)
+    assert len(Score.from_midi(cut).tracks) == 1
