@@ -19,6 +19,19 @@ Each message names the field or file, the value found, and the way out.
 
 from __future__ import annotations
 
+import reprlib
+
+_SHORT = reprlib.Repr()
+_SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother, _SHORT.maxlong = 3, 120, 120, 60
+
+
+def short(value: object) -> str:
+    """A value as messages repeat it: cut where it is long, however deep or large it is."""
+    try:
+        return _SHORT.repr(value)
+    except (RecursionError, ValueError):  # a number of too many digits
+        return f"a very large {type(value).__name__}"
+
 
 class MidiGptError(Exception):
     """Base of every error raised on purpose by this library."""
