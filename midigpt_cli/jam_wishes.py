@@ -12,6 +12,7 @@ from typing import Any
 from midigpt_cli.instruments import NAMES, program_of
 from midigpt_cli.jam_session import NEVER, Pacing
 from midigpt_core.jam import JamSettings
+from midigpt_core.midi_file import ReadLimits
 from midigpt_core.request import InferenceConfig, TrackPrompt, nearest, refused
 from midigpt_core.score import DRUM, MELODIC, Score, Track
 
@@ -21,19 +22,19 @@ FIXED = ("metre", "tracks", "score", "midi", "pace", "ahead", "model", "chunk_mi
 _TRACK_KEYS = ("instrument", "drums", "name", "attributes", "controls")
 
 
-def song_in(data: Mapping[str, Any]) -> Score | None:
-    """The song in `score` (JSON) or `midi` (base64). Raises RequestValidationError, ScoreError, MidiFileError."""
+def song_in(data: Mapping[str, Any], limits: ReadLimits | None = None) -> Score | None:
+    """The song in `score` (JSON) or `midi` (base64), no larger than the limits. Raises MidiGptError."""
     if data.get("score") is not None and data.get("midi") is not None:
         raise refused("midi", None, "and score are both given", "give one of them")
     if data.get("score") is not None:
-        return Score.from_dict(data["score"])
+        return Score.from_dict(data["score"], limits)
     if data.get("midi") is None:
         return None
     try:
         file = base64.b64decode(_of("midi", data["midi"], str, "a string (base64)"), validate=True)
     except ValueError as error:
         raise refused("midi", None, f"is not base64 ({error})", "encode the bytes of a .mid file") from error
-    return Score.from_midi(file)
+    return Score.from_midi(file, limits)
 
 
 def read_start(data: Mapping[str, Any], song: Score | None) -> JamSettings:

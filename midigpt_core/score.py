@@ -6,12 +6,12 @@ import difflib
 from dataclasses import dataclass, field, fields
 from typing import IO, TYPE_CHECKING, Any
 
-from midigpt_core.errors import ScoreError
+from midigpt_core.errors import ScoreError, SongTooLargeError, short
 
 if TYPE_CHECKING:
     from os import PathLike
 
-    from midigpt_core.midi_file import MidiSource
+    from midigpt_core.midi_file import MidiSource, ReadLimits
 
 MELODIC = "melodic"
 DRUM = "drum"
@@ -19,7 +19,7 @@ FINEST = 1_000_000  # ticks per quarter note, at most; a MIDI file has up to 32,
 MOST = 2**28 - 1  # no tick, tempo or metre in JSON is larger: what a MIDI file can hold
 
 
-@dataclass
+@dataclass(slots=True)
 class Note:
     """One note. Ticks are in the score's resolution; the onset counts from the start of its bar."""
 
@@ -30,7 +30,7 @@ class Note:
     delta: int = 0  # micro-timing below the grid, in ticks
 
 
-@dataclass
+@dataclass(slots=True)
 class Bar:
     """One measure of one track."""
 
@@ -64,11 +64,14 @@ class Score:
     source: MidiSource | None = field(default=None, repr=False, compare=False)
 
     @classmethod
-    def from_midi(cls, file: str | PathLike[str] | bytes | IO[bytes]) -> Score:
-        """Read a .mid file: a path, its bytes, or a binary file object. Raises MidiFileError."""
+    def from_midi(cls, file: str | PathLike[str] | bytes | IO[bytes], limits: ReadLimits | None = None) -> Score:
+        """Read a .mid file: a path, its bytes, or a binary file object. Raises MidiFileError.
+
+        `limits` bounds bars, tracks and notes; a song beyond them is refused (SongTooLargeError) before it is built.
+        """
         from midigpt_core.midi_file import read_score
 
-        return read_score(file)
+        return read_score(file, limits)
 
     def to_midi(self, file: str | PathLike[str] | IO[bytes]) -> None:
         """Write a .mid file: into the file this score came from, changed bars only, or from scratch."""
@@ -77,8 +80,13 @@ class Score:
         write_score(self, file)
 
     @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Score:
-        """Build a score from its JSON form. Raises ScoreError naming an unknown or wrongly typed key."""
+    def from_dict(cls, data: dict[str, Any], limits: ReadLimits | None = None) -> Score:
+        """Build a score from its JSON form. Raises ScoreError naming an unknown or wrongly typed key.
+
+        A score beyond the limits is refused (SongTooLargeError) before it is built.
+        """
+        if limits is not None:
+            _check_size(data, limits)
         return _score_from(data)
 
     def to_dict(self) -> dict[str, Any]:
@@ -181,11 +189,31 @@ def _checked(data: Any, table: dict[str, Any], where: str) -> dict[str, Any]:
         if key not in table:
             near = difflib.get_close_matches(str(key), table, 1)
             hint = f"; did you mean {near[0]!r}?" if near else f"; known keys: {', '.join(table)}"
-            raise ScoreError(f"{where}: unknown key {key!r}{hint}")
+            raise ScoreError(f"{where}: unknown key {short(key)}{hint}")
         test, expected = table[key]
         if not test(value):
-            raise ScoreError(f"{where}.{key}: expected {expected}, found {value!r}")
+            raise ScoreError(f"{where}.{key}: expected {expected}, found {short(value)}")
     return data
+
+
+def _check_size(data: Any, limits: ReadLimits) -> None:
+    """Count what is there; what is no list is left to those who look closer."""
+    tracks = _listed(data, "tracks")
+    if len(tracks) > limits.tracks:
+        raise SongTooLargeError("tracks", limits.tracks, len(tracks))
+    notes = 0
+    for track in tracks:
+        bars = _listed(track, "bars")
+        if len(bars) > limits.bars:
+            raise SongTooLargeError("bars", limits.bars, len(bars))
+        notes += sum(len(_listed(bar, "notes")) for bar in bars)
+    if notes > limits.notes:
+        raise SongTooLargeError("notes", limits.notes, notes)
+
+
+def _listed(data: Any, key: str) -> list[Any]:
+    found = data.get(key) if isinstance(data, dict) else None
+    return found if isinstance(found, list) else []
 
 
 def _score_from(data: Any) -> Score:

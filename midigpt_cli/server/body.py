@@ -14,6 +14,7 @@ from starlette.formparsers import MultiPartException
 
 from midigpt_cli.server.refusals import RefusalError, malformed
 from midigpt_core.errors import RequestValidationError
+from midigpt_core.midi_file import ReadLimits
 from midigpt_core.request import GenerationRequest, nearest
 from midigpt_core.score import Score
 
@@ -100,9 +101,9 @@ def check_id(request_id: str | None) -> str | None:
     return request_id
 
 
-def read_score(data: Any) -> Score:
-    """The score in a request. Raises ScoreError (400)."""
-    return Score.from_dict(data)
+def read_score(data: Any, limits: ReadLimits) -> Score:
+    """The score in a request. Raises ScoreError (400), SongTooLargeError (413) before it is built."""
+    return Score.from_dict(data, limits)
 
 
 def read_request(data: Any) -> GenerationRequest:

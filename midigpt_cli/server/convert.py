@@ -8,7 +8,7 @@ from midigpt_cli.server.answers import to_json
 from midigpt_cli.server.body import is_json, parse_json, read_form, read_score
 from midigpt_cli.server.generate import json_response
 from midigpt_cli.server.infill import MIDI, midi_bytes, named
-from midigpt_cli.server.limits import check_song
+from midigpt_cli.server.limits import check_song, read_limits
 from midigpt_cli.server.refusals import RefusalError, request_id
 from midigpt_cli.server.schemas import REF, ScoreModel
 from midigpt_cli.server.settings import ServerSettings
@@ -64,12 +64,12 @@ async def score(request: Request) -> Response:
 
 
 def _to_midi(data: object, settings: ServerSettings) -> bytes:
-    score = read_score(data)
+    score = read_score(data, read_limits(settings))
     check_song(score, 1, settings)
     return midi_bytes(score)
 
 
 def _to_json(file: bytes, settings: ServerSettings) -> bytes:
-    score = Score.from_midi(file)
+    score = Score.from_midi(file, read_limits(settings))
     check_song(score, 1, settings)
     return to_json(score.to_dict())

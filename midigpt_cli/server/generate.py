@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 from midigpt_cli.server import answers
 from midigpt_cli.server.body import Envelope, check_id, envelope_of, read_json, read_request, read_score
 from midigpt_cli.server.events import EventStream, until_answered
-from midigpt_cli.server.limits import check_song
+from midigpt_cli.server.limits import check_song, read_limits
 from midigpt_cli.server.models import ModelEntry
 from midigpt_cli.server.planning import planned
 from midigpt_cli.server.refusals import RefusalError, busy, request_id
@@ -60,7 +60,7 @@ async def cancel(request_id: str, request: Request) -> dict[str, str]:
 
 def prepare(entry: ModelEntry, envelope: Envelope, settings: ServerSettings) -> SamplingSession:
     """A checked session for a JSON request. Raises RefusalError, ScoreError, RequestValidationError."""
-    score = read_score(envelope.score)
+    score = read_score(envelope.score, read_limits(settings))
     wish = read_request(envelope.request)
     check_song(score, wish.config.num_candidates, settings)
     return entry.engine.session(score, wish)

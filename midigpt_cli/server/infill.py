@@ -17,7 +17,7 @@ from midigpt_cli.server.body import Form, check_id, read_form
 from midigpt_cli.server.events import until_answered
 from midigpt_cli.server.form import Wanted, read_fields, schema
 from midigpt_cli.server.generate import client_of, json_response, reply
-from midigpt_cli.server.limits import check_song
+from midigpt_cli.server.limits import check_song, read_limits
 from midigpt_cli.server.models import ModelEntry
 from midigpt_cli.server.planning import planned
 from midigpt_cli.server.refusals import busy, request_id
@@ -68,7 +68,7 @@ async def infill(request: Request) -> Response:
 
 def prepare(entry: ModelEntry, form: Form, wanted: Wanted, settings: ServerSettings) -> SamplingSession:
     """A checked session for a .mid file. Raises RefusalError, MidiFileError, RequestValidationError."""
-    score = Score.from_midi(form.data)
+    score = Score.from_midi(form.data, read_limits(settings))
     check_song(score, wanted.takes, settings)
     wish = wanted.request_for(score, entry.engine.tokenizer.attributes)
     check_song(score, wish.config.num_candidates, settings)

@@ -13,7 +13,7 @@ from typing import Any
 
 from midigpt_cli.jam_session import NEVER, Delivery, JamSession
 from midigpt_cli.jam_wishes import read_pacing, read_start, read_update, song_in
-from midigpt_cli.server.limits import check_song
+from midigpt_cli.server.limits import check_song, read_limits
 from midigpt_cli.server.models import ModelEntry
 from midigpt_cli.server.refusals import OUR_FAULT, RefusalError, busy
 from midigpt_cli.server.settings import ServerSettings
@@ -176,7 +176,7 @@ class JamRooms:
         return given
 
     def _song(self, data: Mapping[str, Any]) -> Score | None:
-        song = song_in(data)
+        song = song_in(data, read_limits(self.settings))
         if song is not None:
             check_song(song, 1, self.settings)
         return song

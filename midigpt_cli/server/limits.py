@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from midigpt_cli.server.refusals import RefusalError
 from midigpt_cli.server.settings import ServerSettings
+from midigpt_core.midi_file import ReadLimits
 from midigpt_core.score import Score
 
 TAKES_OF_LARGEST = 4  # an answer may hold this many times the notes of the largest song
+
+
+def read_limits(settings: ServerSettings) -> ReadLimits:
+    """How far a .mid file is read before it is refused."""
+    return ReadLimits(
+        settings.max_notes, settings.max_tracks, settings.max_bars, settings.max_tracks * settings.max_bars
+    )
 
 
 def check_song(score: Score, takes: int, settings: ServerSettings) -> None:

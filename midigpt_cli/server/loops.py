@@ -16,7 +16,7 @@ from midigpt_cli.server.body import check_id, read_json
 from midigpt_cli.server.events import until_answered
 from midigpt_cli.server.generate import client_of, reply
 from midigpt_cli.server.infill import midi_bytes
-from midigpt_cli.server.limits import check_song
+from midigpt_cli.server.limits import check_song, read_limits
 from midigpt_cli.server.models import ModelEntry
 from midigpt_cli.server.refusals import RefusalError, busy, request_id
 from midigpt_cli.server.schemas import ConfigModel, PromptModel, ScoreModel, body_of
@@ -142,7 +142,7 @@ class LoopSession(SamplingSession):
 
 def prepare(entry: ModelEntry, data: Mapping[str, Any], settings: ServerSettings) -> LoopSession:
     """A checked session. Raises RefusalError, ScoreError, MidiFileError, RequestValidationError."""
-    song = song_in(data)
+    song = song_in(data, read_limits(settings))
     if song is None:
         raise RefusalError(422, "score is missing; give score (JSON) or midi (base64)", field="score")
     if data.get("format", "score") not in FORMATS:

@@ -21,6 +21,7 @@ from midigpt_core.errors import (
     MidiGptError,
     RequestValidationError,
     ScoreError,
+    SongTooLargeError,
     TokenError,
 )
 
@@ -29,6 +30,7 @@ log = logging.getLogger("midigpt.server")
 STATUS: tuple[tuple[type[MidiGptError], int], ...] = (  # the first that fits
     (RequestValidationError, 422),
     (ScoreError, 400),
+    (SongTooLargeError, 413),
     (MidiFileError, 400),
     (TokenError, 422),
     (AudioFileError, 400),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import ceil
 
-from midigpt_core.errors import MidiFileError
+from midigpt_core.errors import SongTooLargeError
 
 MAX_BARS = 50_000  # of one file; a day of music
 
@@ -32,14 +32,14 @@ def usable(signatures: list[Signature], division: int) -> list[Signature]:
     return good
 
 
-def spans(signatures: list[Signature], division: int, end: int, least: int = 1) -> list[Span]:
+def spans(signatures: list[Signature], division: int, end: int, least: int = 1, most: int = MAX_BARS) -> list[Span]:
     """The bars that begin before tick `end`, at least `least` of them and always one; the last has its full length.
 
-    Bar lines that fall between ticks are rounded one by one, so rounding never adds up. Raises MidiFileError
-    where there would be more than MAX_BARS bars, all metres together.
+    Bar lines that fall between ticks are rounded one by one, so rounding never adds up. Raises
+    SongTooLargeError where there would be more than `most` bars, all metres together.
     """
     metres = usable(signatures, division)
-    _check_number(metres, division, end)
+    _check_number(metres, division, end, most)
     starts: dict[int, tuple[int, int]] = {}
     for index, (tick, numerator, denominator) in enumerate(metres):
         length = division * 4 * numerator / denominator
@@ -56,15 +56,22 @@ def spans(signatures: list[Signature], division: int, end: int, least: int = 1) 
     return [Span(a, b, *starts[a]) for a, b in pairwise(lines)]
 
 
-def _check_number(metres: list[Signature], division: int, end: int) -> None:
+def on_bar_line(tick: int, signatures: list[Signature], division: int) -> bool:
+    """Whether a bar begins or ends at this tick."""
+    start, numerator, denominator = [metre for metre in usable(signatures, division) if metre[0] <= tick][-1]
+    length = division * 4 * numerator / denominator
+    return round(start + round((tick - start) / length) * length) == tick
+
+
+def _check_number(metres: list[Signature], division: int, end: int, most: int) -> None:
     """Count the bars before any of them is made."""
     stops = [tick for tick, _, _ in metres[1:]] + [end]
     bars = sum(
         ceil(max(stop - tick, 0) * denominator / (division * 4 * numerator) - 1e-6)
         for (tick, numerator, denominator), stop in zip(metres, stops, strict=True)
     )
-    if bars > MAX_BARS:
-        raise MidiFileError(f"{bars} bars: too long to be music; at most {MAX_BARS} are read")
+    if bars > most:
+        raise SongTooLargeError("bars", most, bars)
 
 
 def bar_of(lines: list[int], tick: int) -> int:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
-from midigpt_core.midi_file.events import CONTROL, PROGRAM, TrackEvents
+from midigpt_core.midi_file.events import CONTROL, PROGRAM
+from midigpt_core.midi_file.source import Timed
 
 DRUM_CHANNEL = 9  # counted from 0: the tenth
 _BANK_SELECT = 0
@@ -13,7 +15,7 @@ _GM2_DRUM_BANK = 120
 _NAME = re.compile(r"\W*(drums?|drum ?(kit|set|track)|drums? ?(\d+|[ab])|kick|snare|hi-?hats?)\W*", re.IGNORECASE)
 
 
-def declared_channels(tracks: list[TrackEvents]) -> dict[int, bool]:
+def declared_channels(tracks: Sequence[Timed]) -> dict[int, bool]:
     """Channels a GS, XG or GM2 message turns into a drum part (True) or a melodic one (False)."""
     declared: dict[int, bool] = {}
     drum_banks: tuple[int, ...] = ()
@@ -27,7 +29,7 @@ def declared_channels(tracks: list[TrackEvents]) -> dict[int, bool]:
     return declared
 
 
-def _in_bank(tracks: list[TrackEvents], drum_banks: tuple[int, ...]) -> set[int]:
+def _in_bank(tracks: Sequence[Timed], drum_banks: tuple[int, ...]) -> set[int]:
     """Channels that choose a drum kit by bank select before a program change."""
     found: set[int] = set()
     for track in tracks:

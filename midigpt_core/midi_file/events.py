@@ -142,6 +142,24 @@ def write_events(track: TrackEvents) -> bytes:
     return bytes(out) + track.tail
 
 
+def with_tail(track: TrackEvents, before: TrackEvents) -> TrackEvents:
+    """The track, where its end-of-track mark has moved, with the events behind the mark at the ticks they had.
+
+    Other programs play what stands there; it goes among the events that come before the new mark. Bytes that are no
+    events stay behind it.
+    """
+    if not track.tail or track.end_tick == before.end_tick:
+        return track
+    try:
+        late = _scan(track.tail)
+    except (IndexError, _DamagedError):
+        return track
+    events = [*track.events, *((before.end_tick + tick, event) for tick, event in late.events)]
+    events.sort(key=lambda item: item[0])
+    end = max(track.end_tick, before.end_tick + late.end_tick)
+    return TrackEvents(events, end, True, track.running or late.running, late.tail)
+
+
 def _delta(ticks: int) -> bytes:
     if ticks < 0x80:
         return bytes((ticks,))
