@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -39,19 +37,28 @@ def python(program: str, seconds: float = 60) -> Ended:
 
 def bounded(command: Sequence[str], seconds: float, **more: Any) -> Ended:
     """Run a command; one that takes longer is killed and has the code -9."""
-
-    def limits() -> None:
-        resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
-        resource.setrlimit(resource.RLIMIT_CPU, (int(seconds) + 1, int(seconds) + 1))
-
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, tempfile.NamedTemporaryFile() as told:
         started = time.perf_counter()
-        process = subprocess.Popen(command, stdout=out, stderr=err, preexec_fn=limits, **more)
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
+        launcher = [sys.executable, "-S", "-E", "-c", _LAUNCHER, told.name, str(int(seconds) + 1), *command]
+        subprocess.run(launcher, stdout=out, stderr=err, check=False, **more)
         took = time.perf_counter() - started
-        texts = [_text(stream) for stream in (out, err)]
-    return Ended(process.returncode, *texts, used.ru_maxrss / 1024, took)
+        code, peak = map(int, told.read().split())
+        return Ended(code, _text(out), _text(err), peak / 1024, took)
+
+
+# A child's peak counts what its parent held when it was forked, so a small process forks it.
+_LAUNCHER = f"""
+import os, resource, sys
+told, seconds, command = sys.argv[1], int(sys.argv[2]), sys.argv[3:]
+child = os.fork()
+if not child:
+    resource.setrlimit(resource.RLIMIT_AS, ({ADDRESS_SPACE}, {ADDRESS_SPACE}))
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+    os.execvp(command[0], command)
+_, status, used = os.wait4(child, 0)
+with open(told, "w") as file:
+    file.write(f"{{os.waitstatus_to_exitcode(status)}} {{used.ru_maxrss}}")
+"""
 
 
 def _text(stream: Any) -> str:
