@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 from midigpt_cli.server import answers
 from midigpt_cli.server.body import Envelope, check_id, envelope_of, read_json, read_request, read_score
 from midigpt_cli.server.events import EventStream, until_answered
-from midigpt_cli.server.limits import check_song, read_limits
+from midigpt_cli.server.limits import check_lanes, check_song, read_limits
 from midigpt_cli.server.models import ModelEntry
 from midigpt_cli.server.planning import planned
 from midigpt_cli.server.refusals import RefusalError, busy, request_id
@@ -63,6 +63,7 @@ def prepare(entry: ModelEntry, envelope: Envelope, settings: ServerSettings) -> 
     score = read_score(envelope.score, read_limits(settings))
     wish = read_request(envelope.request)
     check_song(score, wish.config.num_candidates, settings)
+    check_lanes(wish, settings)
     return entry.engine.session(score, wish)
 
 

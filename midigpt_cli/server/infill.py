@@ -17,7 +17,7 @@ from midigpt_cli.server.body import Form, check_id, read_form
 from midigpt_cli.server.events import until_answered
 from midigpt_cli.server.form import Wanted, read_fields, schema
 from midigpt_cli.server.generate import client_of, json_response, reply
-from midigpt_cli.server.limits import check_song, read_limits
+from midigpt_cli.server.limits import check_lanes, check_song, read_limits
 from midigpt_cli.server.models import ModelEntry
 from midigpt_cli.server.planning import planned
 from midigpt_cli.server.refusals import busy, request_id
@@ -72,6 +72,7 @@ def prepare(entry: ModelEntry, form: Form, wanted: Wanted, settings: ServerSetti
     check_song(score, wanted.takes, settings)
     wish = wanted.request_for(score, entry.engine.tokenizer.attributes)
     check_song(score, wish.config.num_candidates, settings)
+    check_lanes(wish, settings)
     return entry.engine.session(score, wish)
 
 

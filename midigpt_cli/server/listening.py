@@ -263,7 +263,7 @@ def _finish_of(job: Job, asked: Heard) -> Any:
             job.files[SOUND] = sound
         files = {name: f"/jobs/{job.id}/files/{name}" for name in job.files}
         facts = {"take": 0, "midi": f"/jobs/{job.id}/takes/0.mid", "files": files}
-        job.takes[0] = TakeFile(answers.to_json(facts), heard.midi)
+        job.takes[0] = TakeFile.of(answers.to_json(facts), heard.midi)
         return Rendered(answers.to_json(_summary(heard)))
 
     return finish

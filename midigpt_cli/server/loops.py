@@ -16,7 +16,7 @@ from midigpt_cli.server.body import check_id, read_json
 from midigpt_cli.server.events import until_answered
 from midigpt_cli.server.generate import client_of, reply
 from midigpt_cli.server.infill import midi_bytes
-from midigpt_cli.server.limits import check_song, read_limits
+from midigpt_cli.server.limits import check_lanes, check_song, read_limits
 from midigpt_cli.server.models import ModelEntry
 from midigpt_cli.server.refusals import RefusalError, busy, request_id
 from midigpt_cli.server.schemas import ConfigModel, PromptModel, ScoreModel, body_of
@@ -151,6 +151,7 @@ def prepare(entry: ModelEntry, data: Mapping[str, Any], settings: ServerSettings
     check_song(song, wish.variations, settings)
     check_loop(wish, song)
     session = LoopSession(entry.engine, song, wish)
+    check_lanes(session.request, settings)
     entry.engine.session(session.score, replace(session.request, config=replace(wish.config, num_candidates=1)))
     return session
 

@@ -33,8 +33,8 @@ class ModelSpec:
     device: str = "auto"
     local: bool = False  # the reference is a path, and must exist
 
-    def load(self, max_lanes: int) -> ModelEntry:
-        """Load it. Raises CheckpointError."""
+    def load(self, max_lanes: int, label: str | None = None) -> ModelEntry:
+        """Load it; `label` is what callers see of its reference. Raises CheckpointError."""
         if self.local and not Path(self.reference).exists():
             raise CheckpointError(
                 f"{self.reference}: no such checkpoint; give a .safetensors file, .pt bundle or folder"
@@ -46,7 +46,7 @@ class ModelSpec:
             token: dict[str, Any] = {"token": self.token} if self.token else {}
             engine = InferenceEngine.from_pretrained(self.reference, self.filename, **token, **place)
         engine.warmup()
-        return ModelEntry(self.id, engine, self.reference)
+        return ModelEntry(self.id, engine, label or self.reference)
 
 
 class Models:

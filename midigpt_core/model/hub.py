@@ -17,7 +17,7 @@ _PATIENCE_SECONDS = 5.0
 
 
 def resolve(
-    name: str | None = None,
+    name: str | HubReference | None = None,
     filename: str | None = None,
     revision: str | None = None,
     token: str | None = None,
@@ -28,7 +28,7 @@ def resolve(
     What was downloaded before is used without asking the hub, so that a name means the same weights every day;
     `refresh` asks for the newest. Raises CheckpointError: unknown, missing, gated, offline, broken off, damaged.
     """
-    reference = understand(name or default_model(), filename, revision)
+    reference = name if isinstance(name, HubReference) else understand(name or default_model(), filename, revision)
     if isinstance(reference, Path):
         if not reference.exists():
             raise CheckpointError(f"{reference}: no such file; see midigpt models list for names that work")
