@@ -9,7 +9,7 @@ from midigpt_core.errors import RequestValidationError
 from midigpt_core.request import refused
 from midigpt_core.score import DRUM, Score, Track
 
-BARS_HELP = "Bars, counted from 1: 4-8, or 5,7-9, or 17- (to the end), or all."
+BARS_HELP = "Bars, counted from 1: 4-8, or 5,7-9, or 17- (to the end), or all (up to the last in which a note begins)."
 TRACK_HELP = "Track: its number from 1, its name or a part of it, drums, melodic, or all. May be given again."
 
 _GROUPS: Mapping[str, Callable[[Track], bool]] = {
@@ -19,16 +19,17 @@ _GROUPS: Mapping[str, Callable[[Track], bool]] = {
 }
 
 
-def select_bars(text: str, n_bars: int, option: str = "--bars") -> tuple[int, ...]:
+def select_bars(text: str, n_bars: int, option: str = "--bars", heard: int | None = None) -> tuple[int, ...]:
     """The bars, counted from 0 and in order, that a selector such as "5,7-9" or "17-" means in a song of `n_bars`.
 
+    `heard`: where "all" ends, in songs that end in silence.
     Raises RequestValidationError naming `option` for a selector that cannot be read or leaves the song.
     """
     if not n_bars:
         raise refused(option, text, "finds no bar", "the song has none")
     chosen: set[int] = set()
     for part in text.replace("\N{EN DASH}", "-").split(","):
-        first, last = _range(part.strip().lower(), n_bars, text, option)
+        first, last = _range(part.strip().lower(), n_bars, text, option, heard)
         if first > last:
             raise refused(option, text, "runs backwards", f"say {last}-{first}")
         if first < 1 or last > n_bars:
@@ -71,9 +72,9 @@ def describe_track(number: int, score: Score) -> str:
     return f'{number + 1} "{name}"' if name else str(number + 1)
 
 
-def _range(part: str, n_bars: int, text: str, option: str) -> tuple[int, int]:
+def _range(part: str, n_bars: int, text: str, option: str, heard: int | None) -> tuple[int, int]:
     if part == "all":
-        return 1, n_bars
+        return 1, heard or n_bars
     first, dash, last = (piece.strip() for piece in part.partition("-"))
     if first.isdecimal() and (last.isdecimal() or (dash and not last) or not dash):
         start = int(first)

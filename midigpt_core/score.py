@@ -102,6 +102,12 @@ class Score:
         """Bars of the longest track."""
         return max((len(track.bars) for track in self.tracks), default=0)
 
+    @property
+    def heard_bars(self) -> int:
+        """Bars up to the last one in which a note begins; all where none does."""
+        last = [max((i for i, bar in enumerate(track.bars) if bar.notes), default=-1) for track in self.tracks]
+        return max(last, default=-1) + 1 or self.n_bars
+
 
 _NOTE_KEYS = tuple(f.name for f in fields(Note))
 

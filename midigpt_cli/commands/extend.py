@@ -11,6 +11,7 @@ from midigpt_cli import completion
 from midigpt_cli.groups import Context, ModelChoice, Music, Output, Talk
 from midigpt_cli.options import Settings, command_of
 from midigpt_cli.selectors import TRACK_HELP
+from midigpt_core.request import refused
 
 if TYPE_CHECKING:
     from midigpt_core.attributes.table import AttributeTable
@@ -25,7 +26,17 @@ class Continue:
     """Everything `continue` may be told."""
 
     songs: Annotated[list[str], typer.Argument(metavar="SONG...", help="MIDI files; - reads standard input.")]
-    bars: Annotated[int, typer.Option("--bars", "-b", help="Bars to add.", min=1, max=10_000)]
+    bars: Annotated[int, typer.Option("--bars", "-b", help="Bars to write.", min=1, max=10_000)]
+    start: Annotated[
+        int | None,
+        typer.Option(
+            "--from",
+            metavar="BAR",
+            help="First new bar, counted from 1.",
+            min=1,
+            show_default="after the last bar in which a note begins",
+        ),
+    ] = None
     track: Annotated[
         list[str],
         typer.Option(
@@ -46,7 +57,7 @@ class Continue:
 
 @command_of(Continue)
 def extend(asked: Continue) -> None:
-    """Write new bars after the end of songs, in their last metre. What is there stays as it is.
+    """Write new bars after the last bar in which a note begins, in the song's metre. What is there stays as it is.
 
     midigpt continue song.mid --bars 8
     """
@@ -58,15 +69,38 @@ def extend(asked: Continue) -> None:
         from midigpt_cli.selectors import select_tracks
         from midigpt_cli.wishes import Wishes, build_request
 
-        new = range(score.n_bars, score.n_bars + asked.bars)
-        tracks = select_tracks(asked.track, score) if asked.track else _lately_heard(score)
+        start = _start(asked, score)
+        new = range(start, start + asked.bars)
+        tracks = select_tracks(asked.track, score) if asked.track else _lately_heard(score, start)
         wishes = Wishes(
             {number: new for number in tracks}, asked.music, asked.context, asked.settings, autoregressive=True
         )
-        longer = extended(score, asked.bars)
+        longer = extended(score, new.stop - score.n_bars)
         return longer, build_request(wishes, longer, table)
 
     job.run(prepare)
+
+
+def _start(asked: Continue, score: Score) -> int:
+    """The first new bar, from 0. Raises RequestValidationError for one beyond the song's end."""
+    if asked.start is not None:
+        if asked.start > score.n_bars + 1:
+            raise refused(
+                "--from",
+                asked.start,
+                "lies beyond the end",
+                f"the song has {score.n_bars} bars; use 1 to {score.n_bars + 1}",
+            )
+        return asked.start - 1
+    start, silent = score.heard_bars, score.n_bars - score.heard_bars
+    if silent and not asked.talk.quiet:
+        bars = "the last bar is" if silent == 1 else f"the last {silent} bars are"
+        typer.echo(
+            f"midigpt: {bars} silent and left out: the new ones begin at bar {start + 1} "
+            f"(--from {score.n_bars + 1} to begin after the silence)",
+            err=True,
+        )
+    return start
 
 
 def extended(score: Score, count: int) -> Score:
@@ -82,6 +116,7 @@ def extended(score: Score, count: int) -> Score:
     return replace(score, tracks=tracks)
 
 
-def _lately_heard(score: Score) -> list[int]:
-    heard = [i for i, track in enumerate(score.tracks) if any(bar.notes for bar in track.bars[-RECENT_BARS:])]
+def _lately_heard(score: Score, end: int) -> list[int]:
+    recent = slice(max(0, end - RECENT_BARS), end)
+    heard = [i for i, track in enumerate(score.tracks) if any(bar.notes for bar in track.bars[recent])]
     return heard or list(range(len(score.tracks)))

@@ -89,7 +89,7 @@ def _request(asked: Infill, score: Score, table: AttributeTable) -> GenerationRe
     from midigpt_cli.selectors import select_bars, select_tracks
     from midigpt_cli.wishes import Wishes, build_request
 
-    bars = select_bars(asked.bars or "", score.n_bars)
+    bars = select_bars(asked.bars or "", score.n_bars, heard=score.heard_bars)
     tracks = select_tracks(asked.track or ["all"], score)
     return build_request(
         Wishes({number: bars for number in tracks}, asked.music, asked.context, asked.settings), score, table

@@ -166,7 +166,7 @@ def _wish(asked: Loop, score: Score, table: AttributeTable) -> LoopRequest:
 
     if asked.seam not in SEAMS:
         raise refused("--seam", asked.seam, "is not known", f"use {' or '.join(SEAMS)}")
-    bars = select_bars(asked.bars if asked.song and asked.bars else "all", score.n_bars)
+    bars = select_bars(asked.bars if asked.song and asked.bars else "all", score.n_bars, heard=score.heard_bars)
     if asked.song and not asked.bars:
         bars = bars[:USUAL_BARS]
     first, end = min(bars), max(bars) + 1

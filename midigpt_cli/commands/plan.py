@@ -85,7 +85,7 @@ def _request(asked: Asked, score: Score) -> GenerationRequest:
     from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt
 
     tracks = select_tracks(asked.track, score)
-    bars = list(select_bars(asked.bars, score.n_bars))
+    bars = list(select_bars(asked.bars, score.n_bars, heard=score.heard_bars))
     wishes = {"model_dim": asked.window, "bars_per_step": asked.bars_per_step, "tracks_per_step": asked.tracks_per_step}
     prompts = [
         TrackPrompt(t, bars if t in tracks else [], autoregressive=asked.autoregressive and t in tracks)

@@ -61,7 +61,7 @@ class Wanted:
                 422, "bars is missing; say which bars to write, counted from 1, such as bars=4-8", field="bars"
             )
         try:
-            bars = select_bars(self.own["bars"], score.n_bars, "bars")
+            bars = select_bars(self.own["bars"], score.n_bars, "bars", score.heard_bars)
             tracks = select_tracks(self.tracks or ["all"], score, "track")
             wishes = Wishes({number: bars for number in tracks}, self.music, self.context, self.settings)
             return build_request(wishes, score, table)
