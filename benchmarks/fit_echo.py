@@ -1,10 +1,10 @@
-"""Fit the echo's prior anew, and say what it and the tracks' habits are worth: nats per token of held-out bars.
+"""Fit the echo's prior anew, and say what it and the tracks' styles are worth: nats per token of held-out bars.
 
     python -m benchmarks.fit_echo CORPUS --manifest MANIFEST.csv [--ckpt FILE] [--per-kind 40]
 
 Half of the songs (by a hash of their names) are fitted on, the other half is measured. Bars are taken out as
 `midigpt evaluate` does it; the model's logits are read after its prompt, the sources are those of
-`midigpt_core/likeness.py`, so that nothing of the bars taken out is known.
+`midigpt_core/echo/sources.py`, so that nothing of the bars taken out is known.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from torch import Tensor
 from midigpt_core.engine import InferenceEngine
 from midigpt_core.evaluate.judge import request_for
 from midigpt_core.evaluate.tasks import Task, draw_tasks, held_out
-from midigpt_core.fitting import narrowed
-from midigpt_core.likeness import WEIGHTS
-from midigpt_core.planning import fitting_plan
-from midigpt_core.prompting import StepPrompt
-from midigpt_core.reading import original_tokens
+from midigpt_core.generation.fit import narrowed
+from midigpt_core.echo.sources import WEIGHTS
+from midigpt_core.generation.plan import fitting_plan
+from midigpt_core.generation.prompt import StepPrompt
+from midigpt_core.generation.notes import original_tokens
 from midigpt_core.request import InferenceConfig
-from midigpt_core.sampling.mixture import END, KEPT, SLIP, Habit, Tokens, lean_to, stand
+from midigpt_core.echo.mixture import END, KEPT, SLIP, StyleBias, Tokens, style_bias, stand
 from midigpt_core.tokens.types import TokenType
 
 NAMES = tuple(WEIGHTS)
@@ -42,9 +42,9 @@ class Bar:
     voice: str
     fitted: bool  # its song is one that is fitted on
     model: Tensor  # (tokens,): log-probability of each token under the network alone
-    leaning: Tensor  # the same, leaning towards the track's habits
+    biased: Tensor  # the same, biased towards the track's styles
     features: Tensor  # (sources, features)
-    gains: Tensor  # (1 + sources, tokens): how well each foresaw the token, against the leaning network
+    gains: Tensor  # (1 + sources, tokens): how well each foresaw the token, against the biased network
 
 
 def bars_of(engine: InferenceEngine, task: Task) -> Iterator[Bar]:
@@ -59,7 +59,7 @@ def bars_of(engine: InferenceEngine, task: Task) -> Iterator[Bar]:
             yield from _read(prompt, body, logits, task)
 
 
-def _read(prompt: StepPrompt, body: Sequence[int], beliefs: Tensor, task: Task) -> Iterator[Bar]:
+def _read(prompt: StepPrompt, body: Sequence[int], logprobs: Tensor, task: Task) -> Iterator[Bar]:
     vocabulary, ids = prompt.tokenizer.vocabulary, torch.tensor(body)
     starts, ends = (vocabulary.range(kind)[0] for kind in (TokenType.FILL_IN_START, TokenType.FILL_IN_END))
     written: list[list[int]] = [[]]
@@ -72,22 +72,22 @@ def _read(prompt: StepPrompt, body: Sequence[int], beliefs: Tensor, task: Task) 
             written.append([])
             rows.append([])
     for cell, (track, bar) in enumerate(prompt.cells):
-        tokens, own = written[cell], beliefs[rows[cell]]
-        model, leaning = (by.gather(1, ids[rows[cell], None])[:, 0] for by in (own, _leant(own, prompt.habits[cell])))
+        tokens, own = written[cell], logprobs[rows[cell]]
+        model, biased = (by.gather(1, ids[rows[cell], None])[:, 0] for by in (own, _leant(own, prompt.styles[cell])))
         gains, features = [torch.ones(len(tokens))], []
         for source in prompt.repeatable[cell].sources:
             said = [*(written[source.cell][:-1] if source.cell >= 0 else source.body), END]
             hits = torch.tensor(_hits(prompt, said, tokens))
-            gains.append(torch.where(hits, SLIP + (1 - SLIP) * torch.exp(-leaning), torch.tensor(SLIP)))
+            gains.append(torch.where(hits, SLIP + (1 - SLIP) * torch.exp(-biased), torch.tensor(SLIP)))
             features.append([prompt.around.features(track, bar, source.bar)[name] for name in NAMES])
         drums = task.score.tracks[track].track_type == "drum"
         fitted = zlib.crc32(task.file.encode()) % 2 == 0
         table = torch.tensor(features).reshape(-1, len(NAMES))
-        yield Bar("drums" if drums else task.voice, fitted, model, leaning, table, torch.stack(gains))
+        yield Bar("drums" if drums else task.voice, fitted, model, biased, table, torch.stack(gains))
 
 
-def _leant(beliefs: Tensor, habit: Habit) -> Tensor:
-    rows = [row + lean_to(row, habit.lean, habit.factors, habit.kinds) for row in beliefs.numpy()]
+def _leant(logprobs: Tensor, style: StyleBias) -> Tensor:
+    rows = [row + style_bias(row, style.bias, style.factors, style.kinds) for row in logprobs.numpy()]
     return torch.as_tensor(np.stack(rows))
 
 
@@ -102,9 +102,9 @@ def _hits(prompt: StepPrompt, said: Sequence[int], tokens: Sequence[int]) -> lis
     return found
 
 
-def alone(bars: Sequence[Bar], habits: bool) -> float:
-    """Nats per token of the network, perhaps leaning."""
-    parts = [bar.leaning if habits else bar.model for bar in bars]
+def alone(bars: Sequence[Bar], styles: bool) -> float:
+    """Nats per token of the network, perhaps biased."""
+    parts = [bar.biased if styles else bar.model for bar in bars]
     return -float(torch.cat(parts).mean())
 
 
@@ -112,8 +112,8 @@ def loss(bars: Sequence[Bar], weights: Tensor, kept: float = KEPT, strength: flo
     """Nats per token of the mixture. Differentiable where kept is 1."""
     total, count = torch.zeros(()), 0
     for bar in bars:
-        count += len(bar.leaning)
-        total = total - bar.leaning.sum()
+        count += len(bar.biased)
+        total = total - bar.biased.sum()
         if not len(bar.features):
             continue
         prior = torch.cat([torch.zeros(1), bar.features @ weights + log(strength)]).softmax(0)
@@ -167,7 +167,7 @@ def main() -> None:
     print("| feature | fitted | in use |\n|---|--:|--:|")
     for name, new, old in zip(NAMES, weights.tolist(), used.tolist(), strict=True):
         print(f"| {name} | {new:.2f} | {old:.2f} |")
-    print("\n| measured bars | n | network | with habits | and echo, in use | fitted |\n|---|--:|--:|--:|--:|--:|")
+    print("\n| measured bars | n | network | with styles | and echo, in use | fitted |\n|---|--:|--:|--:|--:|--:|")
     with torch.no_grad():
         for voice in ("all", *sorted({bar.voice for bar in test})):
             some = [bar for bar in test if voice in ("all", bar.voice)]

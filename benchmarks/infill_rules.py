@@ -9,8 +9,8 @@ from functools import cached_property
 from pathlib import Path
 
 import midigpt_core.tokens
-from midigpt_cli import musical
-from midigpt_core.controls import GRIDS, PitchMask
+from midigpt_cli.parse import musical
+from midigpt_core.constraints.controls import GRIDS, PitchMask
 from midigpt_core.score import DRUM, Note, Score
 from midigpt_core.tokens.config import EncoderConfig
 from midigpt_core.tokens.grid import to_grid

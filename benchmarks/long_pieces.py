@@ -12,8 +12,8 @@ from pathlib import Path
 
 from benchmarks.measure import machine, spread
 from midigpt_core.engine import InferenceEngine
-from midigpt_core.fitting import narrowed
-from midigpt_core.planning import fitting_plan
+from midigpt_core.generation.fit import narrowed
+from midigpt_core.generation.plan import fitting_plan
 from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt
 from midigpt_core.score import Score
 from tests.support import corpus
@@ -29,7 +29,7 @@ Written by `python -m benchmarks.long_pieces`. {{machine}}, one thread. The firs
 `{Path(SONG).name}` ({{tracks}} tracks); {BARS} bars in the middle are written, of one track or of every track.
 Milliseconds, medians of {ROUNDS} runs (quartiles). *Cells*: bars of the first step, of all. *Plan*: the steps of
 the request. *Prompt*: the first step cut, encoded, and tracks left out until it fits. *Memory of the piece*: which bars
-the echo may say again and how likely each is, and the tracks' habits.
+the echo may say again and how likely each is, and the tracks' styles.
 
 | bars | written | cells | steps | plan | prompt | memory of the piece |
 |--:|---|--:|--:|--:|--:|--:|
@@ -56,7 +56,7 @@ def row(engine: InferenceEngine, score: Score, tracks: range, name: str) -> str:
         prompt, _ = narrowed(engine.tokenizer, score, steps[0], request, (), model.n_positions)
         marks.append(time.perf_counter())
         assert prompt.repeatable
-        assert prompt.habits
+        assert prompt.styles
         marks.append(time.perf_counter())
         for times, begin, end in zip(taken, marks, marks[1:], strict=False):
             times.append(1e3 * (end - begin))

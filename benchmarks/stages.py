@@ -16,13 +16,13 @@ import sys
 from midigpt import Score
 from midigpt.inference import GenerationRequest, InferenceConfig, InferenceEngine, TrackPrompt
 
-ckpt, song, track, first, end, heat, seed, out = sys.argv[1:]
+ckpt, song, track, first, end, temperature, seed, out = sys.argv[1:]
 engine = InferenceEngine.from_checkpoint(ckpt)
 score = Score.from_midi(song)
 bars = list(range(int(first), int(end)))
 tracks = [TrackPrompt(id=i, bars=bars if i == int(track) else []) for i in range(len(score.tracks))]
 checks = dict(max_attempts=1, novelty_check=False, silence_check=False)
-config = InferenceConfig(seed=int(seed), temperature=float(heat), **checks)
+config = InferenceConfig(seed=int(seed), temperature=float(temperature), **checks)
 engine.session(score, GenerationRequest(tracks=tracks, config=config)).run().to_midi(out)
 """
 
@@ -77,17 +77,17 @@ def staged_ours(arguments: list[str]) -> None:
     import midigpt_cli.commands.infill
     import midigpt_cli.job
     import midigpt_cli.main
-    from midigpt_cli.garbage import look_no_more
+    from midigpt_cli.gc_tuning import stop_collecting
 
     stages.next("import: engine")
     import safetensors.numpy  # noqa: F401
 
     import midigpt_core.engine
     import midigpt_core.model.checkpoint
-    from midigpt_cli.destination import Destination
+    from midigpt_cli.output.destination import Destination
     from midigpt_core.model import fast
-    from midigpt_core.pipeline import Run
-    from midigpt_core.sampling.lanes import Decoder
+    from midigpt_core.generation.run import Run
+    from midigpt_core.sampling.batch import Decoder
     from midigpt_core.score import Score
 
     stages.wrap(Score, "from_midi", "read the song")
@@ -100,7 +100,7 @@ def staged_ours(arguments: list[str]) -> None:
     stages.next(REST)
     code = midigpt_cli.main.run(arguments)
     stages.tell()
-    look_no_more()
+    stop_collecting()
     sys.exit(code)
 
 

@@ -1,4 +1,4 @@
-"""What a token costs beside the network: grammar, rules, echo, drawing and bookkeeping.
+"""What a token costs beside the network: grammar, constraints, echo, drawing and bookkeeping.
 
     python -m benchmarks.step [--rounds 5]
 
@@ -28,7 +28,7 @@ from midigpt_core.engine import InferenceEngine
 from midigpt_core.model.fast import FastCache
 from midigpt_core.model.threads import threads
 from midigpt_core.request import GenerationRequest
-from midigpt_core.sampling import lanes as loop
+from midigpt_core.sampling import batch as loop
 from midigpt_core.sampling.lane import Lane
 from midigpt_core.score import Score
 
@@ -38,7 +38,7 @@ TRACK, TARGETS = 1, [3, 4, 5, 6]  # the chords
 NETWORK, PROMPT, WHOLE = "network", "prompt", "whole"
 PARTS = {
     "legal tokens": (Lane, "allowed"),
-    "echo and other leanings": (Lane, "lean"),
+    "echo and other leanings": (Lane, "bias"),
     "drawing": (loop, "draw"),
     "following the token": (Lane, "accept"),
     "the rest of the draw": (loop.Decoder, "_write"),

@@ -5,7 +5,7 @@ from libc.math cimport INFINITY, exp, log
 from libc.stdlib cimport free, malloc
 
 
-def believe(float[::1] logits not None, const unsigned char[::1] legal not None):
+def to_logprobs(float[::1] logits not None, const unsigned char[::1] legal not None):
     """Logits (vocabulary,) become log-probabilities of the legal tokens among themselves, -inf for the others."""
     cdef Py_ssize_t vocabulary = logits.shape[0], token
     cdef float top = -INFINITY, norm
@@ -23,22 +23,22 @@ def believe(float[::1] logits not None, const unsigned char[::1] legal not None)
         logits[token] -= norm
 
 
-def draw(const float[::1] belief not None, const float[::1] lean, double heat, double uniform):
-    """A token, drawn with the softmax of (belief + lean) / heat, and its log-probability in the belief; lean or None."""
-    cdef Py_ssize_t vocabulary = belief.shape[0], count = 0, token, place
-    cdef bint leans = lean is not None
+def draw(const float[::1] logprobs not None, const float[::1] bias, double temperature, double uniform):
+    """A token, drawn with the softmax of (logprobs + bias) / temperature, and its log-probability in the logprobs; bias or None."""
+    cdef Py_ssize_t vocabulary = logprobs.shape[0], count = 0, token, place
+    cdef bint biases = bias is not None
     cdef double top = -INFINITY, total = 0.0, target
     cdef double *share = <double *>malloc(vocabulary * (sizeof(double) + sizeof(int)))
     cdef int *legal = <int *>(share + vocabulary)
     if share == NULL:
         raise MemoryError("no memory to draw in")
     for token in range(vocabulary):
-        if belief[token] > -INFINITY:
+        if logprobs[token] > -INFINITY:
             legal[count] = <int>token
-            share[count] = belief[token]
+            share[count] = logprobs[token]
             count += 1
     for place in range(count):
-        share[place] = (share[place] + lean[legal[place]] if leans else share[place]) / heat
+        share[place] = (share[place] + bias[legal[place]] if biases else share[place]) / temperature
         top = max(top, share[place])
     for place in range(count):
         share[place] = exp(share[place] - top)
@@ -51,4 +51,4 @@ def draw(const float[::1] belief not None, const float[::1] lean, double heat, d
         if total > target:
             break
     free(share)
-    return token, belief[token]
+    return token, logprobs[token]

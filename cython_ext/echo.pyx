@@ -16,18 +16,18 @@ cdef class Mixture:
     cdef Py_ssize_t sources
     cdef int[::1] body, at, expected  # of the sources: tokens, one bar behind the other; the place in it; by source
     cdef double[::1] prior, weight, mass
-    cdef const float[::1] belief
+    cdef const float[::1] logprobs
     cdef object found
-    cdef float[::1] moves, leaning  # what is found, and belief with the habit; reused from token to token
-    cdef bint habitual
-    cdef const float[::1] habit
+    cdef float[::1] moves, biased  # what is found, and logprobs with the style; reused from token to token
+    cdef bint styled
+    cdef const float[::1] style
     cdef const double[::1] factors
     cdef tuple kinds
     cdef list ends, types
     cdef int first, last
     cdef double slip, kept
 
-    def __init__(self, list bodies, prior, habit, tokens, tuple rates):
+    def __init__(self, list bodies, prior, style, tokens, tuple rates):
         """See the reference. rates: SLIP, KEPT."""
         self.sources = len(bodies)
         self.take_up(bodies)
@@ -36,10 +36,10 @@ cdef class Mixture:
         self.ends, self.first, self.last, self.types = tokens
         self.slip, self.kept = rates
         self.moves = self.found = np.empty(len(self.types), np.float32)
-        self.leaning = np.empty(len(self.types), np.float32)
-        self.habitual = habit is not None
-        if self.habitual:
-            self.habit, self.factors, self.kinds = habit.lean, habit.factors, habit.kinds
+        self.biased = np.empty(len(self.types), np.float32)
+        self.styled = style is not None
+        if self.styled:
+            self.style, self.factors, self.kinds = style.bias, style.factors, style.kinds
 
     cdef int take_up(self, list bodies) except -1:
         """The bodies, an end after each."""
@@ -61,38 +61,38 @@ cdef class Mixture:
         """The model's, and those of the sources; they sum to 1."""
         return [self.weight[i] for i in range(self.sources + 1)]
 
-    def lean(self, const float[::1] belief not None):
-        """log(mixture / model) of every token, up to a constant, until the next call. `belief`: the model's
+    def bias(self, const float[::1] logprobs not None):
+        """log(mixture / model) of every token, up to a constant, until the next call. `logprobs`: the model's
         log-probabilities."""
-        if belief.shape[0] != self.moves.shape[0]:
-            raise ValueError(f"belief in {belief.shape[0]} tokens of a vocabulary of {self.moves.shape[0]}")
-        self.belief = belief
+        if logprobs.shape[0] != self.moves.shape[0]:
+            raise ValueError(f"logprobs in {logprobs.shape[0]} tokens of a vocabulary of {self.moves.shape[0]}")
+        self.logprobs = logprobs
         self.moves[:] = 0
-        if self.habitual:
+        if self.styled:
             self.lean_to_habit()
         self.lean_to_sources()
         return self.found
 
     cdef int lean_to_habit(self) except -1:
         """What the track rather writes; each kind of token stays as likely as it is."""
-        cdef const float[::1] belief = self.belief
-        cdef float[::1] lean = self.moves, leaning = self.leaning
+        cdef const float[::1] logprobs = self.logprobs
+        cdef float[::1] bias = self.moves, biased = self.biased
         cdef int first, last, token
         cdef double before, after, shift, likely
-        leaning[:] = belief
+        biased[:] = logprobs
         for first, last in self.kinds:
             before = after = 0.0
             for token in range(first, last):
-                if belief[token] > -INFINITY:
-                    likely = exp(<double>belief[token])
+                if logprobs[token] > -INFINITY:
+                    likely = exp(<double>logprobs[token])
                     before += likely
                     after += likely * self.factors[token]
             shift = log(before / after) if after > 0.0 else 0.0
             for token in range(first, last):
-                if belief[token] > -INFINITY:
-                    lean[token] = <float>(<double>self.habit[token] + shift)
-                    leaning[token] += lean[token]
-        self.belief = leaning
+                if logprobs[token] > -INFINITY:
+                    bias[token] = <float>(<double>self.style[token] + shift)
+                    biased[token] += bias[token]
+        self.logprobs = biased
         return 0
 
     cdef int lean_to_sources(self) except -1:
@@ -104,7 +104,7 @@ cdef class Mixture:
             weight, token = self.weight[source + 1], self.body[self.at[source]]
             if token == END:
                 token = end
-            if token != NONE and not self.belief[token] > -INFINITY:
+            if token != NONE and not self.logprobs[token] > -INFINITY:
                 token = NONE
             self.expected[source], self.mass[source] = token, 0.0
             model += weight if token == NONE else weight * self.slip
@@ -116,20 +116,20 @@ cdef class Mixture:
         for source in range(self.sources):
             if self.mass[source] > 0.0:
                 token = self.expected[source]
-                self.moves[token] += <float>log1p(self.mass[source] / model * exp(-<double>self.belief[token]))
+                self.moves[token] += <float>log1p(self.mass[source] / model * exp(-<double>self.logprobs[token]))
         return 0
 
     cdef int likely_end(self) except? -1:
         """The token that may end the bar, or NONE."""
         cdef int token
         for token in self.ends:
-            if self.belief[token] > -INFINITY:
+            if self.logprobs[token] > -INFINITY:
                 return token
         return NONE
 
     def follow(self, int token):
         """Multiply every weight by how well it foresaw the token, against the model, and move on."""
-        cdef double hit = self.slip + (1 - self.slip) * exp(-<double>self.belief[token]), total = self.weight[0]
+        cdef double hit = self.slip + (1 - self.slip) * exp(-<double>self.logprobs[token]), total = self.weight[0]
         cdef Py_ssize_t source
         for source in range(self.sources):
             if self.expected[source] != NONE:

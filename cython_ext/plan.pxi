@@ -51,7 +51,7 @@ cdef class Plan:
 
 def plan_of(table):
     """The compiled form of an AttributeTable; None where a control has to be measured by the reference."""
-    plan = Plan(table.controls)
+    plan = Plan(table.attributes)
     return plan if plan.complete else None
 
 

@@ -1,5 +1,5 @@
 """The faces of midigpt: command line and server."""
 
-from midigpt_cli.garbage import look_hardly
+from midigpt_cli.gc_tuning import collect_rarely
 
-look_hardly()
+collect_rarely()

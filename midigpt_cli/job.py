@@ -11,42 +11,42 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from midigpt_cli import rendering
-from midigpt_cli.destination import PIPE, Destination, Written, read_song
-from midigpt_cli.groups import ModelChoice, Output, Talk
+from midigpt_cli.output import rendering
+from midigpt_cli.output.destination import PIPE, Destination, Written, read_song
+from midigpt_cli.options.groups import ModelChoice, Output, Reporting
 from midigpt_cli.loading import Model
-from midigpt_cli.report import Done
-from midigpt_cli.spoken import spoken
+from midigpt_cli.output.report import Done
+from midigpt_cli.cli_errors import in_option_names
 from midigpt_core.errors import CheckpointError, GenerationError, MidiGptError, RequestValidationError
 from midigpt_core.request import GenerationRequest, refused
 from midigpt_core.score import Score
 
 if TYPE_CHECKING:
     from midigpt_core.attributes.table import AttributeTable
-    from midigpt_core.pipeline import Result, Take
+    from midigpt_core.generation.run import Result, Take
 
 Prepare = Callable[[Score, "AttributeTable"], tuple[Score, GenerationRequest]]  # what to write into which score
 
 
 @dataclass(frozen=True)
-class Asked:
+class CommandOptions:
     """What every generating command is told beside its own options."""
 
     command: str
     model: ModelChoice
     output: Output
-    talk: Talk
+    reporting: Reporting
     by_file: bool = False  # the request is a file's: faults in it are told in its own words
 
 
-class Job:
+class CommandRun:
     """One command at work."""
 
-    def __init__(self, asked: Asked, takes: int, songs: Sequence[str]) -> None:
-        self.asked, self.songs = asked, list(songs)
-        self.model = Model(asked.model)
-        self.destination = Destination(asked.output, asked.command, len(self.songs), takes)
-        if asked.talk.as_json and (self.destination.is_pipe or (PIPE in songs and asked.output.output is None)):
+    def __init__(self, options: CommandOptions, takes: int, songs: Sequence[str]) -> None:
+        self.options, self.songs = options, list(songs)
+        self.model = Model(options.model)
+        self.destination = Destination(options.output, options.command, len(self.songs), takes)
+        if options.reporting.as_json and (self.destination.is_pipe or (PIPE in songs and options.output.output is None)):
             raise refused("--json", None, "and MIDI cannot share standard output", "name a file with -o")
         self.reports: list[dict[str, Any]] = []
 
@@ -64,7 +64,7 @@ class Job:
                 if len(self.songs) > 1:
                     said = str(error) if str(error).startswith(f"{song}: ") else f"{song}: {error}"
                     typer.echo(f"midigpt: {said}", err=True)
-        if self.asked.talk.as_json:
+        if self.options.reporting.as_json:
             self._print_json()
         if failure is not None:
             if len(self.songs) == 1:
@@ -75,22 +75,22 @@ class Job:
         try:
             self._one(song, prepare, read)
         except RequestValidationError as error:
-            raise (error if self.asked.by_file else spoken(error)) from error
+            raise (error if self.options.by_file else in_option_names(error)) from error
 
     def _one(self, song: str, prepare: Prepare, read: Callable[[str], Score]) -> None:
         started = time.perf_counter()
         destination = self.destination.for_song(song)
-        if not self.asked.talk.dry_run:
+        if not self.options.reporting.dry_run:
             destination.check_free(song)
         original = read(song)
         score, request = prepare(original, self.model.controls)
-        if self.asked.talk.dry_run or request.config.plan_only:
+        if self.options.reporting.dry_run or request.config.plan_only:
             self._show_plan(song, score, request)
             return
         result = self._generate(song, score, request)
         kept = self._kept(result)
         paths = destination.write(song, [Written(take.score, number, rank, take.seed) for take, number, rank in kept])
-        how = rendering.How(lit=frozenset(result.generated))
+        how = rendering.RenderOptions(lit=frozenset(result.generated))
         rendered = []
         for (take, _, _), path in zip(kept, paths, strict=True):
             rendered += [rendering.make(take.score, file, how)["path"] for file in destination.beside(path)]
@@ -98,10 +98,10 @@ class Job:
         self._report(Done(song, score, request, result, written, rendered, time.perf_counter() - started))
 
     def _generate(self, song: str, score: Score, request: GenerationRequest) -> Result:
-        from midigpt_cli.progress import following
+        from midigpt_cli.output.progress import following
 
         session = self.model.engine.session(score, request)
-        with following(song, self.asked.talk) as listener:
+        with following(song, self.options.reporting) as listener:
             session.listener = listener
             return session.run_takes()
 
@@ -110,14 +110,14 @@ class Job:
         numbers = {id(take): i for i, take in enumerate(result.takes, 1)}
         ranked = [(take, numbers[id(take)], rank) for rank, take in enumerate(result.ranked, 1)]
         good = [row for row in ranked if row[0].accepted]
-        if not good and not self.asked.output.allow_partial:
+        if not good and not self.options.output.allow_partial:
             best = result.ranked[0]
             raise GenerationError(
                 f"every attempt was rejected, the last because of {best.rejected[-1]} (seed {result.seed}); raise "
                 "--max-attempts or --temperature-escalation, or write it all the same with --allow-partial"
             )
-        chosen = ranked if self.asked.output.allow_partial else good
-        wanted = self.asked.output.keep_best or len(chosen)
+        chosen = ranked if self.options.output.allow_partial else good
+        wanted = self.options.output.keep_best or len(chosen)
         return sorted(chosen[:wanted], key=lambda row: row[1])
 
     # ---- telling ----
@@ -129,23 +129,23 @@ class Job:
         measured = rehearse(self.model.encoder, self.model.n_positions, score, request)
         facts = plan_facts(song, score, measured, self.model.n_positions)
         self.reports.append({**facts, "ok": True, "request": request.to_dict()})
-        if not self.asked.talk.as_json:
+        if not self.options.reporting.as_json:
             typer.echo("\n".join(plan_lines(facts, measured, score)))
 
     def _report(self, done: Done) -> None:
-        talk = self.asked.talk
+        reporting = self.options.reporting
         self.reports.append(done.facts())
         for line in done.lines():
             typer.echo(line, err=True)
-        if not (talk.as_json or sys.stdout.isatty() or self.destination.for_song(done.song).is_pipe):
+        if not (reporting.as_json or sys.stdout.isatty() or self.destination.for_song(done.song).is_pipe):
             typer.echo("\n".join(done.paths.values()))
-        if not talk.quiet and not talk.as_json and sys.stdout.isatty():
+        if not reporting.quiet and not reporting.as_json and sys.stdout.isatty():
             from rich.console import Console
 
             done.show(Console(stderr=True))
 
     def _print_json(self) -> None:
-        report = {"command": self.asked.command, "model": self.model.facts(), "songs": self.reports}
+        report = {"command": self.options.command, "model": self.model.facts(), "songs": self.reports}
         typer.echo(json.dumps(report))
 
 

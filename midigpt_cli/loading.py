@@ -6,8 +6,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from midigpt_cli.garbage import look_as_usual
-from midigpt_cli.groups import ModelChoice
+from midigpt_cli.gc_tuning import collect_as_usual
+from midigpt_cli.options.groups import ModelChoice
 
 if TYPE_CHECKING:
     from midigpt_core.attributes.table import AttributeTable
@@ -74,7 +74,7 @@ class Model:
         if self.choice.threads:
             set_threads(self.choice.threads)
         engine = InferenceEngine.from_checkpoint(self.path, device=self.choice.device, dtype=self.choice.dtype)
-        look_as_usual()
+        collect_as_usual()
         return engine
 
     def facts(self) -> dict[str, Any]:

@@ -11,13 +11,13 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from midigpt_cli.exit_codes import DONE, FAILURE, INTERRUPTED, TABLE, USAGE, code_of
-from midigpt_cli.garbage import look_no_more
+from midigpt_cli.gc_tuning import stop_collecting
 from midigpt_core.errors import MidiGptError
 
 UsageError: Any = typer.BadParameter.__mro__[1]  # the parser's own, wherever this version of typer keeps it
 
 
-class Row(NamedTuple):
+class CommandRow(NamedTuple):
     """One command: loaded when it is asked for, so that the others cost nothing."""
 
     module: str
@@ -26,19 +26,19 @@ class Row(NamedTuple):
 
 
 COMMANDS = {
-    "infill": Row("infill", "infill", "Fill in bars of songs."),
-    "continue": Row("extend", "extend", "Add new bars after the end of songs."),
-    "generate": Row("generate", "generate", "Write a piece from nothing, or a new track for a song."),
-    "info": Row("info", "info", "Show tracks, bars, metres, tempi and which track sounds where."),
-    "plan": Row("plan", "plan", "Show how bars would be written, without writing them."),
-    "loop": Row("loop", "loop", "Write variations that loop without a seam."),
-    "jam": Row("jam", "jam", "Play new bars without end."),
-    "render": Row("render", "render", "Turn a song into audio or a picture."),
-    "transcribe": Row("transcribe", "transcribe", "Turn audio into MIDI."),
-    "serve": Row("serve", "serve", "Offer all of this over HTTP."),
-    "models": Row("models", "app", "List, fetch and choose models."),
-    "train": Row("train", "app", "Train a model on your own MIDI files, or fine-tune one."),
-    "evaluate": Row("evaluate", "evaluate", "Judge a model on held-out songs."),
+    "infill": CommandRow("infill", "infill", "Fill in bars of songs."),
+    "continue": CommandRow("extend", "extend", "Add new bars after the end of songs."),
+    "generate": CommandRow("generate", "generate", "Write a piece from nothing, or a new track for a song."),
+    "info": CommandRow("info", "info", "Show tracks, bars, metres, tempi and which track sounds where."),
+    "plan": CommandRow("plan", "plan", "Show how bars would be written, without writing them."),
+    "loop": CommandRow("loop", "loop", "Write variations that loop without a seam."),
+    "jam": CommandRow("jam", "jam", "Play new bars without end."),
+    "render": CommandRow("render", "render", "Turn a song into audio or a picture."),
+    "transcribe": CommandRow("transcribe", "transcribe", "Turn audio into MIDI."),
+    "serve": CommandRow("serve", "serve", "Offer all of this over HTTP."),
+    "models": CommandRow("models", "app", "List, fetch and choose models."),
+    "train": CommandRow("train", "app", "Train a model on your own MIDI files, or fine-tune one."),
+    "evaluate": CommandRow("evaluate", "evaluate", "Judge a model on held-out songs."),
 }
 
 EPILOG = (
@@ -97,7 +97,7 @@ def midigpt(
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit; the only place that turns an error into a sentence and an exit code."""
     code = run(arguments)
-    look_no_more()
+    stop_collecting()
     sys.exit(code)
 
 

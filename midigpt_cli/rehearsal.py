@@ -27,10 +27,10 @@ class StepMeasure:
 
 def rehearse(encoder: EncoderConfig, room: int, score: Score, request: GenerationRequest) -> list[StepMeasure]:
     """Every step, for a model that can hold `room` tokens. Raises RequestValidationError as a run would."""
-    from midigpt_core.check import check_request
-    from midigpt_core.fitting import narrowed
+    from midigpt_core.generation.validate import check_request
+    from midigpt_core.generation.fit import narrowed
     from midigpt_core.plan.narrow import expected_tokens
-    from midigpt_core.planning import MAX_SEED, chosen_cells, fitting_plan
+    from midigpt_core.generation.plan import MAX_SEED, chosen_cells, fitting_plan
     from midigpt_core.tokens.tokenizer import Tokenizer
 
     tokenizer = Tokenizer(encoder)

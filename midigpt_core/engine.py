@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from midigpt_core import trace
 from midigpt_core.attributes import AttributeTable
-from midigpt_core.check import check_request
+from midigpt_core.generation.validate import check_request
 from midigpt_core.errors import GenerationError
-from midigpt_core.pipeline import Partial, Result, Run, Take, Timing
+from midigpt_core.generation.run import Partial, Result, Run, Take, Timing
 from midigpt_core.request import GenerationRequest
-from midigpt_core.sampling.lanes import Decoder
+from midigpt_core.sampling.batch import Decoder
 from midigpt_core.score import Score
 from midigpt_core.tokens.tokenizer import Tokenizer
 

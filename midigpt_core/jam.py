@@ -14,7 +14,7 @@ from typing import Any
 
 from midigpt_core.engine import InferenceEngine, SamplingSession
 from midigpt_core.midi_file import score_to_bytes
-from midigpt_core.planning import MAX_SEED
+from midigpt_core.generation.plan import MAX_SEED
 from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt, refused
 from midigpt_core.score import Bar, Note, Score, Track
 

@@ -14,12 +14,12 @@ from dataclasses import dataclass, field, replace
 
 from midigpt_core import trace
 from midigpt_core.engine import InferenceEngine
-from midigpt_core.fitting import narrowed
+from midigpt_core.generation.fit import narrowed
 from midigpt_core.midi_file.excerpt import closed, excerpt
 from midigpt_core.model.base import log_softmax, on_host
-from midigpt_core.pipeline import Take
-from midigpt_core.planning import MAX_SEED, fitting_plan
-from midigpt_core.reading import original_tokens
+from midigpt_core.generation.run import Take
+from midigpt_core.generation.plan import MAX_SEED, fitting_plan
+from midigpt_core.generation.notes import original_tokens
 from midigpt_core.request import AUTO, GenerationRequest, InferenceConfig, TrackPrompt, refused
 from midigpt_core.score import Bar, Score, Track
 
@@ -60,44 +60,44 @@ class Variation:
 def loop(
     engine: InferenceEngine,
     score: Score,
-    wish: LoopRequest,
+    request: LoopRequest,
     listen: trace.Listener = trace.ignore,
     cancelled: Callable[[], bool] = bool,
 ) -> Iterator[Variation]:
     """Write the variations one after the other. Raises RequestValidationError before any work."""
-    check_loop(wish, score)
-    base = excerpt(score, wish.first, wish.end, _tempo(wish), wrap=wish.seam == "wrap")
-    seed = wish.config.seed if wish.config.seed >= 0 else secrets.randbelow(MAX_SEED)
-    circle = _Circle(engine, base, replace(wish, config=replace(wish.config, seed=seed)), listen, cancelled)
+    check_loop(request, score)
+    base = excerpt(score, request.first, request.end, _tempo(request), wrap=request.seam == "wrap")
+    seed = request.config.seed if request.config.seed >= 0 else secrets.randbelow(MAX_SEED)
+    circle = _Circle(engine, base, replace(request, config=replace(request.config, seed=seed)), listen, cancelled)
     first = circle.first_variation()
     yield circle.finished(first, 1, first)
-    if wish.variations > 1:
+    if request.variations > 1:
         for number, take in enumerate(circle.further_variations(first.score), 2):
             yield circle.finished(take, number, first)
 
 
-def check_loop(wish: LoopRequest, score: Score) -> None:
+def check_loop(request: LoopRequest, score: Score) -> None:
     """Raises RequestValidationError naming the field."""
     n_bars, n_tracks = score.n_bars, len(score.tracks)
-    if not 0 <= wish.first < n_bars:
+    if not 0 <= request.first < n_bars:
         here = f"it has bars 0 to {n_bars - 1}" if n_bars else "it has none"
-        raise refused("first", wish.first, "is no bar of this song", here)
-    if not wish.first < wish.end <= n_bars:
-        raise refused("end", wish.end, "ends no loop of this song", f"use {wish.first + 1} to {n_bars}")
-    if not wish.tracks:
+        raise refused("first", request.first, "is no bar of this song", here)
+    if not request.first < request.end <= n_bars:
+        raise refused("end", request.end, "ends no loop of this song", f"use {request.first + 1} to {n_bars}")
+    if not request.tracks:
         raise refused("tracks", [], "names no track to write", "name at least one")
-    for track in wish.tracks:
+    for track in request.tracks:
         if not 0 <= track < n_tracks:
             raise refused("tracks", track, f"is not a track of this song of {n_tracks}", f"use 0 to {n_tracks - 1}")
-    if not 1 <= wish.variations <= MAX_VARIATIONS:
-        raise refused("variations", wish.variations, "is out of range", f"use 1 to {MAX_VARIATIONS}")
-    if wish.seam not in SEAMS:
-        raise refused("seam", wish.seam, "is not known", f"use {' or '.join(SEAMS)}")
-    if wish.bpm is not None and not BPM[0] <= wish.bpm <= BPM[1]:
-        raise refused("bpm", wish.bpm, "is out of range", f"use {BPM[0]} to {BPM[1]}")
+    if not 1 <= request.variations <= MAX_VARIATIONS:
+        raise refused("variations", request.variations, "is out of range", f"use 1 to {MAX_VARIATIONS}")
+    if request.seam not in SEAMS:
+        raise refused("seam", request.seam, "is not known", f"use {' or '.join(SEAMS)}")
+    if request.bpm is not None and not BPM[0] <= request.bpm <= BPM[1]:
+        raise refused("bpm", request.bpm, "is out of range", f"use {BPM[0]} to {BPM[1]}")
 
 
-class _Asked(threading.Event):
+class _CancelEvent(threading.Event):
     """Set as soon as the caller says so."""
 
     def __init__(self, cancelled: Callable[[], bool]) -> None:
@@ -108,8 +108,8 @@ class _Asked(threading.Event):
         return self.cancelled()
 
 
-def _tempo(wish: LoopRequest) -> int | None:
-    return round(60_000_000 / wish.bpm) if wish.bpm else None
+def _tempo(request: LoopRequest) -> int | None:
+    return round(60_000_000 / request.bpm) if request.bpm else None
 
 
 @dataclass
@@ -118,7 +118,7 @@ class _Circle:
 
     engine: InferenceEngine
     base: Score
-    wish: LoopRequest
+    request: LoopRequest
     listen: trace.Listener
     cancelled: Callable[[], bool]
 
@@ -154,16 +154,16 @@ class _Circle:
     def further_variations(self, first: Score) -> Sequence[Take]:
         """Variations between the ends of the first one, all in one batch."""
         bars = list(range(self.n_bars))
-        return self._write(first, bars, [], self.wish.variations - 1, 1)
+        return self._write(first, bars, [], self.request.variations - 1, 1)
 
     def finished(self, take: Take, number: int, first: Take) -> Variation:
         """A take as callers see it: closed at the seam, and how well the seam is liked."""
         closed_tracks = [
-            closed(track, take.score.resolution, self.wish.seam == "wrap") if t in self.wish.tracks else track
+            closed(track, take.score.resolution, self.request.seam == "wrap") if t in self.request.tracks else track
             for t, track in enumerate(take.score.tracks)
         ]
         score = replace(take.score, tracks=closed_tracks)
-        seed = self.wish.config.seed + number - 1
+        seed = self.request.config.seed + number - 1
         return Variation(score, number, seed, take.logprob, self.seam_score(score), take.accepted, take.rejected)
 
     def seam_score(self, score: Score) -> float:
@@ -172,14 +172,14 @@ class _Circle:
         request = self._request(circular, [0], [], 1, 0)
         request = replace(request, config=replace(request.config, tracks_per_step=AUTO))  # one step, all tracks
         tokenizer, model = self.engine.tokenizer, self.engine.model
-        cells = [(track, self.left) for track in self.wish.tracks]
+        cells = [(track, self.left) for track in self.request.tracks]
         [step] = fitting_plan(request, circular, cells, tokenizer, 0, model.n_positions)
         prompt, _ = narrowed(tokenizer, circular, step, request, (), model.n_positions)
         body = original_tokens(prompt)
         ids = [*prompt.prompt.tokens, *body][: model.n_positions]
         body = ids[len(prompt.prompt.tokens) :]
-        beliefs = log_softmax(on_host(model.logits(ids))[len(prompt.prompt.tokens) - 1 : -1])
-        return float(beliefs[range(len(body)), body].mean()) if body else 0.0
+        logprobs = log_softmax(on_host(model.logits(ids))[len(prompt.prompt.tokens) - 1 : -1])
+        return float(logprobs[range(len(body)), body].mean()) if body else 0.0
 
     def _write(
         self, score: Score, bars: Sequence[int], hidden: Collection[int], variations: int, offset: int
@@ -188,7 +188,7 @@ class _Circle:
         circular = self._around(score)
         session = self.engine.session(circular, self._request(circular, bars, hidden, variations, offset))
         session.listener = self.listen
-        session.cancel_event = _Asked(self.cancelled)
+        session.cancel_event = _CancelEvent(self.cancelled)
         takes = session.run_takes().takes
         return [replace(take, score=self._unrolled(take.score, score, bars)) for take in takes]
 
@@ -196,15 +196,15 @@ class _Circle:
         self, circular: Score, bars: Sequence[int], hidden: Collection[int], variations: int, offset: int
     ) -> GenerationRequest:
         config = replace(
-            self.wish.config,
+            self.request.config,
             model_dim=self.window,
             num_candidates=variations,
-            seed=self.wish.config.seed + offset,
+            seed=self.request.config.seed + offset,
         )
         prompts = []
         for track in range(len(circular.tracks)):
-            asked = self.wish.prompts.get(track, TrackPrompt(track))
-            if track in self.wish.tracks:
+            asked = self.request.prompts.get(track, TrackPrompt(track))
+            if track in self.request.tracks:
                 told = {bar + self.left: values for bar, values in asked.bar_attributes.items() if bar in bars}
                 asked = replace(
                     asked,
@@ -237,7 +237,7 @@ class _Circle:
         tracks: list[Track] = []
         for t, track in enumerate(before.tracks):
             new: list[Bar] = list(track.bars)
-            for bar in bars if t in self.wish.tracks else ():
+            for bar in bars if t in self.request.tracks else ():
                 new[bar] = replace(new[bar], notes=list(circular.tracks[t].bars[bar + self.left].notes))
             tracks.append(replace(track, bars=new))
         return replace(before, tracks=tracks)

@@ -29,7 +29,7 @@ class BarReady:
 
 
 @dataclass(frozen=True)
-class TryRejected:
+class AttemptRejected:
     """An attempt failed its checks."""
 
     take: int
@@ -55,7 +55,7 @@ class StepDone:
 
 
 @dataclass(frozen=True)
-class PreferenceYielded:
+class ConstraintRelaxed:
     """A caller's preference left no legal token and was set aside for one token."""
 
     take: int
@@ -70,7 +70,7 @@ class ContextDropped:
     tracks: tuple[int, ...]
 
 
-Event = StepStarted | BarReady | TryRejected | TakeReady | StepDone | PreferenceYielded | ContextDropped
+Event = StepStarted | BarReady | AttemptRejected | TakeReady | StepDone | ConstraintRelaxed | ContextDropped
 Listener = Callable[[Event], None]
 
 

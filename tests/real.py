@@ -9,7 +9,7 @@ from typing import Any
 
 from midigpt_core import trace
 from midigpt_core.engine import InferenceEngine
-from midigpt_core.pipeline import Take
+from midigpt_core.generation.run import Take
 from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt
 from midigpt_core.score import Bar, Score
 
@@ -51,4 +51,4 @@ def written(
 
 def yielded(heard: list[trace.Event]) -> set[str]:
     """The preferences that gave way."""
-    return {event.preference for event in heard if isinstance(event, trace.PreferenceYielded)}
+    return {event.preference for event in heard if isinstance(event, trace.ConstraintRelaxed)}

@@ -75,7 +75,7 @@ class Live:
 
     @property
     def busy(self) -> int:
-        return len(self.state.desk.in_flight)
+        return len(self.state.queue.in_flight)
 
 
 @contextmanager

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from midigpt_cli.groups import AsJson, ModelChoice
-from midigpt_cli.options import OUTPUT, Settings, command_of, given
+from midigpt_cli.options.groups import AsJson, ModelChoice
+from midigpt_cli.options.settings import OUTPUT, Settings, command_of, given
 
 if TYPE_CHECKING:
     from midigpt_core.evaluate.tasks import Task
@@ -20,7 +20,7 @@ TASKS = "Tasks"
 
 
 @dataclass(frozen=True)
-class Asked:
+class Evaluate:
     """What is to be judged, on what, and where the report goes."""
 
     songs: Annotated[list[Path], typer.Argument(metavar="FOLDER|SONG...", help="MIDI files, or folders of them.")]
@@ -59,10 +59,10 @@ class Asked:
     settings: Settings = field(default_factory=Settings)  # type: ignore[valid-type]
 
 
-@command_of(Asked)
-def evaluate(asked: Asked) -> None:
+@command_of(Evaluate)
+def evaluate(options: Evaluate) -> None:
     """Judge a model: bars of held-out songs are taken out, written anew, and compared with what stood there."""
-    from midigpt_cli.destination import check_folder
+    from midigpt_cli.output.destination import check_folder
     from midigpt_cli.loading import Model
     from midigpt_core.evaluate.adherence import adherence
     from midigpt_core.evaluate.judge import judge
@@ -70,43 +70,43 @@ def evaluate(asked: Asked) -> None:
     from midigpt_core.evaluate.report import markdown
     from midigpt_core.request import InferenceConfig
 
-    if asked.report:
-        check_folder(asked.report.parent)
-    tasks = _tasks(asked)
-    model = Model(asked.model)
-    config = InferenceConfig.from_dict(given(asked.settings))
-    with _Progress(asked.quiet or asked.as_json) as progress:
-        sheet = judge(model.engine, tasks, asked.samplings, config, progress.of("tasks"))
+    if options.report:
+        check_folder(options.report.parent)
+    tasks = _tasks(options)
+    model = Model(options.model)
+    config = InferenceConfig.from_dict(given(options.settings))
+    with _Progress(options.quiet or options.as_json) as progress:
+        sheet = judge(model.engine, tasks, options.samplings, config, progress.of("tasks"))
         followed = (
-            adherence(model.engine, _control_tasks(tasks), config, progress.of("controls")) if asked.controls else []
+            adherence(model.engine, _control_tasks(tasks), config, progress.of("controls")) if options.controls else []
         )
-    if asked.listen:
-        write_listening_folder(model.engine, tasks[:: max(1, len(tasks) // 12)], asked.listen, config=config)
-    facts = {"model": model.facts()["name"], "sha256": model.facts()["sha256"], **_described(asked, tasks, config)}
+    if options.listen:
+        write_listening_folder(model.engine, tasks[:: max(1, len(tasks) // 12)], options.listen, config=config)
+    facts = {"model": model.facts()["name"], "sha256": model.facts()["sha256"], **_described(options, tasks, config)}
     summary = sheet.summary()
-    if asked.report:
-        asked.report.parent.mkdir(parents=True, exist_ok=True)
-        asked.report.write_text(markdown(summary, followed, facts), encoding="utf-8")
-    if asked.as_json:
+    if options.report:
+        options.report.parent.mkdir(parents=True, exist_ok=True)
+        options.report.write_text(markdown(summary, followed, facts), encoding="utf-8")
+    if options.as_json:
         typer.echo(json.dumps({**facts, "summary": summary, "controls": followed}, indent=1))
     else:
         _show(summary, followed)
 
 
-def _tasks(asked: Asked) -> list[Task]:
+def _tasks(options: Evaluate) -> list[Task]:
     from midigpt_core.errors import MidiFileError
     from midigpt_core.evaluate.tasks import draw_tasks, held_out
 
-    for place in asked.songs:
+    for place in options.songs:
         if not place.exists():
             raise MidiFileError(f"{place}: no such file or folder; name MIDI files, or folders of them")
-    if asked.manifest:
-        files = [file for folder in asked.songs for file in held_out(asked.manifest, folder, asked.source, asked.split)]
+    if options.manifest:
+        files = [file for folder in options.songs for file in held_out(options.manifest, folder, options.source, options.split)]
     else:
         files = [
-            file for place in asked.songs for file in (sorted(place.rglob("*.mid")) if place.is_dir() else [place])
+            file for place in options.songs for file in (sorted(place.rglob("*.mid")) if place.is_dir() else [place])
         ]
-    tasks = draw_tasks([file for file in files if file.exists()], asked.per_kind, asked.task_seed)
+    tasks = draw_tasks([file for file in files if file.exists()], options.per_kind, options.task_seed)
     if not tasks:
         raise MidiFileError(
             f"no task could be drawn from {len(files)} files; give songs of at least 8 bars that can be read"
@@ -119,7 +119,7 @@ def _control_tasks(tasks: list[Task]) -> list[Task]:
     return [task for task in tasks if task.kind in ("2 bars", "4 bars")]
 
 
-def _described(asked: Asked, tasks: list[Task], config: InferenceConfig) -> dict[str, Any]:
+def _described(options: Evaluate, tasks: list[Task], config: InferenceConfig) -> dict[str, Any]:
     from midigpt_core.request import InferenceConfig as Defaults
 
     usual = Defaults().to_dict()
@@ -127,8 +127,8 @@ def _described(asked: Asked, tasks: list[Task], config: InferenceConfig) -> dict
     return {
         "tasks": len(tasks),
         "songs": len({task.file for task in tasks}),
-        "samplings": asked.samplings,
-        "task seed": asked.task_seed,
+        "samplings": options.samplings,
+        "task seed": options.task_seed,
         "settings": changed or "defaults",
     }
 

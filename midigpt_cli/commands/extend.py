@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from midigpt_cli import completion
-from midigpt_cli.groups import Context, ModelChoice, Music, Output, Talk
-from midigpt_cli.options import Settings, command_of
-from midigpt_cli.selectors import TRACK_HELP
+from midigpt_cli.options import completion
+from midigpt_cli.options.groups import Context, ModelChoice, Music, Output, Reporting
+from midigpt_cli.options.settings import Settings, command_of
+from midigpt_cli.parse.selectors import TRACK_HELP
 from midigpt_core.request import refused
 
 if TYPE_CHECKING:
@@ -52,28 +52,28 @@ class Continue:
     settings: Settings  # type: ignore[valid-type]
     model: ModelChoice
     output: Output
-    talk: Talk
+    reporting: Reporting
 
 
 @command_of(Continue)
-def extend(asked: Continue) -> None:
+def extend(options: Continue) -> None:
     """Write new bars after the last bar in which a note begins, in the song's metre. What is there stays as it is.
 
     midigpt continue song.mid --bars 8
     """
-    from midigpt_cli.job import Asked, Job
+    from midigpt_cli.job import CommandOptions, CommandRun
 
-    job = Job(Asked("continue", asked.model, asked.output, asked.talk), asked.settings.num_candidates or 1, asked.songs)
+    job = CommandRun(CommandOptions("continue", options.model, options.output, options.reporting), options.settings.num_candidates or 1, options.songs)
 
     def prepare(score: Score, table: AttributeTable) -> tuple[Score, GenerationRequest]:
-        from midigpt_cli.selectors import select_tracks
-        from midigpt_cli.wishes import Wishes, build_request
+        from midigpt_cli.parse.selectors import select_tracks
+        from midigpt_cli.parse.request import RequestOptions, build_request
 
-        start = _start(asked, score)
-        new = range(start, start + asked.bars)
-        tracks = select_tracks(asked.track, score) if asked.track else _lately_heard(score, start)
-        wishes = Wishes(
-            {number: new for number in tracks}, asked.music, asked.context, asked.settings, autoregressive=True
+        start = _start(options, score)
+        new = range(start, start + options.bars)
+        tracks = select_tracks(options.track, score) if options.track else _lately_heard(score, start)
+        wishes = RequestOptions(
+            {number: new for number in tracks}, options.music, options.context, options.settings, autoregressive=True
         )
         longer = extended(score, new.stop - score.n_bars)
         return longer, build_request(wishes, longer, table)
@@ -81,19 +81,19 @@ def extend(asked: Continue) -> None:
     job.run(prepare)
 
 
-def _start(asked: Continue, score: Score) -> int:
+def _start(options: Continue, score: Score) -> int:
     """The first new bar, from 0. Raises RequestValidationError for one beyond the song's end."""
-    if asked.start is not None:
-        if asked.start > score.n_bars + 1:
+    if options.start is not None:
+        if options.start > score.n_bars + 1:
             raise refused(
                 "--from",
-                asked.start,
+                options.start,
                 "lies beyond the end",
                 f"the song has {score.n_bars} bars; use 1 to {score.n_bars + 1}",
             )
-        return asked.start - 1
+        return options.start - 1
     start, silent = score.heard_bars, score.n_bars - score.heard_bars
-    if silent and not asked.talk.quiet:
+    if silent and not options.reporting.quiet:
         bars = "the last bar is" if silent == 1 else f"the last {silent} bars are"
         typer.echo(
             f"midigpt: {bars} silent and left out: the new ones begin at bar {start + 1} "

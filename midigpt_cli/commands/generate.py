@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from midigpt_cli import completion
-from midigpt_cli.groups import Context, ModelChoice, Music, Output, Talk
-from midigpt_cli.options import Settings, command_of
+from midigpt_cli.options import completion
+from midigpt_cli.options.groups import Context, ModelChoice, Music, Output, Reporting
+from midigpt_cli.options.settings import Settings, command_of
 from midigpt_core.request import refused
 
 if TYPE_CHECKING:
@@ -51,51 +51,51 @@ class Generate:
     settings: Settings  # type: ignore[valid-type]
     model: ModelChoice
     output: Output
-    talk: Talk
+    reporting: Reporting
 
 
 @command_of(Generate)
-def generate(asked: Generate) -> None:
+def generate(options: Generate) -> None:
     """Write music from nothing, track after track, or new tracks for a song.
 
     midigpt generate -o new.mid --instrument piano --instrument "acoustic bass" --drums
     """
-    if "help" in asked.instrument:
-        from midigpt_cli.instruments import NAMES
+    if "help" in options.instrument:
+        from midigpt_cli.parse.instruments import NAMES
 
         typer.echo("\n".join(NAMES))
         return
-    from midigpt_cli.job import Asked, Job
+    from midigpt_cli.job import CommandOptions, CommandRun
 
-    tracks = _new_tracks(asked)
-    if asked.to is None and asked.output.output is None:
+    tracks = _new_tracks(options)
+    if options.to is None and options.output.output is None:
         raise refused("--output", None, "is missing", "name the file to write: -o new.mid")
-    told = Asked("generate", asked.model, asked.output, asked.talk)
-    job = Job(told, asked.settings.num_candidates or 1, [asked.to or "new"])
+    told = CommandOptions("generate", options.model, options.output, options.reporting)
+    job = CommandRun(told, options.settings.num_candidates or 1, [options.to or "new"])
 
     def prepare(score: Score, table: AttributeTable) -> tuple[Score, GenerationRequest]:
-        from midigpt_cli.wishes import Wishes, build_request
+        from midigpt_cli.parse.request import RequestOptions, build_request
 
         old = len(score.tracks)
-        longer = _with_tracks(score, tracks, _metres(asked, score))
-        bars = range(min(asked.bars or longer.n_bars, longer.n_bars))
+        longer = _with_tracks(score, tracks, _metres(options, score))
+        bars = range(min(options.bars or longer.n_bars, longer.n_bars))
         new = {old + i: bars for i in range(len(tracks))}
-        wishes = Wishes(new, asked.music, asked.context, asked.settings, autoregressive=asked.to is None)
+        wishes = RequestOptions(new, options.music, options.context, options.settings, autoregressive=options.to is None)
         return longer, build_request(wishes, longer, table)
 
-    if asked.to:
+    if options.to:
         job.run(prepare)
     else:
-        job.run(prepare, lambda song: _nothing(asked))
+        job.run(prepare, lambda song: _nothing(options))
 
 
-def _new_tracks(asked: Generate) -> list[Track]:
-    from midigpt_cli.instruments import NAMES, program_of
+def _new_tracks(options: Generate) -> list[Track]:
+    from midigpt_cli.parse.instruments import NAMES, program_of
     from midigpt_core.score import DRUM, Track
 
-    programs = [program_of(name) for name in asked.instrument]
+    programs = [program_of(name) for name in options.instrument]
     tracks = [Track(instrument=program, name=NAMES[program]) for program in programs]
-    if asked.drums:
+    if options.drums:
         tracks.append(Track(track_type=DRUM, name="Drums", channel=9))
     if not tracks:
         raise refused("--instrument", None, "is missing", "name an instrument, or ask for --drums")
@@ -104,7 +104,7 @@ def _new_tracks(asked: Generate) -> list[Track]:
 
 def new_score(instruments: list[str], drums: bool, tempo: float, metre: str, bars: int) -> Score:
     """Empty tracks for these instruments, `tempo` in quarter notes per minute. Raises RequestValidationError."""
-    asked = Generate(
+    options = Generate(
         bars=bars,
         instrument=instruments,
         drums=drums,
@@ -115,30 +115,30 @@ def new_score(instruments: list[str], drums: bool, tempo: float, metre: str, bar
         settings=Settings(),
         model=ModelChoice(),
         output=Output(),
-        talk=Talk(),
+        reporting=Reporting(),
     )
-    nothing = _nothing(asked)
-    return _with_tracks(nothing, _new_tracks(asked), _metres(asked, nothing))
+    nothing = _nothing(options)
+    return _with_tracks(nothing, _new_tracks(options), _metres(options, nothing))
 
 
-def _nothing(asked: Generate) -> Score:
+def _nothing(options: Generate) -> Score:
     from midigpt_core.score import Score
 
-    return Score([], RESOLUTION, round(60_000_000 / asked.tempo))
+    return Score([], RESOLUTION, round(60_000_000 / options.tempo))
 
 
-def _metres(asked: Generate, score: Score) -> list[Bar]:
+def _metres(options: Generate, score: Score) -> list[Bar]:
     """Empty bars for the new tracks: the song's, or as many as were asked for."""
     from midigpt_core.score import Bar
 
     if score.n_bars:
         longest = max((track.bars for track in score.tracks), key=len)
         return [replace(bar, notes=[], future=False) for bar in longest]
-    found = re.fullmatch(r"(\d+)/(\d+)", asked.metre)
+    found = re.fullmatch(r"(\d+)/(\d+)", options.metre)
     if found is None or not int(found[1]) or int(found[2]) not in (1, 2, 4, 8, 16, 32, 64):
-        raise refused("--metre", asked.metre, "is no time signature", "write 4/4, 3/4, 6/8, ...")
+        raise refused("--metre", options.metre, "is no time signature", "write 4/4, 3/4, 6/8, ...")
     numerator, denominator = int(found[1]), int(found[2])
-    return [Bar([], numerator, denominator, 4.0 * numerator / denominator)] * (asked.bars or USUAL_BARS)
+    return [Bar([], numerator, denominator, 4.0 * numerator / denominator)] * (options.bars or USUAL_BARS)
 
 
 def _with_tracks(score: Score, tracks: list[Track], metres: list[Bar]) -> Score:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from midigpt_cli import completion
-from midigpt_cli.groups import Context, ModelChoice, Music, Output, Talk
-from midigpt_cli.options import Settings, command_of
-from midigpt_cli.selectors import BARS_HELP, TRACK_HELP
+from midigpt_cli.options import completion
+from midigpt_cli.options.groups import Context, ModelChoice, Music, Output, Reporting
+from midigpt_cli.options.settings import Settings, command_of
+from midigpt_cli.parse.selectors import BARS_HELP, TRACK_HELP
 from midigpt_core.request import refused
 
 if TYPE_CHECKING:
@@ -48,49 +48,49 @@ class Infill:
     settings: Settings  # type: ignore[valid-type]
     model: ModelChoice
     output: Output
-    talk: Talk
+    reporting: Reporting
 
 
 @command_of(Infill)
-def infill(asked: Infill) -> None:
+def infill(options: Infill) -> None:
     """Fill in bars of songs. Only the notes asked for change; the rest of each file stays as it is, event by event.
 
     midigpt infill song.mid --bars 4-8 --track drums
     """
-    from midigpt_cli.job import Asked, Job
+    from midigpt_cli.job import CommandOptions, CommandRun
 
-    whole = _whole_request(asked)
-    takes = whole.config.num_candidates if whole else asked.settings.num_candidates or 1
-    job = Job(Asked("infill", asked.model, asked.output, asked.talk, by_file=whole is not None), takes, asked.songs)
+    whole = _whole_request(options)
+    takes = whole.config.num_candidates if whole else options.settings.num_candidates or 1
+    job = CommandRun(CommandOptions("infill", options.model, options.output, options.reporting, by_file=whole is not None), takes, options.songs)
 
     def prepare(score: Score, table: AttributeTable) -> tuple[Score, GenerationRequest]:
-        return score, whole or _request(asked, score, table)
+        return score, whole or _request(options, score, table)
 
     job.run(prepare)
 
 
-def _whole_request(asked: Infill) -> GenerationRequest | None:
+def _whole_request(options: Infill) -> GenerationRequest | None:
     """The request of --request, which leaves no other option to say what is written."""
-    if asked.request is None:
-        if asked.bars is None:
+    if options.request is None:
+        if options.bars is None:
             raise refused("--bars", None, "is missing", "say which bars to write, such as --bars 4-8")
         return None
-    for option, value in (("--bars", asked.bars), ("--track", asked.track)):
+    for option, value in (("--bars", options.bars), ("--track", options.track)):
         if value:
             raise refused(option, value, "and --request both say what is written", "keep one of them")
-    if asked.music != Music() or asked.context != Context():
-        raise refused("--request", str(asked.request), "holds the musical controls and context", "put them there")
-    from midigpt_cli.wishes import read_request
+    if options.music != Music() or options.context != Context():
+        raise refused("--request", str(options.request), "holds the musical controls and context", "put them there")
+    from midigpt_cli.parse.request import read_request
 
-    return read_request(asked.request, asked.settings)
+    return read_request(options.request, options.settings)
 
 
-def _request(asked: Infill, score: Score, table: AttributeTable) -> GenerationRequest:
-    from midigpt_cli.selectors import select_bars, select_tracks
-    from midigpt_cli.wishes import Wishes, build_request
+def _request(options: Infill, score: Score, table: AttributeTable) -> GenerationRequest:
+    from midigpt_cli.parse.selectors import select_bars, select_tracks
+    from midigpt_cli.parse.request import RequestOptions, build_request
 
-    bars = select_bars(asked.bars or "", score.n_bars, heard=score.heard_bars)
-    tracks = select_tracks(asked.track or ["all"], score)
+    bars = select_bars(options.bars or "", score.n_bars, heard=score.heard_bars)
+    tracks = select_tracks(options.track or ["all"], score)
     return build_request(
-        Wishes({number: bars for number in tracks}, asked.music, asked.context, asked.settings), score, table
+        RequestOptions({number: bars for number in tracks}, options.music, options.context, options.settings), score, table
     )

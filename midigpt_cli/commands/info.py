@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from midigpt_cli.destination import read_song
+from midigpt_cli.output.destination import read_song
 from midigpt_cli.exit_codes import DONE, UNREADABLE
-from midigpt_cli.instruments import NAMES
-from midigpt_cli.song_words import EVERY, SOME, report_lines
+from midigpt_cli.parse.instruments import NAMES
+from midigpt_cli.output.song_report import EVERY, SOME, report_lines
 from midigpt_core.errors import MidiGptError
 from midigpt_core.score import DRUM, Bar, Score, Track
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from midigpt_cli.groups import Context, ModelChoice, Music, NewDrums, NewInstruments
-from midigpt_cli.options import OUTPUT, Settings, command_of
+from midigpt_cli.options.groups import Context, ModelChoice, Music, NewDrums, NewInstruments
+from midigpt_cli.options.settings import OUTPUT, Settings, command_of
 from midigpt_core.errors import MidiGptError
 from midigpt_core.request import refused
 
 if TYPE_CHECKING:
-    from midigpt_cli.jam_players import Player
-    from midigpt_cli.jam_session import Delivery, JamSession
+    from midigpt_cli.live.players import Player
+    from midigpt_cli.live.session import Delivery, JamSession
     from midigpt_core.attributes.table import AttributeTable
     from midigpt_core.jam import JamSettings
     from midigpt_core.score import Score
@@ -76,95 +76,95 @@ class JamOptions:
 
 
 @command_of(JamOptions)
-def jam(asked: JamOptions) -> None:
+def jam(options: JamOptions) -> None:
     """Play new bars without end: into a MIDI port in time, into a file or a pipe as fast as they are written.
 
     midigpt jam --instrument "acoustic bass" --drums -o port:fluid
     """
-    from midigpt_cli.jam_players import port_names
+    from midigpt_cli.live.players import port_names
 
-    if asked.list_ports:
+    if options.list_ports:
         typer.echo("\n".join(port_names()) or "no MIDI outputs on this machine")
         return
-    players, session, whole = _players(asked), None, False
+    players, session, whole = _players(options), None, False
     try:
-        session = _opened(asked)
-        _listen(asked, session, players)
+        session = _opened(options)
+        _listen(options, session, players)
         whole = True
     finally:
         if session is not None:
             session.end()
         for player in players:
-            _say(asked, player.finish(whole))
+            _say(options, player.finish(whole))
         if session is not None:
             session.join(5)
-            _say(asked, ", ".join(f"{count} chunks late: {policy}" for policy, count in session.late.items()))
+            _say(options, ", ".join(f"{count} chunks late: {policy}" for policy, count in session.late.items()))
 
 
-def _opened(asked: JamOptions) -> JamSession:
+def _opened(options: JamOptions) -> JamSession:
     """The jam, already writing."""
-    from midigpt_cli.jam_session import JamSession, Pacing
+    from midigpt_cli.live.session import JamSession, Pacing
     from midigpt_cli.loading import Model
     from midigpt_core.jam import Jam
 
-    song = _song(asked)
-    model = Model(asked.model)
-    settings = _settings(asked, song, model.controls)
-    pacing = Pacing("realtime" if _live(asked) else "asap", asked.ahead)
+    song = _song(options)
+    model = Model(options.model)
+    settings = _settings(options, song, model.controls)
+    pacing = Pacing("realtime" if _live(options) else "asap", options.ahead)
     return JamSession(Jam(model.engine, settings, song), pacing)
 
 
-def _live(asked: JamOptions) -> bool:
-    from midigpt_cli.jam_players import PORT
+def _live(options: JamOptions) -> bool:
+    from midigpt_cli.live.players import PORT
 
-    return any(output.startswith(PORT) for output in asked.output)
+    return any(output.startswith(PORT) for output in options.output)
 
 
-def _players(asked: JamOptions) -> list[Player]:
+def _players(options: JamOptions) -> list[Player]:
     """Where it is played to. Raises RequestValidationError, MidiGptError."""
-    from midigpt_cli.jam_players import PORT, FilePlayer, open_port
+    from midigpt_cli.live.players import PORT, FilePlayer, open_port
 
-    if not asked.output:
+    if not options.output:
         raise refused("--output", None, "is missing", "name a file, or a MIDI port (midigpt jam --list-ports)")
     found: list[Player] = []
-    for output in asked.output:
+    for output in options.output:
         port = output.startswith(PORT)
-        found.append(open_port(output.removeprefix(PORT)) if port else FilePlayer(output, asked.force))
+        found.append(open_port(output.removeprefix(PORT)) if port else FilePlayer(output, options.force))
     return found
 
 
-def _song(asked: JamOptions) -> Score | None:
-    if asked.song is None:
-        if not (asked.instrument or asked.drums):
+def _song(options: JamOptions) -> Score | None:
+    if options.song is None:
+        if not (options.instrument or options.drums):
             raise refused("SONG", None, "is missing", "name a song, or --instrument and --drums to play from nothing")
         return None
-    if asked.instrument or asked.drums:
+    if options.instrument or options.drums:
         raise refused(
             "--instrument", None, "is for jams from nothing", "leave it out; a song plays with its own tracks"
         )
-    from midigpt_cli.destination import read_song
+    from midigpt_cli.output.destination import read_song
 
-    return read_song(asked.song)
+    return read_song(options.song)
 
 
-def _settings(asked: JamOptions, song: Score | None, table: AttributeTable) -> JamSettings:
-    from midigpt_cli.instruments import program_of
-    from midigpt_cli.jam_wishes import read_start
-    from midigpt_cli.wishes import Wishes, build_request
+def _settings(options: JamOptions, song: Score | None, table: AttributeTable) -> JamSettings:
+    from midigpt_cli.parse.instruments import program_of
+    from midigpt_cli.parse.jam import read_start
+    from midigpt_cli.parse.request import RequestOptions, build_request
     from midigpt_core.jam import CONTROL_TRIES
     from midigpt_core.score import Bar, Score
 
-    tracks: list[dict[str, Any]] = [{"instrument": program_of(name)} for name in asked.instrument]
-    tracks += [{"drums": True}] if asked.drums else []
-    said = {"tracks": tracks, "bpm": asked.bpm, "metre": asked.metre, "late": asked.late}
+    tracks: list[dict[str, Any]] = [{"instrument": program_of(name)} for name in options.instrument]
+    tracks += [{"drums": True}] if options.drums else []
+    said = {"tracks": tracks, "bpm": options.bpm, "metre": options.metre, "late": options.late}
     data = {key: value for key, value in said.items() if value is not None}
-    settings = read_start({**data, "bars_per_chunk": asked.bars_per_chunk}, song)
+    settings = read_start({**data, "bars_per_chunk": options.bars_per_chunk}, song)
     page = Score([replace(part, bars=[Bar([], *settings.metre, settings.bar_quarters)]) for part in settings.tracks])
     targets = {t: [0] for t in range(len(page.tracks))}
-    request = build_request(Wishes(targets, asked.music, Context(), asked.settings), page, table)
+    request = build_request(RequestOptions(targets, options.music, Context(), options.settings), page, table)
     if any(prompt.bar_attributes or prompt.bar_controls for prompt in request.tracks):
         raise refused("--attribute", None, "of single bars do not fit a jam", "ask for those of tracks")
-    tries = CONTROL_TRIES if asked.settings.control_tries is None else asked.settings.control_tries
+    tries = CONTROL_TRIES if options.settings.control_tries is None else options.settings.control_tries
     return replace(
         settings,
         config=replace(request.config, control_tries=tries),
@@ -173,14 +173,14 @@ def _settings(asked: JamOptions, song: Score | None, table: AttributeTable) -> J
     )
 
 
-def _listen(asked: JamOptions, session: JamSession, players: Sequence[Player]) -> None:
+def _listen(options: JamOptions, session: JamSession, players: Sequence[Player]) -> None:
     """Hand every chunk to every player, and every key to the jam, until the last bar or the key q."""
-    from midigpt_cli.live_keys import live_keys
+    from midigpt_cli.live.keys import live_keys
 
-    left = asked.bars or (None if _live(asked) else USUAL_BARS)
+    left = options.bars or (None if _live(options) else USUAL_BARS)
     with live_keys() as keys:
         if keys.there:
-            _say(asked, KEYS)
+            _say(options, KEYS)
         while left is None or left > 0:
             given = session.wait(LOOK_SECONDS)
             if given is not None:
@@ -188,14 +188,14 @@ def _listen(asked: JamOptions, session: JamSession, players: Sequence[Player]) -
                 for player in players:
                     player.play(given)
                 if given.chunk.index == 0:
-                    _say(asked, f"playing, seed {given.chunk.seed}")
+                    _say(options, f"playing, seed {given.chunk.seed}")
                 left = None if left is None else left - len(given.chunk.score.tracks[0].bars)
             elif session.ended:
                 raise MidiGptError(f"the jam has {session.ended}; its last words are above")
             for key in keys.pressed():
                 if key == "q":
                     return
-                _steer(asked, session, key)
+                _steer(options, session, key)
 
 
 def _shortened(given: Delivery, left: int | None) -> Delivery:
@@ -207,7 +207,7 @@ def _shortened(given: Delivery, left: int | None) -> Delivery:
     return replace(given, chunk=replace(given.chunk, score=replace(score, tracks=tracks)))
 
 
-def _steer(asked: JamOptions, session: JamSession, key: str) -> None:
+def _steer(options: JamOptions, session: JamSession, key: str) -> None:
     settings = session.settings
     if key in "+-":
         warmer = settings.config.temperature + (DEGREE if key == "+" else -DEGREE)
@@ -219,7 +219,7 @@ def _steer(asked: JamOptions, session: JamSession, key: str) -> None:
     else:
         return
     _, chunk = session.update(changed)
-    _say(asked, f"{words} from bar {chunk * settings.bars_per_chunk + 1} on")
+    _say(options, f"{words} from bar {chunk * settings.bars_per_chunk + 1} on")
 
 
 def _denser(session: JamSession, step: int) -> tuple[JamSettings, str]:
@@ -237,6 +237,6 @@ def _denser(session: JamSession, step: int) -> tuple[JamSettings, str]:
     return replace(settings, attributes=attributes), f"density {'/'.join(map(str, sorted(levels)))}"
 
 
-def _say(asked: JamOptions, words: str) -> None:
-    if words and not asked.quiet:
+def _say(options: JamOptions, words: str) -> None:
+    if words and not options.quiet:
         typer.echo(words, err=True)

@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from midigpt_cli import completion
-from midigpt_cli.destination import PIPE
-from midigpt_cli.groups import Context, ModelChoice, Music, NewDrums, NewInstruments, Output, Talk
-from midigpt_cli.options import OUTPUT, Settings, command_of
-from midigpt_cli.rendering import RATE, SOUNDS, How, make
-from midigpt_cli.selectors import BARS_HELP, TRACK_HELP
+from midigpt_cli.options import completion
+from midigpt_cli.output.destination import PIPE
+from midigpt_cli.options.groups import Context, ModelChoice, Music, NewDrums, NewInstruments, Output, Reporting
+from midigpt_cli.options.settings import OUTPUT, Settings, command_of
+from midigpt_cli.output.rendering import RATE, SOUNDS, RenderOptions, make
+from midigpt_cli.parse.selectors import BARS_HELP, TRACK_HELP
 from midigpt_core.errors import GenerationError, RequestValidationError
 from midigpt_core.request import refused
 from midigpt_core.score import Score
 
 if TYPE_CHECKING:
-    from midigpt_cli.destination import Destination
+    from midigpt_cli.output.destination import Destination
     from midigpt_core.attributes.table import AttributeTable
     from midigpt_core.loop import LoopRequest, Variation
 
@@ -39,7 +39,7 @@ class Loop:
     settings: Settings  # type: ignore[valid-type]
     model: ModelChoice
     output: Output
-    talk: Talk
+    reporting: Reporting
     song: Annotated[
         str | None, typer.Argument(metavar="[SONG]", help="A MIDI file; - reads standard input; none: from nothing.")
     ] = None
@@ -73,44 +73,44 @@ class Loop:
 
 
 @command_of(Loop)
-def loop(asked: Loop) -> None:
+def loop(options: Loop) -> None:
     """Write variations that loop seamlessly, all equally long; any may follow any.
 
     A variation whose checks failed is not written, unless with --allow-partial.
 
     midigpt loop song.mid --bars 1-4 --track bass --variations 4
     """
-    from midigpt_cli.spoken import spoken
+    from midigpt_cli.cli_errors import in_option_names
 
     try:
-        _run(asked)
+        _run(options)
     except RequestValidationError as error:
-        raise spoken(error) from error
+        raise in_option_names(error) from error
 
 
-def _run(asked: Loop) -> None:
-    from midigpt_cli.destination import Destination
+def _run(options: Loop) -> None:
+    from midigpt_cli.output.destination import Destination
     from midigpt_cli.loading import Model
-    from midigpt_cli.progress import following
+    from midigpt_cli.output.progress import following
     from midigpt_core.loop import loop as run_loop
 
-    _check(asked)
-    destination = Destination(asked.output, "loop", 1, asked.variations, asked.format)
-    name = asked.song or "new"
-    if not asked.talk.dry_run:
+    _check(options)
+    destination = Destination(options.output, "loop", 1, options.variations, options.format)
+    name = options.song or "new"
+    if not options.reporting.dry_run:
         destination.check_free(name)
-    model = Model(asked.model)
-    score = _song(asked)
-    wish = _wish(asked, score, model.controls)
-    if asked.talk.dry_run:
-        typer.echo(f"{name}: {wish.variations} variations of {wish.end - wish.first} bars, seam {wish.seam}")
+    model = Model(options.model)
+    score = _song(options)
+    request = _request(options, score, model.controls)
+    if options.reporting.dry_run:
+        typer.echo(f"{name}: {request.variations} variations of {request.end - request.first} bars, seam {request.seam}")
         return
     reports = []
-    with following(name, asked.talk) as listener:
-        for variation in run_loop(model.engine, score, wish, listener):
-            reports.append(_deliver(asked, destination, name, variation, wish))
-    if asked.talk.as_json:
-        told = {"song": name, "bars": [wish.first + 1, wish.end], "variations": reports, "model": model.facts()}
+    with following(name, options.reporting) as listener:
+        for variation in run_loop(model.engine, score, request, listener):
+            reports.append(_deliver(options, destination, name, variation, request))
+    if options.reporting.as_json:
+        told = {"song": name, "bars": [request.first + 1, request.end], "variations": reports, "model": model.facts()}
         typer.echo(json.dumps(told))
     if not any(report["path"] for report in reports):
         raise GenerationError(
@@ -119,89 +119,89 @@ def _run(asked: Loop) -> None:
         )
 
 
-def _check(asked: Loop) -> None:
-    if asked.format not in FORMATS:
-        raise refused("--format", asked.format, "is not known", f"use {', '.join(FORMATS)}")
-    if asked.song is None and not (asked.instrument or asked.drums):
+def _check(options: Loop) -> None:
+    if options.format not in FORMATS:
+        raise refused("--format", options.format, "is not known", f"use {', '.join(FORMATS)}")
+    if options.song is None and not (options.instrument or options.drums):
         raise refused("SONG", None, "is missing", "name a song, or --instrument and --drums to loop from nothing")
-    if asked.song and (asked.instrument or asked.drums):
+    if options.song and (options.instrument or options.drums):
         raise refused("--instrument", None, "is for loops from nothing", "choose tracks of the song with --track")
-    for option, count in (("--takes", asked.settings.num_candidates), ("--keep-best", asked.output.keep_best)):
+    for option, count in (("--takes", options.settings.num_candidates), ("--keep-best", options.output.keep_best)):
         if count:
             raise refused(option, count, "is for takes, a loop has variations", f"say --variations {count}")
-    _check_output(asked)
+    _check_output(options)
 
 
-def _check_output(asked: Loop) -> None:
-    if asked.song is None and asked.output.output is None:
+def _check_output(options: Loop) -> None:
+    if options.song is None and options.output.output is None:
         raise refused("--output", None, "is missing", "name the file or folder to write: -o loops/")
-    if asked.output.output != PIPE:
+    if options.output.output != PIPE:
         return
-    if asked.format != "mid":
-        raise refused("--format", asked.format, "goes into files", "leave out -o -")
-    if asked.variations != 1:
-        raise refused("--output", PIPE, f"takes one file, not {asked.variations}", "add --variations 1")
-    if asked.talk.as_json:
+    if options.format != "mid":
+        raise refused("--format", options.format, "goes into files", "leave out -o -")
+    if options.variations != 1:
+        raise refused("--output", PIPE, f"takes one file, not {options.variations}", "add --variations 1")
+    if options.reporting.as_json:
         raise refused("--json", None, "and MIDI cannot share standard output", "name a file with -o")
 
 
-def _song(asked: Loop) -> Score:
-    from midigpt_cli.destination import read_song
+def _song(options: Loop) -> Score:
+    from midigpt_cli.output.destination import read_song
 
-    if asked.song is not None:
-        return read_song(asked.song)
+    if options.song is not None:
+        return read_song(options.song)
     from midigpt_cli.commands.generate import new_score
 
-    bars = asked.bars or str(USUAL_BARS)
+    bars = options.bars or str(USUAL_BARS)
     if not bars.isdecimal() or not int(bars):
-        raise refused("--bars", asked.bars, "is no number of bars", "from nothing, say how many, such as 4")
-    return new_score(asked.instrument, asked.drums, asked.bpm or 120.0, asked.metre, int(bars))
+        raise refused("--bars", options.bars, "is no number of bars", "from nothing, say how many, such as 4")
+    return new_score(options.instrument, options.drums, options.bpm or 120.0, options.metre, int(bars))
 
 
-def _wish(asked: Loop, score: Score, table: AttributeTable) -> LoopRequest:
-    from midigpt_cli.selectors import select_bars, select_tracks
-    from midigpt_cli.wishes import Wishes, build_request
+def _request(options: Loop, score: Score, table: AttributeTable) -> LoopRequest:
+    from midigpt_cli.parse.selectors import select_bars, select_tracks
+    from midigpt_cli.parse.request import RequestOptions, build_request
     from midigpt_core.loop import SEAMS, LoopRequest
     from midigpt_core.midi_file.excerpt import excerpt
 
-    if asked.seam not in SEAMS:
-        raise refused("--seam", asked.seam, "is not known", f"use {' or '.join(SEAMS)}")
-    bars = select_bars(asked.bars if asked.song and asked.bars else "all", score.n_bars, heard=score.heard_bars)
-    if asked.song and not asked.bars:
+    if options.seam not in SEAMS:
+        raise refused("--seam", options.seam, "is not known", f"use {' or '.join(SEAMS)}")
+    bars = select_bars(options.bars if options.song and options.bars else "all", score.n_bars, heard=score.heard_bars)
+    if options.song and not options.bars:
         bars = bars[:USUAL_BARS]
     first, end = min(bars), max(bars) + 1
     if end - first != len(bars):
-        raise refused("--bars", asked.bars, "are not one run of bars", "name a run such as 1-4")
+        raise refused("--bars", options.bars, "are not one run of bars", "name a run such as 1-4")
     if (end - first) & (end - first - 1):
         typer.echo(f"midigpt: {end - first} bars are no power of two; most loops are 1, 2, 4 or 8 long", err=True)
     part = excerpt(score, first, end)
-    tracks = select_tracks(asked.track or ["all"], part if asked.song and not asked.track else score)
+    tracks = select_tracks(options.track or ["all"], part if options.song and not options.track else score)
     written = {number: range(end - first) for number in tracks}
-    request = build_request(Wishes(written, asked.music, asked.context, asked.settings), part, table)
+    request = build_request(RequestOptions(written, options.music, options.context, options.settings), part, table)
     return LoopRequest(
         first,
         end,
         tuple(tracks),
-        asked.variations,
-        asked.seam,
-        asked.bpm,
+        options.variations,
+        options.seam,
+        options.bpm,
         request.config,
         {prompt.id: prompt for prompt in request.tracks},
     )
 
 
 def _deliver(
-    asked: Loop, destination: Destination, name: str, variation: Variation, wish: LoopRequest
+    options: Loop, destination: Destination, name: str, variation: Variation, request: LoopRequest
 ) -> dict[str, Any]:
     """Write one variation as soon as it is there, if it may be; what is reported of it."""
     path, rendered = None, []
-    if variation.accepted or asked.output.allow_partial:
-        path, rendered = _write(asked, destination, name, variation, wish)
-    if not asked.talk.quiet and not asked.talk.as_json:
+    if variation.accepted or options.output.allow_partial:
+        path, rendered = _write(options, destination, name, variation, request)
+    if not options.reporting.quiet and not options.reporting.as_json:
         fault = "" if variation.accepted else f"; rejected: {variation.rejected[-1]}"
         told = f"variation {variation.number}, seed {variation.seed}, seam {variation.seam:.2f} per token{fault}"
         typer.echo(f"{path or 'not written'}: {told}", err=True)
-    if path and not (asked.talk.as_json or path == PIPE or sys.stdout.isatty()):
+    if path and not (options.reporting.as_json or path == PIPE or sys.stdout.isatty()):
         typer.echo(path)
     return {
         "path": path,
@@ -216,19 +216,19 @@ def _deliver(
 
 
 def _write(
-    asked: Loop, destination: Destination, name: str, variation: Variation, wish: LoopRequest
+    options: Loop, destination: Destination, name: str, variation: Variation, request: LoopRequest
 ) -> tuple[str, list[str]]:
     """Where the variation went, and the sounds and pictures made of it."""
-    from midigpt_cli.destination import Written
+    from midigpt_cli.output.destination import Written
 
-    score, tracks = variation.score, list(wish.tracks)
-    if asked.solo:
+    score, tracks = variation.score, list(request.tracks)
+    if options.solo:
         score = replace(score, source=None, tracks=[score.tracks[t] for t in tracks])
         tracks = list(range(len(tracks)))
     result = Written(score, variation.number, variation.number, variation.seed)
-    put = Score.to_midi if asked.format == "mid" else partial(_write_audio, asked.soundfont)
+    put = Score.to_midi if options.format == "mid" else partial(_write_audio, options.soundfont)
     [path] = destination.write(name, [result], put)
-    how = How(asked.soundfont, lit={(t, b) for t in tracks for b in range(score.n_bars)})
+    how = RenderOptions(options.soundfont, lit={(t, b) for t in tracks for b in range(score.n_bars)})
     return path, [make(score, file, how)["path"] for file in destination.beside(path)]
 
 

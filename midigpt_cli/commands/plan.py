@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from midigpt_cli import completion
-from midigpt_cli.groups import AsJson
-from midigpt_cli.options import OUTPUT, PLAN, command_of
-from midigpt_cli.selectors import BARS_HELP, TRACK_HELP, describe_bars, describe_track, select_bars, select_tracks
+from midigpt_cli.options import completion
+from midigpt_cli.options.groups import AsJson
+from midigpt_cli.options.settings import OUTPUT, PLAN, command_of
+from midigpt_cli.parse.selectors import BARS_HELP, TRACK_HELP, describe_bars, describe_track, select_bars, select_tracks
 from midigpt_core.score import Score
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def _auto(text: str, show_default: str = "auto") -> Any:
 
 
 @dataclass(frozen=True)
-class Asked:
+class ShowPlan:
     """What is to be planned."""
 
     song: Annotated[str, typer.Argument(metavar="SONG", help="A MIDI file, or - for standard input.")]
@@ -66,29 +66,29 @@ class Asked:
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No pictures.", rich_help_panel=OUTPUT)] = False
 
 
-@command_of(Asked)
-def plan(asked: Asked) -> None:
+@command_of(ShowPlan)
+def plan(options: ShowPlan) -> None:
     """Show how bars would be written: steps, windows, context, hidden bars, tokens. Bars and tracks count from 1."""
     from midigpt_cli.rehearsal import rehearse
     from midigpt_core.tokens.config import EncoderConfig
 
-    score = _read(asked.song)
-    request = _request(asked, score)
-    measured = rehearse(EncoderConfig.load(asked.encoder or _built_in()), asked.context_tokens, score, request)
-    facts = plan_facts(asked.song, score, measured, asked.context_tokens)
-    lines = plan_lines(facts, measured, score, pictures=not asked.quiet)
-    typer.echo(json.dumps(facts, indent=2) if asked.as_json else "\n".join(lines))
+    score = _read(options.song)
+    request = _request(options, score)
+    measured = rehearse(EncoderConfig.load(options.encoder or _built_in()), options.context_tokens, score, request)
+    facts = plan_facts(options.song, score, measured, options.context_tokens)
+    lines = plan_lines(facts, measured, score, pictures=not options.quiet)
+    typer.echo(json.dumps(facts, indent=2) if options.as_json else "\n".join(lines))
 
 
-def _request(asked: Asked, score: Score) -> GenerationRequest:
+def _request(options: ShowPlan, score: Score) -> GenerationRequest:
     """What `infill` would ask for with these options."""
     from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt
 
-    tracks = select_tracks(asked.track, score)
-    bars = list(select_bars(asked.bars, score.n_bars, heard=score.heard_bars))
-    wishes = {"model_dim": asked.window, "bars_per_step": asked.bars_per_step, "tracks_per_step": asked.tracks_per_step}
+    tracks = select_tracks(options.track, score)
+    bars = list(select_bars(options.bars, score.n_bars, heard=score.heard_bars))
+    wishes = {"model_dim": options.window, "bars_per_step": options.bars_per_step, "tracks_per_step": options.tracks_per_step}
     prompts = [
-        TrackPrompt(t, bars if t in tracks else [], autoregressive=asked.autoregressive and t in tracks)
+        TrackPrompt(t, bars if t in tracks else [], autoregressive=options.autoregressive and t in tracks)
         for t in range(len(score.tracks))
     ]
     return GenerationRequest(prompts, InferenceConfig(**{key: v for key, v in wishes.items() if v is not None}))
@@ -107,7 +107,7 @@ def plan_facts(song: str, score: Score, measured: list[StepMeasure], room: int) 
 
 
 def _read(song: str) -> Score:
-    from midigpt_cli.destination import read_song
+    from midigpt_cli.output.destination import read_song
 
     return read_song(song)
 
@@ -128,7 +128,7 @@ def _step_facts(number: int, item: StepMeasure, score: Score) -> dict[str, Any]:
         "mode": "autoregressive" if step.autoregressive else "infill",
         "window": [step.start_bar + 1, step.end_bar],
         "window_bars": step.n_bars,
-        "writes": _cells(step.bars),
+        "writes": _cells(step.cells),
         "hidden": _cells(step.pending),
         "hears": _cells(_heard(item, score)),
         "left_out": [track + 1 for track in item.dropped],
@@ -157,11 +157,11 @@ def _heard(item: StepMeasure, score: Score) -> set[tuple[int, int]]:
         if number in item.dropped:
             continue
         end = min(step.end_bar, len(track.bars))
-        written = [bar for owner, bar in step.bars if owner == number]
+        written = [bar for owner, bar in step.cells if owner == number]
         if step.autoregressive and written:
             end = min(written)
         heard |= {(number, bar) for bar in range(step.start_bar, end) if track.bars[bar].notes}
-    return heard - step.bars - step.pending
+    return heard - step.cells - step.pending
 
 
 # ---- the words and the picture, for people ----
@@ -189,7 +189,7 @@ def _step_lines(number: int, item: StepMeasure, score: Score, room: int) -> Iter
     padded = step.n_bars - (step.end_bar - step.start_bar)
     filled_up = f" and {padded} empty ones after them" if padded else ""
     mode = "continues" if step.autoregressive else "fills in"
-    yield f"step {number} {mode} {_named(step.bars, score)}"
+    yield f"step {number} {mode} {_named(step.cells, score)}"
     yield f"  sees bars {window}{filled_up}; reads {item.prompt_tokens} tokens, writes about {item.expected_tokens}"
     if step.pending:
         yield f"  hidden, as a later step writes them: {_named(step.pending, score)}"
@@ -208,7 +208,7 @@ def _picture(item: StepMeasure, score: Score) -> Iterable[str]:
 
 
 def _mark(item: StepMeasure, heard: set[tuple[int, int]], cell: tuple[int, int]) -> str:
-    marks = (("W", item.step.bars), ("h", item.step.pending), ("#", heard))
+    marks = (("W", item.step.cells), ("h", item.step.pending), ("#", heard))
     if cell[0] in item.dropped:
         return "x"
     return next((mark for mark, cells in marks if cell in cells), ".")

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from midigpt_cli.destination import PIPE, read_song
-from midigpt_cli.groups import Force
-from midigpt_cli.options import OUTPUT, command_of
-from midigpt_cli.rendering import PICTURES, RATE, SOUNDS, How, make
-from midigpt_cli.selectors import BARS_HELP, select_bars, select_tracks
+from midigpt_cli.output.destination import PIPE, read_song
+from midigpt_cli.options.groups import Force
+from midigpt_cli.options.settings import OUTPUT, command_of
+from midigpt_cli.output.rendering import PICTURES, RATE, SOUNDS, RenderOptions, make
+from midigpt_cli.parse.selectors import BARS_HELP, select_bars, select_tracks
 from midigpt_core.request import refused
 
 if TYPE_CHECKING:
@@ -83,58 +83,58 @@ class Render:
 
 
 @command_of(Render)
-def render(asked: Render) -> None:
+def render(options: Render) -> None:
     """Turn a song into audio (wav, flac, ogg, mp3) or a picture (png, svg, pdf).
 
     midigpt render song.mid -o song.mp3 -o song.png
     """
-    from midigpt_cli.progress import showing
+    from midigpt_cli.output.progress import showing
 
-    targets = _targets(asked)
-    score = read_song(asked.song)
-    how = _how(asked, score)
+    targets = _targets(options)
+    score = read_song(options.song)
+    how = _how(options, score)
     made = []
     for target in targets:
-        with showing(target.name, wanted=sys.stderr.isatty() and not asked.quiet) as progress:
+        with showing(target.name, wanted=sys.stderr.isatty() and not options.quiet) as progress:
             made.append(make(score, target, how, progress))
-    if asked.as_json:
-        typer.echo(json.dumps({"command": "render", "song": asked.song, "files": made}))
+    if options.as_json:
+        typer.echo(json.dumps({"command": "render", "song": options.song, "files": made}))
         return
     for facts in made:
-        if not asked.quiet:
+        if not options.quiet:
             typer.echo(_sentence(facts), err=True)
         if not sys.stdout.isatty():
             typer.echo(facts["path"])
 
 
-def _targets(asked: Render) -> list[Path]:
+def _targets(options: Render) -> list[Path]:
     """The files to write; refused where one is not known by its ending, or is there already."""
-    if not asked.output and asked.song == PIPE:
+    if not options.output and options.song == PIPE:
         raise refused("--output", None, "is missing", "standard input has no name to call the result by")
-    targets = [Path(name) for name in asked.output] or [Path(asked.song).with_suffix(".wav")]
+    targets = [Path(name) for name in options.output] or [Path(options.song).with_suffix(".wav")]
     for target in targets:
         if target.suffix.lower() not in SOUNDS + PICTURES:
             known = " ".join(SOUNDS + PICTURES)
             raise refused("--output", str(target), "has no ending that says what to make", f"use one of {known}")
-        if target.exists() and not asked.force:
+        if target.exists() and not options.force:
             raise refused("--output", str(target), "exists", "add --force to overwrite it, or choose another name")
         if not target.parent.is_dir():
             raise refused("--output", str(target), "is in a folder that does not exist", "make the folder first")
     return targets
 
 
-def _how(asked: Render, score: Score) -> How:
-    lit = _lit(asked.highlight, score)
-    before = read_song(asked.compare) if asked.compare else None
+def _how(options: Render, score: Score) -> RenderOptions:
+    lit = _lit(options.highlight, score)
+    before = read_song(options.compare) if options.compare else None
     if before is not None and not lit:
-        from midigpt_core.audio.strips import changed_cells
+        from midigpt_core.audio.piano_roll import changed_cells
 
         lit = changed_cells(before, score)
     bars = None
-    if asked.bars != "all":
-        chosen = select_bars(asked.bars, score.n_bars)
+    if options.bars != "all":
+        chosen = select_bars(options.bars, score.n_bars)
         bars = range(chosen[0], chosen[-1] + 1)
-    return How(asked.soundfont, asked.rate, asked.engine, lit, before, bars)
+    return RenderOptions(options.soundfont, options.rate, options.engine, lit, before, bars)
 
 
 def _lit(wishes: Iterable[str], score: Score) -> frozenset[tuple[int, int]]:

@@ -10,9 +10,9 @@ from typing import Annotated, Any, get_origin, get_type_hints
 
 import typer
 
-from midigpt_cli import completion
-from midigpt_cli.groups import device_in, threads_in
-from midigpt_cli.options import command_of
+from midigpt_cli.options import completion
+from midigpt_cli.options.groups import device_in, threads_in
+from midigpt_cli.options.settings import command_of
 from midigpt_cli.server.settings import LOOPBACK, ServerSettings
 from midigpt_core.errors import MidiGptError
 from midigpt_core.request import nearest, refused
@@ -88,7 +88,7 @@ class Serve:
 
 
 @command_of(Serve)
-def serve(asked: Serve) -> None:
+def serve(options: Serve) -> None:
     """Serve models over HTTP. Without a model named, the default model; to this machine only, unless --host says so.
 
     midigpt serve --port 8000 --api-key SECRET --host 0.0.0.0
@@ -102,11 +102,11 @@ def serve(asked: Serve) -> None:
             f"{error.name} is missing; install the server with: pip install 'midigpt-cli[serve]'"
         ) from error
 
-    specs, default, settings, level = _plan(asked)
-    logs.configure(_one_of("--log-level", (asked.log_level or level).upper(), LEVELS), _log_format(asked.log_format))
+    specs, default, settings, level = _plan(options)
+    logs.configure(_one_of("--log-level", (options.log_level or level).upper(), LEVELS), _log_format(options.log_format))
     from midigpt_cli.server.models import Models
 
-    _use_threads(asked.served.threads)
+    _use_threads(options.served.threads)
     models = Models([spec.load(settings.max_lanes) for spec in specs], default)
     app = create_app(models, settings)
     for line in greeting(settings, list(models.by_id)):
@@ -125,21 +125,21 @@ def greeting(settings: ServerSettings, models: Sequence[str]) -> list[str]:
     return lines
 
 
-def _plan(asked: Serve) -> tuple[Any, str | None, ServerSettings, str]:
+def _plan(options: Serve) -> tuple[Any, str | None, ServerSettings, str]:
     """(models to load, default id, settings, log level); what the command line says wins over the file."""
     from midigpt_cli.server.models import specs_from_file
 
     known = [option.name for option in dataclasses.fields(ServerSettings)]
     specs: list[Any] = []
     default, from_file = None, dict[str, Any]()
-    if asked.served.config is not None:
-        if asked.served.ckpt or asked.served.pretrained or asked.served.model:
-            raise refused("--config", str(asked.served.config), "and other models exclude each other", "keep one")
-        specs, default, from_file = specs_from_file(str(asked.served.config), [*known, "log_level"])
+    if options.served.config is not None:
+        if options.served.ckpt or options.served.pretrained or options.served.model:
+            raise refused("--config", str(options.served.config), "and other models exclude each other", "keep one")
+        specs, default, from_file = specs_from_file(str(options.served.config), [*known, "log_level"])
     level = str(from_file.pop("log_level", "INFO"))
-    given = {name: getattr(asked.listening, name) for name in known}
+    given = {name: getattr(options.listening, name) for name in known}
     told = {name: value for name, value in given.items() if value not in (None, [])}
-    return specs or _specs(asked.served), default, _settings({**from_file, **told}), level
+    return specs or _specs(options.served), default, _settings({**from_file, **told}), level
 
 
 def _settings(values: Mapping[str, Any]) -> ServerSettings:

@@ -70,7 +70,7 @@ def run(  # noqa: PLR0913
     """Train, or fine-tune with --init; latest.safetensors in the folder can be used at any time."""
     from dataclasses import replace
 
-    from midigpt_cli.garbage import look_as_usual
+    from midigpt_cli.gc_tuning import collect_as_usual
     from midigpt_core.model.hub import resolve
     from midigpt_core.train.config import FINE_TUNING, load_config
     from midigpt_core.train.run import RunPlan
@@ -88,7 +88,7 @@ def run(  # noqa: PLR0913
         nodes=nodes,
     )
     show = _Lines()
-    look_as_usual()
+    collect_as_usual()
     result = run_train(plan, settings, show)
     typer.echo(json.dumps(result, indent=1) if as_json else show.closing(result, out))
 

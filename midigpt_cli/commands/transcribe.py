@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from midigpt_cli.destination import PIPE
-from midigpt_cli.groups import AsJson, Force
-from midigpt_cli.hearing import Hearing
-from midigpt_cli.options import OUTPUT, command_of
+from midigpt_cli.output.destination import PIPE
+from midigpt_cli.options.groups import AsJson, Force
+from midigpt_cli.options.transcribe import TranscribeOptions
+from midigpt_cli.options.settings import OUTPUT, command_of
 from midigpt_core.request import refused
 
 if TYPE_CHECKING:
@@ -48,22 +48,22 @@ class Transcribe:
     force: Force = False
     as_json: AsJson = False
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no facts.", rich_help_panel=OUTPUT)] = False
-    hearing: Hearing = field(default_factory=Hearing)
+    hearing: TranscribeOptions = field(default_factory=TranscribeOptions)
 
 
 @command_of(Transcribe)
-def transcribe(asked: Transcribe) -> None:
+def transcribe(options: Transcribe) -> None:
     """Turn audio into MIDI with tempo and bars, ready to be filled in.
 
     midigpt transcribe take.wav -o - | midigpt infill - --bars 3-4 -o new.mid
     """
-    from midigpt_cli.progress import showing
+    from midigpt_cli.output.progress import showing
     from midigpt_core.audio import transcribe as core
 
-    settings = asked.hearing.settings()
-    target = _target(asked)
-    with showing(Path(asked.audio).name, wanted=sys.stderr.isatty() and not asked.quiet) as progress:
-        found = core.transcribe(asked.audio, settings, progress)
+    settings = options.hearing.settings()
+    target = _target(options)
+    with showing(Path(options.audio).name, wanted=sys.stderr.isatty() and not options.quiet) as progress:
+        found = core.transcribe(options.audio, settings, progress)
     if target == PIPE:
         sys.stdout.buffer.write(found.midi)
         sys.stdout.buffer.flush()
@@ -71,44 +71,44 @@ def transcribe(asked: Transcribe) -> None:
         from midigpt_core.midi_file.store import put
 
         put(found.midi, target)
-    if asked.notes_csv:
-        core.write_notes_csv(found, asked.notes_csv)
-    if asked.sonify:
+    if options.notes_csv:
+        core.write_notes_csv(found, options.notes_csv)
+    if options.sonify:
         from midigpt_core.audio.synthesis import render_audio
 
-        render_audio(found.midi, asked.sonify)
-    _report(asked, found, target)
+        render_audio(found.midi, options.sonify)
+    _report(options, found, target)
 
 
-def _target(asked: Transcribe) -> str:
+def _target(options: Transcribe) -> str:
     """Where the MIDI goes; refused where it cannot, before any work."""
-    target = asked.output or str(Path(asked.audio).with_suffix(".mid"))
+    target = options.output or str(Path(options.audio).with_suffix(".mid"))
     if target == PIPE:
         if sys.stdout.isatty():
             raise refused("--output", PIPE, "would write MIDI to a terminal", "pipe it into something, or name a file")
-        if asked.as_json:
+        if options.as_json:
             raise refused("--json", None, "and --output - both want standard output", "keep one of them")
-    files = {"--output": None if target == PIPE else target, "--notes-csv": asked.notes_csv, "--sonify": asked.sonify}
+    files = {"--output": None if target == PIPE else target, "--notes-csv": options.notes_csv, "--sonify": options.sonify}
     for option, name in files.items():
-        if name and Path(name).exists() and not asked.force:
+        if name and Path(name).exists() and not options.force:
             raise refused(option, name, "exists", "add --force to overwrite it, or choose another name")
         if name and not Path(name).parent.is_dir():
             raise refused(option, name, "is in a folder that does not exist", "make the folder first")
-    if asked.sonify:
+    if options.sonify:
         from midigpt_core.audio.files import check_writable
 
-        check_writable(asked.sonify, 44_100)
+        check_writable(options.sonify, 44_100)
     return target
 
 
-def _report(asked: Transcribe, found: Transcription, target: str) -> None:
-    facts = _facts(asked, found, target)
-    if asked.as_json:
+def _report(options: Transcribe, found: Transcription, target: str) -> None:
+    facts = _facts(options, found, target)
+    if options.as_json:
         typer.echo(json.dumps(facts))
         return
-    if not asked.quiet:
+    if not options.quiet:
         typer.echo(
-            f"{asked.audio}: {facts['seconds']:.1f} s, {facts['notes']} notes, {facts['bpm']:.2f} bpm, "
+            f"{options.audio}: {facts['seconds']:.1f} s, {facts['notes']} notes, {facts['bpm']:.2f} bpm, "
             f"{facts['bars']} bars of {facts['metre']}",
             err=True,
         )
@@ -116,17 +116,17 @@ def _report(asked: Transcribe, found: Transcription, target: str) -> None:
         typer.echo(target)
 
 
-def _facts(asked: Transcribe, found: Transcription, target: str) -> dict[str, Any]:
+def _facts(options: Transcribe, found: Transcription, target: str) -> dict[str, Any]:
     return {
         "command": "transcribe",
-        "audio": asked.audio,
+        "audio": options.audio,
         "path": target,
-        "notes_csv": asked.notes_csv,
-        "sonified": asked.sonify,
+        "notes_csv": options.notes_csv,
+        "sonified": options.sonify,
         "seconds": round(found.seconds, 3),
         "notes": len(found.notes),
         "bpm": round(found.pulse.bpm, 3),
-        "metre": asked.hearing.metre,
+        "metre": options.hearing.metre,
         "bars": found.bars,
         "offset_seconds": round(found.offset, 4),
         "followed": bool(found.pulse.beats),

@@ -11,25 +11,14 @@ from fastapi import APIRouter, FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
 
-from midigpt_cli.server import (
-    convert,
-    generate,
-    infill,
-    jam_routes,
-    jam_socket,
-    jobs,
-    listening,
-    loops,
-    meta,
-    refusals,
-    select,
-)
+from midigpt_cli.server.routes import convert, generate, infill, jam, jam_socket, jobs, transcribe, loop, meta, select
+from midigpt_cli.server import errors
 from midigpt_cli.server.guards import BodyLimit, Doorkeeper, Journal
-from midigpt_cli.server.jam_shapes import JAM_BODIES
-from midigpt_cli.server.loops import LoopBody
+from midigpt_cli.server.jam_models import JAM_BODIES
+from midigpt_cli.server.routes.loop import LoopBody
 from midigpt_cli.server.models import Models
-from midigpt_cli.server.schemas import BODIES, components
-from midigpt_cli.server.select import SelectBody
+from midigpt_cli.server.request_models import BODIES, components
+from midigpt_cli.server.routes.select import SelectBody
 from midigpt_cli.server.settings import ServerSettings
 from midigpt_cli.server.state import ServerState
 
@@ -37,12 +26,12 @@ ROUTERS: tuple[APIRouter, ...] = (
     meta.router,
     generate.router,
     infill.router,
-    loops.router,
-    jam_routes.router,
+    loop.router,
+    jam.router,
     jam_socket.router,
     convert.router,
     jobs.router,
-    listening.router,
+    transcribe.router,
     select.router,
 )
 ABOUT = "Fill in bars of a song. Scores are JSON or .mid files; in JSON, tracks and bars count from 0."
@@ -57,12 +46,12 @@ def create_app(models: Models, settings: ServerSettings | None = None, routers: 
         async with state.jobs.running():
             yield
             state.jams.close_all("the server is stopping")
-            await state.desk.close(0.0)
+            await state.queue.close(0.0)
 
     about = {"title": "midigpt", "description": ABOUT, "version": _version()}
     app = FastAPIOffline(docs_url="/docs", redoc_url=None, lifespan=lifespan, **about)  # its pages load nothing else
     app.state.midigpt = state
-    refusals.install(app)
+    errors.install(app)
     for router in (*ROUTERS, *routers):
         app.include_router(router)
     _guard(app, state)

@@ -12,7 +12,7 @@ from fastapi import Request
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException
 
-from midigpt_cli.server.refusals import RefusalError, malformed
+from midigpt_cli.server.errors import RefusalError, malformed
 from midigpt_core.errors import RequestValidationError
 from midigpt_core.midi_file import ReadLimits
 from midigpt_core.request import GenerationRequest, nearest

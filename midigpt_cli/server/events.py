@@ -11,9 +11,9 @@ from fastapi import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from midigpt_cli.server.answers import to_json
-from midigpt_cli.server.refusals import describe, log_fault
-from midigpt_cli.server.work import Outcome, Work, snapshot
+from midigpt_cli.server.responses import to_json
+from midigpt_cli.server.errors import describe, log_fault
+from midigpt_cli.server.queue import Outcome, Work, snapshot
 from midigpt_core import trace
 
 QUIET_SECONDS = 2.0  # after which a progress frame tells that the connection lives
@@ -32,7 +32,7 @@ def told(event: trace.Event, work: Work) -> dict[str, Any]:
             notes = [_note(event.track, event.bar, note) for note in event.notes]
             place = {"candidate": event.take, "track": event.track, "bar": event.bar}
             return {"type": "notes", "notes": notes, **place, **now}
-        case trace.TryRejected():
+        case trace.AttemptRejected():
             return {
                 "type": "progress",
                 "event": "rejected",
@@ -92,7 +92,7 @@ class EventStream(Response):
 
     def _tell(self, event: trace.Event) -> None:
         """In the worker's thread: hand a frame to the event loop, if it is still there."""
-        if isinstance(event, trace.PreferenceYielded):
+        if isinstance(event, trace.ConstraintRelaxed):
             return
         made = frame(told(event, self.work))
         with contextlib.suppress(RuntimeError):

@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, get_args, get_origin, get_type_hints
 
-from midigpt_cli.groups import Context, Music
-from midigpt_cli.options import Settings
-from midigpt_cli.selectors import BARS_HELP, TRACK_HELP, select_bars, select_tracks
+from midigpt_cli.options.groups import Context, Music
+from midigpt_cli.options.settings import Settings
+from midigpt_cli.parse.selectors import BARS_HELP, TRACK_HELP, select_bars, select_tracks
 from midigpt_cli.server.body import parse_json, read_request
-from midigpt_cli.server.refusals import RefusalError
-from midigpt_cli.wishes import Wishes, build_request
+from midigpt_cli.server.errors import RefusalError
+from midigpt_cli.parse.request import RequestOptions, build_request
 from midigpt_core.attributes import AttributeTable
 from midigpt_core.errors import RequestValidationError
 from midigpt_core.request import GenerationRequest, InferenceConfig, nearest
@@ -33,7 +33,7 @@ _YES, _NO = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 
 
 @dataclass(frozen=True)
-class Wanted:
+class FormRequest:
     """The fields of one form, read."""
 
     own: Mapping[str, str]
@@ -63,7 +63,7 @@ class Wanted:
         try:
             bars = select_bars(self.own["bars"], score.n_bars, "bars", score.heard_bars)
             tracks = select_tracks(self.tracks or ["all"], score, "track")
-            wishes = Wishes({number: bars for number in tracks}, self.music, self.context, self.settings)
+            wishes = RequestOptions({number: bars for number in tracks}, self.music, self.context, self.settings)
             return build_request(wishes, score, table)
         except RequestValidationError as error:
             raise in_form_words(error) from error
@@ -79,7 +79,7 @@ def _field_of(option: re.Match[str]) -> str:
     return option[1].replace("-", "_")
 
 
-def read_fields(fields: Mapping[str, Sequence[str]], extra: Sequence[str] = ()) -> Wanted:
+def read_fields(fields: Mapping[str, Sequence[str]], extra: Sequence[str] = ()) -> FormRequest:
     """The fields of a form, each known and of the right kind. Raises RefusalError (422)."""
     groups = {name: (group, hint) for group in (Music, Context, Settings) for name, hint in _kinds(group).items()}
     known = {*groups, *OWN, *extra}
@@ -95,7 +95,7 @@ def read_fields(fields: Mapping[str, Sequence[str]], extra: Sequence[str] = ()) 
             values[group][name] = value_of(name, texts, hint)
         elif name != "track":
             own[name] = texts[-1]
-    return Wanted(
+    return FormRequest(
         own,
         tuple(fields.get("track", ())),
         Music(**values[Music]),

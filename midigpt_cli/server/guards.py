@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from midigpt_cli.server.body import ID
-from midigpt_cli.server.refusals import RefusalError, describe, respond
+from midigpt_cli.server.errors import RefusalError, describe, respond
 from midigpt_cli.server.settings import LOOPBACK
 from midigpt_cli.server.state import ServerState
 
@@ -47,7 +47,7 @@ class Journal:
                 MutableHeaders(scope=message)["X-Request-ID"] = own["request_id"]
             await send(message)
 
-        self.server.desk.touch()
+        self.server.queue.touch()
         try:
             await self.app(scope, receive, tell)
         finally:

@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from midigpt_cli.jam_session import NEVER, Delivery, JamSession
-from midigpt_cli.jam_wishes import read_pacing, read_start, read_update, song_in
+from midigpt_cli.live.session import NEVER, Delivery, JamSession
+from midigpt_cli.parse.jam import read_pacing, read_start, read_update, song_in
 from midigpt_cli.server.limits import check_song, read_limits
 from midigpt_cli.server.models import ModelEntry
-from midigpt_cli.server.refusals import OUR_FAULT, RefusalError, busy
+from midigpt_cli.server.errors import OUR_FAULT, RefusalError, busy
 from midigpt_cli.server.settings import ServerSettings
-from midigpt_cli.server.work import Desk
+from midigpt_cli.server.queue import WorkQueue
 from midigpt_core.errors import RequestValidationError
 from midigpt_core.jam import Jam
 from midigpt_core.score import Score
@@ -67,8 +67,8 @@ class Room:
 class JamRooms:
     """All jams of a server. Methods that open or change one are heavy: call them away from the event loop."""
 
-    def __init__(self, settings: ServerSettings, desk: Desk) -> None:
-        self.settings, self.desk = settings, desk
+    def __init__(self, settings: ServerSettings, queue: WorkQueue) -> None:
+        self.settings, self.queue = settings, queue
         self._rooms: dict[str, Room] = {}
         self._opening = threading.Lock()
 
@@ -82,7 +82,7 @@ class JamRooms:
 
     def check_room(self) -> None:
         """Refuse a jam that could not be opened anyway. Raises RefusalError (429, 503)."""
-        if self.desk.closing:
+        if self.queue.closing:
             raise busy("the server is stopping; try again when it is back", retry_after=10)
         if len(self.playing()) >= self.settings.max_jams:
             most = self.settings.max_jams
@@ -118,7 +118,7 @@ class JamRooms:
         if room.session.ended:
             raise RefusalError(500, OUR_FAULT)
         room.session.touch()
-        self.desk.touch()
+        self.queue.touch()
         return room
 
     def update(self, room: Room, data: Mapping[str, Any]) -> dict[str, Any]:
@@ -166,13 +166,13 @@ class JamRooms:
         until = time.monotonic() + seconds
         with room.session.watched(lambda: loop.call_soon_threadsafe(wake.set)):
             while (given := room.session.take()) is None:
-                if room.session.ended or self.desk.closing:
+                if room.session.ended or self.queue.closing:
                     return None
                 left = min(until - time.monotonic(), room.session.until_due(), LOOK_SECONDS)
                 if time.monotonic() >= until:
                     raise RefusalError(408, _nothing_sentence(room.session, seconds))
                 await _until(wake, left)
-        self.desk.touch()
+        self.queue.touch()
         return given
 
     def _song(self, data: Mapping[str, Any]) -> Score | None:

@@ -14,15 +14,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
-from midigpt_cli.server import answers
-from midigpt_cli.server.infill import midi_bytes
+from midigpt_cli.server import responses
+from midigpt_cli.server.routes.infill import midi_bytes
 from midigpt_cli.server.metrics import Counter
-from midigpt_cli.server.refusals import RefusalError, busy, describe, log_fault
+from midigpt_cli.server.errors import RefusalError, busy, describe, log_fault
 from midigpt_cli.server.settings import ServerSettings
 from midigpt_cli.server.webhooks import Message, Postman
-from midigpt_cli.server.work import Outcome, Work, snapshot
+from midigpt_cli.server.queue import Outcome, Work, snapshot
 from midigpt_core import trace
-from midigpt_core.pipeline import Take
+from midigpt_core.generation.run import Take
 
 SWEEP_SECONDS = 10.0
 
@@ -105,10 +105,10 @@ class Job:
         """Render a take, once."""
         if number in self.takes:
             return
-        facts = {"take": number, "midi": f"/jobs/{self.id}/takes/{number}.mid", **answers.candidate(steps, take)}
+        facts = {"take": number, "midi": f"/jobs/{self.id}/takes/{number}.mid", **responses.candidate(steps, take)}
         if self.kind == "infill":
             facts.pop("score")
-        made = TakeFile.of(answers.to_json(facts), midi_bytes(take.score))
+        made = TakeFile.of(responses.to_json(facts), midi_bytes(take.score))
         with self._lock:
             self.takes[number] = made
 
@@ -128,7 +128,7 @@ class Job:
         """The job as callers and webhooks see it."""
         with self._lock:
             results = [self.takes[number].json for number in sorted(self.takes)]
-        head = answers.to_json(self._facts())[:-1]
+        head = responses.to_json(self._facts())[:-1]
         summary = self.outcome.body.data if self.outcome and self.outcome.body else b"null"
         return head + b',"results":[' + b",".join(results) + b'],"summary":' + summary + b"}"
 

@@ -10,7 +10,7 @@ import time
 import uvicorn
 from fastapi import FastAPI
 
-from midigpt_cli.garbage import look_as_usual
+from midigpt_cli.gc_tuning import collect_as_usual
 from midigpt_cli.server.connections import protocol_for
 from midigpt_cli.server.settings import ServerSettings
 from midigpt_cli.server.state import ServerState
@@ -34,16 +34,16 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
         self._idle.cancel()
-        log.info("stopping", extra={"in_flight": len(self.state.desk.in_flight)})
-        closing = asyncio.create_task(self.state.desk.close(self.state.settings.stop_seconds))
+        log.info("stopping", extra={"in_flight": len(self.state.queue.in_flight)})
+        closing = asyncio.create_task(self.state.queue.close(self.state.settings.stop_seconds))
         await super().shutdown(sockets)  # type: ignore[arg-type]
         await closing
 
     async def _watch_idle(self) -> None:
         seconds = self.state.settings.idle_timeout
         while seconds:
-            desk = self.state.desk
-            if not desk.in_flight and time.monotonic() - desk.last_activity >= seconds:
+            queue = self.state.queue
+            if not queue.in_flight and time.monotonic() - queue.last_activity >= seconds:
                 log.info("idle", extra={"seconds": seconds})
                 self.should_exit = True
                 return
@@ -70,5 +70,5 @@ def make_server(app: FastAPI, settings: ServerSettings) -> Server:
 def serve(app: FastAPI, settings: ServerSettings) -> None:
     """Serve until stopped."""
     sys.setswitchinterval(SWITCH_SECONDS)
-    look_as_usual()
+    collect_as_usual()
     make_server(app, settings).run()

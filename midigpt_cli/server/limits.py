@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from midigpt_cli.server.refusals import RefusalError
+from midigpt_cli.server.errors import RefusalError
 from midigpt_cli.server.settings import ServerSettings
 from midigpt_core.midi_file import ReadLimits
 from midigpt_core.request import GenerationRequest

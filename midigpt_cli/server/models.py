@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from midigpt_cli.server.refusals import RefusalError
+from midigpt_cli.server.errors import RefusalError
 from midigpt_core.engine import InferenceEngine
 from midigpt_core.errors import CheckpointError
 from midigpt_core.request import nearest, refused

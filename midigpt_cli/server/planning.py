@@ -5,10 +5,10 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
-from midigpt_cli.server.answers import plan_body
+from midigpt_cli.server.responses import plan_body
 from midigpt_core.engine import SamplingSession
-from midigpt_core.fitting import narrowed
-from midigpt_core.planning import MAX_SEED, chosen_cells, plan_request
+from midigpt_core.generation.fit import narrowed
+from midigpt_core.generation.plan import MAX_SEED, chosen_cells, plan_request
 
 
 def planned(session: SamplingSession) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from fastapi import Request
 from midigpt_cli.server.models import Models
 from midigpt_cli.server.settings import ServerSettings
 from midigpt_cli.server.telemetry import Telemetry
-from midigpt_cli.server.work import Desk
+from midigpt_cli.server.queue import WorkQueue
 
 if TYPE_CHECKING:
     from midigpt_cli.server.jam_rooms import JamRooms
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 @dataclass
 class ServerState:
-    """Models, settings, the desk that admits work, the jobs, and what is measured."""
+    """Models, settings, the queue that admits work, the jobs, and what is measured."""
 
     models: Models
     settings: ServerSettings
     telemetry: Telemetry = field(init=False)
-    desk: Desk = field(init=False)
+    queue: WorkQueue = field(init=False)
     jobs: JobStore = field(init=False)
     jams: JamRooms = field(init=False)
     selecting: asyncio.Lock = field(default_factory=asyncio.Lock)  # held while a model is being loaded
@@ -35,10 +35,10 @@ class ServerState:
         from midigpt_cli.server.job_store import JobStore
 
         self.telemetry = Telemetry(self.models)
-        self.desk = Desk(self.settings, self.telemetry.generation)
-        self.telemetry.watch(self.desk)
+        self.queue = WorkQueue(self.settings, self.telemetry.generation)
+        self.telemetry.watch(self.queue)
         self.jobs = JobStore(self.settings, self.telemetry.webhooks)
-        self.jams = JamRooms(self.settings, self.desk)
+        self.jams = JamRooms(self.settings, self.queue)
 
 
 def state_of(request: Request) -> ServerState:

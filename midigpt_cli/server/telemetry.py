@@ -6,7 +6,7 @@ import time
 
 from midigpt_cli.server.metrics import Counter, Gauge, Histogram, exposition, resident_bytes
 from midigpt_cli.server.models import Models
-from midigpt_cli.server.work import Desk, Work
+from midigpt_cli.server.queue import WorkQueue, Work
 
 
 class Telemetry:
@@ -56,12 +56,12 @@ class Telemetry:
             Gauge("midigpt_resident_bytes", "Memory the process holds.", lambda: {"": resident_bytes()}),
         ]
 
-    def watch(self, desk: Desk) -> None:
-        """Report the desk's queue."""
+    def watch(self, queue: WorkQueue) -> None:
+        """Report the queue's queue."""
         waiting = "Requests admitted that wait for a worker."
         self._all += [
-            Gauge("midigpt_queue", waiting, lambda: {"": len(desk.in_flight) - desk.running}),
-            Gauge("midigpt_running", "Requests being generated.", lambda: {"": desk.running}),
+            Gauge("midigpt_queue", waiting, lambda: {"": len(queue.in_flight) - queue.running}),
+            Gauge("midigpt_running", "Requests being generated.", lambda: {"": queue.running}),
         ]
 
     def generation(self, work: Work) -> None:

@@ -1,6 +1,6 @@
-"""Musical controls: one per file, and the table of those an encoder knows."""
+"""Musical attributes: one per file, and the table of those an encoder knows."""
 
-from midigpt_core.attributes.base import Control
-from midigpt_core.attributes.table import CONTROLS, AttributeTable, make_control, make_controls
+from midigpt_core.attributes.base import Attribute
+from midigpt_core.attributes.table import ATTRIBUTES, AttributeTable, make_attribute, make_attributes
 
-__all__ = ["CONTROLS", "AttributeTable", "Control", "make_control", "make_controls"]
+__all__ = ["ATTRIBUTES", "AttributeTable", "Attribute", "make_attribute", "make_attributes"]

@@ -1,4 +1,4 @@
-"""What every musical control has: a name, a token type, a domain, a measure and its quantization."""
+"""What every musical attribute has: a name, a token type, a domain, a measure and its quantization."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import replace
 from midigpt_core.score import DRUM, Bar, Score, Track
 
 
-class Control(ABC):
+class Attribute(ABC):
     """One musical property of a track or of a bar, as a small number the model can read and be asked for.
 
     name: key in requests ("note_density"). token_type: name of the token that carries it. level: "track" or "bar".
@@ -46,7 +46,7 @@ class Control(ABC):
         return (0, self.size - 1)
 
     def applies_to(self, track: Track) -> bool:
-        """Whether tracks of this kind carry the control."""
+        """Whether tracks of this kind carry the attribute."""
         return self.track_type in ("both", "drum" if track.track_type == DRUM else "melodic")
 
     def key(self, bar: int | None = None) -> str:
@@ -58,9 +58,9 @@ class Control(ABC):
         return self.quantize(self.measure(score, track, bar))
 
 
-def bars_in_scope(control: Control, track: Track, bar: int | None) -> list[Bar]:
-    """The one bar a bar-level control looks at, or all bars of the track."""
-    if control.level == "track" or bar is None:
+def bars_in_scope(attribute: Attribute, track: Track, bar: int | None) -> list[Bar]:
+    """The one bar a bar-level attribute looks at, or all bars of the track."""
+    if attribute.level == "track" or bar is None:
         return track.bars
     return track.bars[bar : bar + 1]
 
@@ -80,7 +80,7 @@ def quantile(values: list[int], share: float) -> int:
     return sorted(values)[min(round(len(values) * share), len(values) - 1)]
 
 
-LOW, HIGH = 0.15, 0.85  # the shares behind every "min" and "max" control
+LOW, HIGH = 0.15, 0.85  # the shares behind every "min" and "max" attribute
 
 
 def share_of(mode: str) -> float:

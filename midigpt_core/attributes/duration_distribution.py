@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 
-from midigpt_core.attributes.base import Control
+from midigpt_core.attributes.base import Attribute
 from midigpt_core.attributes.note_duration import DURATION_NAMES, duration_level
 from midigpt_core.score import Score
 
 QUARTER = DURATION_NAMES.index("quarter")
 
 
-class NoteDurationDistribution(Control):
+class NoteDurationDistribution(Attribute):
     """The duration level most notes have, the first met among equals; quarter for a silent track."""
 
     name = "note_duration_dist"

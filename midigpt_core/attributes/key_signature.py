@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from midigpt_core.attributes.base import Control
+from midigpt_core.attributes.base import Attribute
 from midigpt_core.score import DRUM, Score
 
 # Key profiles after Krumhansl and Kessler: weight of each pitch class, counted up from the key note.
@@ -25,7 +25,7 @@ def best_key(weights: list[float]) -> int:
     return scores.index(max(scores))
 
 
-class KeySignature(Control):
+class KeySignature(Attribute):
     """Key of the whole score, every note weighted by its duration. Revision 2 leaves drum tracks out."""
 
     name = "key_signature"

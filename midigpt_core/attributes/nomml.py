@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 
-from midigpt_core.attributes.base import Control
+from midigpt_core.attributes.base import Attribute
 from midigpt_core.score import Score
 
 LEVELS = 6
@@ -31,7 +31,7 @@ def median_depth(score: Score, track: int) -> int:
     return int(statistics.median(depths)) if depths else FREE
 
 
-class Nomml(Control):
+class Nomml(Attribute):
     """Median metric depth; taken from `attributes["_nomml_raw"]` where it was measured before the grid blurred it."""
 
     name = "nomml"

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from functools import cache
 from importlib.resources import files
 
-from midigpt_core.attributes.base import Control
+from midigpt_core.attributes.base import Attribute
 from midigpt_core.score import DRUM, Score, Track
 
 DRUM_ROW = 128
@@ -27,7 +27,7 @@ def density_class(track: Track, notes: int) -> int:
     return sum(notes > bound for bound in bounds[row if 0 <= row < len(bounds) else 0])
 
 
-class NoteDensityQuantile(Control):
+class NoteDensityQuantile(Attribute):
     """Notes of a bar, or of the average sounding bar, in ten classes of the instrument's own scale."""
 
     size = 10
@@ -58,7 +58,7 @@ class NoteDensityQuantile(Control):
         return (min(known, sparse), self.size - 1 if fresh else known)  # one note a bar, or as many as one likes
 
 
-class NoteDensity(Control):
+class NoteDensity(Attribute):
     """Average number of notes in a bar, counted as it is."""
 
     name = "note_density"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection
 
-from midigpt_core.attributes.base import Control, bars_in_scope, quantile, share_of
+from midigpt_core.attributes.base import Attribute, bars_in_scope, quantile, share_of
 from midigpt_core.score import DRUM, Score
 
 DURATION_NAMES = ("32nd", "16th", "8th", "quarter", "half", "whole")
@@ -16,7 +16,7 @@ def duration_level(quarters: float) -> int:
     return int(max(0.0, min(5.0, math.log2(max(quarters, 1e-6)) + 3.0)))
 
 
-class NoteDurationQuantile(Control):
+class NoteDurationQuantile(Attribute):
     """The 15 % ("min") or 85 % ("max") quantile of the duration levels; drum hits count as quarters."""
 
     size = 6

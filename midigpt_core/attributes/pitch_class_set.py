@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from midigpt_core.attributes.base import Control, bars_in_scope
+from midigpt_core.attributes.base import Attribute, bars_in_scope
 from midigpt_core.score import Score
 
 
-class PitchClassSet(Control):
+class PitchClassSet(Attribute):
     """Number of pitch classes, 0 to 12.
 
     The encoder looks for the bar values under "bar_PitchClassSet_<bar>"; revision 1 files them under the token's long

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from midigpt_core.attributes.base import Control
+from midigpt_core.attributes.base import Attribute
 from midigpt_core.score import Score
 
 
-class PitchRange(Control):
+class PitchRange(Attribute):
     """Highest pitch less lowest pitch, 0 for a silent track."""
 
     name = "pitch_range"

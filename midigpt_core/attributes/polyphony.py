@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from midigpt_core.attributes.base import Control, quantile, share_of, without_bars
+from midigpt_core.attributes.base import Attribute, quantile, share_of, without_bars
 from midigpt_core.score import Bar, Score
 
 
@@ -22,7 +22,7 @@ def sounding_counts(spans: list[tuple[int, int]], length: int) -> list[int]:
     return [count for count in roll if count]
 
 
-class PolyphonyQuantile(Control):
+class PolyphonyQuantile(Attribute):
     """The 15 % ("min") or 85 % ("max") quantile of the number of voices over all ticks that sound."""
 
     size = 10
@@ -72,7 +72,7 @@ class PolyphonyQuantile(Control):
         return (low, high)
 
 
-class OnsetPolyphony(Control):
+class OnsetPolyphony(Attribute):
     """Most notes that begin at the same tick."""
 
     name = "onset_polyphony"

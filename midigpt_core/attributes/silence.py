@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from midigpt_core.attributes.base import Control
+from midigpt_core.attributes.base import Attribute
 from midigpt_core.score import Bar, Score
 
 
@@ -23,7 +23,7 @@ def silent_share(bar: Bar, length: int, origin: int) -> float:
     return active.count(0) / length
 
 
-class SilenceProportion(Control):
+class SilenceProportion(Attribute):
     """Mean silent share of the bars, in tenths.
 
     Revision 1 takes onsets for distances from the start of the track although they count from the bar line, so that

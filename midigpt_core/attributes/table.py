@@ -1,4 +1,4 @@
-"""The table of controls an encoder knows, and the filling in of their values."""
+"""The table of attributes an encoder knows, and the filling in of their values."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from midigpt_core.attributes.base import Control
+from midigpt_core.attributes.base import Attribute
 from midigpt_core.attributes.duration_distribution import NoteDurationDistribution
 from midigpt_core.attributes.key_signature import KeySignature
 from midigpt_core.attributes.nomml import Nomml
@@ -23,8 +23,8 @@ from midigpt_core.score import Score
 if TYPE_CHECKING:
     from midigpt_core.tokens.config import EncoderConfig
 
-# Name in an encoder configuration's "attribute_controls" -> the control it makes.
-CONTROLS: Mapping[str, Callable[..., Control]] = {
+# Name in an encoder configuration's "attribute_controls" -> the attribute it makes.
+ATTRIBUTES: Mapping[str, Callable[..., Attribute]] = {
     "note_density": NoteDensity,
     "onset_polyphony": OnsetPolyphony,
     "pitch_range": PitchRange,
@@ -40,7 +40,7 @@ CONTROLS: Mapping[str, Callable[..., Control]] = {
     "nomml": Nomml,
 }
 
-# Token type in a vocabulary -> the control it implies when "attribute_controls" does not speak of it.
+# Token type in a vocabulary -> the attribute it implies when "attribute_controls" does not speak of it.
 IMPLIED: Mapping[str, tuple[str, dict[str, str]]] = {
     "MinPolyphony": ("polyphony_quantile", {"mode": "min"}),
     "MaxPolyphony": ("polyphony_quantile", {"mode": "max"}),
@@ -60,74 +60,74 @@ IMPLIED: Mapping[str, tuple[str, dict[str, str]]] = {
 }
 
 
-def make_control(entry: Mapping[str, Any], where: str = "attribute_controls") -> Control:
-    """The control for one entry {"name", "params", "revision"}. Raises EncoderConfigError naming what is wrong."""
+def make_attribute(entry: Mapping[str, Any], where: str = "attribute_controls") -> Attribute:
+    """The attribute for one entry {"name", "params", "revision"}. Raises EncoderConfigError naming what is wrong."""
     name = str(entry.get("name") if isinstance(entry, Mapping) else entry)
-    if not isinstance(entry, Mapping) or name not in CONTROLS:
-        raise EncoderConfigError(f"{where}: unknown control {name!r}; known: {', '.join(sorted(CONTROLS))}")
+    if not isinstance(entry, Mapping) or name not in ATTRIBUTES:
+        raise EncoderConfigError(f"{where}: unknown attribute {name!r}; known: {', '.join(sorted(ATTRIBUTES))}")
     params = entry.get("params", {})
     try:
-        control = CONTROLS[name](**params)
+        attribute = ATTRIBUTES[name](**params)
     except TypeError as error:
         raise EncoderConfigError(f"{where}: {name!r} does not take params {params!r} ({error})") from error
-    control.revision = entry.get("revision", 1)
-    return control
+    attribute.revision = entry.get("revision", 1)
+    return attribute
 
 
-def make_controls(type_names: Iterable[str], entries: Sequence[Mapping[str, Any]]) -> tuple[Control, ...]:
+def make_attributes(type_names: Iterable[str], entries: Sequence[Mapping[str, Any]]) -> tuple[Attribute, ...]:
     """Controls implied by the token types, then replaced or joined by the entries; one per token type and name."""
-    found: dict[str, Control] = {}
+    found: dict[str, Attribute] = {}
     for type_name in type_names:
         if type_name in IMPLIED:
             name, params = IMPLIED[type_name]
-            found[type_name] = make_control({"name": name, "params": params})
+            found[type_name] = make_attribute({"name": name, "params": params})
     for i, entry in enumerate(entries):
-        control = make_control(entry, f"attribute_controls[{i}]")
-        found[control.token_type] = control
-    return tuple({control.name: control for control in found.values()}.values())
+        attribute = make_attribute(entry, f"attribute_controls[{i}]")
+        found[attribute.token_type] = attribute
+    return tuple({attribute.name: attribute for attribute in found.values()}.values())
 
 
 @dataclass(frozen=True)
 class AttributeTable:
-    """The controls of one encoder, in order."""
+    """The attributes of one encoder, in order."""
 
-    controls: tuple[Control, ...]
+    attributes: tuple[Attribute, ...]
 
     @classmethod
     def from_config(cls, config: EncoderConfig) -> AttributeTable:
-        """The controls an encoder configuration speaks of, in its token domains or in its attribute controls."""
-        return cls(make_controls((t.value for t, _ in config.token_domains), config.attribute_controls))
+        """The attributes an encoder configuration speaks of, in its token domains or in its attribute attributes."""
+        return cls(make_attributes((t.value for t, _ in config.token_domains), config.attribute_controls))
 
-    def get(self, name: str) -> Control | None:
-        """The control of this name, or None."""
-        return next((control for control in self.controls if control.name == name), None)
+    def get(self, name: str) -> Attribute | None:
+        """The attribute of this name, or None."""
+        return next((attribute for attribute in self.attributes if attribute.name == name), None)
 
     @property
     def names(self) -> tuple[str, ...]:
-        return tuple(control.name for control in self.controls)
+        return tuple(attribute.name for attribute in self.attributes)
 
     def track_values(self, score: Score, track: int, known: dict[str, int] | None = None) -> dict[str, int]:
-        """{attribute key: value} of every track-level control that applies to the track.
+        """{attribute key: value} of every track-level attribute that applies to the track.
 
         `known`, kept from track to track of one score, holds what is the same for all of them.
         """
         known = {} if known is None else known
         found = {}
-        for control in self._measured(score, track, "track"):
-            if control.whole:
-                if control.name not in known:
-                    known[control.name] = control.value(score, track)
-                found[control.key()] = known[control.name]
+        for attribute in self._measured(score, track, "track"):
+            if attribute.whole:
+                if attribute.name not in known:
+                    known[attribute.name] = attribute.value(score, track)
+                found[attribute.key()] = known[attribute.name]
             else:
-                found[control.key()] = control.value(score, track)
+                found[attribute.key()] = attribute.value(score, track)
         return found
 
     def bar_values(self, score: Score, track: int, bar: int) -> dict[str, int]:
-        """{attribute key: value} of every bar-level control that applies to the track, for one bar."""
+        """{attribute key: value} of every bar-level attribute that applies to the track, for one bar."""
         return {c.key(bar): c.value(score, track, bar) for c in self._measured(score, track, "bar")}
 
     def values(self, score: Score, track: int, known: dict[str, int] | None = None) -> dict[str, int]:
-        """{attribute key: value} of every control that applies, for the track and all of its bars."""
+        """{attribute key: value} of every attribute that applies, for the track and all of its bars."""
         found = self.track_values(score, track, known)
         for bar in range(len(score.tracks[track].bars)):
             found.update(self.bar_values(score, track, bar))
@@ -142,6 +142,6 @@ class AttributeTable:
         ]
         return replace(score, tracks=tracks)
 
-    def _measured(self, score: Score, track: int, level: str) -> list[Control]:
+    def _measured(self, score: Score, track: int, level: str) -> list[Attribute]:
         part = score.tracks[track]
-        return [c for c in self.controls if c.measured and c.level == level and c.applies_to(part)]
+        return [c for c in self.attributes if c.measured and c.level == level and c.applies_to(part)]

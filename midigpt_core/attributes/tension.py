@@ -1,13 +1,13 @@
-"""Tension: a control whose value only a caller can give; it is carried, not measured."""
+"""Tension: a attribute whose value only a caller can give; it is carried, not measured."""
 
 from __future__ import annotations
 
-from midigpt_core.attributes.base import Control
+from midigpt_core.attributes.base import Attribute
 from midigpt_core.errors import TokenError
 from midigpt_core.score import Score
 
 
-class Tension(Control):
+class Tension(Attribute):
     """Harmonic tension of a bar, 0 to 9."""
 
     name = "tension"

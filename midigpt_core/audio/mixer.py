@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from midigpt_core.audio import soundfont as sf
 from midigpt_core.audio.performance import EXPRESSION, REVERB, VOLUME, WHEEL, Part, Performance, Played, control
-from midigpt_core.audio.room import reverberate
+from midigpt_core.audio.reverb import reverberate
 from midigpt_core.audio.soundfont import Region, SoundFont
 from midigpt_core.audio.voice import Wave, release, strike
 

@@ -1,4 +1,4 @@
-"""Draw a score as a piano roll: one strip per track, bars and metres marked, new bars lit, before beside after."""
+"""Draw a score as a piano roll: one roll per track, bars and metres marked, new bars lit, before beside after."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from midigpt_core.audio.strips import Cell, Strip, bar_lines, changed_cells, strips
+from midigpt_core.audio.piano_roll import Cell, PianoRoll, bar_lines, changed_cells, rolls
 from midigpt_core.errors import AudioError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ _MAX_STRIPS = 64
 class _Sheet:
     """What one column of the picture shows."""
 
-    strips: Sequence[Strip]
+    rolls: Sequence[PianoRoll]
     score: Score
     bars: range
     lit: Collection[Cell]
@@ -76,10 +76,10 @@ def draw_score(
 def _figure(score: Score, before: Score | None, bars: range, lit: Collection[Cell]) -> Figure:
     figures = _matplotlib()
     both = [score] if before is None else [before, score]
-    columns = strips(both, bars, _MAX_STRIPS)
+    columns = rolls(both, bars, _MAX_STRIPS)
     titles = _TITLES if before is not None else ("",)
     sheets = [_Sheet(s, one, bars, lit, t) for s, one, t in zip(columns, both, titles, strict=True)]
-    heights = [strip.height for strip in columns[0]]
+    heights = [roll.height for roll in columns[0]]
     quarters = max(bar_lines(one, bars)[-1] for one in both)
     width = _width(quarters, len(both))
     left, top, bottom, gap = 2.0, 0.75, 0.45, 0.12
@@ -89,11 +89,11 @@ def _figure(score: Score, before: Score | None, bars: range, lit: Collection[Cel
     for number, sheet in enumerate(sheets):
         x = left + number * (width + 0.35)
         y = height - top
-        for index, strip in enumerate(sheet.strips):
-            y -= strip.height
-            box = (x / total, y / height, width / total, strip.height / height)
+        for index, roll in enumerate(sheet.rolls):
+            y -= roll.height
+            box = (x / total, y / height, width / total, roll.height / height)
             axes = figure.add_axes(box)
-            _draw_strip(axes, strip, sheet, first_column=number == 0)
+            _draw_strip(axes, roll, sheet, first_column=number == 0)
             if index == 0:
                 _mark_bars(axes, sheet)
             y -= gap
@@ -111,39 +111,39 @@ def _width(quarters: float, columns: int) -> float:
     return min(max(wide, _NARROWEST / columns), _WIDEST / columns)
 
 
-def _draw_strip(axes: Axes, strip: Strip, sheet: _Sheet, first_column: bool) -> None:
+def _draw_strip(axes: Axes, roll: PianoRoll, sheet: _Sheet, first_column: bool) -> None:
     lines = bar_lines(sheet.score, sheet.bars)
     axes.set_xlim(lines[0], lines[-1])
-    axes.set_ylim(strip.low - 0.75, strip.high + 0.75)
+    axes.set_ylim(roll.low - 0.75, roll.high + 0.75)
     axes.set_facecolor(_GROUND)
     for bar, start, stop in zip(sheet.bars, lines, lines[1:], strict=False):
-        if (strip.track, bar) in sheet.lit:
+        if (roll.track, bar) in sheet.lit:
             axes.axvspan(start, stop, color=_NEW_GROUND, lw=0, zorder=0)
         elif bar % 2:
             axes.axvspan(start, stop, color=_EVEN, lw=0, zorder=0)
     for bar, line in zip((*sheet.bars, sheet.bars.stop), lines, strict=False):
         strong = bar % 4 == 0
         axes.axvline(line, color=_FAINT, lw=1.0 if strong else 0.5, zorder=1)
-    for row, _ in strip.rows:
+    for row, _ in roll.rows:
         axes.axhline(row, color=_FAINT, lw=0.35, zorder=1)
-    _draw_notes(axes, strip, sheet)
-    axes.set_yticks([row for row, _ in strip.rows] if first_column else [])
-    axes.set_yticklabels([name for _, name in strip.rows] if first_column else [], fontsize=6.5, color=_INK)
+    _draw_notes(axes, roll, sheet)
+    axes.set_yticks([row for row, _ in roll.rows] if first_column else [])
+    axes.set_yticklabels([name for _, name in roll.rows] if first_column else [], fontsize=6.5, color=_INK)
     axes.set_xticks([])
     axes.tick_params(length=0, pad=3)
     for side in axes.spines.values():
         side.set_color(_FAINT)
         side.set_linewidth(0.6)
     if first_column:
-        label = f"{strip.track + 1}  {strip.name}"
+        label = f"{roll.track + 1}  {roll.name}"
         axes.text(
             -1.88, 0.5, label, transform=_inches_left(axes), fontsize=8.5, color=_INK, va="center", fontweight="bold"
         )
-        axes.text(-1.88, 0.5, f"\n\n{strip.sound}", transform=_inches_left(axes), fontsize=7, color="#777", va="center")
+        axes.text(-1.88, 0.5, f"\n\n{roll.sound}", transform=_inches_left(axes), fontsize=7, color="#777", va="center")
 
 
 def _inches_left(axes: Axes) -> Any:
-    """Coordinates that count inches from the strip's left edge, and shares of its height."""
+    """Coordinates that count inches from the roll's left edge, and shares of its height."""
     from matplotlib.transforms import Affine2D, ScaledTranslation, blended_transform_factory
 
     figure: Any = axes.figure
@@ -152,27 +152,27 @@ def _inches_left(axes: Axes) -> Any:
     return blended_transform_factory(inches, axes.transAxes)
 
 
-def _draw_notes(axes: Axes, strip: Strip, sheet: _Sheet) -> None:
+def _draw_notes(axes: Axes, roll: PianoRoll, sheet: _Sheet) -> None:
     """Rectangles for notes; drum hits, which have no length, as marks that grow with loudness."""
     from matplotlib.collections import PolyCollection
     from matplotlib.colors import to_rgba
 
-    own = _COLOURS[strip.track % len(_COLOURS)]
+    own = _COLOURS[roll.track % len(_COLOURS)]
     boxes, faces = [], []
-    row_inches = strip.height / (strip.high - strip.low + 1.5)
+    row_inches = roll.height / (roll.high - roll.low + 1.5)
     thick = max(0.36, _THINNEST / 2 / row_inches)
-    for note in strip.notes:
-        half = thick if not strip.drums else 0.18 + 0.26 * note.velocity / 127
-        stop = max(note.stop, note.start + 0.06) if not strip.drums else note.start + 0.16
+    for note in roll.notes:
+        half = thick if not roll.drums else 0.18 + 0.26 * note.velocity / 127
+        stop = max(note.stop, note.start + 0.06) if not roll.drums else note.start + 0.16
         boxes.append([(note.start, note.row - half), (note.start, note.row + half)])
         boxes[-1] += [(stop, note.row + half), (stop, note.row - half)]
-        new = (strip.track, note.bar) in sheet.lit and sheet.title != _TITLES[0]
+        new = (roll.track, note.bar) in sheet.lit and sheet.title != _TITLES[0]
         faces.append(to_rgba(_NEW if new else own, 0.45 + 0.55 * note.velocity / 127))
     axes.add_collection(PolyCollection(boxes, facecolors=faces, edgecolors="white", linewidths=0.25, zorder=3))
 
 
 def _mark_bars(axes: Axes, sheet: _Sheet) -> None:
-    """Bar numbers, metres where they change, and the title, above the first strip."""
+    """Bar numbers, metres where they change, and the title, above the first roll."""
     lines = bar_lines(sheet.score, sheet.bars)
     box = axes.get_window_extent()
     room = box.width / max(len(sheet.bars), 1) / axes.figure.dpi  # inches per bar

@@ -19,7 +19,7 @@ from midigpt_core.audio.note_finding import FindingSettings, HeardNote, find_not
 from midigpt_core.audio.pitch_model import BINS_PER_SEMITONE, RATE, listen, model_file
 from midigpt_core.errors import AudioError
 from midigpt_core.midi_file import score_to_bytes
-from midigpt_core.midi_file.chunks import TRACK, Chunk, Layout
+from midigpt_core.midi_file.chunks import TRACK, FileChunk, FileLayout
 from midigpt_core.midi_file.events import TEMPO, Event, meta, write_events
 from midigpt_core.midi_file.source import MidiSource
 from midigpt_core.score import Bar, Note, Score, Track
@@ -190,8 +190,8 @@ def _with_events(midi: bytes, first: list[Event], second: list[Event]) -> bytes:
         for event in more:
             track.events.insert(bisect_right([tick for tick, _ in track.events], event[0]), event)
         track.end_tick = max(track.end_tick, *(tick for tick, _ in track.events), 0)
-    chunks = tuple(Chunk(TRACK, write_events(track)) for track in tracks)
-    return Layout(source.layout.format, source.division, chunks).join()
+    chunks = tuple(FileChunk(TRACK, write_events(track)) for track in tracks)
+    return FileLayout(source.layout.format, source.division, chunks).join()
 
 
 def _resampled(samples: npt.NDArray[np.float32], rate: int) -> npt.NDArray[np.float32]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from midigpt_core.attributes.base import Control
+from midigpt_core.attributes.base import Attribute
 from midigpt_core.engine import InferenceEngine
 from midigpt_core.evaluate.judge import Tell, request_for
 from midigpt_core.evaluate.tasks import Task
@@ -30,7 +30,7 @@ def adherence(
     """
     config = config or InferenceConfig()
     rows: list[dict[str, float | str]] = []
-    controls = [control for control in engine.tokenizer.attributes.controls if control.measured]
+    controls = [control for control in engine.tokenizer.attributes if control.measured]
     for number, control in enumerate(controls):
         able = [task for task in tasks if control.applies_to(task.score.tracks[task.cells[0][0]])]
         if able:
@@ -53,7 +53,7 @@ def adherence(
 
 
 def _distances(
-    engine: InferenceEngine, tasks: Sequence[Task], control: Control, seed: int, config: InferenceConfig
+    engine: InferenceEngine, tasks: Sequence[Task], control: Attribute, seed: int, config: InferenceConfig
 ) -> npt.NDArray[np.int64]:
     """Per task, how many levels lie between what was asked for and what came out."""
     levels = [_level(engine, task.score, task, control.name) for task in tasks]
@@ -66,7 +66,7 @@ def _distances(
     return np.array(found)
 
 
-def _asking(task: Task, control: Control, level: int, config: InferenceConfig) -> GenerationRequest:
+def _asking(task: Task, control: Attribute, level: int, config: InferenceConfig) -> GenerationRequest:
     request = request_for(task, config)
     track = task.cells[0][0]
     prompts = list(request.tracks)

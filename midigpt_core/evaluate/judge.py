@@ -14,10 +14,10 @@ from midigpt_core.engine import InferenceEngine
 from midigpt_core.evaluate.floors import FLOORS, stock
 from midigpt_core.evaluate.metrics import Scene, measure
 from midigpt_core.evaluate.tasks import Task
-from midigpt_core.fitting import narrowed
+from midigpt_core.generation.fit import narrowed
 from midigpt_core.model.base import log_softmax, on_host
-from midigpt_core.planning import fitting_plan
-from midigpt_core.reading import original_tokens
+from midigpt_core.generation.plan import fitting_plan
+from midigpt_core.generation.notes import original_tokens
 from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt
 
 Tell = Callable[[int, int], None]  # (tasks done, tasks in all)
@@ -125,8 +125,8 @@ def _likelihood(engine: InferenceEngine, task: Task, request: GenerationRequest)
         ids = [*prompt.prompt.tokens, *body]
         if not body or len(ids) > engine.model.n_positions:
             continue
-        beliefs = log_softmax(on_host(engine.model.logits(ids))[len(prompt.prompt.tokens) - 1 : -1])
-        total -= float(beliefs[range(len(body)), body].sum())
+        logprobs = log_softmax(on_host(engine.model.logits(ids))[len(prompt.prompt.tokens) - 1 : -1])
+        total -= float(logprobs[range(len(body)), body].sum())
         tokens += len(body)
         notes += sum(len(task.score.tracks[t].bars[b].notes) for t, b in prompt.cells)
     if not tokens:

@@ -55,7 +55,7 @@ def measure(scene: Scene, written: Written) -> dict[str, float]:
         "note_f1": note_f1(scene, written, original),
         "groove": _mean([groove(scene, cell, written[cell], original[cell]) for cell in scene.cells]),
         "covered": _mean([float(bool(written[cell])) for cell in scene.cells if original[cell]]),
-        "collapse": float(collapsed(scene, written)),
+        "collapse": float(stuck(scene, written)),
         "copy": copy_rate(scene, written),
         "notes": float(sum(map(len, written.values()))),
     }
@@ -147,7 +147,7 @@ def in_range_rate(scene: Scene, written: Written, cells: Sequence[Cell]) -> floa
     return _mean([float(low <= mean <= high) for (low, high), mean in means])
 
 
-def collapsed(scene: Scene, written: Written) -> bool:
+def stuck(scene: Scene, written: Written) -> bool:
     """Stuck: eight notes or more of one track, all of one pitch, where its context has more than two."""
     for track in {t for t, _ in scene.cells}:
         notes = [note for cell in scene.cells if cell[0] == track for note in written[cell]]

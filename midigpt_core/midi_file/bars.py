@@ -15,7 +15,7 @@ Signature = tuple[int, int, int]  # tick, numerator, denominator
 
 
 @dataclass(frozen=True)
-class Span:
+class BarSpan:
     """One bar of the file: its ticks and its metre. A cut bar keeps the numbers of its time signature."""
 
     start: int
@@ -32,7 +32,7 @@ def usable(signatures: list[Signature], division: int) -> list[Signature]:
     return good
 
 
-def spans(signatures: list[Signature], division: int, end: int, least: int = 1, most: int = MAX_BARS) -> list[Span]:
+def spans(signatures: list[Signature], division: int, end: int, least: int = 1, most: int = MAX_BARS) -> list[BarSpan]:
     """The bars that begin before tick `end`, at least `least` of them and always one; the last has its full length.
 
     Bar lines that fall between ticks are rounded one by one, so rounding never adds up. Raises
@@ -53,7 +53,7 @@ def spans(signatures: list[Signature], division: int, end: int, least: int = 1, 
     numerator, denominator = starts[lines[-1]]
     full = lines[-1] + max(round(division * 4 * numerator / denominator), 1)
     lines.append(min([full] + [metre[0] for metre in metres if metre[0] > lines[-1]]))
-    return [Span(a, b, *starts[a]) for a, b in pairwise(lines)]
+    return [BarSpan(a, b, *starts[a]) for a, b in pairwise(lines)]
 
 
 def on_bar_line(tick: int, signatures: list[Signature], division: int) -> bool:

@@ -11,7 +11,7 @@ TRACK = b"MTrk"
 
 
 @dataclass(frozen=True)
-class Chunk:
+class FileChunk:
     """One chunk of the file: a four-letter kind and its body. Kinds other than `MTrk` are carried along."""
 
     kind: bytes
@@ -19,12 +19,12 @@ class Chunk:
 
 
 @dataclass(frozen=True)
-class Layout:
+class FileLayout:
     """A MIDI file taken apart: `join` gives the same bytes back, and track bodies may be exchanged in between."""
 
     format: int  # 0 or 1
     division: int  # ticks per quarter note
-    chunks: tuple[Chunk, ...]  # in file order, up to the last promised track
+    chunks: tuple[FileChunk, ...]  # in file order, up to the last promised track
     header_extra: bytes = b""  # header bytes after the six that every file has
     tail: bytes = b""  # bytes after the last promised track
     wrapper: Wrapper | None = None
@@ -34,11 +34,11 @@ class Layout:
         """The bodies of the track chunks, in file order."""
         return [chunk.body for chunk in self.chunks if chunk.kind == TRACK]
 
-    def with_tracks(self, bodies: list[bytes]) -> Layout:
+    def with_tracks(self, bodies: list[bytes]) -> FileLayout:
         """A copy whose track chunks have these bodies; bodies beyond those present become new chunks at the end."""
         queue = list(bodies)
-        chunks = [Chunk(TRACK, queue.pop(0)) if chunk.kind == TRACK else chunk for chunk in self.chunks]
-        chunks += [Chunk(TRACK, body) for body in queue]
+        chunks = [FileChunk(TRACK, queue.pop(0)) if chunk.kind == TRACK else chunk for chunk in self.chunks]
+        chunks += [FileChunk(TRACK, body) for body in queue]
         kept_format = 1 if queue and len(bodies) > 1 else self.format
         return replace(self, chunks=tuple(chunks), format=kept_format)
 
@@ -54,7 +54,7 @@ class Layout:
         return midi if self.wrapper is None else rewrapped(midi, self.wrapper)
 
     @property
-    def unwrapped(self) -> Layout:
+    def unwrapped(self) -> FileLayout:
         """The MIDI file alone, as other programs read it."""
         return replace(self, wrapper=None)
 
@@ -63,7 +63,7 @@ def _chunk(kind: bytes, body: bytes) -> bytes:
     return kind + len(body).to_bytes(4, "big") + body
 
 
-def split(data: bytes, name: str) -> Layout:
+def split(data: bytes, name: str) -> FileLayout:
     """Take a file apart. `name` is what error messages call it. Raises MidiFileError."""
     if not data:
         raise MidiFileError(f"{name}: the file is empty (0 bytes)")
@@ -77,7 +77,7 @@ def split(data: bytes, name: str) -> Layout:
     kind, n_tracks, division = (int.from_bytes(header[i : i + 2], "big") for i in (0, 2, 4))
     _check_header(kind, n_tracks, division, name)
     chunks, end = _read_chunks(midi, 8 + size, n_tracks, name)
-    return Layout(kind, division, chunks, header[6:], midi[end:], wrapper)
+    return FileLayout(kind, division, chunks, header[6:], midi[end:], wrapper)
 
 
 def _check_header(kind: int, n_tracks: int, division: int, name: str) -> None:
@@ -91,9 +91,9 @@ def _check_header(kind: int, n_tracks: int, division: int, name: str) -> None:
         raise MidiFileError(f"{name}: the header says 0 ticks per quarter note; it must be at least 1")
 
 
-def _read_chunks(midi: bytes, start: int, n_tracks: int, name: str) -> tuple[tuple[Chunk, ...], int]:
+def _read_chunks(midi: bytes, start: int, n_tracks: int, name: str) -> tuple[tuple[FileChunk, ...], int]:
     """The chunks up to the last promised track, and the offset after it."""
-    chunks: list[Chunk] = []
+    chunks: list[FileChunk] = []
     position, found = start, 0
     while found < n_tracks:
         if position == len(midi):
@@ -106,7 +106,7 @@ def _read_chunks(midi: bytes, start: int, n_tracks: int, name: str) -> tuple[tup
                 f"{name}: cut off or damaged in track {found + 1} of {n_tracks}: its chunk at byte {position} "
                 f"should have {size} bytes, the file has {left} left"
             )
-        chunks.append(Chunk(kind, body))
+        chunks.append(FileChunk(kind, body))
         found += kind == TRACK
         position += 8 + size
     further, position = _read_further(midi, position)
@@ -119,14 +119,14 @@ def _read_chunks(midi: bytes, start: int, n_tracks: int, name: str) -> tuple[tup
     return tuple(chunks), position
 
 
-def _read_further(midi: bytes, start: int) -> tuple[list[Chunk], int]:
+def _read_further(midi: bytes, start: int) -> tuple[list[FileChunk], int]:
     """The chunks up to the last whole track that the header did not promise: other programs read it."""
-    kept: list[Chunk] = []
-    waiting: list[Chunk] = []
+    kept: list[FileChunk] = []
+    waiting: list[FileChunk] = []
     position, end = start, start
     while position + 8 <= len(midi):
         size = int.from_bytes(midi[position + 4 : position + 8], "big")
-        chunk = Chunk(midi[position : position + 4], midi[position + 8 : position + 8 + size])
+        chunk = FileChunk(midi[position : position + 4], midi[position + 8 : position + 8 + size])
         if len(chunk.body) < size:
             break
         waiting.append(chunk)

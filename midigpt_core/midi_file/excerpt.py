@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from midigpt_core.midi_file.chunks import TRACK, Chunk, Layout
+from midigpt_core.midi_file.chunks import TRACK, FileChunk, FileLayout
 from midigpt_core.midi_file.events import (
     CONTROL,
     META,
@@ -83,7 +83,7 @@ def _cut_file(alone: Score, source: MidiSource, first: int, end: int, tempo: int
         plain = TrackEvents(events, stop - start)
         bodies.append(write_events(weave(plain, set(), _notes(alone, index))))
     layout = source.layout
-    return Layout(layout.format, layout.division, tuple(Chunk(TRACK, body) for body in bodies)).join()
+    return FileLayout(layout.format, layout.division, tuple(FileChunk(TRACK, body) for body in bodies)).join()
 
 
 def _conducting(numerator: int, denominator: int, tempo: int | None, events: list[Event]) -> list[Event]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from midigpt_core.errors import ScoreError
-from midigpt_core.midi_file.chunks import TRACK, Chunk, Layout
+from midigpt_core.midi_file.chunks import TRACK, FileChunk, FileLayout
 from midigpt_core.midi_file.drums import DRUM_CHANNEL
 from midigpt_core.midi_file.events import METRE, PROGRAM, TEMPO, TEXT_NAME, Event, TrackEvents, meta, write_events
 from midigpt_core.midi_file.fit import NewNote, fit_notes
@@ -38,7 +38,7 @@ def fresh_file(score: Score) -> bytes:
     for number, (track, (port, channel)) in enumerate(zip(score.tracks, outputs, strict=True)):
         head = [(0, meta(_PORT, bytes((port,))))] if ported else []
         bodies.append(_track_body(replace(track, channel=channel), starts, starts[-1], head, f"score.tracks[{number}]"))
-    return Layout(1, score.resolution, tuple(Chunk(TRACK, body) for body in bodies)).join()
+    return FileLayout(1, score.resolution, tuple(FileChunk(TRACK, body) for body in bodies)).join()
 
 
 def added_track(track: Track, starts: list[int], stop: int, chunks: list[TrackEvents]) -> bytes:

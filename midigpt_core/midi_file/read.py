@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections import Counter
 
 from midigpt_core.errors import SongTooLargeError
-from midigpt_core.midi_file.bars import Span
+from midigpt_core.midi_file.bars import BarSpan
 from midigpt_core.midi_file.drums import declared_channels, is_drum
 from midigpt_core.midi_file.events import (
     CHANNEL_PREFIX,
@@ -53,7 +53,7 @@ def score_from(source: MidiSource) -> Score:
     return Score(tracks, resolution=source.division, tempo=tempo, source=source)
 
 
-def _bars(part: NoteColumns, spans: list[Span], division: int) -> list[Bar]:
+def _bars(part: NoteColumns, spans: list[BarSpan], division: int) -> list[Bar]:
     """A bar cut short by a time signature keeps that signature's numbers; its `beat_length` is what is left of it."""
     bars = [Bar([], span.numerator, span.denominator, (span.stop - span.start) / division) for span in spans]
     starts = [span.start for span in spans]

@@ -8,8 +8,8 @@ from functools import cached_property
 from typing import Protocol
 
 from midigpt_core.errors import SongTooLargeError
-from midigpt_core.midi_file.bars import Signature, Span, on_bar_line, spans
-from midigpt_core.midi_file.chunks import Layout, split
+from midigpt_core.midi_file.bars import Signature, BarSpan, on_bar_line, spans
+from midigpt_core.midi_file.chunks import FileLayout, split
 from midigpt_core.midi_file.events import METRE, TEMPO, Event, TrackEvents, metas, read_events
 from midigpt_core.midi_file.outline import Outline, ReadLimits, outline
 
@@ -39,7 +39,7 @@ class MidiSource:
         return MidiSource, (self.data, self.name)
 
     @cached_property
-    def layout(self) -> Layout:
+    def layout(self) -> FileLayout:
         """The file taken apart into chunks."""
         return split(self.data, self.name)
 
@@ -61,7 +61,7 @@ class MidiSource:
             raise SongTooLargeError("notes", self.limits.notes, where=self.name) from None
         return found
 
-    def bars(self, least: int = 1) -> list[Span]:
+    def bars(self, least: int = 1) -> list[BarSpan]:
         """The bars of the file, at least `least`. Raises MidiFileError, SongTooLargeError."""
         metres = signatures(self.outlines)
         try:

@@ -7,7 +7,7 @@ from bisect import bisect_left
 from dataclasses import dataclass, field
 
 from midigpt_core.errors import ScoreError
-from midigpt_core.midi_file.bars import Signature, Span, bar_of, spans
+from midigpt_core.midi_file.bars import Signature, BarSpan, bar_of, spans
 from midigpt_core.midi_file.events import METRE, TrackEvents, meta, with_tail, write_events
 from midigpt_core.midi_file.fit import NewNote, fit_notes
 from midigpt_core.midi_file.fresh import added_track
@@ -61,7 +61,7 @@ def splice(score: Score, source: MidiSource) -> bytes:
     return source.data if not changes and not added else source.layout.with_tracks(bodies).join()
 
 
-def _all_bars(score: Score, source: MidiSource, known: list[Span]) -> tuple[list[Span], list[Signature]]:
+def _all_bars(score: Score, source: MidiSource, known: list[BarSpan]) -> tuple[list[BarSpan], list[Signature]]:
     """The bars of the file and those the score adds after them, and the time signatures the added ones need."""
     if score.resolution != source.division:
         raise ScoreError(
@@ -81,7 +81,7 @@ def _all_bars(score: Score, source: MidiSource, known: list[Span]) -> tuple[list
     return bars, new
 
 
-def _check_metres(track: Track, number: int, bars: list[Span]) -> None:
+def _check_metres(track: Track, number: int, bars: list[BarSpan]) -> None:
     for index, (bar, span) in enumerate(zip(track.bars, bars, strict=False)):
         if (bar.ts_numerator, bar.ts_denominator) != (span.numerator, span.denominator):
             raise ScoreError(
@@ -109,7 +109,7 @@ def _by_place(score: Score, n_chunks: int) -> tuple[dict[Place, tuple[int, Track
     return placed, added
 
 
-def _find_changes(source: MidiSource, placed: dict[Place, tuple[int, Track]], bars: list[Span]) -> dict[int, _Changes]:
+def _find_changes(source: MidiSource, placed: dict[Place, tuple[int, Track]], bars: list[BarSpan]) -> dict[int, _Changes]:
     """What happens to each chunk; only the events of those that change are read."""
     channels = [set(chunk.parts) for chunk in source.outlines]
     for index, channel in placed:
@@ -130,7 +130,7 @@ def _find_changes(source: MidiSource, placed: dict[Place, tuple[int, Track]], ba
     return changes
 
 
-def _after(part: NoteColumns, numbered: tuple[int, Track] | None, bars: list[Span]) -> dict[int, list[NewNote]]:
+def _after(part: NoteColumns, numbered: tuple[int, Track] | None, bars: list[BarSpan]) -> dict[int, list[NewNote]]:
     """The notes of the bars that do not play what the file has there."""
     number, track = numbered or (-1, Track())
     found = {}
@@ -157,7 +157,7 @@ def _same(part: NoteColumns, first: int, last: int, notes: list[Note], start: in
     )
 
 
-def _change(part: ChannelNotes, after: dict[int, list[NewNote]], bars: list[Span]) -> tuple[set[int], list[NewNote]]:
+def _change(part: ChannelNotes, after: dict[int, list[NewNote]], bars: list[BarSpan]) -> tuple[set[int], list[NewNote]]:
     """Events to remove and notes to put in."""
     starts, changed = [bar.start for bar in bars], after.keys()
     places = [bar_of(starts, note.onset) for note in part.notes]

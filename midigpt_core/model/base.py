@@ -95,7 +95,7 @@ def log_softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 
 @dataclass(frozen=True)
-class Layout:
+class PromptLayout:
     """A prompt as the cache sees it: what is computed and kept, and what follows it."""
 
     tokens: tuple[int, ...]  # tokens with a slot of their own
@@ -105,7 +105,7 @@ class Layout:
     probe: tuple[int, int] | None = None  # a hidden last token: (id, position), heard by nobody, but asked for logits
 
 
-def lay_out(ids: Sequence[int], hidden_spans: Spans = (), masking: str = "attention") -> Layout:
+def lay_out(ids: Sequence[int], hidden_spans: Spans = (), masking: str = "attention") -> PromptLayout:
     """Drop the hidden positions of a prompt from what the model computes.
 
     A hidden key changes nothing for the visible positions, so leaving it out is exact ("attention") and cheaper.
@@ -124,7 +124,7 @@ def lay_out(ids: Sequence[int], hidden_spans: Spans = (), masking: str = "attent
     tokens = tuple(ids[position] for position in positions)
     last = len(ids) - 1
     if masking == "attention_skip":
-        return Layout(tokens, positions, positions[-1] + 1)
+        return PromptLayout(tokens, positions, positions[-1] + 1)
     probe = (ids[last], last) if last in hidden else None
     sentinels = len(ids) - len(positions) if masking == "attention_approx" else 0
-    return Layout(tokens, positions, len(ids), sentinels, probe)
+    return PromptLayout(tokens, positions, len(ids), sentinels, probe)

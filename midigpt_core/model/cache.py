@@ -12,7 +12,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from midigpt_core.model.base import Spans, lay_out
-from midigpt_core.model.ledger import Ledger
+from midigpt_core.model.slots import SlotTable
 
 if TYPE_CHECKING:
     from midigpt_core.model.gpt2 import GPT2
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _EMPTY_KEY = -1e4  # what "attention_approx" leaves in place of a hidden key
 
 
-class TorchCache(Ledger):
+class TorchCache(SlotTable):
     """Keys and values of shape (layers, 2, lanes, heads, capacity, head_dim), advanced by the model itself."""
 
     def __init__(self, model: GPT2, lanes: int, capacity: int) -> None:

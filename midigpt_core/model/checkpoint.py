@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from midigpt_core.errors import CheckpointError, EncoderConfigError, short
 from midigpt_core.midi_file.store import permissions
 from midigpt_core.model import legacy
-from midigpt_core.model.place import pick_device, pick_dtype, runs_on_processor
+from midigpt_core.model.device import pick_device, pick_dtype, runs_on_processor
 from midigpt_core.model.plausible import (
     LARGEST_HEADER,
     check_entry,

@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from midigpt_core.compiled import compiled
 from midigpt_core.errors import CheckpointError
-from midigpt_core.model.base import Layout, Spans, lay_out
-from midigpt_core.model.ledger import Ledger
+from midigpt_core.model.base import PromptLayout, Spans, lay_out
+from midigpt_core.model.slots import SlotTable
 from midigpt_core.model.shape import GPT2Config, Shaped
 from midigpt_core.model.threads import threads
 
@@ -190,7 +190,7 @@ def _of_heads(config: GPT2Config, weight: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return np.pad(heads, ((0, 0), (0, room - config.head_dim), (0, 0))).reshape(config.n_head * room, -1)
 
 
-class FastCache(Ledger):
+class FastCache(SlotTable):
     """Lanes whose slots are a shared, unchanging prefix (or none) and a tail of their own."""
 
     def __init__(self, decoder: Any, kernels: ModuleType, lanes: int, capacity: int, n_positions: int) -> None:
@@ -229,7 +229,7 @@ class FastCache(Ledger):
         self.write(lane, layout, 0)
         return np.concatenate(found)
 
-    def _prompt_rows(self, lane: int, layout: Layout, start: int) -> list[Row]:
+    def _prompt_rows(self, lane: int, layout: PromptLayout, start: int) -> list[Row]:
         tail = self._tail_of(lane)
         used, prefix = self._used[lane], self._prefix[lane]
         new = zip(layout.tokens[start:], layout.positions[start:], strict=True)

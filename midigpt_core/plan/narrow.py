@@ -26,7 +26,7 @@ def drop_order(
     Without `token_costs` the tokens of a track are guessed from its notes in the window.
     """
     costs = token_costs if token_costs is not None else guessed_costs(score, step)
-    written = {track for track, _ in step.bars}
+    written = {track for track, _ in step.cells}
     candidates = [track for track in costs if track not in written and track not in keep]
     listed = [track for track in dict.fromkeys(first) if track in candidates]
     return listed + by_relevance(score, step, [track for track in candidates if track not in listed], costs)
@@ -43,7 +43,7 @@ def guessed_costs(score: Score, step: Step) -> dict[int, int]:
 
 def by_relevance(score: Score, step: Step, tracks: Sequence[int], token_costs: Mapping[int, int]) -> list[int]:
     """`tracks`, those first that tell least about the step's targets for the tokens they take."""
-    written = sorted({track for track, _ in step.bars})
+    written = sorted({track for track, _ in step.cells})
     roles = {n: role(score.tracks[n], score.tracks[n].bars[step.start_bar : step.end_bar]) for n in (*tracks, *written)}
 
     def worth(number: int) -> float:
@@ -57,13 +57,13 @@ def by_relevance(score: Score, step: Step, tracks: Sequence[int], token_costs: M
 def expected_tokens(score: Score, step: Step) -> int:
     """About how many tokens the step will write, going by the notes its bars have now, else by the track's others."""
     total = 0.0
-    for number in {track for track, _ in step.bars}:
+    for number in {track for track, _ in step.cells}:
         track = score.tracks[number]
         drums = track.track_type == DRUM
         inside = track.bars[step.start_bar : step.end_bar]
         others = [len(bar.notes) for bar in inside if bar.notes]
         usual = statistics.median(others) if others else _NOTES_IN_A_BAR[drums]
-        for owner, place in step.bars:
+        for owner, place in step.cells:
             if owner == number:
                 notes = len(track.bars[place].notes) if place < len(track.bars) else 0
                 total += _TOKENS_PER_BAR + _TOKENS_PER_NOTE[drums] * (notes or usual)

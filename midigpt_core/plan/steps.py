@@ -44,7 +44,7 @@ class Step:
     start_bar: int  # first bar of the window
     end_bar: int  # one past the last bar of the window, at most the piece's length
     autoregressive: bool
-    bars: frozenset[Cell]  # (track, bar) of the piece to write
+    cells: frozenset[Cell]  # (track, bar) of the piece to write
     window: int = 0  # bars the model is told; more than end_bar - start_bar where the piece is shorter
     pending: frozenset[Cell] = frozenset()  # cells inside the window that a later step writes
 
@@ -54,9 +54,9 @@ class Step:
         return max(self.window, self.end_bar - self.start_bar)
 
     @property
-    def local_bars(self) -> frozenset[Cell]:
+    def local_cells(self) -> frozenset[Cell]:
         """The cells to write, with bars counted from the start of the window."""
-        return frozenset((track, bar - self.start_bar) for track, bar in self.bars)
+        return frozenset((track, bar - self.start_bar) for track, bar in self.cells)
 
 
 def plan_steps(targets: Iterable[Cell], n_bars: int, options: PlanOptions | None = None) -> list[Step]:
@@ -183,7 +183,7 @@ def _with_pending(steps: list[Step]) -> list[Step]:
     for step in reversed(steps):
         seen = [cell for bar in range(step.start_bar, step.end_bar) for cell in later.get(bar, ())]
         told.append(replace(step, pending=frozenset(seen)) if seen else step)
-        for cell in step.bars:
+        for cell in step.cells:
             later.setdefault(cell[1], set()).add(cell)
     return told[::-1]
 

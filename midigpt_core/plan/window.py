@@ -43,7 +43,7 @@ def paste(score: Score, step: Step, written: Score) -> Score:
     """
     tracks = list(score.tracks)
     opened: set[int] = set()
-    for number, place in sorted(step.bars):
+    for number, place in sorted(step.cells):
         bar = _written_bar(written, number, place - step.start_bar, place)
         if number not in opened:
             tracks[number] = replace(tracks[number], bars=list(tracks[number].bars))
@@ -61,9 +61,9 @@ def kept_notes(score: Score, step: Step, resolution: int) -> dict[int, list[tupl
     Ticks count from the start of the window, `resolution` to the quarter; starts are cut down and ends rounded up
     to them. Notes that begin before or after the window count too, as far as `REACH` quarters from it.
     """
-    replaced = step.bars | step.pending
+    replaced = step.cells | step.pending
     kept: dict[int, list[tuple[int, int, int]]] = {}
-    for number in sorted({track for track, _ in step.bars}):
+    for number in sorted({track for track, _ in step.cells}):
         bars = score.tracks[number].bars
         kept[number] = [
             (*_span(note, begin, score.resolution, resolution), note.pitch)

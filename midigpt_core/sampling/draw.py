@@ -18,7 +18,7 @@ Row = npt.NDArray[np.float32]  # (vocabulary,)
 
 
 @dataclass(frozen=True)
-class Knobs:
+class SamplingParameters:
     """One lane's sampling settings, in the order they act."""
 
     temperature: float = 1.0
@@ -33,34 +33,34 @@ class Knobs:
         return bool(self.top_k or self.mask_k or self.top_p < 1.0 or self.mask_p > 0.0)
 
 
-def believe(logits: Row, legal: npt.NDArray[np.bool_]) -> None:
+def to_logprobs(logits: Row, legal: npt.NDArray[np.bool_]) -> None:
     """Logits become the model's log-probabilities of the legal tokens among themselves, -inf elsewhere."""
     if FAST_DRAW is not None:
-        FAST_DRAW.believe(logits, legal)
+        FAST_DRAW.to_logprobs(logits, legal)
     else:
         logits[:] = log_softmax(np.where(legal, logits, np.float32(-np.inf)))
 
 
 def draw(
-    belief: Row, lean: Row | None, knobs: Knobs, uniform: float, droppable: npt.NDArray[np.bool_]
+    logprobs: Row, bias: Row | None, parameters: SamplingParameters, uniform: float, droppable: npt.NDArray[np.bool_]
 ) -> tuple[int, float]:
     """Draw a token; returns it, and the model's own log-probability of it.
 
-    belief: the model's log-probabilities, -inf where illegal, something legal; lean: added to it; uniform: a number in
+    logprobs: the model's log-probabilities, -inf where illegal, something legal; bias: added to it; uniform: a number in
     [0, 1); droppable: (vocabulary,), tokens that mask_k and mask_p may remove (notes, never structure).
     """
-    if FAST_DRAW is not None and not knobs.filters:
-        found: tuple[int, float] = FAST_DRAW.draw(belief, lean, knobs.temperature, uniform)
+    if FAST_DRAW is not None and not parameters.filters:
+        found: tuple[int, float] = FAST_DRAW.draw(logprobs, bias, parameters.temperature, uniform)
         return found
-    scores = belief if lean is None else belief + lean
-    probabilities = _softmax(scores / np.float32(knobs.temperature))
-    if knobs.filters:
-        probabilities = _filtered(probabilities, knobs, droppable)
+    scores = logprobs if bias is None else logprobs + bias
+    probabilities = _softmax(scores / np.float32(parameters.temperature))
+    if parameters.filters:
+        probabilities = _filtered(probabilities, parameters, droppable)
     cumulative = probabilities.cumsum()
     token = min(int(cumulative.searchsorted(uniform * cumulative[-1], side="right")), len(cumulative) - 1)
     if probabilities[token] <= 0:  # rounding at the very end of the sum
         token = int(probabilities.argmax())
-    return token, float(belief[token])
+    return token, float(logprobs[token])
 
 
 def _softmax(logits: Row) -> Row:
@@ -69,21 +69,21 @@ def _softmax(logits: Row) -> Row:
     return found
 
 
-def _filtered(probabilities: Row, knobs: Knobs, droppable: npt.NDArray[np.bool_]) -> Row:
+def _filtered(probabilities: Row, parameters: SamplingParameters, droppable: npt.NDArray[np.bool_]) -> Row:
     """top_k, then top_p, then mask_k, then mask_p; a filter that would leave nothing is skipped."""
     order = np.argsort(-probabilities, kind="stable")
     ranked = probabilities[order]
     rank = np.arange(len(order))
     before = ranked.cumsum() - ranked  # probability of everything likelier
-    keep = (rank < (knobs.top_k or len(order))) & ((before < np.float64(knobs.top_p)) | (rank == 0)) & (ranked > 0)
+    keep = (rank < (parameters.top_k or len(order))) & ((before < np.float64(parameters.top_p)) | (rank == 0)) & (ranked > 0)
 
     pool = ranked * keep
     pool /= pool.sum()
     before = pool.cumsum() - pool
     alive = keep.sum()
-    drop = (before < np.float64(knobs.mask_p)) & (rank < alive - 1)
-    if knobs.mask_k < alive:
-        drop[: knobs.mask_k] = True
+    drop = (before < np.float64(parameters.mask_p)) & (rank < alive - 1)
+    if parameters.mask_k < alive:
+        drop[: parameters.mask_k] = True
     left = keep & ~(drop & droppable[order])
     found = np.zeros_like(probabilities)
     found[order] = ranked * (left if left.any() else keep)

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from midigpt_core.sampling.draw import Knobs
-from midigpt_core.sampling.obey import Push
+from midigpt_core.sampling.draw import SamplingParameters
+from midigpt_core.constraints.limits import Push
 from midigpt_core.sampling.prompt import Prompt
-from midigpt_core.sampling.rules import LEADS_TO_NOTE, Allowed, Cursor, Lean, Rule, Scheduled, defining, token_mask
+from midigpt_core.constraints.masks import LEADS_TO_NOTE, Allowed, Cursor, Bias, Constraint, Scheduled, defining, token_mask
 from midigpt_core.tokens.grammar import Grammar
 from midigpt_core.tokens.types import TokenType
 
@@ -24,15 +24,15 @@ class Lane:
     prompt: Prompt
     grammar: Grammar  # primed with the prompt
     drums: Sequence[bool]  # per cell: whether it belongs to a drum track
-    rules: Sequence[Rule] = ()
-    knobs: Knobs = field(default_factory=Knobs)
-    drum_knobs: Knobs | None = None  # in cells of drum tracks, where they differ
+    constraints: Sequence[Constraint] = ()
+    parameters: SamplingParameters = field(default_factory=SamplingParameters)
+    drum_parameters: SamplingParameters | None = None  # in cells of drum tracks, where they differ
     seed: int = 0
     limit: int = 1 << 30  # tokens it may write
     uncontrolled: Prompt | None = None  # the same prompt without the caller's control tokens, for guidance
     guidance: float = 1.0
     on_cell: Callable[[Lane], None] | None = None  # called after each finished bar
-    on_yield: Callable[[str, int], None] | None = None  # called with a rule's name where it had to give way
+    on_yield: Callable[[str, int], None] | None = None  # called with a constraint's name where it had to give way
     cancelled: Callable[[], bool] = bool  # polled once per token
 
     written: list[int] = field(default_factory=list)
@@ -43,20 +43,20 @@ class Lane:
     stopped: bool = False  # cancelled by its caller
     error: BaseException | None = None
 
-    knobs_here: Knobs = field(init=False)  # the settings for the cell that is being written
+    parameters_here: SamplingParameters = field(init=False)  # the settings for the cell that is being written
     _drum: bool = field(init=False)  # whether that is of a drum track
     _dice: list[float] = field(default_factory=list, repr=False)  # the next random numbers, the first one last
 
     def __post_init__(self) -> None:
         self._random = np.random.Generator(np.random.PCG64(self.seed))
         self._narrowing, self._leaning, self._following = (
-            defining(self.rules, method) for method in ("allow", "lean", "advance")
+            defining(self.constraints, method) for method in ("allow", "bias", "advance")
         )
         self._enter_cell()
 
     def _enter_cell(self) -> None:
         self._drum = self.drums[min(self.cursor.cell, len(self.drums) - 1)]
-        self.knobs_here = self.drum_knobs if self._drum and self.drum_knobs is not None else self.knobs
+        self.parameters_here = self.drum_parameters if self._drum and self.drum_parameters is not None else self.parameters
 
     def uniform(self) -> float:
         """The lane's own next random number in [0, 1)."""
@@ -65,14 +65,14 @@ class Lane:
         return self._dice.pop()
 
     def allowed(self) -> Allowed:
-        """Tokens that are legal and wanted, not to be changed; a rule that would leave none is set aside here."""
+        """Tokens that are legal and wanted, not to be changed; a constraint that would leave none is set aside here."""
         allowed = self.grammar.legal()
-        asked = [(rule, wish) for rule in self._narrowing if (wish := rule.allow(self.cursor)) is not None]
+        asked = [(constraint, wish) for constraint in self._narrowing if (wish := constraint.allow(self.cursor)) is not None]
         return self._narrowed(allowed, asked) if asked else allowed
 
-    def _narrowed(self, allowed: Allowed, asked: Sequence[tuple[Rule, Allowed]]) -> Allowed:
-        wishes = [(rule.name, wish) for rule, wish in asked if not isinstance(rule, Push)]
-        pushes = [(rule.name, wish) for rule, wish in asked if isinstance(rule, Push)]
+    def _narrowed(self, allowed: Allowed, asked: Sequence[tuple[Constraint, Allowed]]) -> Allowed:
+        wishes = [(constraint.name, wish) for constraint, wish in asked if not isinstance(constraint, Push)]
+        pushes = [(constraint.name, wish) for constraint, wish in asked if isinstance(constraint, Push)]
         for name, wanted in [*wishes, *self._no_way_on(wishes), *pushes]:
             both = allowed & wanted
             if not both.any():
@@ -82,18 +82,18 @@ class Lane:
             allowed = both if both.any() else allowed
         return allowed
 
-    def lean(self, belief: Lean) -> Lean | None:
-        """What the rules together add to the model's belief."""
-        together: Lean | None = None
-        for rule in self._leaning:
-            lean = rule.lean(self.cursor, belief)
-            if lean is not None:
-                together = lean if together is None else together + lean
+    def bias(self, logprobs: Bias) -> Bias | None:
+        """What the constraints together add to the model's logprobs."""
+        together: Bias | None = None
+        for constraint in self._leaning:
+            bias = constraint.bias(self.cursor, logprobs)
+            if bias is not None:
+                together = bias if together is None else together + bias
         return together
 
     def _second_choice(self, name: str) -> Allowed | bool:
         """What a schedule asks for where the note it wants next may not be written; else anything."""
-        schedule = next((rule for rule in self.rules if isinstance(rule, Scheduled) and rule.name == name), None)
+        schedule = next((constraint for constraint in self.constraints if isinstance(constraint, Scheduled) and constraint.name == name), None)
         second = None if schedule is None else schedule.otherwise(self.cursor)
         return True if second is None else second
 
@@ -114,8 +114,8 @@ class Lane:
         self.logprob += logprob
         grammar.advance(token)
         cursor.advance(kind, value, self._drum)
-        for rule in self._following:
-            rule.advance(kind, value, cursor)
+        for constraint in self._following:
+            constraint.advance(kind, value, cursor)
         if cursor.cell > cell:
             self._enter_cell()
             if self.on_cell:

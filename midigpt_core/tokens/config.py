@@ -9,7 +9,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from midigpt_core.attributes.table import make_controls
+from midigpt_core.attributes.table import make_attributes
 from midigpt_core.errors import EncoderConfigError
 from midigpt_core.tokens.types import TokenType, token_type
 
@@ -114,7 +114,7 @@ class EncoderConfig:
 
 def derive_token_domains(config: EncoderConfig) -> tuple[Domain, ...]:
     """The structural part of the vocabulary, from the plain fields."""
-    from midigpt_core.tokens.grid import InstrumentGroups
+    from midigpt_core.tokens.domains import InstrumentGroups
 
     longest_bar = max((-(-4 * config.resolution * n // d) for n, d in config.time_signatures), default=0)
     rows = (
@@ -147,7 +147,7 @@ def _with_attribute_domains(domains: tuple[Domain, ...], entries: Sequence[Mappi
     """The domains, and after them those of controls that have none yet."""
     known = {kind for kind, _ in domains}
     added: dict[TokenType, int] = {}
-    for control in make_controls((kind.value for kind in known), entries):
+    for control in make_attributes((kind.value for kind in known), entries):
         kind = token_type(control.token_type)
         if kind not in known:
             added.setdefault(kind, control.size)
@@ -229,7 +229,7 @@ def _genres(key: str, value: Any) -> dict[str, tuple[str, ...]]:
 
 def _controls(key: str, value: Any) -> tuple[Mapping[str, Any], ...]:
     entries = _items(key, value)
-    make_controls((), entries)
+    make_attributes((), entries)
     return tuple(entries)
 
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 from functools import lru_cache
 
 from midigpt_core.score import Bar, Note, Score
-from midigpt_core.tokens.config import PROGRAMS, EncoderConfig, Metre
+from midigpt_core.tokens.domains import PROGRAMS, Metre
+from midigpt_core.tokens.config import EncoderConfig
 
 # ---- resolution ----
 

@@ -27,7 +27,7 @@ class ControlDropper:
         """The window with controls on some of its tracks: on those with bars to write most often."""
         asked = {track for track, _ in window.targets} or {len(window.tracks) - 1}
         chosen = [i for i in range(len(window.tracks)) if rng.random() < (STEERED if i in asked else COLOURED)]
-        if not chosen or not self.table.controls:
+        if not chosen or not self.table.attributes:
             return window
         score = as_score(replace(window, tracks=[window.tracks[i] for i in chosen]), self.vocabulary)
         tracks = list(window.tracks)

@@ -13,7 +13,8 @@ from midigpt_core.midi_file import read_score
 from midigpt_core.score import DRUM, Bar, Score, Track
 from midigpt_core.tokens import kernels
 from midigpt_core.tokens.encode import EncodeOptions
-from midigpt_core.tokens.grid import listed_metre, to_grid
+from midigpt_core.tokens.domains import listed_metre
+from midigpt_core.tokens.grid import to_grid
 from midigpt_core.tokens.types import TokenType
 from midigpt_core.tokens.vocabulary import Vocabulary
 from midigpt_core.train.shards import PieceTokens

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from midigpt_core.audio.strips import bar_lines, changed_cells, strips
+from midigpt_core.audio.piano_roll import bar_lines, changed_cells, rolls
 from midigpt_core.errors import AudioError
 from midigpt_core.midi_file import read_score
 
@@ -31,7 +31,7 @@ def test_bar_lines_stand_where_bars_of_each_metre_begin() -> None:
 
 def test_drums_get_a_named_row_each_and_all_notes_are_drawn() -> None:
     score = read_score(SAMPLES / "pop.mid")
-    (column,) = strips([score], range(score.n_bars), 64)
+    (column,) = rolls([score], range(score.n_bars), 64)
     drums = column[-1]
     assert drums.drums
     assert {"Bass Drum 1", "Acoustic Snare", "Closed Hi Hat"} <= {name for _, name in drums.rows}
@@ -42,7 +42,7 @@ def test_before_and_after_share_their_rows() -> None:
     before = read_score(SAMPLES / "pop.mid")
     after = deepcopy(before)
     after.tracks[2].bars[0].notes[0].pitch = 90
-    left, right = strips([before, after], range(4), 64)
+    left, right = rolls([before, after], range(4), 64)
     assert [(s.low, s.high, s.rows) for s in left] == [(s.low, s.high, s.rows) for s in right]
     assert left[2].high == 90
 

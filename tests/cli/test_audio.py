@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from midigpt_cli import rendering
+from midigpt_cli.output import rendering
 from midigpt_cli.commands import loop
 from midigpt_core.audio import files, picture, pitch_model
 from midigpt_core.errors import AudioError

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from midigpt_cli.instruments import NAMES, program_of
+from midigpt_cli.parse.instruments import NAMES, program_of
 from midigpt_core import Score
 from midigpt_core.errors import RequestValidationError
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from midigpt_cli import musical
+from midigpt_cli.parse import musical
 from midigpt_core.errors import RequestValidationError
 
 
@@ -43,7 +43,7 @@ def test_controls_are_read(read, text: str, value: dict[str, object]) -> None:
         (musical.grid, "eigth"),
         (musical.remix, "much"),
         (musical.time_signature, "3-4"),
-        (musical.Attribute.read, "note_density"),
+        (musical.AttributeOption.read, "note_density"),
     ],
 )
 def test_what_cannot_be_read_is_refused(read, text: str) -> None:
@@ -52,5 +52,5 @@ def test_what_cannot_be_read_is_refused(read, text: str) -> None:
 
 
 def test_attribute_names_track_bars_and_level() -> None:
-    assert musical.Attribute.read("note_density=7") == musical.Attribute("", "", "note_density", "7")
-    assert musical.Attribute.read("Bass/Synth/6-7:x=C major") == musical.Attribute("Bass/Synth", "6-7", "x", "C major")
+    assert musical.AttributeOption.read("note_density=7") == musical.AttributeOption("", "", "note_density", "7")
+    assert musical.AttributeOption.read("Bass/Synth/6-7:x=C major") == musical.AttributeOption("Bass/Synth", "6-7", "x", "C major")

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from tiny import song
 
-from midigpt_cli.picture import picture
+from midigpt_cli.output.picture import picture
 from midigpt_core.score import Bar, Note
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from midigpt_cli.selectors import describe_bars, describe_track, select_bars, select_tracks
+from midigpt_cli.parse.selectors import describe_bars, describe_track, select_bars, select_tracks
 from midigpt_core.errors import RequestValidationError
 from midigpt_core.score import Score, Track
 

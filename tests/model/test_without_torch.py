@@ -14,7 +14,7 @@ from kept import keys_and_values_as_codes
 from midigpt_core.compiled import compiled
 from midigpt_core.engine import InferenceEngine
 from midigpt_core.errors import CheckpointError, MidiGptError
-from midigpt_core.model import place
+from midigpt_core.model import device as model_device
 from midigpt_core.model.base import log_softmax
 from midigpt_core.model.checkpoint import load_checkpoint, load_for_use
 from midigpt_core.model.fast import FastCache, FastModel
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.skipif(compiled("decoder") is None, reason="the decoder
 
 @pytest.fixture
 def no_accelerator(monkeypatch):
-    monkeypatch.setattr(place, "_may_have_accelerator", lambda: False)
+    monkeypatch.setattr(model_device, "_may_have_accelerator", lambda: False)
 
 
 def test_a_checkpoint_is_read_without_torch_into_the_same_bits(no_accelerator):
@@ -43,7 +43,7 @@ def test_a_checkpoint_is_read_without_torch_into_the_same_bits(no_accelerator):
 
 def test_infill_on_a_processor_never_loads_torch(tmp_path):
     code = (
-        "import sys; from midigpt_core.model import place; place._may_have_accelerator = lambda: False\n"
+        "import sys; from midigpt_core.model import place; model_device._may_have_accelerator = lambda: False\n"
         "from midigpt_cli.main import main\n"
         f"sys.argv = ['midigpt', 'infill', {str(SAMPLE)!r}, '--bars', '4', '--track', '2', '-o', 'out.mid']\n"
         "try: main()\nexcept SystemExit as end: print('exit', end.code or 0)\n"
@@ -56,17 +56,17 @@ def test_infill_on_a_processor_never_loads_torch(tmp_path):
 
 @pytest.mark.parametrize(("device", "dtype"), [("cpu", "bfloat16"), ("cpu", "float32"), ("cuda", "auto")])
 def test_what_the_decoder_cannot_do_is_asked_of_torch(device, dtype):
-    assert not place.runs_on_processor(device, dtype)
+    assert not model_device.runs_on_processor(device, dtype)
 
 
 def test_auto_asks_torch_only_where_a_driver_can_be_seen(monkeypatch, tmp_path):
-    monkeypatch.setattr(place, "_DRIVERS", (str(tmp_path / "driver"),))
-    monkeypatch.setattr(place.shutil, "which", lambda _: None)
-    monkeypatch.setattr(place.sys, "platform", "linux")
-    assert place.runs_on_processor("auto", "auto")
+    monkeypatch.setattr(model_device, "_DRIVERS", (str(tmp_path / "driver"),))
+    monkeypatch.setattr(model_device.shutil, "which", lambda _: None)
+    monkeypatch.setattr(model_device.sys, "platform", "linux")
+    assert model_device.runs_on_processor("auto", "auto")
     (tmp_path / "driver").touch()
-    assert not place.runs_on_processor("auto", "auto")
-    assert place.runs_on_processor("cpu", "auto")
+    assert not model_device.runs_on_processor("auto", "auto")
+    assert model_device.runs_on_processor("cpu", "auto")
 
 
 def test_the_reference_is_torch_s(monkeypatch):

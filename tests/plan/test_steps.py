@@ -33,7 +33,7 @@ def plans(draw: st.DrawFn, longer_than_window: bool = False) -> tuple[set[tuple[
 def test_every_target_is_written_exactly_once_and_nothing_else(plan) -> None:
     targets, n_bars, options = plan
     steps = plan_steps(targets, n_bars, options)
-    written = [cell for step in steps for cell in step.bars]
+    written = [cell for step in steps for cell in step.cells]
     assert sorted(written) == sorted(targets)
 
 
@@ -44,8 +44,8 @@ def test_every_window_is_inside_the_piece_and_holds_its_bars(plan) -> None:
         assert 0 <= step.start_bar < step.end_bar <= n_bars
         assert step.end_bar - step.start_bar == min(options.window, n_bars)
         assert step.n_bars == options.window
-        assert step.bars
-        assert all(step.start_bar <= bar < step.end_bar for _, bar in step.bars)
+        assert step.cells
+        assert all(step.start_bar <= bar < step.end_bar for _, bar in step.cells)
 
 
 @given(plans())
@@ -53,9 +53,9 @@ def test_an_autoregressive_step_writes_consecutive_bars_of_one_track(plan) -> No
     targets, n_bars, options = plan
     for step in plan_steps(targets, n_bars, options):
         if step.autoregressive:
-            assert len({track for track, _ in step.bars}) == 1
-            assert len(runs(bar for _, bar in step.bars)) == 1
-            assert {track for track, _ in step.bars} <= options.autoregressive
+            assert len({track for track, _ in step.cells}) == 1
+            assert len(runs(bar for _, bar in step.cells)) == 1
+            assert {track for track, _ in step.cells} <= options.autoregressive
 
 
 @given(plans())
@@ -103,9 +103,9 @@ def test_a_piece_shorter_than_every_window_is_padded_not_refused() -> None:
 def test_tracks_are_written_in_score_order_unless_an_order_is_given() -> None:
     targets = {(track, 3) for track in range(3)}
     plain = plan_steps(targets, 8, PlanOptions(tracks_per_step=1))
-    assert [min(step.bars)[0] for step in plain] == [0, 1, 2]
+    assert [min(step.cells)[0] for step in plain] == [0, 1, 2]
     asked = plan_steps(targets, 8, PlanOptions(tracks_per_step=1, order=(2, 0)))
-    assert [min(step.bars)[0] for step in asked] == [2, 0, 1]
+    assert [min(step.cells)[0] for step in asked] == [2, 0, 1]
     assert asked[0].pending == {(0, 3), (1, 3)}
     assert asked[2].pending == frozenset()
 

@@ -57,7 +57,7 @@ def test_pasting_what_was_cut_changes_nothing(case) -> None:
 def test_only_the_steps_cells_change_and_each_changes_once(case) -> None:
     score, steps = case
     before = copy.deepcopy(score)
-    targets = {cell for step in steps for cell in step.bars}
+    targets = {cell for step in steps for cell in step.cells}
     done = score
     for number, step in enumerate(steps):
         window = cut(done, step)
@@ -69,7 +69,7 @@ def test_only_the_steps_cells_change_and_each_changes_once(case) -> None:
         for place, bar in enumerate(track.bars):
             old = before.tracks[number].bars[place]
             if (number, place) in targets:
-                (writer,) = [n for n, step in enumerate(steps) if (number, place) in step.bars]
+                (writer,) = [n for n, step in enumerate(steps) if (number, place) in step.cells]
                 assert bar == replace(old, notes=[Note(100, 100, 7, writer)])
             else:
                 assert bar == old

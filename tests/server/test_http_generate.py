@@ -7,7 +7,7 @@ from pydantic import TypeAdapter
 from serving import frames, wish
 from tiny import engine, request, song
 
-from midigpt_cli.server.shapes import ErrorAnswer, GenerateAnswer
+from midigpt_cli.server.response_models import ErrorAnswer, GenerateAnswer
 from midigpt_core.score import Score
 
 ANSWER, ERROR = TypeAdapter(GenerateAnswer), TypeAdapter(ErrorAnswer)

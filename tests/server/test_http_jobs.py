@@ -16,7 +16,7 @@ from pydantic import TypeAdapter
 from serving import client_of, long_wish, midi, wish
 
 from midigpt_cli.server import outbound, webhooks
-from midigpt_cli.server.shapes import JobAnswer
+from midigpt_cli.server.response_models import JobAnswer
 from midigpt_core.score import Score
 
 JOB = TypeAdapter(JobAnswer)

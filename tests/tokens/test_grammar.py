@@ -67,12 +67,12 @@ def started(score: Score, step: Step, vocabulary: Vocabulary, options: GrammarOp
     """The prompt of a step whose window is 4 bars, and a grammar that has read it."""
     window = to_grid(cut(score, step), vocabulary.config)
     if step.autoregressive:
-        agent, first = min(step.local_bars)
+        agent, first = min(step.local_cells)
         window.tracks.append(window.tracks.pop(agent))
-        cells = {(len(window.tracks) - 1, bar) for _, bar in step.local_bars}
+        cells = {(len(window.tracks) - 1, bar) for _, bar in step.local_cells}
         encoding = EncodeOptions(4, partial_track=len(window.tracks) - 1, partial_bars=first, **expression)
     else:
-        cells = step.local_bars
+        cells = step.local_cells
         encoding = EncodeOptions(4, infill=frozenset(cells), **expression)
     prompt = encode(window, vocabulary, encoding).tokens
     if step.autoregressive:
@@ -140,9 +140,9 @@ def test_any_legal_tokens_write_exactly_the_bars_asked_for(case, options, vocabu
     result = decode(prompt + written, vocabulary)
     window = to_grid(cut(score, step), vocabulary.config)
     if step.autoregressive:
-        result.tracks.insert(min(step.bars)[0], result.tracks.pop())
-        assert len(result.tracks[min(step.bars)[0]].bars) == max(bar for _, bar in step.local_bars) + 1
-    for number, place in step.local_bars:
+        result.tracks.insert(min(step.cells)[0], result.tracks.pop())
+        assert len(result.tracks[min(step.cells)[0]].bars) == max(bar for _, bar in step.local_cells) + 1
+    for number, place in step.local_cells:
         new, old = result.tracks[number].bars[place], window.tracks[number].bars[place]
         assert (new.ts_numerator, new.ts_denominator) == (old.ts_numerator, old.ts_denominator)
         assert all(0 <= note.onset_ticks < old.beat_length * result.resolution for note in new.notes)
@@ -178,14 +178,14 @@ def test_a_polyphony_limit_holds_in_the_song_with_what_rings_on_around_the_bars(
     prompt, grammar = started(score, step, vocabulary, GrammarOptions(polyphony_limit=limit))
     result = decode(prompt + walk(grammar, rng, 0.9), vocabulary)
     if step.autoregressive:
-        result.tracks.insert(min(step.bars)[0], result.tracks.pop())
+        result.tracks.insert(min(step.cells)[0], result.tracks.pop())
     for note in (
         note for track in result.tracks if track.track_type == "drum" for bar in track.bars for note in bar.notes
     ):
         note.duration_ticks = HIT
     done = paste(score, step, from_grid(result, vocabulary.config))
-    for number in {track for track, _ in step.bars}:
-        assert most_at_once(done.tracks[number], {bar for track, bar in step.bars if track == number}) <= limit
+    for number in {track for track, _ in step.cells}:
+        assert most_at_once(done.tracks[number], {bar for track, bar in step.cells if track == number}) <= limit
 
 
 @given(steps(), SEEDS)

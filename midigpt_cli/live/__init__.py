@@ -1,0 +1,1 @@
+"""A jam beside its listener: session, players, keys."""

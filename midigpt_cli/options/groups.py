@@ -1,0 +1,238 @@
+"""Options that commands share, as small dataclasses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+import typer
+
+from midigpt_cli.options import completion
+from midigpt_cli.options.settings import MODEL, MUSIC, OUTPUT, PLAN
+
+Force = Annotated[bool, typer.Option("--force", "-f", help="Overwrite files that exist.", rich_help_panel=OUTPUT)]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.", rich_help_panel=OUTPUT)]
+NewInstruments = Annotated[
+    list[str],
+    typer.Option(
+        "--instrument",
+        "-i",
+        help="From nothing: a track for this instrument; may be given again.",
+        autocompletion=completion.instruments,
+    ),
+]
+NewDrums = Annotated[bool, typer.Option("--drums", help="From nothing: a drum track.")]
+
+
+def device_in(panel: str) -> Any:
+    """The option that says where a model runs."""
+    return typer.Option(help="auto, cpu, cuda or mps.", rich_help_panel=panel, autocompletion=completion.devices)
+
+
+def threads_in(panel: str) -> Any:
+    """The option that says on how many processor threads."""
+    return typer.Option(help="Processor threads (0: as many as there are cores).", min=0, rich_help_panel=panel)
+
+
+def _tracks(text: str) -> Any:
+    return typer.Option(metavar="TRACK", help=text, rich_help_panel=PLAN, autocompletion=completion.tracks)
+
+
+@dataclass(frozen=True)
+class ModelChoice:
+    """Which model, and where it runs."""
+
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            "-m",
+            help="A name (see midigpt models list), a file, or owner/repo:file.",
+            show_default="the default model",
+            rich_help_panel=MODEL,
+            autocompletion=completion.models,
+        ),
+    ] = None
+    device: Annotated[str, device_in(MODEL)] = "auto"
+    dtype: Annotated[
+        str,
+        typer.Option(
+            help="auto (on a processor: compiled, 8-bit weights), float32, bfloat16 or float16.",
+            rich_help_panel=MODEL,
+            autocompletion=completion.dtypes,
+        ),
+    ] = "auto"
+    threads: Annotated[int, threads_in(MODEL)] = 0
+
+
+@dataclass(frozen=True)
+class Output:
+    """Where the result goes."""
+
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE|DIR|-",
+            help="File, folder, or - for standard output.",
+            show_default="beside the song",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None
+    filename: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEMPLATE",
+            help="Name of each file, with {stem}, {take}, {rank}, {seed}, {command} and {ext}.",
+            show_default="{stem}.{command}.{take}.{ext}",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None
+    force: Force = False
+    keep_best: Annotated[
+        int,
+        typer.Option(help="Write only the N likeliest takes, best first (0: all).", min=0, rich_help_panel=OUTPUT),
+    ] = 0
+    render: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FORMATS",
+            help="Also make these of every file: wav, mp3, flac, ogg, png, svg, pdf; separated by commas.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None
+    allow_partial: Annotated[
+        bool,
+        typer.Option(
+            "--allow-partial", help="Write the best attempt even where all were rejected.", rich_help_panel=OUTPUT
+        ),
+    ] = False
+
+
+@dataclass(frozen=True)
+class Reporting:
+    """What is said while and after the work is done."""
+
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the plan and write nothing.", rich_help_panel=OUTPUT)
+    ] = False
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object about what was done.", rich_help_panel=OUTPUT)
+    ] = False
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="No progress, table or picture.", rich_help_panel=OUTPUT)
+    ] = False
+    verbose: Annotated[
+        bool,
+        typer.Option(
+            "--verbose", "-v", help="Say each step, rejected attempt and wish that gave way.", rich_help_panel=OUTPUT
+        ),
+    ] = False
+    progress: Annotated[
+        bool | None,
+        typer.Option(
+            "--progress/--no-progress",
+            help="Follow the work bar by bar.",
+            rich_help_panel=OUTPUT,
+            show_default="on a terminal",
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
+class Music:
+    """Controls of the notes to be written; TRACK/ before a value keeps it to some tracks."""
+
+    attribute: Annotated[
+        list[str],
+        typer.Option(
+            "--attribute",
+            "-a",
+            metavar="[TRACK/][BARS:]NAME=LEVEL",
+            help="Control of the model: note_density=7, 6:note_density=2 (bar 6), drums/note_density=7.",
+            rich_help_panel=MUSIC,
+            autocompletion=completion.attributes,
+        ),
+    ] = field(default_factory=list)
+    scale: Annotated[
+        list[str],
+        typer.Option(
+            "--scale",
+            "--key",
+            metavar="[TRACK/]ROOT:SCALE",
+            help="Only these pitches: C:major.",
+            rich_help_panel=MUSIC,
+            autocompletion=completion.scales,
+        ),
+    ] = field(default_factory=list)
+    pitch_range: Annotated[
+        list[str],
+        typer.Option(
+            metavar="[TRACK/]LOW-HIGH", help="Only these pitches: C2-C4 (C4 is 60) or 36-60.", rich_help_panel=MUSIC
+        ),
+    ] = field(default_factory=list)
+    pitch_set: Annotated[
+        list[str],
+        typer.Option(
+            metavar="[TRACK/]PITCHES",
+            help="Only these: C,Eb,G (in every octave) or 60,63,67 (those pitches).",
+            rich_help_panel=MUSIC,
+        ),
+    ] = field(default_factory=list)
+    grid: Annotated[
+        list[str],
+        typer.Option(
+            metavar="[TRACK/]UNIT[:STRENGTH]",
+            help="Where notes begin: eighth, sixteenth_triplet, ...; strength 0 to 1 (only there).",
+            rich_help_panel=MUSIC,
+            autocompletion=completion.grids,
+        ),
+    ] = field(default_factory=list)
+    rhythm_lock: Annotated[
+        bool, typer.Option("--rhythm-lock", help="Same rhythm, new pitches.", rich_help_panel=MUSIC)
+    ] = False
+    remix: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SHARE[:full]",
+            help="Change this share of the notes, keep the rest (full: durations too).",
+            rich_help_panel=MUSIC,
+        ),
+    ] = None
+    time_signature: Annotated[
+        list[str],
+        typer.Option(
+            metavar="[BARS:]N/D", help="The metre the model is told; bars keep their length.", rich_help_panel=MUSIC
+        ),
+    ] = field(default_factory=list)
+    velocity: Annotated[
+        bool | None,
+        typer.Option(
+            "--velocity/--no-velocity", help="Write dynamics, where a model can do both.", rich_help_panel=MUSIC
+        ),
+    ] = None
+    microtiming: Annotated[
+        bool | None,
+        typer.Option(
+            "--microtiming/--no-microtiming",
+            help="Write notes off the grid, where a model can do both.",
+            rich_help_panel=MUSIC,
+        ),
+    ] = None
+    genre: Annotated[str | None, typer.Option(help="Genre, where a model knows some.", rich_help_panel=MUSIC)] = None
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the model hears beside the bars it writes."""
+
+    ignore_track: Annotated[list[str], _tracks("Track the model does not hear.")] = field(default_factory=list)
+    mask_bars: Annotated[
+        list[str],
+        typer.Option(metavar="[TRACK/]BARS", help="Bars the model does not hear.", rich_help_panel=PLAN),
+    ] = field(default_factory=list)
+    context_drop: Annotated[list[str], _tracks("Track to leave out first when a step is too long.")] = field(
+        default_factory=list
+    )
+    context_keep: Annotated[list[str], _tracks("Track that is never left out.")] = field(default_factory=list)

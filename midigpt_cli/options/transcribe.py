@@ -1,0 +1,101 @@
+"""How audio is listened to: the options of `midigpt transcribe` and the fields of POST /audio_to_midi."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from midigpt_cli.options import completion
+from midigpt_core.request import refused
+
+if TYPE_CHECKING:
+    from midigpt_core.audio.transcribe import TranscribeSettings
+
+NOTES, TIME = "Which notes", "Tempo and bars"
+
+
+@dataclass(frozen=True)
+class TranscribeOptions:
+    """Which notes count, and how they are put into bars."""
+
+    bpm: Annotated[
+        float | None,
+        typer.Option(
+            help="Beats (the lower half of the metre) per minute.", show_default="estimated", rich_help_panel=TIME
+        ),
+    ] = None
+    metre: Annotated[str, typer.Option(help="Beats per bar / the note that is one.", rich_help_panel=TIME)] = "4/4"
+    downbeat: Annotated[
+        float | None,
+        typer.Option(help="A second at which a bar begins.", show_default="estimated", rich_help_panel=TIME),
+    ] = None
+    follow: Annotated[
+        bool,
+        typer.Option("--follow", help="A tempo for every beat: for music that is not steady.", rich_help_panel=TIME),
+    ] = False
+    snap: Annotated[
+        int,
+        typer.Option(
+            help="Put notes on this many parts of a quarter note (4: sixteenths; 0: as played).",
+            min=0,
+            max=48,
+            rich_help_panel=TIME,
+        ),
+    ] = 0
+    onset_threshold: Annotated[
+        float, typer.Option(help="How clear a beginning must be, 0 to 1.", rich_help_panel=NOTES)
+    ] = 0.5
+    frame_threshold: Annotated[
+        float, typer.Option(help="How clear a pitch must be to sound on, 0 to 1.", rich_help_panel=NOTES)
+    ] = 0.3
+    minimum_note_length: Annotated[
+        float, typer.Option(help="Milliseconds; shorter notes are left out.", rich_help_panel=NOTES)
+    ] = 127.7
+    minimum_frequency: Annotated[
+        float | None, typer.Option(help="Hz; lower notes are left out.", rich_help_panel=NOTES)
+    ] = None
+    maximum_frequency: Annotated[
+        float | None, typer.Option(help="Hz; higher notes are left out.", rich_help_panel=NOTES)
+    ] = None
+    no_melodia: Annotated[
+        bool, typer.Option("--no-melodia", help="Only notes with a clear beginning.", rich_help_panel=NOTES)
+    ] = False
+    pitch_bends: Annotated[
+        bool, typer.Option("--pitch-bends", help="Write the bends of notes that sound alone.", rich_help_panel=NOTES)
+    ] = False
+    instrument: Annotated[
+        str,
+        typer.Option(
+            help="General MIDI instrument of the track.", rich_help_panel=NOTES, autocompletion=completion.instruments
+        ),
+    ] = "Acoustic Grand Piano"
+
+    def settings(self) -> TranscribeSettings:
+        """The library's settings. Raises RequestValidationError, AudioError."""
+        from midigpt_cli.parse.instruments import program_of
+        from midigpt_core.audio.note_finding import FindingSettings
+        from midigpt_core.audio.transcribe import TranscribeSettings
+
+        beats, slash, unit = self.metre.partition("/")
+        if not (slash and beats.strip().isdecimal() and unit.strip().isdecimal()):
+            raise refused("--metre", self.metre, "is not a time signature", "say one such as 4/4, 3/4 or 6/8")
+        finding = FindingSettings(
+            self.onset_threshold,
+            self.frame_threshold,
+            self.minimum_note_length,
+            self.minimum_frequency,
+            self.maximum_frequency,
+            not self.no_melodia,
+        )
+        return TranscribeSettings(
+            finding=finding,
+            bpm=self.bpm,
+            metre=(int(beats), int(unit)),
+            downbeat=self.downbeat,
+            follow=self.follow,
+            snap=self.snap,
+            bends=self.pitch_bends,
+            program=program_of(self.instrument),
+        )

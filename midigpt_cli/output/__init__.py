@@ -1,0 +1,1 @@
+"""What commands give back: files, reports, pictures, progress."""

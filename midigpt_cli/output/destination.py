@@ -1,0 +1,190 @@
+"""Where songs come from and where results go: names, folders, pipes, and nothing overwritten unasked."""
+
+from __future__ import annotations
+
+import os
+import string
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from midigpt_cli.output import rendering
+from midigpt_cli.options.groups import Output
+from midigpt_core.errors import MidiWriteError
+from midigpt_core.request import refused
+from midigpt_core.score import Score
+
+PIPE = "-"
+Put = Callable[[Score, Path], None]
+FIELDS = ("stem", "take", "rank", "seed", "command", "ext")
+MIDI_ENDINGS = (".mid", ".midi", ".kar")
+
+
+@dataclass(frozen=True)
+class Written:
+    """One result on its way into a file."""
+
+    score: Score
+    take: int  # from 1, in the order of the seeds
+    rank: int  # from 1, likeliest first
+    seed: int
+
+
+def read_song(song: str) -> Score:
+    """The score of a file, or of standard input for "-". Raises MidiFileError."""
+    if song != PIPE:
+        return Score.from_midi(song)
+    if sys.stdin.isatty():
+        raise refused("SONG", song, "means standard input, which is a terminal", "pipe a MIDI file into it")
+    return Score.from_midi(sys.stdin.buffer)
+
+
+class Destination:
+    """The files of one command, named by its options; raises RequestValidationError where they do not go together."""
+
+    def __init__(self, asked: Output, command: str, songs: int, takes: int, ending: str = "mid") -> None:
+        self.asked, self.command, self.ending = asked, command, ending
+        self._mine: set[Path] = set()  # written by this command
+        self._endings = rendering.endings(asked.render)
+        for made in (*self._endings, *([f".{ending}"] if ending != "mid" else [])):
+            rendering.check(made)
+        self.files = min(takes, asked.keep_best) if asked.keep_best else takes  # per song
+        if asked.output == PIPE:
+            if self._endings:
+                raise refused(
+                    "--render", asked.render, "needs files with names", "name a file with -o, or leave it out"
+                )
+            if songs * self.files > 1:
+                raise refused("--output", PIPE, f"takes one file, not {songs * self.files}", "add --keep-best 1")
+            if sys.stdout.isatty():
+                raise refused(
+                    "--output", PIPE, "would write MIDI to a terminal", "pipe it into something, or name a file"
+                )
+        elif asked.output and not self._is_folder() and songs > 1:
+            raise refused("--output", asked.output, f"is one file for {songs} songs", "name a folder (ending in /)")
+        self._check_template()
+
+    @property
+    def is_pipe(self) -> bool:
+        """Whether MIDI goes to standard output."""
+        return self.asked.output == PIPE
+
+    def for_song(self, song: str) -> Destination:
+        """The same, where a song that comes through a pipe goes out through one."""
+        if song == PIPE and self.asked.output is None:
+            from dataclasses import replace
+
+            return Destination(replace(self.asked, output=PIPE), self.command, 1, self.files)
+        return self
+
+    def check_free(self, song: str) -> None:
+        """Refuse, before any work, to write over what is there; names with a seed in them are known only after it."""
+        if self.asked.filename and "{seed" in self.asked.filename:
+            return
+        for number in range(1, self.files + 1):
+            path = self.path_of(song, Written(Score(), number, number, 0))
+            for file in (path, *self.beside(path)):
+                self._check_free(file)
+            if not self.is_pipe:
+                check_folder(path.parent)
+
+    def beside(self, path: Path | str) -> list[Path]:
+        """The sound files and pictures that go with a result."""
+        file = Path(path)
+        return [made for made in (self._renamed(file, ending) for ending in self._endings) if made != file]
+
+    def _renamed(self, file: Path, ending: str) -> Path:
+        """The file with another ending; a suffix that says nothing of what is in it stays."""
+        known = (*MIDI_ENDINGS, f".{self.ending}")
+        return file.with_name((file.stem if file.suffix.lower() in known else file.name) + ending)
+
+    def write(self, song: str, results: Sequence[Written], put: Put = Score.to_midi) -> list[str]:
+        """Write every result, once it is sure that none takes the place of another file; the paths, or "-"."""
+        if self.is_pipe:
+            for result in results:
+                result.score.to_midi(sys.stdout.buffer)
+                sys.stdout.buffer.flush()
+            return [PIPE] * len(results)
+        paths = [self.path_of(song, result) for result in results]
+        files = [file for path in paths for file in (path, *self.beside(path))]
+        for file in files:
+            self._check_free(file)
+        self._mine.update(files)
+        for path, result in zip(paths, results, strict=True):
+            _make_folder(path.parent)
+            put(result.score, path)
+        return [str(path) for path in paths]
+
+    def _check_free(self, path: Path) -> None:
+        if path in self._mine:
+            raise refused(
+                "--output",
+                str(path),
+                "was just written for another song",
+                "put {take} or {stem} into --filename, or use other folders",
+            )
+        if not self.is_pipe and path.is_file() and not self.asked.force:
+            raise refused("--output", str(path), "exists", "add --force to overwrite it, or choose another name")
+
+    def _is_folder(self) -> bool:
+        output = self.asked.output or ""
+        return output.endswith(("/", "\\")) or Path(output).is_dir()
+
+    def path_of(self, song: str, result: Written) -> Path:
+        """Where a result goes, when it goes into a file."""
+        output = self.asked.output
+        if output and not self._is_folder():
+            file = self._ended(Path(output))
+            return file if self.files == 1 else file.with_name(f"{file.stem}.{self._number(result)}{file.suffix}")
+        source = Path("stdin.mid" if song == PIPE else song)
+        folder = Path(output) if output else source.parent
+        return self._ended(folder / self._name(source, result))
+
+    def _ended(self, file: Path) -> Path:
+        """The file itself where it is to hold MIDI; else its name ends as its format does."""
+        return file if self.ending == "mid" else self._renamed(file, f".{self.ending}")
+
+    def _name(self, source: Path, result: Written) -> str:
+        words = {
+            "stem": source.stem,
+            "take": self._number(result),
+            "rank": result.rank,
+            "seed": result.seed,
+            "command": self.command,
+            "ext": self.ending,
+        }
+        default = "{stem}.{command}.{ext}" if self.files == 1 else "{stem}.{command}.{take}.{ext}"
+        return (self.asked.filename or default).format(**words)
+
+    def _number(self, result: Written) -> int:
+        return result.rank if self.asked.keep_best else result.take
+
+    def _check_template(self) -> None:
+        template = self.asked.filename
+        if template is None:
+            return
+        try:
+            fields = {name for _, name, _, _ in string.Formatter().parse(template) if name is not None}
+            template.format(stem="", take=1, rank=1, seed=0, command="", ext="mid")
+        except (ValueError, LookupError, AttributeError, TypeError) as error:
+            known = ", ".join(f"{{{field}}}" for field in FIELDS)
+            raise refused("--filename", template, f"cannot be read ({error!r})", f"use {known}") from error
+        if self.files > 1 and not fields & {"take", "rank", "seed"}:
+            raise refused("--filename", template, f"is one name for {self.files} takes", "put {take} into it")
+
+
+def check_folder(folder: Path) -> None:
+    """Raise MidiWriteError where nothing can be written into this folder, or it cannot be made."""
+    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if not there.is_dir():
+        raise MidiWriteError(f"{there}: is a file, so nothing can be written into it; choose another folder with -o")
+    if not os.access(there, os.W_OK):
+        raise MidiWriteError(f"{there}: may not be written to; choose another folder with -o")
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MidiWriteError(f"{folder}: cannot be made: {error.strerror or error}") from error

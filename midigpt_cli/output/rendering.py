@@ -1,0 +1,66 @@
+"""Sound and pictures beside a MIDI file: which there are, and how they are made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from midigpt_core.request import nearest, refused
+
+if TYPE_CHECKING:
+    from midigpt_core.plan.steps import Cell
+    from midigpt_core.score import Score
+
+PICTURES = (".png", ".svg", ".pdf")
+SOUNDS = (".wav", ".flac", ".ogg", ".mp3")
+RATE = 44_100
+
+
+def endings(wish: str | None) -> tuple[str, ...]:
+    """The file name endings in a list such as "wav,png". Raises RequestValidationError for an unknown one."""
+    found = tuple(f".{word.strip().lower().removeprefix('.')}" for word in (wish or "").split(",") if word.strip())
+    for ending in found:
+        if ending not in SOUNDS + PICTURES:
+            known = [other[1:] for other in SOUNDS + PICTURES]
+            raise refused("--render", ending[1:], "is nothing that can be made", nearest(ending[1:], known))
+    return tuple(dict.fromkeys(found))
+
+
+def check(ending: str) -> None:
+    """Raise AudioError where a file of this ending cannot be made here, before any time is spent."""
+    if ending in SOUNDS:
+        from midigpt_core.audio.files import check_writable
+
+        check_writable(f"sound{ending}", RATE)
+    else:
+        from midigpt_core.audio.picture import check_drawing
+
+        check_drawing()
+
+
+@dataclass(frozen=True)
+class RenderOptions:
+    """How a score is played and drawn."""
+
+    soundfont: str | Path | None = None
+    rate: int = RATE
+    engine: str = "auto"
+    lit: Collection[Cell] = frozenset()
+    before: Score | None = None
+    bars: range | None = None  # drawn; None: all
+
+
+def make(score: Score, path: Path, how: RenderOptions, tell: Callable[[float], None] | None = None) -> dict[str, Any]:
+    """Play the score into a sound file, or draw it, as the ending says; what is told of the file. Raises AudioError."""
+    if path.suffix.lower() in SOUNDS:
+        from midigpt_core.audio.synthesis import render_audio
+        from midigpt_core.midi_file import score_to_bytes
+
+        return render_audio(score_to_bytes(score), path, how.soundfont, how.rate, how.engine, tell).to_dict()
+    from midigpt_core.audio.picture import draw_score
+
+    draw_score(score, path, how.lit, how.before, how.bars)
+    bars = score.n_bars if how.bars is None else len(how.bars)
+    return {"path": str(path), "bars": bars, "tracks": len(score.tracks), "highlighted": len(how.lit)}

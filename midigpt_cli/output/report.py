@@ -1,0 +1,113 @@
+"""What a command says of a finished song: a dict for --json, a table and a picture for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from midigpt_cli.parse.selectors import describe_bars, describe_track
+from midigpt_core.request import GenerationRequest
+from midigpt_core.score import Score, Track
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from midigpt_core.generation.run import Result
+
+
+@dataclass(frozen=True)
+class Done:
+    """One finished song."""
+
+    song: str
+    before: Score
+    request: GenerationRequest
+    result: Result
+    paths: Mapping[int, str]  # take, from 1 -> file
+    rendered: Sequence[str]  # sound files and pictures beside them
+    seconds: float
+
+    def facts(self) -> dict[str, Any]:
+        """The JSON form. Tracks and bars count from 0, as in requests; takes and ranks from 1."""
+        result = self.result
+        ranks = {id(take): rank for rank, take in enumerate(result.ranked, 1)}
+        takes = [
+            {
+                "take": number,
+                "rank": ranks[id(take)],
+                "seed": take.seed,
+                "path": self.paths.get(number),
+                "logprob": take.logprob,
+                "tokens": take.tokens,
+                "attempts": take.attempts,
+                "rejected": list(take.rejected),
+                "accepted": take.accepted,
+                "truncated": take.truncated,
+            }
+            for number, take in enumerate(result.takes, 1)
+        ]
+        tokens = sum(take.tokens for take in result.takes)
+        timing = {**asdict(result.timing), "total_s": self.seconds}
+        timing["tokens_per_s"] = tokens / result.timing.model_forward_s if result.timing.model_forward_s else 0.0
+        config = replace(self.request.config, seed=result.seed)
+        return {
+            "song": self.song,
+            "ok": True,
+            "outputs": list(self.paths.values()),
+            **({"rendered": list(self.rendered)} if self.rendered else {}),
+            "seed": result.seed,
+            "takes": takes,
+            "generated": [list(cell) for cell in result.generated],
+            "dropped_context": list(result.dropped_context),
+            "steps": [
+                {"window": [s.start_bar, s.end_bar], "autoregressive": s.autoregressive, "bars": sorted(s.cells)}
+                for s in result.steps
+            ],
+            "prompt_tokens": result.prompt_tokens,
+            "timing": timing,
+            "request": replace(self.request, config=config).to_dict(),
+        }
+
+    def lines(self) -> list[str]:
+        """One line per take: where it is, its seed, how likely the model finds it."""
+        lines = []
+        for number, take in enumerate(self.result.takes, 1):
+            place = self.paths.get(number)
+            where = f"{self.song} -> {place}" if place else f"{self.song}: take {number} not written"
+            fault = "" if take.accepted else f"; rejected: {take.rejected[-1]}"
+            cut = "; cut off where the model's context was full" if take.truncated else ""
+            lines.append(f"{where} (seed {take.seed}, {take.logprob:.2f} per token{fault}{cut})")
+        if self.result.dropped_context:
+            names = ", ".join(describe_track(number, self.before) for number in self.result.dropped_context)
+            lines.append(f"not heard, for want of room in the model's context: {names}")
+        return lines
+
+    def show(self, console: Console) -> None:
+        """A table of what changed in the likeliest take, and its picture."""
+        from rich import box
+        from rich.table import Table
+
+        from midigpt_cli.output.picture import picture
+
+        after = self.result.ranked[0].score
+        table = Table("track", "bars", "notes before", "notes now", "pitches", box=box.SIMPLE_HEAD)
+        for number in sorted({track for track, _ in self.result.generated}):
+            bars = sorted(bar for track, bar in self.result.generated if track == number)
+            old, new = (_notes(score.tracks[number], bars) for score in (self.before, after))
+            span = f"{name(min(new))} to {name(max(new))}" if new else ""
+            drums = after.tracks[number].track_type == "drum"
+            table.add_row(
+                describe_track(number, after), describe_bars(bars), str(len(old)), str(len(new)), "" if drums else span
+            )
+        console.print(table)
+        console.print(picture(self.before, after, self.result.generated, console.width))
+
+
+def name(pitch: int) -> str:
+    """The name of a MIDI pitch; 60 is C4."""
+    return f"{('C', 'C#', 'D', 'Eb', 'E', 'F', 'F#', 'G', 'Ab', 'A', 'Bb', 'B')[pitch % 12]}{pitch // 12 - 1}"
+
+
+def _notes(track: Track, bars: list[int]) -> list[int]:
+    return [note.pitch for bar in bars if bar < len(track.bars) for note in track.bars[bar].notes]

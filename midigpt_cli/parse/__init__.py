@@ -1,0 +1,1 @@
+"""Text to requests: bars, tracks, pitches, instruments."""

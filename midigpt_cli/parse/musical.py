@@ -1,0 +1,136 @@
+"""Read the musical controls of the command line, and which tracks each is for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from midigpt_core.request import refused
+
+_ROOTS = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
+_NOTE = re.compile(r"(?P<letter>[A-Ga-g])(?P<accidental>[#b]?)(?P<octave>-?\d+)?")
+_ATTRIBUTE = re.compile(r"(?:(?P<track>.+)/)?(?:(?P<bars>[\d,-]+):)?(?P<name>\w+)=(?P<level>.+)")
+
+
+@dataclass(frozen=True)
+class Limited:
+    """A value, and the selector of the tracks it is for ("" for all to which it applies)."""
+
+    track: str
+    value: Any
+
+
+@dataclass(frozen=True)
+class AttributeOption:
+    """One --attribute: a level for a control of the model, on some tracks and bars."""
+
+    track: str
+    bars: str
+    name: str
+    level: str
+
+    @classmethod
+    def read(cls, text: str) -> AttributeOption:
+        """[TRACK/][BARS:]NAME=LEVEL. Raises RequestValidationError."""
+        found = _ATTRIBUTE.fullmatch(text)
+        if found is None:
+            raise refused("--attribute", text, "cannot be read", "write note_density=7, or drums/6:note_density=2")
+        return cls(found["track"] or "", found["bars"] or "", found["name"], found["level"])
+
+
+def limited(text: str, read: Callable[[str], Any]) -> Limited:
+    """[TRACK/]VALUE, with the value read by `read`."""
+    track, _, value = text.rpartition("/")
+    return Limited(track, read(value))
+
+
+def scale(text: str) -> dict[str, Any]:
+    """C:major, F#:dorian, or C alone for major: a pitch_mask."""
+    from midigpt_core.constraints.controls import SCALES
+    from midigpt_core.request import nearest
+
+    root, _, name = text.partition(":")
+    name = (name or "major").lower().replace("-", "_").replace(" ", "_")
+    if name not in SCALES:
+        raise refused("--scale", text, "names no scale", nearest(name, SCALES))
+    return {"scale": name, "root": pitch_class(root, "--scale")}
+
+
+def pitch_range(text: str) -> dict[str, Any]:
+    """C2-C4 or 36-60: a pitch_mask."""
+    found = re.fullmatch(r"([A-Ga-g][#b]?-?\d+|\d+)-([A-Ga-g][#b]?-?\d+|\d+)", text.strip())
+    if found is None:
+        raise refused("--pitch-range", text, "is not LOW-HIGH", "write C2-C4 or 36-60")
+    low, high = (pitch(word, "--pitch-range") for word in found.groups())
+    if low > high:
+        raise refused("--pitch-range", text, "begins above its end", f"write {found[2]}-{found[1]}")
+    return {"range": [low, high]}
+
+
+def pitch_set(text: str) -> dict[str, Any]:
+    """C,Eb,G (pitch classes) or 60,63,C4 (pitches): a pitch_mask."""
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    classes = [word for word in words if re.fullmatch(r"[A-Ga-g][#b]?", word)]
+    if not words or (classes and len(classes) < len(words)):
+        raise refused("--pitch-set", text, "is not one kind of pitches", "write C,Eb,G or 60,63,67")
+    if classes:
+        return {"pitch_classes": sorted({pitch_class(word, "--pitch-set") for word in words})}
+    return {"pitches": sorted({pitch(word, "--pitch-set") for word in words})}
+
+
+def grid(text: str) -> dict[str, Any]:
+    """eighth, or eighth:0.8: a rhythm_mask."""
+    from midigpt_core.constraints.controls import GRIDS
+    from midigpt_core.request import nearest
+
+    unit, _, strength = text.partition(":")
+    unit = unit.strip().lower().replace("-", "_")
+    if unit not in GRIDS:
+        raise refused("--grid", text, "names no grid", nearest(unit, GRIDS))
+    return {"grid": {"unit": unit, "strength": _number("--grid", strength or "1")}}
+
+
+def remix(text: str) -> dict[str, Any]:
+    """0.3, or 0.3:full: a remix."""
+    amount, _, mode = text.partition(":")
+    return {"amount": _number("--remix", amount), "mode": mode or "pitch"}
+
+
+def time_signature(text: str) -> Limited:
+    """3/4, or 6-8:3/4: the bars and the name of a metre."""
+    bars, _, metre = text.rpartition(":")
+    if not re.fullmatch(r"\d+/\d+", metre):
+        raise refused("--time-signature", text, "is not a metre", "write 3/4, or 6-8:3/4 for some bars")
+    return Limited(bars, metre)
+
+
+def pitch(word: str, option: str) -> int:
+    """A MIDI pitch from its number or its name (C4 is 60)."""
+    if word.isdecimal():
+        number = int(word)
+    else:
+        found = _NOTE.fullmatch(word)
+        if found is None or found["octave"] is None:
+            raise refused(option, word, "is no pitch", "write a name with its octave (C4 is 60) or a number")
+        number = pitch_class(word[: found.end("accidental")], option, wrap=False) + 12 * (int(found["octave"]) + 1)
+    if not 0 <= number <= 127:
+        raise refused(option, word, "is no MIDI pitch", "use 0 to 127 (C-1 to G9)")
+    return number
+
+
+def pitch_class(word: str, option: str, wrap: bool = True) -> int:
+    """Semitones above C of a name such as Eb or F#."""
+    found = _NOTE.fullmatch(word.strip())
+    if found is None or found["octave"] is not None:
+        raise refused(option, word, "is no pitch name", "write C, F#, Eb, ...")
+    number = _ROOTS[found["letter"].lower()] + {"#": 1, "b": -1, "": 0}[found["accidental"]]
+    return number % 12 if wrap else number
+
+
+def _number(option: str, word: str) -> float:
+    try:
+        return float(word)
+    except ValueError:
+        raise refused(option, word, "is not a number", "write a number such as 0.3") from None

@@ -1,0 +1,135 @@
+"""POST /jam/start, update, reseed, consume, stop and GET /jam/next, status: a jam over plain HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import APIRouter, Query, Request
+
+from midigpt_cli.parse.jam import CHANGING, FIXED, check_keys
+from midigpt_cli.server.body import read_json
+from midigpt_cli.server.routes.generate import client_of
+from midigpt_cli.server.jam_rooms import Room
+from midigpt_cli.server.jam_models import (
+    ChangedAnswer,
+    ChunkAnswer,
+    ConsumedAnswer,
+    StartedAnswer,
+    StatusAnswer,
+)
+from midigpt_cli.server.errors import RefusalError
+from midigpt_cli.server.request_models import body_of
+from midigpt_cli.server.response_models import ERRORS, json_answer
+from midigpt_cli.server.state import ServerState, state_of
+
+router = APIRouter(tags=["jam"])
+
+
+async def _named(request: Request, *keys: str) -> tuple[ServerState, Room, dict[str, Any]]:
+    """The state, the jam a body names and the rest of the body."""
+    state, data = state_of(request), await read_json(request)
+    check_keys(data, ("session_id", *keys))
+    session_id = data.pop("session_id", None)
+    if not isinstance(session_id, str):
+        raise RefusalError(422, "session_id is missing; give the one POST /jam/start answered with", field="session_id")
+    return state, state.jams.get(session_id), data
+
+
+def opening(state: ServerState, data: Mapping[str, Any], client: str, expires: float = 0.0) -> Room:
+    """Open a jam as a start message asks. Raises RefusalError, MidiGptError."""
+    model = data.get("model")
+    if model is not None and not isinstance(model, str):
+        raise RefusalError(422, "model is not a string; name an id of GET /models", field="model")
+    return state.jams.open(data, state.models.get(model), client, expires)
+
+
+@router.post(
+    "/jam/start",
+    summary="Start a jam",
+    responses={**json_answer(StartedAnswer), **ERRORS},
+    openapi_extra=body_of("JamStart"),
+)
+async def start(request: Request) -> dict[str, Any]:
+    """Start writing, from nothing or from the last bars of a song; take the chunks with GET /jam/next."""
+    state, data = state_of(request), await read_json(request)
+    state.jams.check_room()
+    check_keys(data, (*CHANGING, *FIXED))
+    room = await state.queue.in_thread(lambda: opening(state, data, client_of(request)))
+    return room.started()
+
+
+@router.get("/jam/next", summary="Take the next chunk", responses={**json_answer(ChunkAnswer), **ERRORS})
+async def next_chunk(
+    request: Request,
+    session_id: str,
+    index: int | None = Query(None, ge=0, description="take exactly this one; one that was taken comes again"),
+    midi: bool | None = Query(None, description="add the bars as a base64 .mid file"),
+) -> dict[str, Any]:
+    """Chunks in order, each once; waits up to 30 seconds for the next (then 408). With `index`, safe to repeat."""
+    jams = state_of(request).jams
+    room = jams.get(session_id)
+    given = None if index is None else room.session.again(index)
+    if given is None and index is not None and index != room.session.next_index:
+        raise RefusalError(
+            409, f"chunk {index} is not at hand; the next one is {room.session.next_index}", field="index"
+        )
+    given = given or await jams.next(room)
+    if given is None:
+        raise RefusalError(404, f"no jam {session_id[:80]!r} is playing any more; start one", field="session_id")
+    room.session.touch()
+    return given.to_dict(room.midi if midi is None else midi)
+
+
+@router.get("/jam/status", summary="How a jam is doing", responses={**json_answer(StatusAnswer), **ERRORS})
+async def status(request: Request, session_id: str) -> dict[str, Any]:
+    """Settings, places, late chunks, latencies."""
+    return state_of(request).jams.get(session_id).status()
+
+
+@router.post(
+    "/jam/update",
+    summary="Change what a jam plays",
+    responses={**json_answer(ChangedAnswer), **ERRORS},
+    openapi_extra=body_of("JamUpdate"),
+)
+async def update(request: Request) -> dict[str, Any]:
+    """Tempo, controls, sampling and the like; `chunk` is the first chunk that heeds them."""
+    state, room, data = await _named(request, *CHANGING, *FIXED)
+    return await state.queue.in_thread(lambda: state.jams.update(room, data))
+
+
+@router.post(
+    "/jam/reseed",
+    summary="Go on from other bars",
+    responses={**json_answer(ChangedAnswer), **ERRORS},
+    openapi_extra=body_of("JamReseed"),
+)
+async def reseed(request: Request) -> dict[str, Any]:
+    """Give the last bars as they were really played, as score JSON or base64 MIDI; `chunk` is the first to go on."""
+    state, room, data = await _named(request, "score", "midi")
+    return await state.queue.in_thread(lambda: state.jams.reseed(room, data))
+
+
+@router.post(
+    "/jam/consume",
+    summary="Acknowledge what was played",
+    responses={**json_answer(ConsumedAnswer), **ERRORS},
+    openapi_extra=body_of("JamConsume"),
+)
+async def consume(request: Request) -> dict[str, Any]:
+    """Chunks up to `index` may be forgotten; from the first such call on, `ahead` counts from what was consumed."""
+    state, room, data = await _named(request, "index")
+    return state.jams.consume(room, data.get("index"))
+
+
+@router.post(
+    "/jam/stop",
+    summary="End a jam",
+    responses={**json_answer(StatusAnswer), **ERRORS},
+    openapi_extra=body_of("JamStop"),
+)
+async def stop(request: Request) -> dict[str, Any]:
+    """End it at once and answer with what it came to."""
+    state, room, _ = await _named(request)
+    return state.jams.close(room)

@@ -1,0 +1,196 @@
+"""POST /jobs and what follows: requests that are answered at once and fetched later."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from midigpt_cli.server import responses
+from midigpt_cli.server.routes import generate, infill
+from midigpt_cli.server.body import Envelope, Form, is_json, parse_json, read_envelope, read_form
+from midigpt_cli.server.form import read_fields, schema
+from midigpt_cli.server.routes.generate import client_of, json_response
+from midigpt_cli.server.job_store import Job, Once
+from midigpt_cli.server.models import ModelEntry
+from midigpt_cli.server.errors import RefusalError, request_id
+from midigpt_cli.server.request_models import REF
+from midigpt_cli.server.response_models import ERRORS, JobAnswer, json_answer
+from midigpt_cli.server.state import ServerState, state_of
+from midigpt_cli.server.webhooks import check_url
+from midigpt_cli.server.queue import Rendered, Work
+from midigpt_core.engine import SamplingSession
+from midigpt_core.errors import GenerationError
+from midigpt_core.generation.run import Result
+
+router = APIRouter(tags=["jobs"])
+
+_KINDS: Mapping[str, tuple[tuple[type, ...], str]] = {
+    "kind": ((str,), "a string"),
+    "score": ((dict,), "an object"),
+    "request": ((dict,), "an object"),
+    "midi": ((str,), "a string (base64)"),
+    "options": ((dict,), "an object"),
+    "model": ((str, type(None)), "a string"),
+    "webhook_url": ((str, type(None)), "a string"),
+}
+_FORM_SCHEMA = schema()
+_FORM_SCHEMA["properties"]["webhook_url"] = {"type": "string", "description": "called when the job has ended"}
+_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {"schema": {"$ref": REF.format(model="JobBody")}},
+            "multipart/form-data": {"schema": _FORM_SCHEMA},
+        },
+    }
+}
+_JOB = json_answer(JobAnswer)
+
+
+@dataclass(frozen=True)
+class JobRequest:
+    """What a job is to do, read but not yet checked against the model."""
+
+    kind: str  # generate, infill
+    model: str | None
+    webhook_url: str | None
+    envelope: Envelope | None = None
+    form: Form | None = None
+
+    def prepare(self, entry: ModelEntry, state: ServerState) -> SamplingSession:
+        """A checked session. Raises RefusalError, ScoreError, MidiFileError, RequestValidationError."""
+        if self.envelope is not None:
+            return generate.prepare(entry, self.envelope, state.settings)
+        assert self.form is not None
+        wanted = read_fields(self.form.fields, extra=("webhook_url",))
+        return infill.prepare(entry, self.form, wanted, state.settings)
+
+
+@router.post(
+    "/jobs",
+    status_code=202,
+    summary="Submit a job",
+    responses={**json_answer(JobAnswer, 202), **ERRORS},
+    openapi_extra=_BODY,
+)
+async def submit(request: Request) -> Response:
+    """Take a job and answer with its id at once; poll GET /jobs/{id}, or name a webhook_url.
+
+    JSON: `score` and `request` as for /generate, or `midi` (base64) and `options` as for /infill. A form: as for
+    /infill. The same Idempotency-Key gets the same job.
+    """
+    state = state_of(request)
+    caller, asked = client_of(request), await _read_job(request)
+    once = Once(caller, request.headers.get("idempotency-key"), hashlib.sha256(repr(asked).encode()).hexdigest())
+    job = state.jobs.made_before(once) or await _prepared(state, asked, caller, once)
+    return Response(job.json(), 202, {"Location": f"/jobs/{job.id}"}, "application/json")
+
+
+@router.get("/jobs/{job_id}", summary="How a job is doing", responses={**_JOB, **ERRORS})
+async def look(job_id: str, request: Request) -> Response:
+    """Progress in bars, takes as they are finished, and how it ended."""
+    state = state_of(request)
+    job = state.jobs.get(job_id)
+    return json_response(await state.queue.in_thread(job.json))
+
+
+@router.delete("/jobs/{job_id}", summary="Stop or forget a job", responses={**_JOB, **ERRORS})
+async def stop(job_id: str, request: Request) -> Response:
+    """Stop a job that is under way; forget one that has ended."""
+    state = state_of(request)
+    job = state.jobs.get(job_id)
+    if job.ended is None:
+        job.work.stop.because("cancelled by the caller")
+    else:
+        state.jobs.forget(job_id)
+    return json_response(job.json())
+
+
+@router.get("/jobs/{job_id}/takes/{take}.mid", summary="One take as a .mid file", responses={**infill.FILE, **ERRORS})
+async def take_file(job_id: str, take: int, request: Request) -> Response:
+    """A finished take of a job; takes count from 0."""
+    job = state_of(request).jobs.get(job_id)
+    if take not in job.takes:
+        raise RefusalError(404, f"job {job.id} has no finished take {take}; it has {sorted(job.takes) or 'none yet'}")
+    headers = infill.named(f"{job.id}.{take}.mid")
+    return Response(job.takes[take].midi, media_type=infill.MIDI, headers=headers)
+
+
+async def _prepared(state: ServerState, asked: JobRequest, caller: str, once: Once) -> Job:
+    """Check the order away from the event loop, then start it, unless the same one was started meanwhile."""
+    if asked.webhook_url is not None:
+        await state.queue.in_thread(lambda: check_url(asked.webhook_url, state.settings))
+    state.queue.check_room(caller)
+    entry = state.models.get(asked.model)
+    session = await state.queue.in_thread(lambda: asked.prepare(entry, state))
+    if session.request.config.plan_only:
+        raise RefusalError(
+            422, "config.plan_only makes no job; ask /generate or /infill for plans", field="config.plan_only"
+        )
+    return state.jobs.made_before(once) or _start(state, asked, entry, session, once)
+
+
+def _start(state: ServerState, asked: JobRequest, entry: ModelEntry, session: SamplingSession, once: Once) -> Job:
+    state.jobs.make_room()
+    job = Job.new(asked.kind, entry.id, asked.webhook_url)
+    job.work = Work(job.id, asked.kind, entry, session, once.caller, finish_of(job), lambda _: None)
+    job.work.listeners.append(job.follow)
+    answered = state.queue.admit(job.work)
+    state.jobs.add(job, once)
+    answered.add_done_callback(lambda done: state.jobs.ended(job, done.result()))
+    return job
+
+
+def finish_of(job: Job) -> Any:
+    """Makes the job's takes and summary, in the worker's thread."""
+
+    def finish(work: Work, result: Result) -> Rendered:
+        for number, take in enumerate(result.takes):
+            job.keep(number, take, len(result.steps))
+        if not any(take.accepted for take in result.takes):
+            raise GenerationError(responses.rejected_sentence(work, result.takes))
+        return Rendered(responses.to_json(infill.report_of(work, result)))
+
+    return finish
+
+
+async def _read_job(request: Request) -> JobRequest:
+    if not is_json(request.headers.get("content-type", "")):
+        form = await read_form(request)
+        fields = {name: texts for name, texts in form.fields.items() if name != "webhook_url"}
+        url = form.fields.get("webhook_url", [None])[-1]
+        return JobRequest("infill", fields.get("model", [None])[-1], url, form=replace(form, fields=fields))
+    data = read_envelope(parse_json(await request.body()), _KINDS)
+    kind = data.get("kind") or ("infill" if "midi" in data else "generate")
+    if kind not in ("generate", "infill"):
+        raise RefusalError(422, f"kind {kind[:80]!r} is not known; use generate or infill", field="kind")
+    for key in ("score", "request") if kind == "generate" else ("midi",):
+        if key not in data:
+            raise RefusalError(422, f"{key} is missing; a job of kind {kind} needs it", field=key)
+    if kind == "generate":
+        return JobRequest(kind, data.get("model"), data.get("webhook_url"), Envelope(data["score"], data["request"]))
+    return JobRequest(kind, data.get("model"), data.get("webhook_url"), form=_form_of(data, request))
+
+
+def _form_of(data: dict[str, Any], request: Request) -> Form:
+    try:
+        file = base64.b64decode(data["midi"], validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise RefusalError(400, f"midi is not base64 ({error})", field="midi") from error
+    fields = {name: _texts(value) for name, value in data.get("options", {}).items()}
+    return Form(f"{request_id(request)}.mid", file, fields)
+
+
+def _texts(value: Any) -> list[str]:
+    """An option of JSON as a form would have sent it."""
+    if isinstance(value, list):
+        return [text for item in value for text in _texts(item)] or [""]
+    if isinstance(value, dict):
+        return [responses.to_json(value).decode()]
+    return [str(value).lower() if isinstance(value, bool) else str(value)]

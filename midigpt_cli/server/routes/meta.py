@@ -1,0 +1,131 @@
+"""GET /health, /info, /models and /metrics: what this server is and how it is doing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import PlainTextResponse
+from pydantic import BaseModel, Field
+
+from midigpt_cli.server.models import ModelEntry
+from midigpt_cli.server.response_models import ERRORS, json_answer
+from midigpt_cli.server.state import state_of
+from midigpt_core.constraints.controls import GRIDS, SCALES
+from midigpt_core.tokens.types import TokenType
+
+router = APIRouter(tags=["meta"])
+_ALWAYS = ("tension", "note_density", "min_polyphony", "max_polyphony", "min_note_duration", "max_note_duration")
+
+
+class HealthAnswer(BaseModel):
+    """The server lives."""
+
+    status: str = Field(examples=["ok"])
+    inflight: int = Field(description="requests admitted, waiting or running")
+    running: int
+    max_queue: int
+    closing: bool = Field(description="no new requests are admitted")
+
+
+class InfoAnswer(BaseModel):
+    """What one model can do."""
+
+    model: str
+    default_model: str
+    checkpoint: str
+    capabilities: dict[str, Any]
+    attributes: dict[str, int] = Field(description="levels of each control; values run from 0 to one less")
+    attribute_track_types: dict[str, str] = Field(description="tracks each control is for: melodic, drum or both")
+    attribute_levels: dict[str, str] = Field(description="track or bar")
+    attribute_labels: dict[str, list[str]] = Field(description="a word for each level, where there are words")
+    resolution: int = Field(description="ticks per quarter note inside the model")
+
+
+class ModelAnswer(BaseModel):
+    """One model that is served."""
+
+    id: str
+    checkpoint: str
+
+
+class ModelsAnswer(BaseModel):
+    """The models that are served."""
+
+    default_model: str
+    models: list[ModelAnswer]
+
+
+@router.get("/health", responses=json_answer(HealthAnswer), summary="Whether the server lives")
+async def health(request: Request) -> dict[str, Any]:
+    """Liveness probe; needs no key."""
+    queue = state_of(request).queue
+    return {
+        "status": "ok",
+        "inflight": len(queue.in_flight),
+        "running": queue.running,
+        "max_queue": queue.settings.max_queue,
+        "closing": queue.closing,
+    }
+
+
+@router.get("/info", responses={**json_answer(InfoAnswer), **ERRORS}, summary="What a model can do")
+async def info(request: Request, model: str | None = None) -> dict[str, Any]:
+    """Capabilities, controls and resolution of one model; the default one if none is named."""
+    models = state_of(request).models
+    entry = models.get(model)
+    controls = entry.engine.tokenizer.attributes
+    return {
+        "model": entry.id,
+        "default_model": models.default,
+        "checkpoint": entry.label,
+        "capabilities": capabilities(entry),
+        "attributes": {control.name: control.size for control in controls},
+        "attribute_track_types": {control.name: control.track_type for control in controls},
+        "attribute_levels": {control.name: control.level for control in controls},
+        "attribute_labels": {control.name: list(control.labels()) for control in controls if control.labels()},
+        "resolution": entry.engine.tokenizer.config.resolution,
+    }
+
+
+@router.get("/models", responses=json_answer(ModelsAnswer), summary="Which models are served")
+async def models(request: Request) -> dict[str, Any]:
+    """Ids and labels; the id is what requests name as `model`."""
+    served = state_of(request).models
+    listed = [{"id": entry.id, "checkpoint": entry.label} for entry in served.by_id.values()]
+    return {"default_model": served.default, "models": listed}
+
+
+@router.get("/metrics", response_class=PlainTextResponse, summary="Measurements, in the Prometheus text format")
+async def metrics(request: Request) -> Response:
+    """Requests by outcome, queue, lanes, tokens, latencies."""
+    return PlainTextResponse(state_of(request).telemetry.text(), media_type="text/plain; version=0.0.4")
+
+
+def capabilities(entry: ModelEntry) -> dict[str, Any]:
+    """Every capability a client may ask for before it sends a request."""
+    tokenizer = entry.engine.tokenizer
+    config, has = tokenizer.config, tokenizer.vocabulary.has
+    onset, position = has(TokenType.NOTE_ONSET) or has(TokenType.NOTE_PITCH), has(TokenType.TIME_ABSOLUTE_POS)
+    return {
+        **{name: name in tokenizer.attributes.names for name in _ALWAYS},
+        "supports_token_mask": has(TokenType.MASK_BAR),
+        "supports_attention_mask": True,
+        "supports_attention_approx": True,
+        "supports_attention_skip": True,
+        "supports_remove": True,
+        "supports_infill": config.supports_infill,
+        "supports_pitch_mask": onset,
+        "pitch_mask_scale_presets": sorted(SCALES),
+        "supports_rhythm_mask": position,
+        "rhythm_mask_grid_units": sorted(GRIDS),
+        "supports_remix": onset and position,
+        "supports_streaming": True,
+        "supports_candidate_streaming": True,
+        "model_dim_options": sorted(config.num_bars_map),
+        "max_context_tokens": entry.engine.model.n_positions,
+        "time_signatures": [f"{numerator}/{denominator}" for numerator, denominator in config.time_signatures],
+        "switchable_velocity": config.switchable_velocity,
+        "switchable_microtiming": config.switchable_microtiming,
+        "genres": list(config.genres),
+    }

@@ -1,0 +1,155 @@
+"""POST /model/select: serve another model from now on, or stay with the old one where that fails."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from midigpt_cli.parse.jam import check_keys
+from midigpt_cli.server.body import ID, read_json
+from midigpt_cli.server.models import ModelEntry, ModelSpec
+from midigpt_cli.server.errors import RefusalError
+from midigpt_cli.server.request_models import body_of
+from midigpt_cli.server.response_models import ERRORS, json_answer
+from midigpt_cli.server.state import ServerState, state_of
+from midigpt_core.errors import CheckpointError
+from midigpt_core.jam import Jam, JamSettings
+from midigpt_core.model.hub import resolve
+from midigpt_core.model.names import hub_reference
+from midigpt_core.request import InferenceConfig
+from midigpt_core.score import Track
+
+router = APIRouter(tags=["server"])
+HUB = "hub"  # in --allow-model: any published name and hub repository
+_FLAGS = ("dry_run", "prewarm", "stop_active")
+_PREWARM = (Track(track_type="drum"), Track(instrument=33))
+
+
+class SelectBody(BaseModel):
+    """The model to serve when none is named."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    model: str = Field(description="an id of GET /models, or what the server was allowed to load")
+    id: str | None = Field(None, description="the id to serve it under; made from its name if left out")
+    dry_run: bool = Field(False, description="say whether it could be served, change nothing")
+    prewarm: bool = Field(False, description="write a bar with it before it takes over")
+    stop_active: bool = Field(False, description="end the jams that are playing, instead of answering 409")
+
+
+class SelectAnswer(BaseModel):
+    """What is served now."""
+
+    model: str
+    checkpoint: str
+    previous: str
+    loaded: bool = Field(description="false: it was at hand already")
+    dry_run: bool
+    warmup_done: bool
+    jams_stopped: int
+
+
+@router.post(
+    "/model/select",
+    summary="Serve another model",
+    responses={**json_answer(SelectAnswer), **ERRORS},
+    openapi_extra=body_of("SelectBody"),
+)
+async def select(request: Request) -> dict[str, Any]:
+    """Load, try and take over, in this order; where one fails, everything stays as it was.
+
+    A model that an earlier call had loaded makes room; those the server was started with stay at hand under their ids.
+    Requests under way finish on the model they began with. 409 while jams play, unless `stop_active`.
+    """
+    state, data = state_of(request), await read_json(request)
+    asked = _read(data)
+    models, before = state.models, state.models.default
+    known = asked.model in models.by_id
+    if not known:
+        _check_allowed(state, asked.model)
+    if not asked.dry_run:
+        _check_jams(state, asked)
+    if state.selecting.locked():
+        raise RefusalError(409, "another model is being selected; try again when that is done")
+    async with state.selecting:
+        entry = await asyncio.to_thread(_ready, state, asked)
+        stopped = 0
+        if not asked.dry_run:
+            _check_jams(state, asked)  # one may have begun meanwhile
+            stopped = state.jams.close_all("another model was selected")
+            models.take_over(entry, loaded=not known)
+    return {
+        "model": entry.id,
+        "checkpoint": entry.label,
+        "previous": before,
+        "loaded": not known,
+        "dry_run": asked.dry_run,
+        "warmup_done": asked.prewarm,
+        "jams_stopped": stopped,
+    }
+
+
+def _read(data: Any) -> SelectBody:
+    check_keys(data, SelectBody.model_fields)
+    for key in ("model", "id"):
+        value = data.get(key)
+        if (key == "model" or value is not None) and (not isinstance(value, str) or not value or "\0" in value):
+            raise RefusalError(422, f"{key} is no name; give a string, such as one of GET /models", field=key)
+    for key in _FLAGS:
+        if not isinstance(data.get(key, False), bool):
+            raise RefusalError(422, f"{key} is neither true nor false; correct it", field=key)
+    if data.get("id") and not ID.fullmatch(data["id"]):
+        raise RefusalError(422, f"id {data['id'][:40]!r} is no id; use letters, digits and . _ : -", field="id")
+    return SelectBody(**data)
+
+
+def _check_allowed(state: ServerState, reference: str) -> None:
+    """Only what the server was started with may be loaded; whether anything else is there is not even looked at."""
+    allowed = state.settings.allow_model
+    if reference in allowed or (HUB in allowed and hub_reference(reference) is not None):
+        return
+    raise RefusalError(
+        403,
+        f"model {reference[:80]!r} is not served, and may not be loaded by callers; choose one of GET /models, or "
+        "start the server with --allow-model",
+        field="model",
+    )
+
+
+def _check_jams(state: ServerState, asked: SelectBody) -> None:
+    count = len(state.jams.playing())
+    if count and not asked.stop_active:
+        raise RefusalError(
+            409, f"{count} jams are playing; wait for them, or send stop_active: true", field="stop_active"
+        )
+
+
+def _ready(state: ServerState, asked: SelectBody) -> ModelEntry:
+    """The model, loaded and tried. Raises RefusalError (422), and nothing has changed then."""
+    try:
+        entry = state.models.by_id.get(asked.model) or _load(state, asked)
+        if asked.prewarm:
+            _warm(entry)
+    except CheckpointError as error:
+        kept = state.models.default
+        raise RefusalError(422, f"{error} (model {kept!r} is still served)", field="model") from error
+    return entry
+
+
+def _load(state: ServerState, asked: SelectBody) -> ModelEntry:
+    reference = asked.model
+    made = "".join(c if ID.fullmatch(c) else "-" for c in Path(reference).stem) or "selected"
+    name = (asked.id or made)[:128]
+    taken = state.models.by_id.get(name)
+    if taken is not None and name != state.models.selected:
+        raise RefusalError(409, f"id {name!r} is taken by {taken.label}; give another id", field="id")
+    place = None if reference in state.settings.allow_model else hub_reference(reference)
+    return ModelSpec(name, str(resolve(place or reference)), local=True).load(state.settings.max_lanes, reference)
+
+
+def _warm(entry: ModelEntry) -> None:
+    Jam(entry.engine, JamSettings(tracks=_PREWARM, config=InferenceConfig(seed=0, max_attempts=1))).next_chunk()

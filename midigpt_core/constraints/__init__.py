@@ -1,0 +1,1 @@
+"""What may be written: a caller's controls and attributes, as constraints on tokens."""

@@ -1,0 +1,76 @@
+"""Make a step's prompt fit the model: leave out context tracks, then shorten the window around the targets."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+
+from midigpt_core.plan.narrow import drop_order, expected_tokens
+from midigpt_core.plan.steps import Step, smaller_window
+from midigpt_core.generation.prompt import StepPrompt, prepare_step
+from midigpt_core.request import GenerationRequest
+from midigpt_core.score import Score
+from midigpt_core.tokens.tokenizer import Tokenizer
+from midigpt_core.tokens.types import TokenType
+
+
+def narrowed(
+    tokenizer: Tokenizer,
+    score: Score,
+    step: Step,
+    request: GenerationRequest,
+    left_out: Collection[int],
+    n_positions: int,
+) -> tuple[StepPrompt, list[int]]:
+    """The step's prompt, made to fit the model together with what it will write: context tracks are dropped first
+    (and named), then the window is shortened around the targets."""
+    config = request.config
+    room = n_positions - config.budget_margin * expected_tokens(score, step)
+    prompt = prepare_step(tokenizer, score, step, request, left_out)
+    lengths, total = _lengths(prompt), len(prompt.prompt.tokens)
+    newly: list[int] = []
+    for track in _droppable(score, step, request) if config.context != "all" else ():
+        if total < room:
+            break
+        if track in lengths:
+            newly.append(track)
+            total -= lengths[track]
+    for track in newly[-2::-1]:  # those before the last may have gone for nothing
+        if track not in config.context_drop and total + lengths[track] < room:
+            newly.remove(track)
+            total += lengths[track]
+    if newly:
+        prompt = prepare_step(tokenizer, score, step, request, {*left_out, *newly})
+    windows = tokenizer.config.num_bars_map
+    while len(prompt.prompt.tokens) >= room:
+        shorter = _shortened(step, smaller_window(step.n_bars, windows), score.n_bars)
+        if shorter is None:
+            break
+        step = shorter
+        prompt = prepare_step(tokenizer, score, step, request, {*left_out, *newly})
+    return prompt, newly
+
+
+def _lengths(prompt: StepPrompt) -> dict[int, int]:
+    """Tokens of each track of a prompt."""
+    kinds = prompt.tokenizer.vocabulary.types
+    starts = [i for i, token in enumerate(prompt.prompt.tokens) if kinds[token] is TokenType.TRACK]
+    ends = [*starts[1:], len(prompt.prompt.tokens)]
+    return {track: end - start for track, start, end in zip(prompt.tracks, starts, ends, strict=True)}
+
+
+def _droppable(score: Score, step: Step, request: GenerationRequest) -> list[int]:
+    config = request.config
+    order = drop_order(score, step, keep=config.context_keep, first=config.context_drop)
+    return [track for track in order if config.context == "auto" or track in config.context_drop]
+
+
+def _shortened(step: Step, window: int | None, n_bars: int) -> Step | None:
+    """The step in a shorter window that still holds its targets; None where there is none."""
+    places = [bar for _, bar in step.cells]
+    first, last = min(places), max(places)
+    if window is None or last - first >= window or n_bars < window:
+        return None
+    start = last + 1 - window if step.autoregressive else (first + last + 1 - window) // 2
+    start = max(0, min(start, n_bars - window))
+    return replace(step, start_bar=start, end_bar=start + window, window=window)

@@ -1,0 +1,373 @@
+"""Turn one step of a request into what the model reads and what it may write."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from midigpt_core.constraints.attribute_targets import AttributeTargets, attribute_targets
+from midigpt_core.constraints.controls import CONTROLS, Scene, borne_on, signature_of
+from midigpt_core.echo.style_prior import styles
+from midigpt_core.echo.sources import SourceFilter, Surroundings, choices, kept_bars
+from midigpt_core.plan.steps import Cell, Step
+from midigpt_core.plan.window import cut, kept_notes
+from midigpt_core.tokens.drum_hits import hit_ticks
+from midigpt_core.request import GenerationRequest, TrackPrompt
+from midigpt_core.echo.rule import Choice, Echo
+from midigpt_core.echo.mixture import Body, StyleBias
+from midigpt_core.sampling.prompt import Prompt
+from midigpt_core.constraints.masks import NoRepeat, Opening, AllowedTokens, Constraint, Scheduled
+from midigpt_core.score import DRUM, Bar, Note, Score, Track
+from midigpt_core.tokens import kernels
+from midigpt_core.tokens.encode import BAR_ATTRIBUTES, TRACK_ATTRIBUTES, EncodeOptions
+from midigpt_core.tokens.grammar import Grammar, GrammarOptions
+from midigpt_core.tokens.grid import to_grid, with_listed_metres
+from midigpt_core.tokens.targets import targets_in
+from midigpt_core.tokens.tokenizer import Tokenizer
+from midigpt_core.tokens.types import TokenType
+
+LESS_READILY = 4.0  # factor by which an attempt's echo is weaker than that of the one before
+
+
+@dataclass(frozen=True)
+class StepPrompt:
+    """One step, ready for lanes: every lane of it reads `prompt` and writes the bars of `cells`, in that order."""
+
+    tokenizer: Tokenizer
+    request: GenerationRequest
+    step: Step
+    prompt: Prompt
+    uncontrolled: Prompt | None  # without the caller's control tokens, where guidance is on
+    tracks: tuple[int, ...]  # the score's tracks in the order the prompt has them
+    cells: tuple[Cell, ...]  # (track, bar) of the score, in the order they are written
+    originals: Score  # the window as it was, on the grid, tracks in the prompt's order
+    window: Score  # the window as the model is told it, on the grid, targets empty
+    first: Grammar  # primed with the prompt
+    around: Surroundings  # the piece, as far as the step may know it
+
+    @property
+    def drums(self) -> tuple[bool, ...]:
+        """Per cell, whether it is on a drum track."""
+        return tuple(self.window.tracks[track].track_type == DRUM for track, _ in self.local_cells)
+
+    @property
+    def local_cells(self) -> tuple[Cell, ...]:
+        """The cells counted from the window's first track and bar."""
+        place = {track: i for i, track in enumerate(self.tracks)}
+        return tuple((place[track], bar - self.step.start_bar) for track, bar in self.cells)
+
+    def grammar(self, n_positions: int = 0) -> Grammar:
+        """A grammar that has read the prompt, for one lane; it ends every bar before the model's positions run out."""
+        grammar = self.first.copy()
+        grammar.options = replace(grammar.options, max_tokens=max(0, n_positions - len(self.prompt.tokens)))
+        return grammar
+
+    def constraints(self, seed: int, attempt: int = 1) -> tuple[Constraint, ...]:
+        """The caller's preferences for one lane, fresh. Every further attempt repeats the piece less readily."""
+        originals = tuple(self.originals.tracks[track].bars[bar] for track, bar in self.local_cells)
+        scene = Scene(self.tokenizer.vocabulary, originals, seed)
+        prompts = {prompt.id: prompt for prompt in self.request.tracks}
+        constraints: list[Constraint] = []
+        for name, control in CONTROLS.items():
+            values = {
+                i: prompts[t].controls[name] for i, (t, _) in enumerate(self.cells) if name in prompts[t].controls
+            }
+            constraints += control.constraints(values, scene) if values else []
+        pitches = next((r.by_cell for r in constraints if isinstance(r, AllowedTokens) and r.name == "pitch_mask"), {})
+        for schedule in (constraint for constraint in constraints if isinstance(constraint, Scheduled)):
+            schedule.within = pitches
+        if self.step.autoregressive:
+            constraints.append(_opening(self, prompts))
+        if self.request.config.no_repeat_ngram:
+            context = _context_pitches(self.window)
+            by_cell = {i: context[track] for i, (track, _) in enumerate(self.local_cells)}
+            constraints.append(NoRepeat(self.tokenizer.vocabulary, self.request.config.no_repeat_ngram, by_cell))
+        constraints += self.attribute_targets.constraints(self.tokenizer.vocabulary, self.cells, self.around.score, pitches)
+        strength = echo_strength(self.tokenizer, self.request)
+        if strength > 0:
+            anew = {cell for constraint in constraints if isinstance(constraint, Scheduled) for cell in constraint.by_cell}
+            known = self.repeatable if attempt == 1 else self._otherwise
+            free = {cell: choice for cell, choice in known.items() if cell not in anew}
+            strength /= LESS_READILY ** (attempt - 1)
+            constraints.append(Echo(self.tokenizer.vocabulary, free, strength, self.styles))
+        return tuple(constraints)
+
+    @cached_property
+    def attribute_targets(self) -> AttributeTargets:
+        """The control values the caller asks of the cells."""
+        prompts = {prompt.id: prompt for prompt in self.request.tracks}
+        return attribute_targets(prompts, self.cells, self.tokenizer.attributes)
+
+    @cached_property
+    def _otherwise(self) -> dict[int, Choice]:
+        """What a further attempt may say again: nothing that would give back the bars that are to be replaced."""
+        found = {}
+        for i, choice in self.repeatable.items():
+            sources = (s for s in choice.sources if s.cell >= 0 or not self.around.gives_back(self.cells[i], s.bar))
+            found[i] = replace(choice, sources=tuple(sources))
+        return found
+
+    @cached_property
+    def repeatable(self) -> dict[int, Choice]:
+        """Per cell, the bars of the piece that it may say again."""
+        prompts = {prompt.id: prompt for prompt in self.request.tracks}
+        accepted = SourceFilter(self.around.score, prompts, self.tokenizer)
+        return choices(self.around, accepted, self._kept_bars, self.cells)
+
+    @cached_property
+    def styles(self) -> dict[int, StyleBias]:
+        """Per cell, what its track is in the style of."""
+        controls = {prompt.id: prompt.controls for prompt in self.request.tracks}
+        callers = {cell: self.attribute_targets.kinds(cell) | borne_on(controls[cell[0]]) for cell in self.cells}
+        return styles(self.around.score, self._kept_bars, callers, self.tokenizer.vocabulary)
+
+    @cached_property
+    def _kept_bars(self) -> dict[int, dict[int, Body]]:
+        """The bars that stay of the tracks that are written, by track and bar, as tokens."""
+        options = replace(_switches(self.request), window_bars=self.step.n_bars)
+        return kept_bars(self.around, self.cells, self.tokenizer, options)
+
+    def window_of(self, written: Mapping[Cell, Sequence[Note]], score: Score) -> Score:
+        """The written notes as a window that `paste` takes: tracks as in the score, notes in its resolution."""
+        tracks = [Track(bars=[Bar() for _ in range(self.step.n_bars)]) for _ in score.tracks]
+        for (track, bar), notes in written.items():
+            tracks[track].bars[bar - self.step.start_bar].notes = list(notes)
+        return Score(tracks=tracks, resolution=score.resolution)
+
+
+def echo_strength(tokenizer: Tokenizer, request: GenerationRequest) -> float:
+    """How readily bars are said again: what was asked, or what the checkpoint recommends (0 if it does not say)."""
+    asked = request.config.echo
+    return asked if asked >= 0 else float(tokenizer.config.extra.get("echo", 0.0))
+
+
+def own_temperature(tokenizer: Tokenizer, drums: bool = False) -> float:
+    """What a checkpoint means by temperature 1: 1 unless its encoder configuration says otherwise, perhaps for drums
+    alone ("drum_temperature")."""
+    extra = tokenizer.config.extra
+    usual = float(extra.get("temperature", 1.0))
+    return float(extra.get("drum_temperature", usual)) if drums else usual
+
+
+def prepare_step(
+    tokenizer: Tokenizer, score: Score, step: Step, request: GenerationRequest, left_out: Collection[int]
+) -> StepPrompt:
+    """Cut the step's window, hide what is to be hidden, and write its prompt. `left_out` tracks are not shown."""
+    prompts = {prompt.id: prompt for prompt in request.tracks}
+    tracks = _order(score, step, left_out)
+    part = cut(score, step, _hidden(score, step, prompts))
+    part = replace(part, tracks=[replace(part.tracks[t], attributes={}) for t in tracks])
+    cells = tuple(sorted(step.cells, key=lambda cell: (tracks.index(cell[0]), cell[1])))
+    local = frozenset((tracks.index(track), bar - step.start_bar) for track, bar in cells)
+    originals = to_grid(part, tokenizer.config)
+    told = _told_metres(
+        with_listed_metres(_emptied(originals, local), tokenizer.config), step, tracks, prompts, tokenizer
+    )
+    asked = [_asked(prompts[t], step, tokenizer) for t in tracks]
+    measured = _measured(tokenizer, told, originals, local, request)
+    controlled = _with_attributes(told, [{**m, **a} for m, a in zip(measured, asked, strict=True)], step)
+    prompt, window_prompt = _write(tokenizer, controlled, step, local, request), None
+    if request.config.guidance != 1.0 and any(asked):
+        window_prompt = _write(tokenizer, _with_attributes(told, measured, step), step, local, request)
+    sounding, hits = {}, {}
+    if request.config.polyphony_hard_limit:
+        sounding, hits = _sounding(score, step, tracks, tokenizer), hit_ticks(score, tracks, tokenizer)
+    true = _true_lengths(told, part)
+    targets = targets_in(true, local, tokenizer.vocabulary, step.autoregressive, sounding, hits)
+    grammar = Grammar(tokenizer.vocabulary, targets, _limits(request)).prime(prompt.tokens)
+    around = Surroundings(score, _unknown(step, prompts), tracks)
+    return StepPrompt(tokenizer, request, step, prompt, window_prompt, tracks, cells, originals, told, grammar, around)
+
+
+def _order(score: Score, step: Step, left_out: Collection[int]) -> tuple[int, ...]:
+    """Tracks as the prompt has them: an autoregressive step ends on the track it continues."""
+    targets = {track for track, _ in step.cells}
+    kept = [t for t in range(len(score.tracks)) if t not in left_out or t in targets]
+    if step.autoregressive:
+        kept = [t for t in kept if t not in targets] + sorted(targets)
+    return tuple(kept)
+
+
+def _hidden(score: Score, step: Step, prompts: Mapping[int, TrackPrompt]) -> set[Cell]:
+    masked = {(track, bar) for track, prompt in prompts.items() for bar in prompt.mask_bars}
+    return (masked | set(step.pending)) - set(step.cells)
+
+
+def _unknown(step: Step, prompts: Mapping[int, TrackPrompt]) -> set[Cell]:
+    """Cells whose notes nothing may be learnt from: hidden ones, and those that this step or a later one writes."""
+    masked = {(track, bar) for track, prompt in prompts.items() for bar in prompt.mask_bars}
+    asked = {(track, bar) for track, prompt in prompts.items() for bar in prompt.bars}
+    outside = {cell for cell in asked if not step.start_bar <= cell[1] < step.end_bar}  # perhaps written, perhaps not
+    return masked | outside | step.cells | step.pending
+
+
+def _emptied(score: Score, cells: Collection[Cell]) -> Score:
+    """Without the notes of the cells and of hidden bars: nothing measured on them can reach the prompt."""
+    tracks = []
+    for t, track in enumerate(score.tracks):
+        bars = [
+            replace(bar, notes=[], future=bar.future and (t, b) not in cells) if bar.future or (t, b) in cells else bar
+            for b, bar in enumerate(track.bars)
+        ]
+        tracks.append(replace(track, bars=bars))
+    return replace(score, tracks=tracks)
+
+
+def _told_metres(
+    window: Score, step: Step, tracks: Sequence[int], prompts: Mapping[int, TrackPrompt], tokenizer: Tokenizer
+) -> Score:
+    """The window with the metres that time_signature controls ask the model to be told."""
+    told = []
+    for number, track in zip(tracks, window.tracks, strict=True):
+        prompt, bars = prompts[number], list(track.bars)
+        for b in range(len(bars)):
+            place = step.start_bar + b
+            wish = prompt.bar_controls.get(place, {}).get("time_signature", prompt.controls.get("time_signature"))
+            if wish is not None and (number, place) in step.cells:
+                numerator, denominator = signature_of(wish, "time_signature", tokenizer.config)
+                bars[b] = replace(bars[b], ts_numerator=numerator, ts_denominator=denominator)
+        told.append(replace(track, bars=bars))
+    return replace(window, tracks=told)
+
+
+# ---- control tokens ----
+
+
+def _asked(prompt: TrackPrompt, step: Step, tokenizer: Tokenizer) -> dict[str, int]:
+    """The caller's control values, by the key the encoder reads them under (bars counted from the window's first).
+
+    What is asked of the track is meant for the bars that are written: a model that does without controls is told so
+    bar by bar too, where there is such a control.
+    """
+    asked = dict(prompt.attributes)
+    if tokenizer.config.extra.get("optional_controls"):
+        for name, value in prompt.attributes.items():
+            control = tokenizer.attributes.get(f"bar_{name}")
+            bars = [bar for track, bar in step.cells if track == prompt.id]
+            asked.update({control.key(bar - step.start_bar): value for bar in bars} if control is not None else {})
+    for bar, values in prompt.bar_attributes.items():
+        if step.start_bar <= bar < step.end_bar:
+            for name, value in values.items():
+                control = tokenizer.attributes.get(name)
+                if control is not None:
+                    asked[control.key(bar - step.start_bar)] = value
+    return asked
+
+
+def _measured(
+    tokenizer: Tokenizer, told: Score, originals: Score, cells: Collection[Cell], request: GenerationRequest
+) -> list[dict[str, int]]:
+    """Control values nobody asked for, per track: none where the checkpoint does without them, else measured on the
+    bars that stay (or, with attribute_source "original", on the bars to be replaced too)."""
+    if tokenizer.config.extra.get("optional_controls"):
+        return [{} for _ in told.tracks]
+    table = tokenizer.attributes
+    if request.config.attribute_source == "original":
+        return [table.values(originals, t) for t in range(len(told.tracks))]
+    measured = []
+    for t, track in enumerate(told.tracks):
+        sounding = [b for b, bar in enumerate(track.bars) if bar.notes]
+        values = table.values(told, t) if sounding else {}
+        for b in (bar for number, bar in cells if number == t and sounding):
+            nearest = min(sounding, key=lambda other: (abs(other - b), other))
+            for control in table.controls:
+                if control.level == "bar" and control.key(nearest) in values:
+                    values[control.key(b)] = values[control.key(nearest)]
+        measured.append(values)
+    return measured
+
+
+def _with_attributes(window: Score, attributes: Sequence[dict[str, int]], step: Step) -> Score:
+    """The window with these control values; a track continued from its very beginning writes its own."""
+    tracks = []
+    for t, (track, values) in enumerate(zip(window.tracks, attributes, strict=True)):
+        own = step.autoregressive and t == len(window.tracks) - 1 and _from_nothing(step)
+        tracks.append(replace(track, attributes={} if own else dict(values)))
+    return replace(window, tracks=tracks)
+
+
+def _from_nothing(step: Step) -> bool:
+    return step.autoregressive and min(bar for _, bar in step.cells) == step.start_bar
+
+
+def _opening(prompt: StepPrompt, prompts: Mapping[int, TrackPrompt]) -> Opening:
+    """Control tokens the model writes itself (autoregressive): the caller's values are pinned where they come up."""
+    vocabulary, step = prompt.tokenizer.vocabulary, prompt.step
+    asked = _asked(prompts[prompt.cells[0][0]], step, prompt.tokenizer)
+    head = {kind: asked[key] for key, kind in TRACK_ATTRIBUTES if key in asked and _from_nothing(step)}
+    by_cell: dict[int, dict[TokenType, int]] = {}
+    for cell, (_, bar) in enumerate(prompt.local_cells):
+        by_cell[cell] = {kind: asked[f"bar_{n}_{bar}"] for n, kind in BAR_ATTRIBUTES if f"bar_{n}_{bar}" in asked}
+    free = not prompt.tokenizer.config.extra.get("optional_controls")
+    return Opening(vocabulary, head, by_cell, free)
+
+
+# ---- tokens ----
+
+
+def _write(
+    tokenizer: Tokenizer, window: Score, step: Step, cells: frozenset[Cell], request: GenerationRequest
+) -> Prompt:
+    """The tokens up to where the model takes over."""
+    mode = request.config.mask_mode
+    if mode == "auto":
+        mode = "token" if tokenizer.vocabulary.has(TokenType.MASK_BAR) else "attention"
+    options = EncodeOptions(
+        window_bars=step.n_bars,
+        infill=frozenset() if step.autoregressive else cells,
+        partial_track=len(window.tracks) - 1 if step.autoregressive else -1,
+        partial_bars=min(bar for _, bar in cells) if step.autoregressive else -1,
+        hiding=mode if mode in ("token", "remove") else "span",
+        use_velocity=_switch(request, "velocity"),
+        use_microtiming=_switch(request, "microtiming"),
+        genre=tokenizer.config.genre_id(request.controls["genre"]) if "genre" in request.controls else -1,
+    )
+    encoded = kernels.encode(window, tokenizer.vocabulary, options)
+    tokens = encoded.tokens
+    if step.autoregressive:
+        end, _ = tokenizer.vocabulary.range(TokenType.PIECE_END)
+        tokens = tokens[:-1] if tokens[-1] == end else tokens
+    else:
+        tokens = tokens[: tokens.index(tokenizer.vocabulary.range(TokenType.FILL_IN_START)[0]) + 1]
+    spans = tuple((a, min(b, len(tokens))) for a, b in encoded.hidden_spans if a < len(tokens))
+    return Prompt(tuple(tokens), spans, mode if mode.startswith("attention") else "attention")
+
+
+def _switch(request: GenerationRequest, name: str) -> int:
+    return int(request.controls[name]) if name in request.controls else -1
+
+
+def _switches(request: GenerationRequest) -> EncodeOptions:
+    """How notes are written, nothing else."""
+    return EncodeOptions(use_velocity=_switch(request, "velocity"), use_microtiming=_switch(request, "microtiming"))
+
+
+def _limits(request: GenerationRequest) -> GrammarOptions:
+    config = request.config
+    return GrammarOptions(density_limit=config.density_hard_limit, polyphony_limit=config.polyphony_hard_limit)
+
+
+def _sounding(
+    score: Score, step: Step, tracks: Sequence[int], tokenizer: Tokenizer
+) -> dict[int, list[tuple[int, int, int]]]:
+    """The notes that stay around the targets, by track of the window."""
+    kept = kept_notes(score, step, tokenizer.config.resolution)
+    return {i: kept[track] for i, track in enumerate(tracks) if track in kept}
+
+
+def _true_lengths(told: Score, part: Score) -> Score:
+    """The bars as long as they are in the piece, in the metres the model is told."""
+    tracks = []
+    for track, true in zip(told.tracks, part.tracks, strict=True):
+        bars = [replace(b, beat_length=t.beat_length) for b, t in zip(track.bars, true.bars, strict=True)]
+        tracks.append(replace(track, bars=bars))
+    return replace(told, tracks=tracks)
+
+
+def _context_pitches(window: Score) -> list[list[int]]:
+    """Per track, the pitches of the bars that stay, in the order they are written."""
+    return [
+        [n.pitch for bar in track.bars for n in sorted(bar.notes, key=lambda n: (n.onset_ticks, n.pitch))]
+        for track in window.tracks
+    ]

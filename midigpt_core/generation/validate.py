@@ -1,0 +1,258 @@
+"""Refuse a request that does not fit its score or checkpoint, before any work: small checks in one tuple."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from midigpt_core.attributes import AttributeTable
+from midigpt_core.constraints.controls import CONTROLS
+from midigpt_core.constraints.piece_controls import PIECE_CONTROLS
+from midigpt_core.request import AUTO, GenerationRequest, InferenceConfig, TrackPrompt, nearest, refused
+from midigpt_core.score import DRUM, Score, Track
+from midigpt_core.tokens.config import EncoderConfig
+from midigpt_core.tokens.types import TokenType
+
+
+@dataclass(frozen=True)
+class Case:
+    """Everything a check may look at."""
+
+    request: GenerationRequest
+    score: Score
+    encoder: EncoderConfig
+    attributes: AttributeTable
+
+    @property
+    def prompts(self) -> list[tuple[str, TrackPrompt, Track]]:
+        """Each prompt with its place in the request and its track; only once ids are known to be right."""
+        tracks = self.score.tracks
+        return [(f"tracks[{i}]", prompt, tracks[prompt.id]) for i, prompt in enumerate(self.request.tracks)]
+
+    def has(self, kind: TokenType) -> bool:
+        """Whether the checkpoint's vocabulary has this token type."""
+        return any(domain == kind for domain, _ in self.encoder.token_domains)
+
+
+def check_request(request: GenerationRequest, score: Score, encoder: EncoderConfig, attributes: AttributeTable) -> None:
+    """Raise RequestValidationError (field, value, remedy) for the first thing that does not fit."""
+    case = Case(request, score, encoder, attributes)
+    for check in CHECKS:
+        check(case)
+
+
+# ---- settings ----
+
+
+def _settings_in_range(case: Case) -> None:
+    config = case.request.config
+    for setting in dataclasses.fields(InferenceConfig):
+        value, meta = getattr(config, setting.name), setting.metadata
+        _in_range(f"config.{setting.name}", value, meta)
+        choices = meta.get("choices")
+        for word in value if isinstance(value, list) else [value]:
+            if choices and word not in choices:
+                raise refused(f"config.{setting.name}", word, "is not known", nearest(str(word), choices))
+
+
+def _in_range(name: str, value: Any, meta: Any) -> None:
+    low, high = meta.get("low"), meta.get("high")
+    if value != value:
+        raise refused(name, value, "is not a number", f"use one ({meta['help']})")
+    if low is not None and (value < low or (value == low and meta.get("open_low"))):
+        sign = "above" if meta.get("open_low") else "at least"
+        raise refused(name, value, "is too small", f"use {sign} {low:g} ({meta['help']})")
+    if high is not None and (value > high or (value == high and meta.get("open_high"))):
+        sign = "below" if meta.get("open_high") else "at most"
+        raise refused(name, value, "is too large", f"use {sign} {high:g} ({meta['help']})")
+
+
+def _filters_leave_something(case: Case) -> None:
+    config = case.request.config
+    if config.mask_p and config.top_p < 1 and config.mask_p >= config.top_p:
+        raise refused(
+            "config.mask_p", config.mask_p, f"removes all that top_p = {config.top_p} keeps", "use less than top_p"
+        )
+    if config.mask_k and config.top_k and config.mask_k >= config.top_k:
+        raise refused(
+            "config.mask_k", config.mask_k, f"removes all that top_k = {config.top_k} keeps", "use less than top_k"
+        )
+
+
+def _window_is_known(case: Case) -> None:
+    config, known = case.request.config, case.encoder.num_bars_map
+    if config.model_dim != AUTO and known and config.model_dim not in known:
+        listed = ", ".join(map(str, known))
+        raise refused(
+            "config.model_dim", config.model_dim, "is no window of this checkpoint", f"use one of {listed}, or auto"
+        )
+    if config.model_dim != AUTO and config.bars_per_step > config.model_dim:
+        raise refused(
+            "config.bars_per_step", config.bars_per_step, "is more than the window", f"use at most {config.model_dim}"
+        )
+
+
+def _hidden_bars_can_be_shown(case: Case) -> None:
+    if case.request.config.mask_mode == "token" and not case.has(TokenType.MASK_BAR):
+        raise refused(
+            "config.mask_mode",
+            "token",
+            "needs a MaskBar token, which this checkpoint lacks",
+            "use auto, attention, attention_approx, attention_skip or remove",
+        )
+
+
+# ---- score and track ids ----
+
+
+def _score_has_bars(case: Case) -> None:
+    counts = [len(track.bars) for track in case.score.tracks]
+    if not counts or 0 in counts:
+        raise refused("score.tracks", counts, "holds no music", "give at least one track, each with at least one bar")
+    if len(set(counts)) > 1:
+        raise refused("score.tracks", counts, "differ in their number of bars", "pad the shorter ones with empty bars")
+
+
+def _every_track_has_one_prompt(case: Case) -> None:
+    count = len(case.score.tracks)
+    ids = [prompt.id for prompt in case.request.tracks]
+    for i, track_id in enumerate(ids):
+        if not 0 <= track_id < count:
+            raise refused(
+                f"tracks[{i}].id", track_id, f"is not a track of this score of {count}", f"use 0 to {count - 1}"
+            )
+    twice = [track_id for track_id, n in Counter(ids).items() if n > 1]
+    if twice:
+        raise refused("tracks", twice, "have two prompts", "merge them into one")
+    missing = sorted(set(range(count)) - set(ids))
+    if missing:
+        raise refused(
+            "tracks", missing, "have no prompt", "add {id, bars: []} for context, or ignore: true to leave out"
+        )
+    for name in ("context_drop", "context_keep"):
+        for track_id in getattr(case.request.config, name):
+            if track_id not in ids:
+                raise refused(f"config.{name}", track_id, "is not a track of this score", f"use 0 to {count - 1}")
+
+
+def _something_is_written(case: Case) -> None:
+    if not any(prompt.bars or prompt.autoregressive for prompt in case.request.tracks):
+        raise refused("tracks", None, "ask for no bar", "give at least one track a list of bars")
+
+
+# ---- bars ----
+
+
+def _bars_are_in_the_piece(case: Case) -> None:
+    for where, prompt, track in case.prompts:
+        last = len(track.bars) - 1
+        places: dict[str, Iterable[int]] = {
+            "bars": prompt.bars,
+            "mask_bars": prompt.mask_bars,
+            "bar_attributes": prompt.bar_attributes,
+            "bar_controls": prompt.bar_controls,
+        }
+        for name, bars in places.items():
+            for bar in bars:
+                if not 0 <= bar <= last:
+                    raise refused(f"{where}.{name}", bar, f"is not a bar of track {prompt.id}", f"use 0 to {last}")
+
+
+def _bars_have_one_role(case: Case) -> None:
+    for where, prompt, track in case.prompts:
+        if prompt.ignore and (prompt.bars or prompt.mask_bars or prompt.autoregressive):
+            raise refused(f"{where}.ignore", True, "contradicts bars to write or hide", "drop one of the two")
+        written = set(prompt.bars or (range(len(track.bars)) if prompt.autoregressive else ()))
+        both = sorted(written & set(prompt.mask_bars))
+        if both:
+            raise refused(f"{where}.mask_bars", both, "are also to be written", "list each bar once")
+        future = [bar for bar in sorted(written) if track.bars[bar].future]
+        if future:
+            raise refused(
+                f"{where}.bars", future, "are marked future (hidden) in the score", "clear the mark to write them"
+            )
+        if (
+            prompt.autoregressive
+            and prompt.bars
+            and sorted(prompt.bars) != list(range(min(prompt.bars), len(track.bars)))
+        ):
+            last = len(track.bars) - 1
+            raise refused(
+                f"{where}.bars", sorted(prompt.bars), "must run to the end when autoregressive", f"end on bar {last}"
+            )
+
+
+# ---- controls ----
+
+
+def _attributes_exist_and_fit(case: Case) -> None:
+    for where, prompt, track in case.prompts:
+        for name, value in prompt.attributes.items():
+            _attribute(case, f"{where}.attributes", name, value, track, "track")
+        for bar, values in prompt.bar_attributes.items():
+            if bar not in prompt.bars and not prompt.autoregressive:
+                raise refused(
+                    f"{where}.bar_attributes", bar, "is not a bar to be written", "add it to bars, or drop it"
+                )
+            for name, value in values.items():
+                _attribute(case, f"{where}.bar_attributes[{bar}]", name, value, track, "bar")
+
+
+def _attribute(case: Case, where: str, name: str, value: int, track: Track, level: str) -> None:
+    attribute = case.attributes.get(name)
+    if attribute is None:
+        raise refused(
+            f"{where}.{name}", None, "is not a control of this checkpoint", nearest(name, case.attributes.names)
+        )
+    if attribute.level != level:
+        place = "bar_attributes, by bar" if attribute.level == "bar" else "attributes"
+        raise refused(f"{where}.{name}", value, f"is a control of the whole {attribute.level}", f"set it in {place}")
+    if not 0 <= value < attribute.size:
+        raise refused(f"{where}.{name}", value, "is not a level of this control", f"use 0 to {attribute.size - 1}")
+    wanted = attribute.track_type
+    if wanted != "both" and (wanted == DRUM) != (track.track_type == DRUM):
+        raise refused(
+            f"{where}.{name}", value, f"is for {wanted} tracks; track {track.name!r} is {track.track_type}", "drop it"
+        )
+
+
+def _controls_exist_and_fit(case: Case) -> None:
+    for where, prompt, track in case.prompts:
+        for name, value in prompt.controls.items():
+            if name not in CONTROLS:
+                raise refused(f"{where}.controls.{name}", None, "is not a known control", nearest(name, CONTROLS))
+            CONTROLS[name].check(value, f"{where}.controls.{name}", case.encoder, track)
+        for bar, values in prompt.bar_controls.items():
+            for name, value in values.items():
+                if name != "time_signature":
+                    raise refused(f"{where}.bar_controls[{bar}].{name}", None, "is not known", "use time_signature")
+                CONTROLS[name].check(value, f"{where}.bar_controls[{bar}].{name}", case.encoder, track)
+        rhythms = [name for name in ("rhythm_mask", "rhythm_lock", "remix") if prompt.controls.get(name)]
+        if len(rhythms) > 1:
+            raise refused(f"{where}.controls", rhythms, "all set the rhythm", "keep one of them")
+
+
+def _piece_controls_exist_and_fit(case: Case) -> None:
+    for name, value in case.request.controls.items():
+        if name not in PIECE_CONTROLS:
+            raise refused(f"controls.{name}", None, "is not a known control", nearest(name, PIECE_CONTROLS))
+        PIECE_CONTROLS[name](value, f"controls.{name}", case.encoder)
+
+
+CHECKS: tuple[Callable[[Case], None], ...] = (
+    _settings_in_range,
+    _filters_leave_something,
+    _window_is_known,
+    _hidden_bars_can_be_shown,
+    _score_has_bars,
+    _every_track_has_one_prompt,
+    _something_is_written,
+    _bars_are_in_the_piece,
+    _bars_have_one_role,
+    _attributes_exist_and_fit,
+    _controls_exist_and_fit,
+    _piece_controls_exist_and_fit,
+)

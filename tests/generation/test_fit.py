@@ -1,0 +1,77 @@
+"""Steps are made to fit the model: tracks dropped, windows shortened, steps split."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tiny import engine, request, song
+
+from midigpt_core.generation import plan as generation_plan
+from midigpt_core.generation.fit import narrowed
+from midigpt_core.plan.narrow import expected_tokens
+from midigpt_core.generation.plan import fitting_plan
+from midigpt_core.generation.prompt import prepare_step
+
+
+def test_a_window_is_shortened_around_its_targets_where_dropping_tracks_is_not_enough() -> None:
+    score, tokenizer = song(16), engine().tokenizer
+    wish = request(score, {1: [8]})
+    [step] = fitting_plan(wish, score, [(1, 8)], tokenizer, 0, 2048)
+    prompt, dropped = narrowed(tokenizer, score, step, wish, (), 110)
+    assert dropped == [2, 0] or dropped == [0, 2]
+    assert prompt.step.n_bars == 4
+    assert prompt.step.start_bar <= 8 < prompt.step.end_bar
+
+
+def test_steps_are_split_until_each_leaves_room_to_read() -> None:
+    score, tokenizer = song(16), engine().tokenizer
+    cells = [(1, bar) for bar in range(8)]
+    wish = request(score, {1: list(range(8))})
+    assert len(fitting_plan(wish, score, cells, tokenizer, 0, 4096)) == 1
+    split = fitting_plan(wish, score, cells, tokenizer, 0, 160)
+    assert len(split) > 1
+    assert sorted(cell for step in split for cell in step.cells) == cells
+
+
+def test_a_continuation_that_cannot_be_split_is_planned_as_it_is(monkeypatch) -> None:
+    plans = iter(range(8))  # more than halving eight bars takes: a planner that never ends runs out of them
+    once = generation_plan.plan_request
+    monkeypatch.setattr(generation_plan, "plan_request", lambda *given: next(plans) >= 0 and once(*given))
+    score, tokenizer = song(16), engine().tokenizer
+    cells = [(1, bar) for bar in range(8)]
+    wish = request(score, {1: list(range(8))})
+    wish.tracks[1] = replace(wish.tracks[1], autoregressive=True)
+    for n_positions in (4096, 160):  # from the first bar on, a window is written at once however short steps may be
+        [step] = fitting_plan(wish, score, cells, tokenizer, 0, n_positions)
+        assert sorted(step.cells) == cells
+
+
+def test_context_all_drops_nothing() -> None:
+    score, tokenizer = song(16), engine().tokenizer
+    wish = request(score, {1: [8]}, context="all")
+    [step] = fitting_plan(wish, score, [(1, 8)], tokenizer, 0, 2048)
+    assert narrowed(tokenizer, score, step, wish, (), 200)[1] == []
+
+
+def test_kept_tracks_are_not_dropped() -> None:
+    score, tokenizer = song(16), engine().tokenizer
+    wish = request(score, {1: [8]}, context_keep=[2])
+    [step] = fitting_plan(wish, score, [(1, 8)], tokenizer, 0, 2048)
+    assert narrowed(tokenizer, score, step, wish, (), 110)[1] == [0]
+
+
+def test_no_track_is_dropped_where_dropping_the_others_was_enough() -> None:
+    score, tokenizer = song(16), engine().tokenizer
+    score.tracks.append(replace(score.tracks[2], bars=[replace(b, notes=b.notes[:1]) for b in score.tracks[2].bars]))
+    wish = request(score, {1: [8]})
+    [step] = fitting_plan(wish, score, [(1, 8)], tokenizer, 0, 2048)
+    seen = set()
+    for n_positions in range(120, 600, 20):
+        prompt, dropped = narrowed(tokenizer, score, step, wish, (), n_positions)
+        seen.add(len(dropped))
+        room = n_positions - wish.config.budget_margin * expected_tokens(score, step)
+        if len(prompt.prompt.tokens) < room and prompt.step == step:
+            for track in dropped:
+                others = [other for other in dropped if other != track]
+                assert len(prepare_step(tokenizer, score, step, wish, others).prompt.tokens) >= room
+    assert {0, 1, 2} <= seen
