@@ -20,16 +20,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from midigpt_core.echo.mixture import END, KEPT, SLIP, StyleBias, Tokens, stand, style_bias
+from midigpt_core.echo.sources import WEIGHTS
 from midigpt_core.engine import InferenceEngine
 from midigpt_core.evaluate.judge import request_for
 from midigpt_core.evaluate.tasks import Task, draw_tasks, held_out
 from midigpt_core.generation.fit import narrowed
-from midigpt_core.echo.sources import WEIGHTS
+from midigpt_core.generation.notes import original_tokens
 from midigpt_core.generation.plan import fitting_plan
 from midigpt_core.generation.prompt import StepPrompt
-from midigpt_core.generation.notes import original_tokens
 from midigpt_core.request import InferenceConfig
-from midigpt_core.echo.mixture import END, KEPT, SLIP, StyleBias, Tokens, style_bias, stand
 from midigpt_core.tokens.types import TokenType
 
 NAMES = tuple(WEIGHTS)
@@ -73,7 +73,7 @@ def _read(prompt: StepPrompt, body: Sequence[int], logprobs: Tensor, task: Task)
             rows.append([])
     for cell, (track, bar) in enumerate(prompt.cells):
         tokens, own = written[cell], logprobs[rows[cell]]
-        model, biased = (by.gather(1, ids[rows[cell], None])[:, 0] for by in (own, _leant(own, prompt.styles[cell])))
+        model, biased = (by.gather(1, ids[rows[cell], None])[:, 0] for by in (own, _biased(own, prompt.styles[cell])))
         gains, features = [torch.ones(len(tokens))], []
         for source in prompt.repeatable[cell].sources:
             said = [*(written[source.cell][:-1] if source.cell >= 0 else source.body), END]
@@ -86,7 +86,7 @@ def _read(prompt: StepPrompt, body: Sequence[int], logprobs: Tensor, task: Task)
         yield Bar("drums" if drums else task.voice, fitted, model, biased, table, torch.stack(gains))
 
 
-def _leant(logprobs: Tensor, style: StyleBias) -> Tensor:
+def _biased(logprobs: Tensor, style: StyleBias) -> Tensor:
     rows = [row + style_bias(row, style.bias, style.factors, style.kinds) for row in logprobs.numpy()]
     return torch.as_tensor(np.stack(rows))
 

@@ -85,8 +85,8 @@ def staged_ours(arguments: list[str]) -> None:
     import midigpt_core.engine
     import midigpt_core.model.checkpoint
     from midigpt_cli.output.destination import Destination
-    from midigpt_core.model import fast
     from midigpt_core.generation.run import Run
+    from midigpt_core.model import fast
     from midigpt_core.sampling.batch import Decoder
     from midigpt_core.score import Score
 

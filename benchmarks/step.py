@@ -38,7 +38,7 @@ TRACK, TARGETS = 1, [3, 4, 5, 6]  # the chords
 NETWORK, PROMPT, WHOLE = "network", "prompt", "whole"
 PARTS = {
     "legal tokens": (Lane, "allowed"),
-    "echo and other leanings": (Lane, "bias"),
+    "echo and other biases": (Lane, "bias"),
     "drawing": (loop, "draw"),
     "following the token": (Lane, "accept"),
     "the rest of the draw": (loop.Decoder, "_write"),

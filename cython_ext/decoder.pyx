@@ -14,6 +14,7 @@ from libc.stdint cimport uintptr_t
 from libc.stdlib cimport calloc, free
 
 cdef extern from "decoder_kernels.h":
+    enum: PLACE_TABLES
     ctypedef struct CMatrix "Matrix":
         const signed char *weight
         const float *scale
@@ -33,6 +34,9 @@ cdef extern from "decoder_kernels.h":
         float scale
         const void *wte
         const void *wpe
+        const void *place[PLACE_TABLES]
+        const void *harmony
+        const float *harmony_head
         const float *norm_f
         const float *shift_f
         CLayer *layers
@@ -45,6 +49,8 @@ cdef extern from "decoder_kernels.h":
         float *value_scale
     ctypedef struct CRow "Row":
         int token, position, slot, visible, stored, used
+        int place[PLACE_TABLES]
+        int harmony
         CMemory *prefix
         CMemory *tail
     ctypedef struct CJob "Job":
@@ -124,11 +130,15 @@ cdef class Decoder:
     cdef CRow *rows
     cdef int *out_rows
     cdef CJob job
+    cdef int place_rows[PLACE_TABLES]
     cdef list kept
     cdef object lock
 
     def __cinit__(self, dict shape, dict arrays, list layers, int threads):
-        """shape: isa, width, heads, group (inputs of a head that share a scale), vocab; the rest as `fast.pack` packs it."""
+        """shape: isa, width, heads, group (inputs of a head that share a scale), vocab; the rest as `fast.pack` packs it.
+
+        arrays: with "places", a list of tables, the one of the harmony last, and "harmony_head", where the network is told places.
+        """
         cdef bytes name = shape["isa"].encode()
         cdef CNet *net = &self.net
         self.lock = threading.Lock()
@@ -143,6 +153,7 @@ cdef class Decoder:
         net.qkv_pad = (3 * net.width + OUT_BLOCK - 1) // OUT_BLOCK * OUT_BLOCK
         net.scale = net.head_dim ** -0.5
         net.wte, net.wpe = self.keep(arrays["wte"]), self.keep(arrays["wpe"])
+        self.set_places(arrays.get("places"), arrays.get("harmony_head"))
         net.norm_f, net.shift_f = <const float *>self.keep(arrays["norm"]), <const float *>self.keep(arrays["shift"])
         self.set_matrix(&net.head, arrays["head"], arrays["head_bias"])
         net.layers = <CLayer *>calloc(net.n_layers, sizeof(CLayer))
@@ -175,6 +186,18 @@ cdef class Decoder:
         self.kept.append(room)
         return <const void *><uintptr_t>(room.ctypes.data + start)
 
+    cdef int set_places(self, tables, head) except -1:
+        if tables is None:
+            return 0
+        if len(tables) != PLACE_TABLES + 1:
+            raise ValueError(f"{len(tables)} tables of places; this decoder has {PLACE_TABLES + 1}")
+        for i in range(PLACE_TABLES):
+            self.net.place[i] = self.keep(tables[i])
+            self.place_rows[i] = len(tables[i])
+        self.net.harmony = self.keep(tables[PLACE_TABLES])
+        self.net.harmony_head = <const float *>self.keep(head)
+        return 0
+
     cdef int set_matrix(self, CMatrix *matrix, codes, bias) except -1:
         code, scale = codes
         matrix.blocks = code.shape[0]
@@ -206,8 +229,8 @@ cdef class Decoder:
     def run(self, list rows, list out_rows):
         """Logits, float32 (len(out_rows), vocabulary), after rows that each extend a lane by one token.
 
-        A row is (token, position, slot, visible, stored, used, prefix Memory or None, tail Memory); rows of one lane
-        stand in order, rows that share a prefix side by side. No row is wanted twice.
+        A row is (token, position, slot, visible, stored, used, prefix Memory or None, tail Memory, place or None); rows
+        of one lane stand in order, rows that share a prefix side by side. No row is wanted twice.
         """
         cdef int count = len(rows), wanted = len(out_rows), i
         cdef Memory memory
@@ -217,11 +240,13 @@ cdef class Decoder:
         cdef float[:, ::1] logits = found
         with self.lock:
             for i in range(count):
-                token, position, slot, visible, stored, used, prefix, tail = rows[i]
+                token, position, slot, visible, stored, used, prefix, tail, place = rows[i]
                 if not 0 <= token < self.net.vocab:
                     raise ValueError(f"token {token} is outside the vocabulary of {self.net.vocab}")
                 self.rows[i].token, self.rows[i].position, self.rows[i].slot = token, position, slot
                 self.rows[i].visible, self.rows[i].stored, self.rows[i].used = visible, stored, used
+                if self.net.harmony != NULL:
+                    self.set_place(&self.rows[i], place)
                 memory = tail
                 if slot - used >= memory.at.capacity or visible > MAX_SLOTS:
                     raise ValueError(f"slot {slot} is outside its memory of {memory.at.capacity}")
@@ -239,6 +264,14 @@ cdef class Decoder:
             with nogil:
                 run_job(self.pool, self.job)
         return found
+
+    cdef int set_place(self, CRow *row, place) except -1:
+        for j in range(PLACE_TABLES):
+            row.place[j] = place[j]
+            if not 0 <= row.place[j] < self.place_rows[j]:
+                raise ValueError(f"place {place} is outside the network's tables")
+        row.harmony = place[PLACE_TABLES]
+        return 0
 
     def empty_slots(self, Memory memory, int start, int end):
         """Make slots [start, end) empty keys: large, negative, with value zero."""

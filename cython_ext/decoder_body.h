@@ -65,10 +65,22 @@ FN void NAME(encode)(const float *x, const Codes *to, int g, int row) {
 
 TARGET static void NAME(embed)(const Job *job, int row) {
     const Net *net = job->net;
-    const WT *token = (const WT *)net->wte + (size_t)job->rows[row].token * net->width_pad;
-    const WT *place = (const WT *)net->wpe + (size_t)job->rows[row].position * net->width_pad;
+    const Row *at = job->rows + row;
+    const WT *added[PLACE_TABLES + HARMONY_BITS];
+    int count = 0;
+    if (net->harmony != NULL) {
+        for (int i = 0; i < PLACE_TABLES; i++) added[count++] = (const WT *)net->place[i] + (size_t)at->place[i] * net->width_pad;
+        for (int bit = 0; bit < HARMONY_BITS; bit++)
+            if (at->harmony >> bit & 1) added[count++] = (const WT *)net->harmony + (size_t)bit * net->width_pad;
+    }
+    const WT *token = (const WT *)net->wte + (size_t)at->token * net->width_pad;
+    const WT *position = (const WT *)net->wpe + (size_t)at->position * net->width_pad;
     float *x = job->x + (size_t)row * net->width_pad;
-    for (int i = 0; i < net->width_pad; i += W) NAME(store)(x + i, load_wt(token + i) + load_wt(place + i));
+    for (int i = 0; i < net->width_pad; i += W) {
+        vf sum = load_wt(token + i) + load_wt(position + i);
+        for (int j = 0; j < count; j++) sum += load_wt(added[j] + i);
+        NAME(store)(x + i, sum);
+    }
 }
 
 TARGET static void NAME(norm)(const Net *net, const float *x, const float *weight, const float *bias, const Codes *to, int row) {
@@ -144,6 +156,12 @@ FN void NAME(finish)(const Job *job, int kind, int layer, int row, int i, int bl
         for (int c = 0; c < OUT_BLOCK; c += W) NAME(store)(y + c, NAME(gelu)(NAME(load)(y + c)));
         NAME(encode)(y, &job->expanded, block, i);
     } else if (kind == LOGITS) {
+        const int harmony = net->harmony_head != NULL ? job->rows[row].harmony : 0;
+        for (int bit = 0; bit < HARMONY_BITS; bit++) {
+            if (!(harmony >> bit & 1)) continue;
+            const float *added = net->harmony_head + (size_t)bit * net->head.blocks * OUT_BLOCK + column;
+            for (int c = 0; c < OUT_BLOCK; c += W) NAME(store)(y + c, NAME(load)(y + c) + NAME(load)(added + c));
+        }
         const int count = net->vocab - column < OUT_BLOCK ? net->vocab - column : OUT_BLOCK;
         memcpy(job->logits + (size_t)job->out[i] * net->vocab + column, y, count * sizeof(float));
     } else {

@@ -45,6 +45,9 @@
 #define HEARD_MAX 8    /* blocks of keys likewise */
 #define GATHERED_MAX 8 /* vectors of values likewise */
 
+#define PLACE_TABLES 5 /* of places, one row each */
+#define HARMONY_BITS 24
+
 #define DESK (ATTEND_MAX * (SCORES_MAX + CODES_MAX / 2)) /* floats of room a thread has for scores and weights */
 
 /* A short loop written out, so that what it fills stands in registers. */
@@ -85,6 +88,9 @@ typedef struct {
     int width, width_pad, qkv_pad, n_layers, heads, head_dim, head_pad, vocab;
     float scale;
     const void *wte, *wpe;
+    const void *place[PLACE_TABLES]; /* tables added for where a token stands; NULL: the network is not told */
+    const void *harmony;             /* likewise, a row for each pitch class that sounds there */
+    const float *harmony_head;       /* added to the logits, likewise; rows padded to whole blocks */
     const float *norm_f, *shift_f;
     Layer *layers;
     Matrix head;
@@ -102,6 +108,7 @@ typedef struct {
     int visible; /* slots it hears */
     int stored;  /* 0: heard by nobody */
     int used;    /* slots of the lane that are the prefix's */
+    int place[PLACE_TABLES], harmony; /* rows of the tables, and bits */
     Memory *prefix, *tail;
 } Row;
 

@@ -24,7 +24,7 @@ def to_logprobs(float[::1] logits not None, const unsigned char[::1] legal not N
 
 
 def draw(const float[::1] logprobs not None, const float[::1] bias, double temperature, double uniform):
-    """A token, drawn with the softmax of (logprobs + bias) / temperature, and its log-probability in the logprobs; bias or None."""
+    """A token, drawn with the softmax of (logprobs + bias) / temperature, and its own of the logprobs; bias or None."""
     cdef Py_ssize_t vocabulary = logprobs.shape[0], count = 0, token, place
     cdef bint biases = bias is not None
     cdef double top = -INFINITY, total = 0.0, target

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from midigpt_cli.cli_errors import in_option_names
+from midigpt_cli.loading import Model
+from midigpt_cli.options.groups import ModelChoice, Output, Reporting
 from midigpt_cli.output import rendering
 from midigpt_cli.output.destination import PIPE, Destination, Written, read_song
-from midigpt_cli.options.groups import ModelChoice, Output, Reporting
-from midigpt_cli.loading import Model
 from midigpt_cli.output.report import Done
-from midigpt_cli.cli_errors import in_option_names
 from midigpt_core.errors import CheckpointError, GenerationError, MidiGptError, RequestValidationError
 from midigpt_core.request import GenerationRequest, refused
 from midigpt_core.score import Score
@@ -46,7 +46,9 @@ class CommandRun:
         self.options, self.songs = options, list(songs)
         self.model = Model(options.model)
         self.destination = Destination(options.output, options.command, len(self.songs), takes)
-        if options.reporting.as_json and (self.destination.is_pipe or (PIPE in songs and options.output.output is None)):
+        if options.reporting.as_json and (
+            self.destination.is_pipe or (PIPE in songs and options.output.output is None)
+        ):
             raise refused("--json", None, "and MIDI cannot share standard output", "name a file with -o")
         self.reports: list[dict[str, Any]] = []
 
@@ -123,14 +125,13 @@ class CommandRun:
     # ---- telling ----
 
     def _show_plan(self, song: str, score: Score, request: GenerationRequest) -> None:
-        from midigpt_cli.commands.plan import plan_facts, plan_lines
-        from midigpt_cli.rehearsal import rehearse
+        from midigpt_cli.commands.plan import plan_facts, plan_lines, step_estimates
 
-        measured = rehearse(self.model.encoder, self.model.n_positions, score, request)
-        facts = plan_facts(song, score, measured, self.model.n_positions)
+        steps = step_estimates(self.model.encoder, self.model.n_positions, score, request)
+        facts = plan_facts(song, score, steps, self.model.n_positions)
         self.reports.append({**facts, "ok": True, "request": request.to_dict()})
         if not self.options.reporting.as_json:
-            typer.echo("\n".join(plan_lines(facts, measured, score)))
+            typer.echo("\n".join(plan_lines(facts, steps, score)))
 
     def _report(self, done: Done) -> None:
         reporting = self.options.reporting

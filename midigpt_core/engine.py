@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from midigpt_core import trace
 from midigpt_core.attributes import AttributeTable
-from midigpt_core.generation.validate import check_request
 from midigpt_core.errors import GenerationError
+from midigpt_core.generation.plan import plan
 from midigpt_core.generation.run import Partial, Result, Run, Take, Timing
+from midigpt_core.generation.validate import check_request
 from midigpt_core.request import GenerationRequest
 from midigpt_core.sampling.batch import Decoder
 from midigpt_core.score import Score
@@ -72,7 +73,7 @@ class InferenceEngine:
         return cls(model, tokenizer, max_lanes, reserve_lanes)
 
     def session(self, score: Score, request: GenerationRequest) -> SamplingSession:
-        """A session for one request, not yet run. Raises RequestValidationError when the request does not fit."""
+        """A session for one request: checked and planned, not yet run. Raises RequestValidationError."""
         check_request(request, score, self.tokenizer.config, self.tokenizer.attributes)
         return SamplingSession(self, score, request)
 
@@ -91,11 +92,13 @@ class SamplingSession:
         self.listener: trace.Listener = trace.ignore
         self.cancel_event = threading.Event()
         self.result: Result | None = None
+        self.plan = plan(request, score, engine.tokenizer, engine.model.n_positions)
         self._run = Run(
             tokenizer=engine.tokenizer,
             decoder=engine.decoder,
             score=score,
             request=request,
+            plan=self.plan,
             n_positions=engine.model.n_positions,
         )
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from midigpt_core.engine import InferenceEngine, SamplingSession
+from midigpt_core.generation.plan import MAX_SEED, draw_seed
 from midigpt_core.midi_file import score_to_bytes
-from midigpt_core.generation.plan import MAX_SEED
 from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt, refused
 from midigpt_core.score import Bar, Note, Score, Track
 
@@ -200,11 +200,7 @@ class Jam:
 
     def _seed(self) -> int:
         base = self.settings.config.seed
-        if base < 0:
-            import secrets
-
-            return secrets.randbelow(MAX_SEED)
-        return (base + self.index) % MAX_SEED
+        return draw_seed() if base < 0 else (base + self.index) % MAX_SEED
 
     def _page(self) -> tuple[Score, list[int]]:
         """The remembered bars with empty ones behind them, and where those are."""

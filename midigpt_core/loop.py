@@ -7,7 +7,6 @@ ends on both sides, so that each fits behind and before each other. All are equa
 
 from __future__ import annotations
 
-import secrets
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,11 +14,11 @@ from dataclasses import dataclass, field, replace
 from midigpt_core import trace
 from midigpt_core.engine import InferenceEngine
 from midigpt_core.generation.fit import narrowed
+from midigpt_core.generation.notes import original_tokens
+from midigpt_core.generation.plan import draw_seed, fitting_plan
+from midigpt_core.generation.run import Take
 from midigpt_core.midi_file.excerpt import closed, excerpt
 from midigpt_core.model.base import log_softmax, on_host
-from midigpt_core.generation.run import Take
-from midigpt_core.generation.plan import MAX_SEED, fitting_plan
-from midigpt_core.generation.notes import original_tokens
 from midigpt_core.request import AUTO, GenerationRequest, InferenceConfig, TrackPrompt, refused
 from midigpt_core.score import Bar, Score, Track
 
@@ -67,7 +66,7 @@ def loop(
     """Write the variations one after the other. Raises RequestValidationError before any work."""
     check_loop(request, score)
     base = excerpt(score, request.first, request.end, _tempo(request), wrap=request.seam == "wrap")
-    seed = request.config.seed if request.config.seed >= 0 else secrets.randbelow(MAX_SEED)
+    seed = request.config.seed if request.config.seed >= 0 else draw_seed()
     circle = _Circle(engine, base, replace(request, config=replace(request.config, seed=seed)), listen, cancelled)
     first = circle.first_variation()
     yield circle.finished(first, 1, first)

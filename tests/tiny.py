@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+import pytest
 import torch
 
 from midigpt_core.engine import InferenceEngine
 from midigpt_core.model.gpt2 import GPT2
 from midigpt_core.model.shape import GPT2Config
 from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt
+from midigpt_core.sampling.batch import Decoder
+from midigpt_core.sampling.lane import Lane
 from midigpt_core.score import Bar, Note, Score, Track
 from midigpt_core.tokens.tokenizer import Tokenizer
 
@@ -61,3 +64,19 @@ def request(score: Score, bars: dict[int, list[int]], controls: dict[str, object
         for t in range(len(score.tracks))
     ]
     return GenerationRequest(prompts, InferenceConfig(**config))
+
+
+def lanes_of(wish: GenerationRequest, monkeypatch) -> list[Lane]:
+    """The lanes that a request hands to the decoder first, not written yet."""
+
+    class HandedInError(Exception):
+        pass
+
+    def keep(self: Decoder, batch: list[Lane]) -> None:
+        raise HandedInError(batch)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Decoder, "generate", keep)
+        with pytest.raises(HandedInError) as caught:
+            engine().session(song(), wish).run_takes()
+    return caught.value.args[0]

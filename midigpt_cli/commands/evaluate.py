@@ -62,8 +62,8 @@ class Evaluate:
 @command_of(Evaluate)
 def evaluate(options: Evaluate) -> None:
     """Judge a model: bars of held-out songs are taken out, written anew, and compared with what stood there."""
-    from midigpt_cli.output.destination import check_folder
     from midigpt_cli.loading import Model
+    from midigpt_cli.output.destination import check_folder
     from midigpt_core.evaluate.adherence import adherence
     from midigpt_core.evaluate.judge import judge
     from midigpt_core.evaluate.listen import write_listening_folder
@@ -101,7 +101,11 @@ def _tasks(options: Evaluate) -> list[Task]:
         if not place.exists():
             raise MidiFileError(f"{place}: no such file or folder; name MIDI files, or folders of them")
     if options.manifest:
-        files = [file for folder in options.songs for file in held_out(options.manifest, folder, options.source, options.split)]
+        files = [
+            file
+            for folder in options.songs
+            for file in held_out(options.manifest, folder, options.source, options.split)
+        ]
     else:
         files = [
             file for place in options.songs for file in (sorted(place.rglob("*.mid")) if place.is_dir() else [place])

@@ -63,20 +63,24 @@ def extend(options: Continue) -> None:
     """
     from midigpt_cli.job import CommandOptions, CommandRun
 
-    job = CommandRun(CommandOptions("continue", options.model, options.output, options.reporting), options.settings.num_candidates or 1, options.songs)
+    job = CommandRun(
+        CommandOptions("continue", options.model, options.output, options.reporting),
+        options.settings.num_candidates or 1,
+        options.songs,
+    )
 
     def prepare(score: Score, table: AttributeTable) -> tuple[Score, GenerationRequest]:
-        from midigpt_cli.parse.selectors import select_tracks
         from midigpt_cli.parse.request import RequestOptions, build_request
+        from midigpt_cli.parse.selectors import select_tracks
 
         start = _start(options, score)
         new = range(start, start + options.bars)
         tracks = select_tracks(options.track, score) if options.track else _lately_heard(score, start)
-        wishes = RequestOptions(
+        chosen = RequestOptions(
             {number: new for number in tracks}, options.music, options.context, options.settings, autoregressive=True
         )
         longer = extended(score, new.stop - score.n_bars)
-        return longer, build_request(wishes, longer, table)
+        return longer, build_request(chosen, longer, table)
 
     job.run(prepare)
 

@@ -80,8 +80,10 @@ def generate(options: Generate) -> None:
         longer = _with_tracks(score, tracks, _metres(options, score))
         bars = range(min(options.bars or longer.n_bars, longer.n_bars))
         new = {old + i: bars for i in range(len(tracks))}
-        wishes = RequestOptions(new, options.music, options.context, options.settings, autoregressive=options.to is None)
-        return longer, build_request(wishes, longer, table)
+        chosen = RequestOptions(
+            new, options.music, options.context, options.settings, autoregressive=options.to is None
+        )
+        return longer, build_request(chosen, longer, table)
 
     if options.to:
         job.run(prepare)

@@ -61,7 +61,11 @@ def infill(options: Infill) -> None:
 
     whole = _whole_request(options)
     takes = whole.config.num_candidates if whole else options.settings.num_candidates or 1
-    job = CommandRun(CommandOptions("infill", options.model, options.output, options.reporting, by_file=whole is not None), takes, options.songs)
+    job = CommandRun(
+        CommandOptions("infill", options.model, options.output, options.reporting, by_file=whole is not None),
+        takes,
+        options.songs,
+    )
 
     def prepare(score: Score, table: AttributeTable) -> tuple[Score, GenerationRequest]:
         return score, whole or _request(options, score, table)
@@ -86,11 +90,13 @@ def _whole_request(options: Infill) -> GenerationRequest | None:
 
 
 def _request(options: Infill, score: Score, table: AttributeTable) -> GenerationRequest:
-    from midigpt_cli.parse.selectors import select_bars, select_tracks
     from midigpt_cli.parse.request import RequestOptions, build_request
+    from midigpt_cli.parse.selectors import select_bars, select_tracks
 
     bars = select_bars(options.bars or "", score.n_bars, heard=score.heard_bars)
     tracks = select_tracks(options.track or ["all"], score)
     return build_request(
-        RequestOptions({number: bars for number in tracks}, options.music, options.context, options.settings), score, table
+        RequestOptions({number: bars for number in tracks}, options.music, options.context, options.settings),
+        score,
+        table,
     )

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from midigpt_cli.output.destination import read_song
 from midigpt_cli.exit_codes import DONE, UNREADABLE
-from midigpt_cli.parse.instruments import NAMES
+from midigpt_cli.output.destination import read_song
 from midigpt_cli.output.song_report import EVERY, SOME, report_lines
+from midigpt_cli.parse.instruments import NAMES
 from midigpt_core.errors import MidiGptError
 from midigpt_core.score import DRUM, Bar, Score, Track
 
@@ -105,16 +105,16 @@ def _attribute_values(table: AttributeTable, grid: Score) -> list[dict[str, Any]
     """The track-level controls of each track, as {name: {"value", "of" (how many values there are), "label"}}."""
     from midigpt_core.tokens.kernels import track_values
 
-    controls = {control.name: control for control in table.controls}
-    labels = {name: control.labels() for name, control in controls.items()}
+    known = {attribute.name: attribute for attribute in table.attributes}
+    labels = {name: attribute.labels() for name, attribute in known.items()}
     return [
         {
             name: {
                 "value": value,
-                "of": controls[name].size,
+                "of": known[name].size,
                 "label": labels[name][value] if value < len(labels[name]) else str(value),
             }
-            for name, value in sorted(found.items(), key=lambda item: list(controls).index(item[0]))
+            for name, value in sorted(found.items(), key=lambda item: list(known).index(item[0]))
         }
         for found in track_values(grid, table)
     ]

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from midigpt_cli.options import completion
-from midigpt_cli.output.destination import PIPE
 from midigpt_cli.options.groups import Context, ModelChoice, Music, NewDrums, NewInstruments, Output, Reporting
 from midigpt_cli.options.settings import OUTPUT, Settings, command_of
+from midigpt_cli.output.destination import PIPE
 from midigpt_cli.output.rendering import RATE, SOUNDS, RenderOptions, make
 from midigpt_cli.parse.selectors import BARS_HELP, TRACK_HELP
 from midigpt_core.errors import GenerationError, RequestValidationError
@@ -89,8 +89,8 @@ def loop(options: Loop) -> None:
 
 
 def _run(options: Loop) -> None:
-    from midigpt_cli.output.destination import Destination
     from midigpt_cli.loading import Model
+    from midigpt_cli.output.destination import Destination
     from midigpt_cli.output.progress import following
     from midigpt_core.loop import loop as run_loop
 
@@ -103,7 +103,9 @@ def _run(options: Loop) -> None:
     score = _song(options)
     request = _request(options, score, model.controls)
     if options.reporting.dry_run:
-        typer.echo(f"{name}: {request.variations} variations of {request.end - request.first} bars, seam {request.seam}")
+        typer.echo(
+            f"{name}: {request.variations} variations of {request.end - request.first} bars, seam {request.seam}"
+        )
         return
     reports = []
     with following(name, options.reporting) as listener:
@@ -159,8 +161,8 @@ def _song(options: Loop) -> Score:
 
 
 def _request(options: Loop, score: Score, table: AttributeTable) -> LoopRequest:
-    from midigpt_cli.parse.selectors import select_bars, select_tracks
     from midigpt_cli.parse.request import RequestOptions, build_request
+    from midigpt_cli.parse.selectors import select_bars, select_tracks
     from midigpt_core.loop import SEAMS, LoopRequest
     from midigpt_core.midi_file.excerpt import excerpt
 

@@ -1,4 +1,4 @@
-"""`midigpt plan`: which steps would write the asked bars, what each hears, what is hidden, and how long it gets."""
+"""`midigpt plan`: which steps would write the bars asked for, what each hears, what is hidden, and how long it gets."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from midigpt_cli.parse.selectors import BARS_HELP, TRACK_HELP, describe_bars, de
 from midigpt_core.score import Score
 
 if TYPE_CHECKING:
-    from midigpt_cli.rehearsal import StepMeasure
+    from midigpt_core.generation.plan import StepEstimate
     from midigpt_core.request import GenerationRequest
+    from midigpt_core.tokens.config import EncoderConfig
 
 COUNTED_FROM = 1  # bars and tracks, wherever this command shows a number
 
@@ -69,14 +70,14 @@ class ShowPlan:
 @command_of(ShowPlan)
 def plan(options: ShowPlan) -> None:
     """Show how bars would be written: steps, windows, context, hidden bars, tokens. Bars and tracks count from 1."""
-    from midigpt_cli.rehearsal import rehearse
     from midigpt_core.tokens.config import EncoderConfig
 
     score = _read(options.song)
     request = _request(options, score)
-    measured = rehearse(EncoderConfig.load(options.encoder or _built_in()), options.context_tokens, score, request)
-    facts = plan_facts(options.song, score, measured, options.context_tokens)
-    lines = plan_lines(facts, measured, score, pictures=not options.quiet)
+    encoder = EncoderConfig.load(options.encoder or _built_in())
+    steps = step_estimates(encoder, options.context_tokens, score, request)
+    facts = plan_facts(options.song, score, steps, options.context_tokens)
+    lines = plan_lines(facts, steps, score, pictures=not options.quiet)
     typer.echo(json.dumps(facts, indent=2) if options.as_json else "\n".join(lines))
 
 
@@ -86,15 +87,30 @@ def _request(options: ShowPlan, score: Score) -> GenerationRequest:
 
     tracks = select_tracks(options.track, score)
     bars = list(select_bars(options.bars, score.n_bars, heard=score.heard_bars))
-    wishes = {"model_dim": options.window, "bars_per_step": options.bars_per_step, "tracks_per_step": options.tracks_per_step}
+    planning = {
+        "model_dim": options.window,
+        "bars_per_step": options.bars_per_step,
+        "tracks_per_step": options.tracks_per_step,
+    }
     prompts = [
         TrackPrompt(t, bars if t in tracks else [], autoregressive=options.autoregressive and t in tracks)
         for t in range(len(score.tracks))
     ]
-    return GenerationRequest(prompts, InferenceConfig(**{key: v for key, v in wishes.items() if v is not None}))
+    return GenerationRequest(prompts, InferenceConfig(**{key: v for key, v in planning.items() if v is not None}))
 
 
-def plan_facts(song: str, score: Score, measured: list[StepMeasure], room: int) -> dict[str, Any]:
+def step_estimates(encoder: EncoderConfig, room: int, score: Score, request: GenerationRequest) -> list[StepEstimate]:
+    """Every step, for a model that can hold `room` tokens. Raises RequestValidationError as a run would."""
+    from midigpt_core.generation.plan import estimates, plan
+    from midigpt_core.generation.validate import check_request
+    from midigpt_core.tokens.tokenizer import Tokenizer
+
+    tokenizer = Tokenizer(encoder)
+    check_request(request, score, tokenizer.config, tokenizer.attributes)
+    return estimates(plan(request, score, tokenizer, room), request, score, tokenizer, room)
+
+
+def plan_facts(song: str, score: Score, steps: list[StepEstimate], room: int) -> dict[str, Any]:
     """The plan as one JSON object; `room` is how many tokens the model can hold."""
     return {
         "song": song,
@@ -102,7 +118,7 @@ def plan_facts(song: str, score: Score, measured: list[StepMeasure], room: int) 
         "bars": score.n_bars,
         "tracks": [describe_track(number, score) for number in range(len(score.tracks))],
         "context_tokens": room,
-        "steps": [_step_facts(number, item, score) for number, item in enumerate(measured, 1)],
+        "steps": [_step_facts(number, item, score) for number, item in enumerate(steps, 1)],
     }
 
 
@@ -121,7 +137,7 @@ def _built_in() -> Any:
 # ---- the facts, for --json ----
 
 
-def _step_facts(number: int, item: StepMeasure, score: Score) -> dict[str, Any]:
+def _step_facts(number: int, item: StepEstimate, score: Score) -> dict[str, Any]:
     step = item.step
     return {
         "step": number,
@@ -149,7 +165,7 @@ def _by_track(cells: Iterable[tuple[int, int]]) -> Mapping[int, list[int]]:
     return found
 
 
-def _heard(item: StepMeasure, score: Score) -> set[tuple[int, int]]:
+def _heard(item: StepEstimate, score: Score) -> set[tuple[int, int]]:
     """The cells of the window whose notes the model gets to see; of a track it continues, those before."""
     step = item.step
     heard = set()
@@ -168,13 +184,13 @@ def _heard(item: StepMeasure, score: Score) -> set[tuple[int, int]]:
 
 
 def plan_lines(
-    facts: Mapping[str, Any], measured: list[StepMeasure], score: Score, pictures: bool = True
+    facts: Mapping[str, Any], steps: list[StepEstimate], score: Score, pictures: bool = True
 ) -> Iterable[str]:
     """The plan in words, with a picture of each step."""
-    count = len(measured)
+    count = len(steps)
     yield f"{facts['song']}: {len(score.tracks)} tracks, {score.n_bars} bars, counted from {COUNTED_FROM}."
     yield f"{count} step{'s' if count != 1 else ''}; each later step hears what the earlier ones wrote."
-    for number, item in enumerate(measured, 1):
+    for number, item in enumerate(steps, 1):
         yield ""
         yield from _step_lines(number, item, score, facts["context_tokens"])
         yield from _picture(item, score) if pictures else ()
@@ -183,7 +199,7 @@ def plan_lines(
         yield "W written   # heard   h hidden   . silent   x left out"
 
 
-def _step_lines(number: int, item: StepMeasure, score: Score, room: int) -> Iterable[str]:
+def _step_lines(number: int, item: StepEstimate, score: Score, room: int) -> Iterable[str]:
     step = item.step
     window = describe_bars(range(step.start_bar, step.end_bar))
     padded = step.n_bars - (step.end_bar - step.start_bar)
@@ -200,14 +216,14 @@ def _step_lines(number: int, item: StepMeasure, score: Score, room: int) -> Iter
         yield f"  does not fit {room} tokens: ask for a smaller --window or fewer --bars-per-step"
 
 
-def _picture(item: StepMeasure, score: Score) -> Iterable[str]:
+def _picture(item: StepEstimate, score: Score) -> Iterable[str]:
     step, heard = item.step, _heard(item, score)
     for track in range(len(score.tracks)):
         row = "".join(_mark(item, heard, (track, bar)) for bar in range(step.start_bar, step.end_bar))
         yield f"  {row}  {describe_track(track, score)}"
 
 
-def _mark(item: StepMeasure, heard: set[tuple[int, int]], cell: tuple[int, int]) -> str:
+def _mark(item: StepEstimate, heard: set[tuple[int, int]], cell: tuple[int, int]) -> str:
     marks = (("W", item.step.cells), ("h", item.step.pending), ("#", heard))
     if cell[0] in item.dropped:
         return "x"

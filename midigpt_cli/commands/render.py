@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from midigpt_cli.output.destination import PIPE, read_song
 from midigpt_cli.options.groups import Force
 from midigpt_cli.options.settings import OUTPUT, command_of
+from midigpt_cli.output.destination import PIPE, read_song
 from midigpt_cli.output.rendering import PICTURES, RATE, SOUNDS, RenderOptions, make
 from midigpt_cli.parse.selectors import BARS_HELP, select_bars, select_tracks
 from midigpt_core.request import refused
@@ -137,13 +137,13 @@ def _how(options: Render, score: Score) -> RenderOptions:
     return RenderOptions(options.soundfont, options.rate, options.engine, lit, before, bars)
 
 
-def _lit(wishes: Iterable[str], score: Score) -> frozenset[tuple[int, int]]:
-    """The (track, bar) cells of all TRACK:BARS wishes, from 0."""
+def _lit(places: Iterable[str], score: Score) -> frozenset[tuple[int, int]]:
+    """The (track, bar) cells of all TRACK:BARS places, from 0."""
     cells: set[tuple[int, int]] = set()
-    for wish in wishes:
-        track, colon, bars = wish.rpartition(":")
+    for place in places:
+        track, colon, bars = place.rpartition(":")
         if not colon:
-            raise refused("--highlight", wish, "has no colon", "say TRACK:BARS, such as drums:5-8")
+            raise refused("--highlight", place, "has no colon", "say TRACK:BARS, such as drums:5-8")
         tracks = select_tracks([track], score, "--highlight")
         cells |= {(t, b) for t in tracks for b in select_bars(bars, score.n_bars, "--highlight")}
     return frozenset(cells)

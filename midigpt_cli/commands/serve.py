@@ -103,7 +103,9 @@ def serve(options: Serve) -> None:
         ) from error
 
     specs, default, settings, level = _plan(options)
-    logs.configure(_one_of("--log-level", (options.log_level or level).upper(), LEVELS), _log_format(options.log_format))
+    logs.configure(
+        _one_of("--log-level", (options.log_level or level).upper(), LEVELS), _log_format(options.log_format)
+    )
     from midigpt_cli.server.models import Models
 
     _use_threads(options.served.threads)

@@ -59,6 +59,10 @@ def run(  # noqa: PLR0913
     config: Annotated[Path | None, typer.Option(help="TOML file of settings (see docs/finetuning.md).")] = None,
     init: Annotated[str | None, typer.Option(help="Checkpoint or model name to fine-tune, e.g. open.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last state in the folder.")] = False,
+    decay_from: Annotated[
+        Path | None,
+        typer.Option(help="Branch off from the state of a run in this folder and let the learning rate fall to zero."),
+    ] = None,
     steps: Annotated[int | None, typer.Option(help="Optimiser steps (default: the settings').", min=1)] = None,
     time_budget: Annotated[
         str | None, typer.Option(help="End after this time, e.g. 90s, 30m, 2h; the learning rate falls in time.")
@@ -83,6 +87,7 @@ def run(  # noqa: PLR0913
         out=str(out),
         init=str(resolve(init)) if init else None,
         resume=resume,
+        decay_from=str(decay_from) if decay_from else None,
         seconds=_seconds(time_budget) if time_budget else None,
         devices=int(devices) if devices.isdecimal() else devices,
         nodes=nodes,

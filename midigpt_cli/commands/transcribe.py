@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from midigpt_cli.output.destination import PIPE
 from midigpt_cli.options.groups import AsJson, Force
-from midigpt_cli.options.transcribe import TranscribeOptions
 from midigpt_cli.options.settings import OUTPUT, command_of
+from midigpt_cli.options.transcribe import TranscribeOptions
+from midigpt_cli.output.destination import PIPE
 from midigpt_core.request import refused
 
 if TYPE_CHECKING:
@@ -88,7 +88,11 @@ def _target(options: Transcribe) -> str:
             raise refused("--output", PIPE, "would write MIDI to a terminal", "pipe it into something, or name a file")
         if options.as_json:
             raise refused("--json", None, "and --output - both want standard output", "keep one of them")
-    files = {"--output": None if target == PIPE else target, "--notes-csv": options.notes_csv, "--sonify": options.sonify}
+    files = {
+        "--output": None if target == PIPE else target,
+        "--notes-csv": options.notes_csv,
+        "--sonify": options.sonify,
+    }
     for option, name in files.items():
         if name and Path(name).exists() and not options.force:
             raise refused(option, name, "exists", "add --force to overwrite it, or choose another name")

@@ -49,7 +49,7 @@ def attributes(incomplete: str) -> list[str]:
     """Names of controls, each with its equals sign."""
     from midigpt_core.tokens.tokenizer import Tokenizer
 
-    packaged = Path(__file__).resolve().parents[1] / "midigpt_core" / "tokens" / "open_encoder.json"
+    packaged = Path(__file__).resolve().parents[2] / "midigpt_core" / "tokens" / "open_encoder.json"
     names = Tokenizer.from_config(packaged).attributes.names
     head, mark, start = incomplete.rpartition("/")
     return [f"{head}{mark}{name}=" for name in names if name.startswith(start)]

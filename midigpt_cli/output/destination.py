@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from midigpt_cli.output import rendering
 from midigpt_cli.options.groups import Output
+from midigpt_cli.output import rendering
 from midigpt_core.errors import MidiWriteError
 from midigpt_core.request import refused
 from midigpt_core.score import Score

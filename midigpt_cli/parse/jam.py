@@ -9,8 +9,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
-from midigpt_cli.parse.instruments import NAMES, program_of
 from midigpt_cli.live.session import NEVER, Pacing
+from midigpt_cli.parse.instruments import NAMES, program_of
 from midigpt_core.jam import JamSettings
 from midigpt_core.midi_file import ReadLimits
 from midigpt_core.request import InferenceConfig, TrackPrompt, nearest, refused

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from midigpt_cli.parse import musical
 from midigpt_cli.options.groups import Context, Music
 from midigpt_cli.options.settings import given
+from midigpt_cli.parse import musical
 from midigpt_cli.parse.selectors import select_bars, select_tracks
 from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt, nearest, refused
 from midigpt_core.score import DRUM, Score, Track
@@ -160,7 +160,9 @@ class _RequestBuilder:
         """The control meant: of bars where bars are named; a control of bars is found without its `bar_` too."""
         own, of_bars = self.table.get(entry.name), self.table.get(f"bar_{entry.name}")
         if own is None and of_bars is None:
-            raise refused("--attribute", entry.name, "is no control of this model", nearest(entry.name, self.table.names))
+            raise refused(
+                "--attribute", entry.name, "is no control of this model", nearest(entry.name, self.table.names)
+            )
         if entry.bars and (own is None or own.level == "track"):
             if of_bars is None:
                 raise refused("--attribute", entry.name, "is a control of whole tracks", "leave out the bars")
@@ -196,7 +198,9 @@ def _level(control: Attribute, entry: musical.AttributeOption) -> int:
     else:
         words = [label.lower() for label in control.labels()]
         if entry.level.lower() not in words:
-            raise refused(f"--attribute {entry.name}", entry.level, "is no level", nearest(entry.level, control.labels()))
+            raise refused(
+                f"--attribute {entry.name}", entry.level, "is no level", nearest(entry.level, control.labels())
+            )
         number = words.index(entry.level.lower())
     if not 0 <= number < control.size:
         raise refused(f"--attribute {entry.name}", number, "is no level of it", f"use 0 to {control.size - 1}")

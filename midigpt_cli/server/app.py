@@ -11,13 +11,13 @@ from fastapi import APIRouter, FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
 
-from midigpt_cli.server.routes import convert, generate, infill, jam, jam_socket, jobs, transcribe, loop, meta, select
 from midigpt_cli.server import errors
 from midigpt_cli.server.guards import BodyLimit, Doorkeeper, Journal
 from midigpt_cli.server.jam_models import JAM_BODIES
-from midigpt_cli.server.routes.loop import LoopBody
 from midigpt_cli.server.models import Models
 from midigpt_cli.server.request_models import BODIES, components
+from midigpt_cli.server.routes import convert, generate, infill, jam, jam_socket, jobs, loop, meta, select, transcribe
+from midigpt_cli.server.routes.loop import LoopBody
 from midigpt_cli.server.routes.select import SelectBody
 from midigpt_cli.server.settings import ServerSettings
 from midigpt_cli.server.state import ServerState

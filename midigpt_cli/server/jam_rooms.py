@@ -13,11 +13,11 @@ from typing import Any
 
 from midigpt_cli.live.session import NEVER, Delivery, JamSession
 from midigpt_cli.parse.jam import read_pacing, read_start, read_update, song_in
+from midigpt_cli.server.errors import OUR_FAULT, RefusalError, busy
 from midigpt_cli.server.limits import check_song, read_limits
 from midigpt_cli.server.models import ModelEntry
-from midigpt_cli.server.errors import OUR_FAULT, RefusalError, busy
-from midigpt_cli.server.settings import ServerSettings
 from midigpt_cli.server.queue import WorkQueue
+from midigpt_cli.server.settings import ServerSettings
 from midigpt_core.errors import RequestValidationError
 from midigpt_core.jam import Jam
 from midigpt_core.score import Score

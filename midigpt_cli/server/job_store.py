@@ -15,14 +15,14 @@ from datetime import datetime, timezone
 from typing import Any
 
 from midigpt_cli.server import responses
-from midigpt_cli.server.routes.infill import midi_bytes
-from midigpt_cli.server.metrics import Counter
 from midigpt_cli.server.errors import RefusalError, busy, describe, log_fault
+from midigpt_cli.server.metrics import Counter
+from midigpt_cli.server.queue import Outcome, Work, snapshot
 from midigpt_cli.server.settings import ServerSettings
 from midigpt_cli.server.webhooks import Message, Postman
-from midigpt_cli.server.queue import Outcome, Work, snapshot
 from midigpt_core import trace
 from midigpt_core.generation.run import Take
+from midigpt_core.midi_file import score_to_bytes
 
 SWEEP_SECONDS = 10.0
 
@@ -108,7 +108,7 @@ class Job:
         facts = {"take": number, "midi": f"/jobs/{self.id}/takes/{number}.mid", **responses.candidate(steps, take)}
         if self.kind == "infill":
             facts.pop("score")
-        made = TakeFile.of(responses.to_json(facts), midi_bytes(take.score))
+        made = TakeFile.of(responses.to_json(facts), score_to_bytes(take.score))
         with self._lock:
             self.takes[number] = made
 

@@ -13,14 +13,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
-from midigpt_cli.server.models import ModelEntry
 from midigpt_cli.server.errors import RefusalError, busy
+from midigpt_cli.server.models import ModelEntry
 from midigpt_cli.server.settings import ServerSettings
 from midigpt_core import trace
 from midigpt_core.engine import SamplingSession
 from midigpt_core.errors import CancelledError
 from midigpt_core.generation.run import Result, Timing
-from midigpt_core.generation.plan import chosen_cells
 
 T = TypeVar("T")
 log = logging.getLogger("midigpt.server")
@@ -132,9 +131,8 @@ class Work:
 
     def __post_init__(self) -> None:
         if self.model is not None and isinstance(self.session, SamplingSession):
-            asked = self.session.request
-            cells = chosen_cells(asked, self.session.score, 0)  # how many there are does not depend on the seed
-            self.progress.bars_planned = len(cells) * asked.config.num_candidates
+            takes = self.session.request.config.num_candidates
+            self.progress.bars_planned = len(self.session.plan.cells) * takes
             self.progress.max_context_tokens = self.model.engine.model.n_positions
 
     @property

@@ -8,7 +8,9 @@ from dataclasses import asdict
 from typing import Any
 
 from midigpt_cli.server.queue import Work
+from midigpt_core.engine import SamplingSession
 from midigpt_core.errors import GenerationError
+from midigpt_core.generation.plan import estimates
 from midigpt_core.generation.run import Result, Take
 from midigpt_core.plan.steps import Cell, Step
 
@@ -152,6 +154,23 @@ def tokens_block(work: Work, truncated: bool) -> dict[str, Any]:
         "tokens_per_second": round(count / forward, 2) if forward > 0 else None,
         "truncated": truncated,
     }
+
+
+def planned(session: SamplingSession, head: dict[str, Any]) -> bytes:
+    """The answer of a request that asks for its plan alone."""
+    engine = session.engine
+    steps = estimates(session.plan, session.request, session.score, engine.tokenizer, engine.model.n_positions)
+    ignored = {prompt.id for prompt in session.request.tracks if prompt.ignore}
+    body = {
+        **head,
+        "status": "planned",
+        "model_dim": session.plan.window,
+        "seed": session.plan.seed,
+        "plan": plan_body([each.step for each in steps]),
+        "dropped_context": sorted({track for each in steps for track in each.dropped} - ignored),
+        "context_tokens": max((each.prompt_tokens for each in steps), default=0),
+    }
+    return to_json(body)
 
 
 def plan_body(steps: Sequence[Step]) -> list[dict[str, Any]]:

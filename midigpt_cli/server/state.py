@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from fastapi import Request
 
 from midigpt_cli.server.models import Models
+from midigpt_cli.server.queue import WorkQueue
 from midigpt_cli.server.settings import ServerSettings
 from midigpt_cli.server.telemetry import Telemetry
-from midigpt_cli.server.queue import WorkQueue
 
 if TYPE_CHECKING:
     from midigpt_cli.server.jam_rooms import JamRooms

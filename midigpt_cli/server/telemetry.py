@@ -6,7 +6,7 @@ import time
 
 from midigpt_cli.server.metrics import Counter, Gauge, Histogram, exposition, resident_bytes
 from midigpt_cli.server.models import Models
-from midigpt_cli.server.queue import WorkQueue, Work
+from midigpt_cli.server.queue import Work, WorkQueue
 
 
 class Telemetry:
@@ -57,7 +57,7 @@ class Telemetry:
         ]
 
     def watch(self, queue: WorkQueue) -> None:
-        """Report the queue's queue."""
+        """Report the work queue."""
         waiting = "Requests admitted that wait for a worker."
         self._all += [
             Gauge("midigpt_queue", waiting, lambda: {"": len(queue.in_flight) - queue.running}),

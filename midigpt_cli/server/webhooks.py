@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from midigpt_cli.server.errors import RefusalError
 from midigpt_cli.server.metrics import Counter
 from midigpt_cli.server.outbound import BadTargetError, addresses, open_connection, parse, path_of
-from midigpt_cli.server.errors import RefusalError
 from midigpt_cli.server.settings import ServerSettings
 
 RETRY_SECONDS = (0.0, 2.0, 15.0, 60.0, 300.0)  # waits before each attempt

@@ -3,4 +3,4 @@
 from midigpt_core.attributes.base import Attribute
 from midigpt_core.attributes.table import ATTRIBUTES, AttributeTable, make_attribute, make_attributes
 
-__all__ = ["ATTRIBUTES", "AttributeTable", "Attribute", "make_attribute", "make_attributes"]
+__all__ = ["ATTRIBUTES", "Attribute", "AttributeTable", "make_attribute", "make_attributes"]

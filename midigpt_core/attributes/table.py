@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from midigpt_core.attributes.base import Attribute
 from midigpt_core.attributes.duration_distribution import NoteDurationDistribution
@@ -19,9 +19,6 @@ from midigpt_core.attributes.silence import SilenceProportion
 from midigpt_core.attributes.tension import Tension, TensionDrum
 from midigpt_core.errors import EncoderConfigError
 from midigpt_core.score import Score
-
-if TYPE_CHECKING:
-    from midigpt_core.tokens.config import EncoderConfig
 
 # Name in an encoder configuration's "attribute_controls" -> the attribute it makes.
 ATTRIBUTES: Mapping[str, Callable[..., Attribute]] = {
@@ -87,6 +84,16 @@ def make_attributes(type_names: Iterable[str], entries: Sequence[Mapping[str, An
     return tuple({attribute.name: attribute for attribute in found.values()}.values())
 
 
+class NamesAttributes(Protocol):
+    """The part of an encoder configuration that says which attributes it has."""
+
+    @property
+    def token_domains(self) -> Sequence[tuple[Any, int]]: ...  # (token type, number of values)
+
+    @property
+    def attribute_controls(self) -> Sequence[Mapping[str, Any]]: ...
+
+
 @dataclass(frozen=True)
 class AttributeTable:
     """The attributes of one encoder, in order."""
@@ -94,9 +101,12 @@ class AttributeTable:
     attributes: tuple[Attribute, ...]
 
     @classmethod
-    def from_config(cls, config: EncoderConfig) -> AttributeTable:
-        """The attributes an encoder configuration speaks of, in its token domains or in its attribute attributes."""
+    def from_config(cls, config: NamesAttributes) -> AttributeTable:
+        """The attributes an encoder configuration speaks of, in its token domains or in its "attribute_controls"."""
         return cls(make_attributes((t.value for t, _ in config.token_domains), config.attribute_controls))
+
+    def __iter__(self) -> Iterator[Attribute]:
+        return iter(self.attributes)
 
     def get(self, name: str) -> Attribute | None:
         """The attribute of this name, or None."""

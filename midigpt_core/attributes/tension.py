@@ -1,4 +1,4 @@
-"""Tension: a attribute whose value only a caller can give; it is carried, not measured."""
+"""Tension: an attribute whose value only a caller can give; it is carried, not measured."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ def rolls(scores: Sequence[Score], bars: range, most: int) -> list[list[PianoRol
         model = next(track for track in reversed(same) if track is not None)
         rows = _rows([track for track in same if track is not None], bars, model.track_type == DRUM)
         for column, score, track in zip(columns, scores, same, strict=True):
-            column.append(_strip((number, model), track, rows, score, bars))
+            column.append(_roll((number, model), track, rows, score, bars))
     return columns
 
 
@@ -93,7 +93,9 @@ def _rows(tracks: list[Track], bars: range, drums: bool) -> dict[int, float]:
     return {pitch: float(pitch) for pitch in range(low - spare // 2, high + (spare + 1) // 2 + 1)}
 
 
-def _strip(place: tuple[int, Track], track: Track | None, rows: dict[int, float], score: Score, bars: range) -> PianoRoll:
+def _roll(
+    place: tuple[int, Track], track: Track | None, rows: dict[int, float], score: Score, bars: range
+) -> PianoRoll:
     number, model = place
     drums = model.track_type == DRUM
     per_row = _INCHES_PER_DRUM if drums else _INCHES_PER_SEMITONE

@@ -93,7 +93,7 @@ def _figure(score: Score, before: Score | None, bars: range, lit: Collection[Cel
             y -= roll.height
             box = (x / total, y / height, width / total, roll.height / height)
             axes = figure.add_axes(box)
-            _draw_strip(axes, roll, sheet, first_column=number == 0)
+            _draw_roll(axes, roll, sheet, first_column=number == 0)
             if index == 0:
                 _mark_bars(axes, sheet)
             y -= gap
@@ -111,7 +111,7 @@ def _width(quarters: float, columns: int) -> float:
     return min(max(wide, _NARROWEST / columns), _WIDEST / columns)
 
 
-def _draw_strip(axes: Axes, roll: PianoRoll, sheet: _Sheet, first_column: bool) -> None:
+def _draw_roll(axes: Axes, roll: PianoRoll, sheet: _Sheet, first_column: bool) -> None:
     lines = bar_lines(sheet.score, sheet.bars)
     axes.set_xlim(lines[0], lines[-1])
     axes.set_ylim(roll.low - 0.75, roll.high + 0.75)

@@ -23,12 +23,12 @@ from midigpt_core.attributes.pitch_class_set import PitchClassSet
 from midigpt_core.attributes.pitch_range import PitchRange
 from midigpt_core.attributes.polyphony import PolyphonyQuantile
 from midigpt_core.attributes.silence import SilenceProportion
-from midigpt_core.plan.steps import Cell
-from midigpt_core.tokens.drum_hits import usual_hit
-from midigpt_core.request import TrackPrompt
 from midigpt_core.constraints.limits import Bounds, Chords, Classes, Count, Cover, Key, Lengths, PitchSpan
 from midigpt_core.constraints.masks import Allowed, AllowedTokens, Constraint
+from midigpt_core.plan.steps import Cell
+from midigpt_core.request import TrackPrompt
 from midigpt_core.score import DRUM, Score, Track
+from midigpt_core.tokens.drum_hits import usual_hit
 from midigpt_core.tokens.grid import grid_ticks, nearest_tick, to_grid
 from midigpt_core.tokens.tokenizer import Tokenizer
 from midigpt_core.tokens.types import TokenType
@@ -96,7 +96,7 @@ class AttributeTargets:
         self, vocabulary: Vocabulary, cells: Sequence[Cell], score: Score, within: Mapping[int, Allowed] = NOWHERE
     ) -> list[Constraint]:
         """What the sampler can see to; `cells`: (track, bar) of the score, in the order they are written; `within`:
-        the tokens that a pitch attribute leaves, by place among them."""
+        the tokens that a pitch control leaves, by place among them."""
         help = _Builder(vocabulary, score, within)
         for target in self.targets:
             for place, (track, bar) in enumerate(cells):
@@ -173,7 +173,9 @@ class _Builder:
         return [*(_in_keys(self.vocabulary, self.keys, self.within) if self.keys else []), *constraints]
 
 
-def attribute_targets(prompts: Mapping[int, TrackPrompt], cells: Sequence[Cell], table: AttributeTable) -> AttributeTargets:
+def attribute_targets(
+    prompts: Mapping[int, TrackPrompt], cells: Sequence[Cell], table: AttributeTable
+) -> AttributeTargets:
     """What prompts (by track) ask of the cells that a step writes, as far as notes can tell whether it was done."""
     found = []
     for track in sorted({track for track, _ in cells}):
@@ -195,7 +197,9 @@ def notes_of(track: Track, level: int) -> tuple[int, int]:
     return levels.index(nearest) + 1, len(levels) - levels[::-1].index(nearest)
 
 
-def _in_keys(vocabulary: Vocabulary, keys: Mapping[int, tuple[int, int]], within: Mapping[int, Allowed]) -> list[Constraint]:
+def _in_keys(
+    vocabulary: Vocabulary, keys: Mapping[int, tuple[int, int]], within: Mapping[int, Allowed]
+) -> list[Constraint]:
     """Only notes of the key, where the caller's pitches leave any, and rather those that tell it from others; `keys`
     (track, key) and `within` are by cell."""
     pinned = {}

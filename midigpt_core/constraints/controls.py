@@ -9,8 +9,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from midigpt_core.constraints.masks import AllowedTokens, Constraint, Schedule, Scheduled, Slot, TokenBias, token_mask
 from midigpt_core.request import nearest, refused
-from midigpt_core.constraints.masks import TokenBias, AllowedTokens, Constraint, Schedule, Scheduled, Slot, token_mask
 from midigpt_core.score import Bar, Track
 from midigpt_core.tokens.config import EncoderConfig
 from midigpt_core.tokens.types import TokenType

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from midigpt_core.constraints.masks import ENDS, LEADS_TO_NOTE, PITCH, Allowed, Cursor, Bias, Constraint, token_mask
+from midigpt_core.constraints.masks import ENDS, LEADS_TO_NOTE, PITCH, Allowed, Bias, Constraint, Cursor, token_mask
 from midigpt_core.tokens.types import TokenType
 from midigpt_core.tokens.vocabulary import Vocabulary
 
@@ -30,7 +30,7 @@ class Bounds:
 
 
 class Push(Constraint):
-    """A constraint that may ask for another note. It comes last: where the others leave no pitch for one, it gives way."""
+    """A constraint that may ask for another note. It comes last, and yields where the others leave no pitch."""
 
 
 @dataclass

@@ -1,7 +1,7 @@
 """What a caller prefers among the legal tokens of the bars a lane writes: pitches, rhythm, remix, no repeats.
 
-Grammar says what is legal; a constraint says what is wanted. Each constraint narrows (`allow`) or biases (`bias`); when a constraint
-leaves no legal token, the decoder sets it aside for that token and says so in the trace.
+Grammar says what is legal; a constraint says what is wanted. Each one narrows the choice (`allow`) or biases it
+(`bias`); where a constraint leaves no legal token, the decoder relaxes it for that token and says so in the trace.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Cursor:
 
 
 class Constraint:
-    """One wish of the caller. A kind of constraint defines what it needs of these three; a lane asks it for nothing else."""
+    """What a caller wants of the next token. Each kind defines those of the three methods that it needs."""
 
     name: str
 
@@ -70,7 +70,9 @@ class Constraint:
 
 def defining(constraints: Sequence[Constraint], method: str) -> tuple[Constraint, ...]:
     """Those of the constraints that have `allow`, `bias` or `advance` of their own."""
-    return tuple(constraint for constraint in constraints if getattr(type(constraint), method) is not getattr(Constraint, method))
+    return tuple(
+        constraint for constraint in constraints if getattr(type(constraint), method) is not getattr(Constraint, method)
+    )
 
 
 @dataclass

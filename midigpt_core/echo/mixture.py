@@ -31,7 +31,7 @@ Body = tuple[int, ...]  # tokens of a source
 class StyleBias:
     """What a track rather writes, kind by kind of token."""
 
-    bias: Bias  # added to the model's logprobs, (vocabulary,)
+    bias: Bias  # added to the model's log-probabilities, (vocabulary,)
     factors: npt.NDArray[np.float64]  # what that multiplies its probabilities by
     kinds: tuple[tuple[int, int], ...]  # first token and the one after the last; each kind stays as likely as it is
 
@@ -50,7 +50,7 @@ class Mixture:
 
     def __init__(self, bodies: Sequence[Body], prior: Sequence[float], style: StyleBias | None, tokens: Tokens) -> None:
         """bodies: tokens of the sources, without what ends a bar; prior: weights, the model's first, that sum to 1;
-        style: what the model biases to."""
+        style: what its own output is biased by."""
         self.weights = list(prior)
         self._bodies = [(*body, END) for body in bodies]
         self._prior, self._style, self._tokens = prior, style, tokens

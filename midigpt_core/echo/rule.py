@@ -15,8 +15,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import exp, log
 
-from midigpt_core.echo.mixture import Body, StyleBias, Mixture, Tokens, mixture, shares_of
-from midigpt_core.constraints.masks import ENDS, Cursor, Bias, Constraint
+from midigpt_core.constraints.masks import ENDS, Bias, Constraint, Cursor
+from midigpt_core.echo.mixture import Body, Mixture, StyleBias, Tokens, mixture, shares_of
 from midigpt_core.tokens.types import TokenType
 from midigpt_core.tokens.vocabulary import Vocabulary
 
@@ -55,12 +55,12 @@ class Choice:
     sources: tuple[Source, ...]
     after: int = -1  # the cell that holds the bar before
     beside: tuple[int, ...] = ()  # cells that hold the same bar of other tracks and are written earlier
-    kept_bars: int = 0  # other tracks that sound in this bar and stay
+    others_sounding: int = 0  # other tracks that sound in this bar and stay
 
 
 @dataclass
 class Echo(Constraint):
-    """The mixture, as a bias on the model's logprobs."""
+    """The mixture, as a bias on the model's log-probabilities."""
 
     vocabulary: Vocabulary
     choices: Mapping[int, Choice]  # cell -> what it may repeat
@@ -103,8 +103,8 @@ class Echo(Constraint):
         beside = [self._repeated[other] for other in choice.beside if other in self._repeated]
         bodies, weights, strength = [], [0.0], log(self.strength)
         for source in choice.sources:
-            together = choice.kept_bars * source.others + sum([shares.get(source.bar, 0.0) for shares in beside])
-            weight = source.log_weight + OTHERS * together / max(1, choice.kept_bars + len(beside)) + strength
+            together = choice.others_sounding * source.others + sum([shares.get(source.bar, 0.0) for shares in beside])
+            weight = source.log_weight + OTHERS * together / max(1, choice.others_sounding + len(beside)) + strength
             if before is not None:
                 weight += LEFT_KNOWN + LEFT * before.get(source.bar - 1, 0.0)
             bodies.append(source.body if source.cell < 0 else tuple(self._written.get(source.cell, ())))

@@ -11,10 +11,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from midigpt_core.constraints.attribute_targets import AttributeTarget, attribute_targets
+from midigpt_core.echo.mixture import Body
+from midigpt_core.echo.rule import LEFT, LEFT_KNOWN, NOTE_TOKENS, OTHERS, Choice, Source
 from midigpt_core.plan.steps import Cell
 from midigpt_core.request import TrackPrompt
-from midigpt_core.echo.rule import LEFT, LEFT_KNOWN, NOTE_TOKENS, OTHERS, Choice, Source
-from midigpt_core.echo.mixture import Body
 from midigpt_core.score import Bar, Score
 from midigpt_core.tokens import kernels
 from midigpt_core.tokens.encode import EncodeOptions

@@ -1,6 +1,6 @@
-"""What a track is in the style of: its pitches and their register, its places in the bar, its lengths and velocities.
+"""The style of a track: its pitches and their register, its places in the bar, its lengths and velocities.
 
-How often the bars that stay have each of them becomes a bias on the model's logprobs, kind by kind of token. A small
+How often each occurs in the bars that stay becomes a bias on the model's logits, kind by kind of token. A small
 network loses sight of whose bar it is writing where several tracks are written at once: before this, every fourth bar
 of such tasks lay outside the range its track keeps to elsewhere, in real music one of a hundred does
 (`benchmarks/results/echo.md`).
@@ -13,8 +13,8 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from midigpt_core.plan.steps import Cell
 from midigpt_core.echo.mixture import Body, StyleBias
+from midigpt_core.plan.steps import Cell
 from midigpt_core.score import DRUM, Score
 from midigpt_core.tokens.types import TokenType
 from midigpt_core.tokens.vocabulary import Vocabulary
@@ -28,7 +28,7 @@ PULL = {  # exponents of the shares; the likeliest ones under the network alone 
 DRUM_PULL = {TokenType.NOTE_ONSET: 0.2, TokenType.VELOCITY_LEVEL: 0.2}
 REGISTER_PULL = 1.0  # exponent of the share of the pitches around
 REGISTER = 5.0  # semitones, standard deviation of what counts as around
-LEAST = 4  # tokens of a kind that make a style
+LEAST = 4  # tokens of a kind that say something of a style
 DOUBT = 2.0  # tokens that count as spread evenly over the kind
 NEVER = 1e-4  # added to every share
 
@@ -58,7 +58,7 @@ def styles(
 
 
 def _biases(counts: npt.NDArray[np.int64], vocabulary: Vocabulary, drums: bool) -> dict[TokenType, Shares]:
-    """Per kind that a track has a style of, what is added to the logits of its tokens."""
+    """Per kind of which a track has enough, what is added to the logits of its tokens."""
     biases = {}
     for kind, pull in (DRUM_PULL if drums else PULL).items():
         first, last = vocabulary.range(kind)

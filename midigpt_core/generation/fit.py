@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
+from midigpt_core.generation.prompt import StepPrompt, prepare_step
 from midigpt_core.plan.narrow import drop_order, expected_tokens
 from midigpt_core.plan.steps import Step, smaller_window
-from midigpt_core.generation.prompt import StepPrompt, prepare_step
 from midigpt_core.request import GenerationRequest
 from midigpt_core.score import Score
 from midigpt_core.tokens.tokenizer import Tokenizer

@@ -6,19 +6,16 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 from math import ceil, floor
-from statistics import median
-from typing import TYPE_CHECKING
 
+from midigpt_core.generation.prompt import StepPrompt
 from midigpt_core.plan.steps import Cell
-from midigpt_core.score import DRUM, Note, Score, Track
+from midigpt_core.score import DRUM, Note, Score
 from midigpt_core.tokens import kernels
 from midigpt_core.tokens.config import EncoderConfig
+from midigpt_core.tokens.drum_hits import usual_hit
 from midigpt_core.tokens.encode import EncodeOptions
 from midigpt_core.tokens.tokenizer import Tokenizer
 from midigpt_core.tokens.types import TokenType
-
-if TYPE_CHECKING:
-    from midigpt_core.generation.prompt import StepPrompt
 
 
 def read_cells(
@@ -112,16 +109,3 @@ def _up(ticks: float) -> int:
 def _near(ticks: float) -> int:
     """The tick nearest to a place on the grid, for encoders that go to the nearest tick themselves."""
     return floor(ticks + 0.5)
-
-
-def usual_hit(track: Track) -> int | None:
-    """Median length of the track's drum hits, in ticks; None where it has none."""
-    lengths = [note.duration_ticks for bar in track.bars[:64] for note in bar.notes[:16]]
-    return max(1, round(median(lengths))) if lengths else None
-
-
-def hit_ticks(score: Score, tracks: Sequence[int], tokenizer: Tokenizer) -> dict[int, int]:
-    """How long written drum hits will be, in ticks of the grid rounded up, by track of the window."""
-    usual = {i: usual_hit(score.tracks[t]) for i, t in enumerate(tracks) if score.tracks[t].track_type == DRUM}
-    resolution = tokenizer.config.resolution
-    return {i: -(-hit * resolution // score.resolution) for i, hit in usual.items() if hit}

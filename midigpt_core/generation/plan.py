@@ -1,19 +1,75 @@
-"""Decide what a request comes to: the cells it writes, and the steps that write them so that each fits the model."""
+"""Decide what a request comes to: its seed, the cells it writes, and the steps that write them, each fit for the model.
+
+One function serves a run, a dry run, the `plan` command and `plan_only` over HTTP.
+"""
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Collection
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from midigpt_core.generation.fit import narrowed
 from midigpt_core.plan.narrow import expected_tokens
-from midigpt_core.plan.steps import Cell, PlanOptions, Step, plan_steps
+from midigpt_core.plan.steps import Cell, PlanOptions, Step, choose_window, plan_steps
 from midigpt_core.request import AUTO, GenerationRequest
 from midigpt_core.score import Score
 from midigpt_core.tokens.tokenizer import Tokenizer
 
 MAX_SEED = 2**31  # drawn seeds stay short enough to type
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a request comes to."""
+
+    seed: int  # of the first take: the one asked for, or drawn
+    window: int  # bars the model sees at once: those asked for, or chosen
+    cells: frozenset[Cell]  # (track, bar) to write
+    steps: tuple[Step, ...]  # in the order they are run
+
+
+@dataclass(frozen=True)
+class StepEstimate:
+    """One step as it would be run on the score as it is."""
+
+    step: Step  # in the window that fits
+    dropped: tuple[int, ...]  # tracks left out of the context, those the caller ignores among them
+    prompt_tokens: int
+    expected_tokens: int  # about how many the step will write
+    fits: bool
+
+
+def draw_seed() -> int:
+    """A seed for a request that names none."""
+    return secrets.randbelow(MAX_SEED)
+
+
+def plan(request: GenerationRequest, score: Score, tokenizer: Tokenizer, n_positions: int) -> Plan:
+    """The plan of a checked request, for a model that can hold `n_positions` tokens. Writes nothing."""
+    config = request.config
+    seed = config.seed if config.seed >= 0 else draw_seed()
+    cells = chosen_cells(request, score, seed)
+    steps = fitting_plan(request, score, cells, tokenizer, seed, n_positions)
+    window = choose_window(score.n_bars, config.model_dim, tuple(sorted(tokenizer.config.num_bars_map)))
+    return Plan(seed, window, cells, tuple(steps))
+
+
+def estimates(
+    made: Plan, request: GenerationRequest, score: Score, tokenizer: Tokenizer, n_positions: int
+) -> list[StepEstimate]:
+    """The steps of a plan with their prompts, as far as the score tells them before anything is written."""
+    left_out = {prompt.id for prompt in request.tracks if prompt.ignore}
+    found = []
+    for step in made.steps:
+        prompt, newly = narrowed(tokenizer, score, step, request, left_out, n_positions)
+        left_out |= set(newly)
+        reads, writes = len(prompt.prompt.tokens), expected_tokens(score, step)
+        fits = reads + request.config.budget_margin * writes <= n_positions
+        found.append(StepEstimate(prompt.step, tuple(sorted(left_out)), reads, writes, fits))
+    return found
 
 
 def chosen_cells(request: GenerationRequest, score: Score, seed: int) -> frozenset[Cell]:

@@ -8,18 +8,18 @@ from functools import cached_property
 
 from midigpt_core.constraints.attribute_targets import AttributeTargets, attribute_targets
 from midigpt_core.constraints.controls import CONTROLS, Scene, borne_on, signature_of
-from midigpt_core.echo.style_prior import styles
+from midigpt_core.constraints.masks import AllowedTokens, Constraint, NoRepeat, Opening, Scheduled
+from midigpt_core.echo.mixture import Body, StyleBias
+from midigpt_core.echo.rule import Choice, Echo
 from midigpt_core.echo.sources import SourceFilter, Surroundings, choices, kept_bars
+from midigpt_core.echo.style_prior import styles
 from midigpt_core.plan.steps import Cell, Step
 from midigpt_core.plan.window import cut, kept_notes
-from midigpt_core.tokens.drum_hits import hit_ticks
 from midigpt_core.request import GenerationRequest, TrackPrompt
-from midigpt_core.echo.rule import Choice, Echo
-from midigpt_core.echo.mixture import Body, StyleBias
 from midigpt_core.sampling.prompt import Prompt
-from midigpt_core.constraints.masks import NoRepeat, Opening, AllowedTokens, Constraint, Scheduled
 from midigpt_core.score import DRUM, Bar, Note, Score, Track
 from midigpt_core.tokens import kernels
+from midigpt_core.tokens.drum_hits import hit_ticks
 from midigpt_core.tokens.encode import BAR_ATTRIBUTES, TRACK_ATTRIBUTES, EncodeOptions
 from midigpt_core.tokens.grammar import Grammar, GrammarOptions
 from midigpt_core.tokens.grid import to_grid, with_listed_metres
@@ -83,10 +83,14 @@ class StepPrompt:
             context = _context_pitches(self.window)
             by_cell = {i: context[track] for i, (track, _) in enumerate(self.local_cells)}
             constraints.append(NoRepeat(self.tokenizer.vocabulary, self.request.config.no_repeat_ngram, by_cell))
-        constraints += self.attribute_targets.constraints(self.tokenizer.vocabulary, self.cells, self.around.score, pitches)
+        constraints += self.attribute_targets.constraints(
+            self.tokenizer.vocabulary, self.cells, self.around.score, pitches
+        )
         strength = echo_strength(self.tokenizer, self.request)
         if strength > 0:
-            anew = {cell for constraint in constraints if isinstance(constraint, Scheduled) for cell in constraint.by_cell}
+            anew = {
+                cell for constraint in constraints if isinstance(constraint, Scheduled) for cell in constraint.by_cell
+            }
             known = self.repeatable if attempt == 1 else self._otherwise
             free = {cell: choice for cell, choice in known.items() if cell not in anew}
             strength /= LESS_READILY ** (attempt - 1)
@@ -117,7 +121,7 @@ class StepPrompt:
 
     @cached_property
     def styles(self) -> dict[int, StyleBias]:
-        """Per cell, what its track is in the style of."""
+        """Per cell, the style of its track."""
         controls = {prompt.id: prompt.controls for prompt in self.request.tracks}
         callers = {cell: self.attribute_targets.kinds(cell) | borne_on(controls[cell[0]]) for cell in self.cells}
         return styles(self.around.score, self._kept_bars, callers, self.tokenizer.vocabulary)
@@ -271,7 +275,7 @@ def _measured(
         values = table.values(told, t) if sounding else {}
         for b in (bar for number, bar in cells if number == t and sounding):
             nearest = min(sounding, key=lambda other: (abs(other - b), other))
-            for control in table.controls:
+            for control in table:
                 if control.level == "bar" and control.key(nearest) in values:
                     values[control.key(b)] = values[control.key(nearest)]
         measured.append(values)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,19 +10,18 @@ import numpy as np
 
 from midigpt_core import trace
 from midigpt_core.constraints.attribute_targets import attribute_targets
-from midigpt_core.generation.validate import check_request
 from midigpt_core.errors import CancelledError, GenerationError
+from midigpt_core.generation.checks import as_it_was, checks_of, on_grid, similarity, stuck
 from midigpt_core.generation.fit import narrowed
+from midigpt_core.generation.notes import read_cell, read_cells
+from midigpt_core.generation.plan import Plan
+from midigpt_core.generation.prompt import StepPrompt, own_temperature
 from midigpt_core.plan.steps import Cell, Step
 from midigpt_core.plan.window import paste
-from midigpt_core.generation.plan import MAX_SEED, chosen_cells, fitting_plan
-from midigpt_core.generation.prompt import StepPrompt, own_temperature
-from midigpt_core.generation.notes import read_cell, read_cells
 from midigpt_core.request import GenerationRequest
-from midigpt_core.generation.checks import as_it_was, checks_of, similarity, on_grid, stuck
+from midigpt_core.sampling.batch import Decoder
 from midigpt_core.sampling.draw import SamplingParameters
 from midigpt_core.sampling.lane import Lane
-from midigpt_core.sampling.batch import Decoder
 from midigpt_core.score import Note, Score
 from midigpt_core.tokens.tokenizer import Tokenizer
 
@@ -43,7 +41,7 @@ class Take:
 
     score: Score
     seed: int
-    logprob: float  # mean per token kept, under the model given its context, of what constraints leave; higher is likelier
+    logprob: float  # mean per token kept, under the model given its context, of what is allowed; higher is likelier
     tokens: int  # written, with rejected attempts and the versions of a step that were not kept
     attempts: int  # over all steps; as many as steps when nothing was rejected
     rejected: tuple[str, ...]  # why attempts were rejected
@@ -86,6 +84,7 @@ class Run:
     decoder: Decoder
     score: Score
     request: GenerationRequest
+    plan: Plan
     listen: trace.Listener = trace.ignore
     cancelled: Callable[[], bool] = bool
     n_positions: int = 1 << 30
@@ -109,12 +108,8 @@ class Run:
         return draft.finished()
 
     def go(self) -> Result:
-        """Check, plan, write. Raises RequestValidationError before any work, CancelledError when stopped."""
-        tokenizer, config = self.tokenizer, self.request.config
-        check_request(self.request, self.score, tokenizer.config, tokenizer.attributes)
-        seed = config.seed if config.seed >= 0 else secrets.randbelow(MAX_SEED)
-        targets = chosen_cells(self.request, self.score, seed)
-        steps = fitting_plan(self.request, self.score, targets, tokenizer, seed, self.n_positions)
+        """Write what is planned. Raises CancelledError when stopped."""
+        config, seed, steps = self.request.config, self.plan.seed, self.plan.steps
         left_out = {prompt.id for prompt in self.request.tracks if prompt.ignore}
         takes = self._drafts = [_Draft(self.score, seed + i) for i in range(config.num_candidates)]
         dropped: set[int] = set()
@@ -126,8 +121,8 @@ class Run:
             self._finished.append(step)
         return Result(
             takes=tuple(draft.finished() for draft in takes),
-            steps=tuple(steps),
-            generated=() if config.plan_only else tuple(sorted(targets)),
+            steps=steps,
+            generated=() if config.plan_only else tuple(sorted(self.plan.cells)),
             dropped_context=tuple(sorted(dropped)),
             seed=seed,
             prompt_tokens=prompt_tokens,
@@ -211,7 +206,9 @@ class Run:
         seed = int(np.random.SeedSequence(parts).generate_state(1)[0])
         temperature = config.temperature * config.temperature_escalation ** (attempt - 1)
         temperatures = (temperature * own_temperature(self.tokenizer, drums) for drums in (False, True))
-        parameters, drum_parameters = (SamplingParameters(h, config.top_k, config.top_p, config.mask_k, config.mask_p) for h in temperatures)
+        parameters, drum_parameters = (
+            SamplingParameters(h, config.top_k, config.top_p, config.mask_k, config.mask_p) for h in temperatures
+        )
         return Lane(
             prompt=prompt.prompt,
             grammar=prompt.grammar(self.n_positions),
@@ -223,7 +220,7 @@ class Run:
             uncontrolled=prompt.uncontrolled,
             guidance=config.guidance,
             on_cell=None if quiet else lambda lane: tell(self._bar_ready(take, prompt, lane)),
-            on_yield=None if quiet else lambda constraint, position: tell(trace.ConstraintRelaxed(take, position, constraint)),
+            on_yield=None if quiet else lambda name, position: tell(trace.ConstraintRelaxed(take, position, name)),
             cancelled=self.cancelled,
         )
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Protocol
 
 from midigpt_core.errors import SongTooLargeError
-from midigpt_core.midi_file.bars import Signature, BarSpan, on_bar_line, spans
+from midigpt_core.midi_file.bars import BarSpan, Signature, on_bar_line, spans
 from midigpt_core.midi_file.chunks import FileLayout, split
 from midigpt_core.midi_file.events import METRE, TEMPO, Event, TrackEvents, metas, read_events
 from midigpt_core.midi_file.outline import Outline, ReadLimits, outline

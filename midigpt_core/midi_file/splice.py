@@ -7,7 +7,7 @@ from bisect import bisect_left
 from dataclasses import dataclass, field
 
 from midigpt_core.errors import ScoreError
-from midigpt_core.midi_file.bars import Signature, BarSpan, bar_of, spans
+from midigpt_core.midi_file.bars import BarSpan, Signature, bar_of, spans
 from midigpt_core.midi_file.events import METRE, TrackEvents, meta, with_tail, write_events
 from midigpt_core.midi_file.fit import NewNote, fit_notes
 from midigpt_core.midi_file.fresh import added_track
@@ -109,7 +109,9 @@ def _by_place(score: Score, n_chunks: int) -> tuple[dict[Place, tuple[int, Track
     return placed, added
 
 
-def _find_changes(source: MidiSource, placed: dict[Place, tuple[int, Track]], bars: list[BarSpan]) -> dict[int, _Changes]:
+def _find_changes(
+    source: MidiSource, placed: dict[Place, tuple[int, Track]], bars: list[BarSpan]
+) -> dict[int, _Changes]:
     """What happens to each chunk; only the events of those that change are read."""
     channels = [set(chunk.parts) for chunk in source.outlines]
     for index, channel in placed:

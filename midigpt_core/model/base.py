@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
@@ -10,9 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from midigpt_core.errors import GenerationError
+from midigpt_core.model.shape import GPT2Config
 
 if TYPE_CHECKING:
     import torch
+
+    from midigpt_core.tokens.places import Places
 
 Logits: TypeAlias = "npt.NDArray[np.float32] | torch.Tensor"
 SENTINEL = -1  # stands where a token id would, for a hidden position that stays in the cache as an empty key
@@ -79,6 +82,34 @@ class LanguageModel(Protocol):
     def new_cache(self, lanes: int = 1, capacity: int | None = None) -> LaneCache:
         """An empty cache; `capacity` slots per lane (default: the model's whole context)."""
         ...
+
+
+class TorchNetwork(Protocol):
+    """What a cache needs of a network of torch's."""
+
+    config: GPT2Config
+
+    @property
+    def n_positions(self) -> int: ...
+
+    @property
+    def device(self) -> torch.device: ...
+
+    @property
+    def dtype(self) -> torch.dtype: ...
+
+    @property
+    def places(self) -> Places | None: ...  # how its tokens' places are read, where it is told them
+
+    @property
+    def hidden(self) -> Callable[..., torch.Tensor]: ...  # (ids, positions, memory, places), see GPT2.hidden
+
+    @property
+    def head(self) -> Callable[..., torch.Tensor]: ...  # (output of `hidden`, places) to logits
+
+    def parameters(self) -> Iterator[torch.nn.Parameter]: ...
+
+    def state_dict(self) -> Mapping[str, torch.Tensor]: ...
 
 
 def on_host(logits: Any) -> npt.NDArray[np.float32]:

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
-from midigpt_core.model.base import Spans, lay_out
+from midigpt_core.model.base import Spans, TorchNetwork, lay_out
 from midigpt_core.model.slots import SlotTable
-
-if TYPE_CHECKING:
-    from midigpt_core.model.gpt2 import GPT2
+from midigpt_core.tokens.places import Place
 
 _EMPTY_KEY = -1e4  # what "attention_approx" leaves in place of a hidden key
 
@@ -23,8 +20,8 @@ _EMPTY_KEY = -1e4  # what "attention_approx" leaves in place of a hidden key
 class TorchCache(SlotTable):
     """Keys and values of shape (layers, 2, lanes, heads, capacity, head_dim), advanced by the model itself."""
 
-    def __init__(self, model: GPT2, lanes: int, capacity: int) -> None:
-        super().__init__(lanes, capacity, model.n_positions)
+    def __init__(self, model: TorchNetwork, lanes: int, capacity: int) -> None:
+        super().__init__(lanes, capacity, model.n_positions, model.places)
         config = model.config
         shape = (config.n_layer, 2, lanes, config.n_head, capacity, config.head_dim)
         self.model = model
@@ -40,12 +37,13 @@ class TorchCache(SlotTable):
         tokens = self._row(layout.tokens[start:] + tuple(token for token, _ in probe))
         positions = self._row(layout.positions[start:] + tuple(position for _, position in probe))
         memory = _PromptMemory(self.kv[:, :, lane], start, deaf_to_last=bool(probe))
-        x = self.model.hidden(tokens, positions, memory)
+        places = self._places([self.read_prompt(lane, ids, layout)[start:]])
+        x = self.model.hidden(tokens, positions, memory, places)
         end = len(layout.tokens)
         self.kv[:, 0, lane, :, end : end + layout.sentinels] = _EMPTY_KEY
         self.kv[:, 1, lane, :, end : end + layout.sentinels] = 0.0
         self.write(lane, layout, start)
-        return self._head(x[0, -1])
+        return self.model.head(x[:, -1:], None if places is None else places[:, -1:])[0, -1].float()
 
     def fork(self, source: int, targets: Sequence[int]) -> None:
         """See LaneCache.fork."""
@@ -53,6 +51,7 @@ class TorchCache(SlotTable):
         for target in targets:
             if target != source:
                 self.slots[target] = list(self.slots[source])
+                self.share_reader(source, target)
                 self.kv[:, :, target, :, :length] = self.kv[:, :, source, :, :length]
 
     @torch.no_grad()
@@ -61,12 +60,12 @@ class TorchCache(SlotTable):
         lengths = [self.length(lane) for lane in lanes]
         positions = [self.append(lane, token) for lane, token in zip(lanes, ids, strict=True)]
         memory = _StepMemory(self.kv, list(lanes), lengths)
-        x = self.model.hidden(self._row(ids).T, self._row(positions).T, memory)
-        return self._head(x[:, -1])
+        places = self._places([[self.read(lane, token)] for lane, token in zip(lanes, ids, strict=True)])
+        x = self.model.hidden(self._row(ids).T, self._row(positions).T, memory, places)
+        return self.model.head(x, places)[:, -1].float()
 
-    def _head(self, x: Tensor) -> Tensor:
-        logits: Tensor = self.model.lm_head(x)
-        return logits.float()
+    def _places(self, places: Sequence[Sequence[Place | None]]) -> Tensor | None:
+        return None if self.model.places is None else torch.tensor(places, dtype=torch.int32, device=self.model.device)
 
     def _row(self, values: Sequence[int]) -> Tensor:
         return torch.tensor([list(values)], dtype=torch.long, device=self.model.device)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from midigpt_core.model.base import LanguageModel
     from midigpt_core.model.gpt2 import GPT2
     from midigpt_core.tokens.config import EncoderConfig
+    from midigpt_core.tokens.places import Places, PlaceSizes
 
 FORMAT_VERSION = "2"
 ARCH = "gpt2"
@@ -71,7 +72,10 @@ def load_checkpoint(
     else:
         raise CheckpointError(f"{file}: suffix {file.suffix!r} is no checkpoint's; {_WAY_OUT}")
     known = _encoder_config(file, encoder, model.config)
-    return Checkpoint(known, model.to(device=device, dtype=dtype or torch.float32).eval())
+    ready = model.to(device=device, dtype=dtype or torch.float32).eval()
+    if ready.config.places:
+        ready.places = _places(known, ready.config.places)
+    return Checkpoint(known, ready)
 
 
 def load_for_use(
@@ -112,7 +116,8 @@ def _read_fast(file: Path) -> tuple[EncoderConfig, LanguageModel] | None:
     from safetensors.numpy import load_file
 
     try:
-        model = FastModel(config, load_file(file), kernels)
+        places = _places(encoder, config.places) if config.places else None
+        model = FastModel(config, load_file(file), kernels, places)
     except (SafetensorError, OSError) as error:
         raise _unreadable(file, error) from error
     except CheckpointError as error:
@@ -186,7 +191,7 @@ def _unreadable(file: Path, error: Exception) -> CheckpointError:
 def _shape(file: Path, data: Any) -> GPT2Config:
     check_plain(file, data)
     try:
-        return GPT2Config(**data)
+        return GPT2Config.from_dict(data)
     except TypeError as error:
         raise CheckpointError(f"{file}: model config {short(data)} does not fit GPT-2: {error}") from error
     except CheckpointError as error:
@@ -229,6 +234,13 @@ def _encoder_config(file: Path, data: Any, config: GPT2Config) -> EncoderConfig:
     except (EncoderConfigError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{file}: encoder_config: {error}") from error
     return check_vocabulary(file, encoder, config)
+
+
+def _places(encoder: EncoderConfig, sizes: PlaceSizes) -> Places:
+    from midigpt_core.tokens.places import Places
+    from midigpt_core.tokens.vocabulary import Vocabulary
+
+    return Places(Vocabulary(encoder), sizes)
 
 
 # ---- the .safetensors header: eight bytes of length, then JSON ----

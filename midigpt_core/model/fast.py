@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -12,31 +12,38 @@ import numpy.typing as npt
 
 from midigpt_core.compiled import compiled
 from midigpt_core.errors import CheckpointError
-from midigpt_core.model.base import PromptLayout, Spans, lay_out
+from midigpt_core.model.base import PromptLayout, Spans, TorchNetwork, lay_out
+from midigpt_core.model.shape import HARMONY_HEAD, PLACE_TABLES, GPT2Config, Shaped
 from midigpt_core.model.slots import SlotTable
-from midigpt_core.model.shape import GPT2Config, Shaped
 from midigpt_core.model.threads import threads
-
-if TYPE_CHECKING:
-    from midigpt_core.model.gpt2 import GPT2
+from midigpt_core.tokens.places import Place, Places
 
 _BLOCK = 64  # outputs that stand together in a packed matrix; also inputs that share a scale
 _HEAD_STEP = 16  # a head's room is a multiple of this
 _PRODUCTS = ("attn.c_attn", "attn.c_proj", "mlp.c_fc", "mlp.c_proj")
 _COPY_LIMIT = 64  # a fork copies up to this many slots of its source's own; a longer run becomes a shared prefix
 _NOT_FINITE = "weights that are no finite numbers; the file is damaged, or its training ran away"
-_PACKED: WeakKeyDictionary[GPT2, tuple[Any, Any]] = WeakKeyDictionary()  # model -> (what it was packed from, decoder)
+_PACKED: WeakKeyDictionary[TorchNetwork, tuple[Any, Any]] = (
+    WeakKeyDictionary()
+)  # model -> (what it was packed from, decoder)
 
-Row = tuple[int, int, int, int, int, int, Any, Any]
+Row = tuple[int, int, int, int, int, int, Any, Any, Place | None]
 Logits = npt.NDArray[np.float32]
 
 
 class FastModel(Shaped):
     """A network held by the compiled decoder alone. Its caches, and `logits`, give float32 arrays."""
 
-    def __init__(self, config: GPT2Config, weights: Mapping[str, npt.NDArray[Any]], kernels: ModuleType) -> None:
-        """`weights` by the names of `GPT2Config.weights`, any floating type."""
+    def __init__(
+        self,
+        config: GPT2Config,
+        weights: Mapping[str, npt.NDArray[Any]],
+        kernels: ModuleType,
+        places: Places | None = None,
+    ) -> None:
+        """`weights` by the names of `GPT2Config.weights`, any floating type; `places` where it is told them."""
         self.config = config
+        self.places = places
         self._kernels = kernels
         self._decoder = pack(config, weights, kernels)
 
@@ -46,7 +53,9 @@ class FastModel(Shaped):
 
     def new_cache(self, lanes: int = 1, capacity: int | None = None) -> FastCache:
         """An empty cache for `lanes` sequences of up to `capacity` positions (default: the whole context)."""
-        return FastCache(self._decoder, self._kernels, lanes, capacity or self.n_positions, self.n_positions)
+        return FastCache(
+            self._decoder, self._kernels, (lanes, capacity or self.n_positions, self.n_positions, self.places)
+        )
 
 
 def kernels_for(config: GPT2Config) -> ModuleType | None:
@@ -57,17 +66,17 @@ def kernels_for(config: GPT2Config) -> ModuleType | None:
     return kernels
 
 
-def fast_cache(model: GPT2, lanes: int, capacity: int) -> FastCache | None:
+def fast_cache(model: TorchNetwork, lanes: int, capacity: int) -> FastCache | None:
     """A compiled cache for a network of torch's, or None where it cannot have one (see `kernels_for`)."""
     import torch
 
     kernels = kernels_for(model.config)
     if kernels is None or model.device.type != "cpu" or model.dtype == torch.float64:
         return None
-    return FastCache(_decoder_of(model, kernels), kernels, lanes, capacity, model.n_positions)
+    return FastCache(_decoder_of(model, kernels), kernels, (lanes, capacity, model.n_positions, model.places))
 
 
-def _decoder_of(model: GPT2, kernels: ModuleType) -> Any:
+def _decoder_of(model: TorchNetwork, kernels: ModuleType) -> Any:
     """The model's packed weights, packed once for as long as weights and thread count stay what they are."""
     key = (threads(), kernels.instruction_set(), *((p.data_ptr(), p._version) for p in model.parameters()))
     held = _PACKED.get(model)
@@ -109,6 +118,9 @@ def pack(config: GPT2Config, weights: Mapping[str, npt.NDArray[Any]], kernels: M
         "head": codes(weights["lm_head.weight"].T),
         "head_bias": vector(np.zeros(config.vocab_size)),
     }
+    if config.places:
+        arrays["places"] = [table(weights[f"{PLACE_TABLES}.{name}"]) for name in config.places.tables()]
+        arrays["harmony_head"] = np.stack([vector(row) for row in weights[HARMONY_HEAD]])
     shape = {"isa": name, "width": config.n_embd, "heads": config.n_head, "group": group, "vocab": config.vocab_size}
     return kernels.Decoder(shape, arrays, [layer(at) for at in range(config.n_layer)], threads())
 
@@ -193,8 +205,10 @@ def _of_heads(config: GPT2Config, weight: npt.NDArray[Any]) -> npt.NDArray[Any]:
 class FastCache(SlotTable):
     """Lanes whose slots are a shared, unchanging prefix (or none) and a tail of their own."""
 
-    def __init__(self, decoder: Any, kernels: ModuleType, lanes: int, capacity: int, n_positions: int) -> None:
-        super().__init__(lanes, capacity, n_positions)
+    def __init__(self, decoder: Any, kernels: ModuleType, size: tuple[int, int, int, Places | None]) -> None:
+        """size: lanes, capacity, n_positions and places, as `SlotTable` takes them."""
+        super().__init__(*size)
+        lanes = self.lanes
         self.decoder, self.kernels = decoder, kernels
         self._prefix: list[Any] = [None] * lanes
         self._used = [0] * lanes  # slots of the lane that stand in its prefix
@@ -206,7 +220,7 @@ class FastCache(SlotTable):
         layout = lay_out(ids, hidden_spans, masking)
         self.admit(layout)
         start = self.reuse(lane, layout)
-        rows = self._prompt_rows(lane, layout, start)
+        rows = self._prompt_rows(lane, ids, layout, start)
         step = self.kernels.MAX_ROWS
         for at in range(0, len(rows), step):
             part = rows[at : at + step]
@@ -223,20 +237,20 @@ class FastCache(SlotTable):
         self.truncate(lane, 0)
         layout = lay_out(ids)
         self.admit(layout)
-        rows, step = self._prompt_rows(lane, layout, 0), self.kernels.MAX_ROWS
+        rows, step = self._prompt_rows(lane, ids, layout, 0), self.kernels.MAX_ROWS
         parts = [rows[at : at + step] for at in range(0, len(rows), step)]
         found = [self.decoder.run(part, list(range(len(part)))) for part in parts]
         self.write(lane, layout, 0)
         return np.concatenate(found)
 
-    def _prompt_rows(self, lane: int, layout: PromptLayout, start: int) -> list[Row]:
+    def _prompt_rows(self, lane: int, ids: Sequence[int], layout: PromptLayout, start: int) -> list[Row]:
         tail = self._tail_of(lane)
         used, prefix = self._used[lane], self._prefix[lane]
-        new = zip(layout.tokens[start:], layout.positions[start:], strict=True)
-        rows = [(token, at, slot, slot + 1, 1, used, prefix, tail) for slot, (token, at) in enumerate(new, start)]
+        places, end = self.read_prompt(lane, ids, layout), len(layout.tokens)
+        new = enumerate(zip(layout.tokens[start:], layout.positions[start:], places[start:end], strict=True), start)
+        rows = [(token, at, slot, slot + 1, 1, used, prefix, tail, place) for slot, (token, at, place) in new]
         if layout.probe is not None:
-            end = len(layout.tokens)
-            rows.append((*layout.probe, end, end, 0, used, prefix, tail))
+            rows.append((*layout.probe, end, end, 0, used, prefix, tail, places[end]))
         return rows
 
     def truncate(self, lane: int, length: int) -> None:
@@ -263,6 +277,7 @@ class FastCache(SlotTable):
         used, own = self._used[source], self.length(source) - self._used[source]
         for target in others:
             self.slots[target] = list(self.slots[source])
+            self.share_reader(source, target)
             self._prefix[target], self._used[target] = self._prefix[source], used
             self.decoder.copy_slots(self._tail_of(source), self._tail_of(target), 0, 0, own)
 
@@ -280,7 +295,7 @@ class FastCache(SlotTable):
         """One more token of a lane, noted in the ledger."""
         slot = len(self.slots[lane])
         position, tail = self.append(lane, token), self._tail[lane] or self._tail_of(lane)
-        return token, position, slot, slot + 1, 1, self._used[lane], self._prefix[lane], tail
+        return token, position, slot, slot + 1, 1, self._used[lane], self._prefix[lane], tail, self.read(lane, token)
 
     def _side_by_side(self, lanes: Sequence[int]) -> tuple[list[int], list[int]]:
         """An order in which lanes that share a prefix stand together, and the place of each lane in it.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
@@ -11,9 +10,11 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from midigpt_core.model.shape import GPT2Config, Shaped
+from midigpt_core.tokens.places import HARMONY, PlaceSizes
 
 if TYPE_CHECKING:
     from midigpt_core.model.base import LaneCache
+    from midigpt_core.tokens.places import Places
 
 
 class Memory(Protocol):
@@ -90,6 +91,28 @@ class Block(nn.Module):
         return out
 
 
+class PlaceTables(nn.Module):
+    """What is added to a token's embedding for where it stands: a row for each part of its `Place`."""
+
+    def __init__(self, sizes: PlaceSizes, width: int) -> None:
+        super().__init__()
+        for name, rows in sizes.tables().items():
+            self.register_parameter(name, nn.Parameter(torch.zeros(rows, width)))
+
+    def forward(self, places: Tensor) -> Tensor:
+        """(batch, time, width) for places (batch, time, 6), in the order of Place's fields."""
+        *tables, harmony = self.parameters()
+        x = sounding(places, harmony.dtype) @ harmony
+        for part, table in enumerate(tables):
+            x = x + F.embedding(places[..., part], table)
+        return x
+
+
+def sounding(places: Tensor, dtype: torch.dtype) -> Tensor:
+    """Which pitch classes sound at these places, (..., HARMONY) of 0 and 1, for places (..., 6)."""
+    return ((places[..., -1:] >> torch.arange(HARMONY, device=places.device)) & 1).to(dtype)
+
+
 class Transformer(nn.Module):
     """Embeddings, layers, last norm; the submodule names are those of the stored weights."""
 
@@ -97,11 +120,20 @@ class Transformer(nn.Module):
         super().__init__()
         self.wte = nn.Embedding(config.vocab_size, config.n_embd)
         self.wpe = nn.Embedding(config.n_positions, config.n_embd)
+        self.places = PlaceTables(config.places, config.n_embd) if config.places else None
         self.drop = nn.Dropout(dropout)
         self.h = nn.ModuleList(Block(config, layer, dropout) for layer in range(config.n_layer))
         self.ln_f = nn.LayerNorm(config.n_embd)
         nn.init.normal_(self.wte.weight, std=0.02)
         nn.init.normal_(self.wpe.weight, std=0.01)
+
+    def embed(self, ids: Tensor, positions: Tensor, places: Tensor | None) -> Tensor:
+        """What the first layer reads, (batch, time, width)."""
+        x = self.wte(ids) + self.wpe(positions)
+        if self.places is not None:
+            x = x + self.places(places)
+        out: Tensor = self.drop(x)
+        return out
 
 
 class GPT2(nn.Module, Shaped):
@@ -115,9 +147,12 @@ class GPT2(nn.Module, Shaped):
     def __init__(self, config: GPT2Config, dropout: float = 0.0) -> None:
         super().__init__()
         self.config = config
+        self.places: Places | None = None  # how its tokens' places are read, where it is told them
         self.transformer = Transformer(config, dropout)
         self.lm_head = nn.Linear(config.n_embd, config.vocab_size, bias=False)
         nn.init.normal_(self.lm_head.weight, std=0.02)
+        if config.places:
+            self.harmony_head = nn.Parameter(torch.zeros(HARMONY, config.vocab_size))
 
     @property
     def device(self) -> torch.device:
@@ -127,26 +162,38 @@ class GPT2(nn.Module, Shaped):
     def dtype(self) -> torch.dtype:
         return self.lm_head.weight.dtype
 
-    def hidden(self, ids: Tensor, positions: Tensor | None = None, memory: Memory | None = None) -> Tensor:
-        """The last layer's normalised output, (batch, time, width), for ids (batch, time)."""
+    def hidden(
+        self, ids: Tensor, positions: Tensor | None = None, memory: Memory | None = None, places: Tensor | None = None
+    ) -> Tensor:
+        """The last layer's normalised output, (batch, time, width), for ids (batch, time).
+
+        places: (batch, time, 6), int32, in the order of Place's fields, where the network is told places.
+        """
         if positions is None:
             positions = torch.arange(ids.shape[1], device=ids.device)
-        x = self.transformer.drop(self.transformer.wte(ids) + self.transformer.wpe(positions))
+        x = self.transformer.embed(ids, positions, places)
         for block in self.transformer.h:
             x = block(x, memory)
         out: Tensor = self.transformer.ln_f(x)
         return out
 
-    def forward(self, ids: Tensor, positions: Tensor | None = None, memory: Memory | None = None) -> Tensor:
-        """Logits (batch, time, vocabulary) for ids (batch, time), in the model's dtype."""
-        out: Tensor = self.lm_head(self.hidden(ids, positions, memory))
-        return out
+    def forward(self, ids: Tensor, positions: Tensor | None = None, places: Tensor | None = None) -> Tensor:
+        """Logits (batch, time, vocabulary) for ids (batch, time), in the model's dtype; see `hidden`."""
+        return self.head(self.hidden(ids, positions, None, places), places)
+
+    def head(self, x: Tensor, places: Tensor | None) -> Tensor:
+        """Logits for the last layer's output x; what sounds at a place speaks for and against tokens directly."""
+        out: Tensor = self.lm_head(x)
+        return out if places is None else out + sounding(places, out.dtype) @ self.harmony_head.to(out.dtype)
 
     @torch.no_grad()
     def logits(self, ids: Sequence[int] | Tensor) -> Tensor:
         """Float32 logits of one whole sequence, without cache, shape (positions, vocabulary)."""
         row = torch.as_tensor(ids, dtype=torch.long, device=self.device).view(1, -1)
-        return self.forward(row)[0].float()
+        places = None
+        if self.places is not None:
+            places = torch.from_numpy(self.places.of(row[0].tolist())).to(self.device)[None]
+        return self.forward(row, places=places)[0].float()
 
     def new_cache(self, lanes: int = 1, capacity: int | None = None) -> LaneCache:
         """An empty cache for `lanes` sequences of up to `capacity` positions (default: the whole context)."""
@@ -162,7 +209,7 @@ class GPT2(nn.Module, Shaped):
 
     def config_dict(self) -> dict[str, Any]:
         """The shape as the checkpoint file states it."""
-        return asdict(self.config)
+        return self.config.to_dict()
 
 
 def _residual_std(config: GPT2Config) -> float:

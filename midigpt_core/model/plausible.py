@@ -24,7 +24,10 @@ def check_plain(file: Path, config: Any) -> None:
     """The network's shape is an object of numbers and words, as the shape itself can judge. Raises CheckpointError."""
     if not isinstance(config, dict) or not all(isinstance(key, str) for key in config):
         raise CheckpointError(f"{file}: model config is {short(config)}; it must be an object of n_embd, n_layer, ...")
-    for key, value in config.items():
+    places = config.get("places")
+    for key, value in [*config.items(), *(places.items() if isinstance(places, dict) else ())]:
+        if key == "places" and isinstance(value, dict):
+            continue
         if not isinstance(value, (int, float, str, type(None))) or len(short(value)) > 40:
             raise CheckpointError(f"{file}: model config: {short(key)} is {short(value)}; it must be a small number")
 

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
-from midigpt_core.errors import CheckpointError
+from midigpt_core.errors import CheckpointError, EncoderConfigError
+from midigpt_core.tokens.places import HARMONY, PlaceSizes
+
+NUMBERS = ("vocab_size", "n_positions", "n_embd", "n_layer", "n_head")
+PLACE_TABLES = "transformer.places"  # name of these weights, before the table's
+HARMONY_HEAD = "harmony_head"
 
 
 @dataclass(frozen=True)
@@ -16,13 +23,31 @@ class GPT2Config:
     n_embd: int = 512  # width
     n_layer: int = 6
     n_head: int = 8  # divides n_embd
+    places: PlaceSizes | None = None  # what it is told of where each token stands; None: nothing, as GPT-2
 
     def __post_init__(self) -> None:
-        for name, value in asdict(self).items():
+        for name in NUMBERS:
+            value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
                 raise CheckpointError(f"model config: {name} is {value!r}; it must be an integer, 1 or more")
         if self.n_embd % self.n_head:
             raise CheckpointError(f"model config: n_head {self.n_head} does not divide n_embd {self.n_embd}")
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> GPT2Config:
+        """The shape as a checkpoint file states it. Raises CheckpointError, or TypeError for unknown keys."""
+        places = data.get("places")
+        if places is None or isinstance(places, PlaceSizes):
+            return cls(**data)
+        try:
+            return cls(**{**data, "places": PlaceSizes(**places)})
+        except EncoderConfigError as error:
+            raise CheckpointError(f"model config: {error}") from error
+
+    def to_dict(self) -> dict[str, Any]:
+        """The inverse of `from_dict`; without places, what MIDI-GPT's own files state."""
+        numbers: dict[str, Any] = {name: getattr(self, name) for name in NUMBERS}
+        return numbers if self.places is None else {**numbers, "places": asdict(self.places)}
 
     @property
     def head_dim(self) -> int:
@@ -35,6 +60,10 @@ class GPT2Config:
             "transformer.wte.weight": (self.vocab_size, wide),
             "transformer.wpe.weight": (self.n_positions, wide),
         }
+        for name, rows in (self.places.tables() if self.places else {}).items():
+            found[f"{PLACE_TABLES}.{name}"] = (rows, wide)
+        if self.places:
+            found[HARMONY_HEAD] = (HARMONY, self.vocab_size)
         products = {"attn.c_attn": (wide, 3 * wide), "attn.c_proj": (wide, wide)}
         products |= {"mlp.c_fc": (wide, 4 * wide), "mlp.c_proj": (4 * wide, wide)}
         for layer in range(self.n_layer):

@@ -8,12 +8,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from midigpt_core.constraints.masks import token_mask
 from midigpt_core.errors import MidiGptError
 from midigpt_core.model.base import LaneCache, LanguageModel, on_host
-from midigpt_core.sampling.draw import Row, to_logprobs, draw
+from midigpt_core.sampling.draw import Row, draw, to_logprobs
 from midigpt_core.sampling.lane import Lane
 from midigpt_core.sampling.prompt import Prompt
-from midigpt_core.constraints.masks import token_mask
 from midigpt_core.tokens.types import TokenType
 from midigpt_core.tokens.vocabulary import Vocabulary
 
@@ -40,7 +40,7 @@ class _Seat:
     lane: Lane
     slot: int
     shadow: int | None  # slot of the uncontrolled prompt
-    logits: Row  # and once it is drawn, logprobs
+    logits: Row  # log-probabilities once the token is drawn
     shadow_logits: Row | None = None
 
     @property
@@ -103,8 +103,11 @@ class Decoder:
         while not all(lane.done for lane in lanes):
             try:
                 self._advance()
-            except (RuntimeError, ValueError, MidiGptError) as error:
+            except BaseException as error:  # whatever it is, no caller of this batch may go on with what is half done
                 self._fail(error)
+                if _ends_the_process(error):
+                    self._abandon(lanes, error)
+                    raise
 
     def _fail(self, error: BaseException) -> None:
         """A model call broke: every lane in the batch learns why, the cache starts afresh."""
@@ -113,6 +116,16 @@ class Decoder:
         self._seats.clear()
         self._cache, self._held = None, []
         self._tell()
+
+    def _abandon(self, lanes: Sequence[Lane], error: BaseException) -> None:
+        """Lanes whose caller is gone are not begun."""
+        own = set(map(id, lanes))
+        with self._changed:
+            kept = (deque(lane for lane in queue if id(lane) not in own) for queue in self._waiting)
+            self._waiting = deque(queue for queue in kept if queue)
+        for lane in lanes:
+            if not lane.done:
+                lane.error, lane.done = error, True
 
     def _advance(self) -> None:
         if self._waiting:
@@ -136,9 +149,11 @@ class Decoder:
                 continue
             try:
                 self._seat(lane)
-            except (RuntimeError, ValueError, MidiGptError) as error:
+            except BaseException as error:
                 lane.error, lane.done = error, True
                 self._tell()
+                if _ends_the_process(error):
+                    raise
 
     def _next(self) -> Lane:
         """The first lane of the caller whose turn it is, who goes to the back with what is left."""
@@ -267,6 +282,11 @@ def _on_behalf(lane: Lane, task: Callable[..., T], *given: object) -> T | None:
     except LANE_TROUBLE as error:
         lane.error, lane.done = error, True
         return None
+
+
+def _ends_the_process(error: BaseException) -> bool:
+    """KeyboardInterrupt and the like, which are not the batch's own."""
+    return not isinstance(error, Exception)
 
 
 def _common(held: Prompt | None, prompt: Prompt) -> int:

@@ -46,8 +46,8 @@ def draw(
 ) -> tuple[int, float]:
     """Draw a token; returns it, and the model's own log-probability of it.
 
-    logprobs: the model's log-probabilities, -inf where illegal, something legal; bias: added to it; uniform: a number in
-    [0, 1); droppable: (vocabulary,), tokens that mask_k and mask_p may remove (notes, never structure).
+    logprobs: the model's log-probabilities, -inf where illegal, something legal; bias: added to them; uniform: a number
+    in [0, 1); droppable: (vocabulary,), tokens that mask_k and mask_p may remove (notes, never structure).
     """
     if FAST_DRAW is not None and not parameters.filters:
         found: tuple[int, float] = FAST_DRAW.draw(logprobs, bias, parameters.temperature, uniform)
@@ -75,7 +75,11 @@ def _filtered(probabilities: Row, parameters: SamplingParameters, droppable: npt
     ranked = probabilities[order]
     rank = np.arange(len(order))
     before = ranked.cumsum() - ranked  # probability of everything likelier
-    keep = (rank < (parameters.top_k or len(order))) & ((before < np.float64(parameters.top_p)) | (rank == 0)) & (ranked > 0)
+    keep = (
+        (rank < (parameters.top_k or len(order)))
+        & ((before < np.float64(parameters.top_p)) | (rank == 0))
+        & (ranked > 0)
+    )
 
     pool = ranked * keep
     pool /= pool.sum()

@@ -7,10 +7,19 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from midigpt_core.sampling.draw import SamplingParameters
 from midigpt_core.constraints.limits import Push
+from midigpt_core.constraints.masks import (
+    LEADS_TO_NOTE,
+    Allowed,
+    Bias,
+    Constraint,
+    Cursor,
+    Scheduled,
+    defining,
+    token_mask,
+)
+from midigpt_core.sampling.draw import SamplingParameters
 from midigpt_core.sampling.prompt import Prompt
-from midigpt_core.constraints.masks import LEADS_TO_NOTE, Allowed, Cursor, Bias, Constraint, Scheduled, defining, token_mask
 from midigpt_core.tokens.grammar import Grammar
 from midigpt_core.tokens.types import TokenType
 
@@ -49,14 +58,16 @@ class Lane:
 
     def __post_init__(self) -> None:
         self._random = np.random.Generator(np.random.PCG64(self.seed))
-        self._narrowing, self._leaning, self._following = (
+        self._narrowing, self._biasing, self._following = (
             defining(self.constraints, method) for method in ("allow", "bias", "advance")
         )
         self._enter_cell()
 
     def _enter_cell(self) -> None:
         self._drum = self.drums[min(self.cursor.cell, len(self.drums) - 1)]
-        self.parameters_here = self.drum_parameters if self._drum and self.drum_parameters is not None else self.parameters
+        self.parameters_here = (
+            self.drum_parameters if self._drum and self.drum_parameters is not None else self.parameters
+        )
 
     def uniform(self) -> float:
         """The lane's own next random number in [0, 1)."""
@@ -67,13 +78,13 @@ class Lane:
     def allowed(self) -> Allowed:
         """Tokens that are legal and wanted, not to be changed; a constraint that would leave none is set aside here."""
         allowed = self.grammar.legal()
-        asked = [(constraint, wish) for constraint in self._narrowing if (wish := constraint.allow(self.cursor)) is not None]
-        return self._narrowed(allowed, asked) if asked else allowed
+        found = [(each, wanted) for each in self._narrowing if (wanted := each.allow(self.cursor)) is not None]
+        return self._narrowed(allowed, found) if found else allowed
 
-    def _narrowed(self, allowed: Allowed, asked: Sequence[tuple[Constraint, Allowed]]) -> Allowed:
-        wishes = [(constraint.name, wish) for constraint, wish in asked if not isinstance(constraint, Push)]
-        pushes = [(constraint.name, wish) for constraint, wish in asked if isinstance(constraint, Push)]
-        for name, wanted in [*wishes, *self._no_way_on(wishes), *pushes]:
+    def _narrowed(self, allowed: Allowed, found: Sequence[tuple[Constraint, Allowed]]) -> Allowed:
+        masks = [(constraint.name, wanted) for constraint, wanted in found if not isinstance(constraint, Push)]
+        pushes = [(constraint.name, wanted) for constraint, wanted in found if isinstance(constraint, Push)]
+        for name, wanted in [*masks, *self._no_way_on(masks), *pushes]:
             both = allowed & wanted
             if not both.any():
                 both = allowed & self._second_choice(name)
@@ -83,9 +94,9 @@ class Lane:
         return allowed
 
     def bias(self, logprobs: Bias) -> Bias | None:
-        """What the constraints together add to the model's logprobs."""
+        """What the constraints together add to the model's log-probabilities."""
         together: Bias | None = None
-        for constraint in self._leaning:
+        for constraint in self._biasing:
             bias = constraint.bias(self.cursor, logprobs)
             if bias is not None:
                 together = bias if together is None else together + bias
@@ -93,17 +104,18 @@ class Lane:
 
     def _second_choice(self, name: str) -> Allowed | bool:
         """What a schedule asks for where the note it wants next may not be written; else anything."""
-        schedule = next((constraint for constraint in self.constraints if isinstance(constraint, Scheduled) and constraint.name == name), None)
+        schedules = (each for each in self.constraints if isinstance(each, Scheduled))
+        schedule = next((each for each in schedules if each.name == name), None)
         second = None if schedule is None else schedule.otherwise(self.cursor)
         return True if second is None else second
 
-    def _no_way_on(self, wishes: Sequence[tuple[str, Allowed]]) -> list[tuple[str, Allowed]]:
+    def _no_way_on(self, masks: Sequence[tuple[str, Allowed]]) -> list[tuple[str, Allowed]]:
         """Where no wanted pitch is left at this position, nothing that only leads to a note is wanted either."""
-        if not wishes or self.cursor.pitch >= 0:
+        if not masks or self.cursor.pitch >= 0:
             return []
         vocabulary = self.grammar.vocabulary
         first, end = vocabulary.range(TokenType.NOTE_ONSET)
-        pitches = np.logical_and.reduce([wanted[first + self.cursor.last_pitch + 1 : end] for _, wanted in wishes])
+        pitches = np.logical_and.reduce([wanted[first + self.cursor.last_pitch + 1 : end] for _, wanted in masks])
         return [] if pitches.any() else [("", ~token_mask(vocabulary, *LEADS_TO_NOTE))]
 
     def accept(self, token: int, logprob: float) -> None:

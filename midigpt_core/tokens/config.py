@@ -11,11 +11,10 @@ from typing import Any
 
 from midigpt_core.attributes.table import make_attributes
 from midigpt_core.errors import EncoderConfigError
+from midigpt_core.tokens.domains import PROGRAMS, InstrumentGroups, Metre
 from midigpt_core.tokens.types import TokenType, token_type
 
-Metre = tuple[int, int]
 Domain = tuple[TokenType, int]
-PROGRAMS = 128
 
 
 @dataclass(frozen=True)
@@ -114,8 +113,6 @@ class EncoderConfig:
 
 def derive_token_domains(config: EncoderConfig) -> tuple[Domain, ...]:
     """The structural part of the vocabulary, from the plain fields."""
-    from midigpt_core.tokens.domains import InstrumentGroups
-
     longest_bar = max((-(-4 * config.resolution * n // d) for n, d in config.time_signatures), default=0)
     rows = (
         (TokenType.PIECE_START, 2 if config.supports_infill else 1),

@@ -95,7 +95,7 @@ def measure_table(notes: NoteTable, table: AttributeTable) -> AttributeValues:
 def track_values(score: Score, table: AttributeTable) -> list[dict[str, int]]:
     """Per track of a score on the grid: what `table.track_values` says of it."""
     keys = [key for key, _ in TRACK_ATTRIBUTES]
-    wanted = {c.name for c in table.controls if c.measured and c.level == "track"}
+    wanted = {c.name for c in table.attributes if c.measured and c.level == "track"}
     flat = FAST_FLATTEN.flatten(score, score.resolution, False) if FAST_FLATTEN and _plan(table) else None
     if flat is None or not wanted <= set(keys):
         known: dict[str, int] = {}

@@ -8,8 +8,8 @@ from itertools import accumulate, groupby
 
 from midigpt_core.plan.steps import Cell
 from midigpt_core.score import DRUM, Bar, Score
-from midigpt_core.tokens.grid import grid_ticks
 from midigpt_core.tokens.domains import nearest_metre
+from midigpt_core.tokens.grid import grid_ticks
 from midigpt_core.tokens.vocabulary import Vocabulary
 
 Kept = tuple[int, int, int]  # a note that stays: [start, end) in ticks of the grid from the start of the window, pitch

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from midigpt_core.errors import TrainingError
 from midigpt_core.tokens.config import EncoderConfig
+from midigpt_core.tokens.places import Place
 from midigpt_core.tokens.vocabulary import Vocabulary
 from midigpt_core.train.config import MixGroup, RunConfig
 from midigpt_core.train.shards import Shards
 from midigpt_core.train.window import Example
-from midigpt_core.train.windows import Pool, WindowMaker
+from midigpt_core.train.windows import Pool, Reads, WindowMaker
 
 AHEAD = 4  # steps drawn before they are needed
 
@@ -31,18 +32,19 @@ class Batch:
     weights: NDArray[np.float32]  # (windows, length): in the loss
     written: NDArray[np.bool_]  # (windows, length): labels a model has to write at inference
     offset: int  # position of the first token
+    places: NDArray[np.int32] | None = None  # (windows, length, 6), where the network is told them; see tokens/places
 
 
 class Drawer:
     """All the windows of a run: `step(n)` gives the batches of step n for one process of several."""
 
-    def __init__(self, folder: str, config: RunConfig, limit: int, rank: int = 0, world: int = 1) -> None:
+    def __init__(self, folder: str, config: RunConfig, reads: Reads, rank: int = 0, world: int = 1) -> None:
         self.shards = Shards(folder)
         self.config = config
-        self.limit = limit
+        self.limit = reads.limit
         self.rank, self.world = rank, world
         vocabulary = Vocabulary(EncoderConfig.from_dict(self.shards.encoder_config))
-        self.maker = WindowMaker(self.shards, vocabulary, config.windows, limit)
+        self.maker = WindowMaker(self.shards, vocabulary, config.windows, reads)
         self.pools = [self._pool(config.mix), self._pool(config.finish_mix or config.mix)]
 
     def _pool(self, mix: Sequence[MixGroup]) -> Pool:
@@ -57,10 +59,10 @@ class Drawer:
         return batched(examples, self.config, rng, self.limit)
 
 
-def valid_examples(shards: Shards, config: RunConfig, limit: int) -> list[Example]:
+def valid_examples(shards: Shards, config: RunConfig, reads: Reads) -> list[Example]:
     """The windows on which the valid loss is measured: the same ones for the same data and settings."""
     vocabulary = Vocabulary(EncoderConfig.from_dict(shards.encoder_config))
-    maker = WindowMaker(shards, vocabulary, config.windows, limit)
+    maker = WindowMaker(shards, vocabulary, config.windows, reads)
     pool = Pool.of(shards, "valid", config.valid_mix or config.finish_mix or config.mix, config.permissive_only)
     return [maker.draw(pool, np.random.default_rng((7, n))) for n in range(config.valid_windows)]
 
@@ -92,7 +94,17 @@ def padded(
         written[row, :n] = example.written[1:]
         weights[row, :n] = np.where(example.written[1:], 1.0, context_weight)
     offset = int(rng.integers(limit - length + 1)) if rng.random() < late_start else 0
-    return Batch(ids, labels, weights, written, offset)
+    return Batch(ids, labels, weights, written, offset, _padded_places(examples, length))
+
+
+def _padded_places(examples: Sequence[Example], length: int) -> NDArray[np.int32] | None:
+    if examples[0].places is None:
+        return None
+    found = np.zeros((len(examples), length, len(Place._fields)), np.int32)
+    for row, example in enumerate(examples):
+        if example.places is not None:
+            found[row, : len(example.places) - 1] = example.places[:-1]
+    return found
 
 
 # ---- drawing ahead ----
@@ -100,8 +112,8 @@ def padded(
 _WORKER: dict[str, Drawer] = {}
 
 
-def _start(folder: str, config: RunConfig, limit: int, rank: int, world: int) -> None:
-    _WORKER["drawer"] = Drawer(folder, config, limit, rank, world)
+def _start(folder: str, config: RunConfig, reads: Reads, rank: int, world: int) -> None:
+    _WORKER["drawer"] = Drawer(folder, config, reads, rank, world)
 
 
 def _step(step: int, finishing: bool) -> list[Batch]:
@@ -111,8 +123,8 @@ def _step(step: int, finishing: bool) -> list[Batch]:
 class Feeder:
     """Gives the batches of one step after another, from `step` on; a context manager that ends its processes."""
 
-    def __init__(self, folder: str, config: RunConfig, limit: int, rank: int = 0, world: int = 1) -> None:
-        self._arguments = (folder, config, limit, rank, world)
+    def __init__(self, folder: str, config: RunConfig, reads: Reads, rank: int = 0, world: int = 1) -> None:
+        self._arguments = (folder, config, reads, rank, world)
         self._queue: deque[tuple[int, Future[list[Batch]]]] = deque()
         self._workers = config.workers
         self._pool: ProcessPoolExecutor | None = None

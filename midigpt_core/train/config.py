@@ -14,7 +14,7 @@ from midigpt_core.errors import TrainingError
 
 T = TypeVar("T")
 
-SCHEDULES = ("cosine", "linear")
+SCHEDULES = ("cosine", "linear", "constant")
 OPTIMISERS = ("adamw", "muon")
 MIXES = ("mix", "finish_mix", "valid_mix")
 PRECISIONS = ("auto", "32-true", "bf16-mixed", "16-mixed")
@@ -27,13 +27,14 @@ def _knob(default: Any, meaning: str, low: float | None = None, high: float | No
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Shape of the network; a run with --init takes the checkpoint's shape instead."""
+    """Shape of the network; a run with --init takes the checkpoint's shape instead, and adds places if asked."""
 
     n_embd: int = _knob(384, "width", 1)
     n_layer: int = _knob(6, "layers", 1)
     n_head: int = _knob(6, "attention heads; divides n_embd", 1)
     n_positions: int = _knob(2048, "longest context in tokens", 64)
     dropout: float = _knob(0.0, "dropout while training", 0.0, 0.9)
+    places: bool = _knob(False, "tell it where each token stands and what sounds there (not for midigpt 0.4.2)")
 
 
 @dataclass(frozen=True)
@@ -70,9 +71,10 @@ class OptimiserConfig:
     learning_rate: float = _knob(1e-3, "peak rate; Muon's updates are scaled to match AdamW's", 0.0, 1.0)
     weight_decay: float = _knob(0.05, "on matrices and embeddings; norms and biases have none", 0.0, 1.0)
     beta2: float = _knob(0.98, "memory of squared gradients", 0.0, 1.0)
+    places_rate: float = _knob(10.0, "rate of the tables of places, as a multiple of the others'", 0.0, 1000.0)
     clip: float = _knob(1.0, "largest norm of the gradient (0: off)", 0.0)
     warmup_steps: int = _knob(100, "steps of rising rate", 0)
-    schedule: str = _knob("cosine", "cosine, or linear: full, then straight to zero", choices=SCHEDULES)
+    schedule: str = _knob("cosine", "cosine; linear: full, then straight to zero; constant: full", choices=SCHEDULES)
     decay: float = _knob(0.3, "linear: last share of the run in which the rate falls", 0.0, 1.0)
     ema: float = _knob(0.0, "decay of the averaged weights, which are then what is saved (0: off)", 0.0, 0.99999)
 

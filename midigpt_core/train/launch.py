@@ -25,6 +25,7 @@ class RunPlan:
     out: str  # folder for checkpoints and logs
     init: str | None = None  # checkpoint file to start from; None: random weights
     resume: bool = False  # go on from the last state in `out`
+    decay_from: str | None = None  # folder of a run to branch off from: its state is read, the rate falls to zero
     seconds: float | None = None  # time budget, which then replaces config.steps
     accelerator: str = "auto"  # "cpu", "cuda", "mps" or "auto"
     devices: int | str = 1  # processes on each machine; "auto": one per accelerator

@@ -28,7 +28,8 @@ def losses(model: nn.Module, examples: Sequence[Example], batch_tokens: int = 81
     for batch in _batches(sorted(examples, key=lambda e: -len(e.tokens)), batch_tokens):
         data = padded(batch, 1.0, np.random.default_rng(0), 0.0, 0)
         ids, labels = torch.from_numpy(data.ids).to(device), torch.from_numpy(data.labels).to(device)
-        logits = model(ids).float()
+        places = None if data.places is None else torch.from_numpy(data.places).to(device)
+        logits = model(ids, places=places).float()
         nats = F.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none").view_as(ids).cpu().numpy()
         for row, example in enumerate(batch):
             given = (data.weights[row] > 0) & ~data.written[row]

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from midigpt_core.model.shape import HARMONY_HEAD
 from midigpt_core.train.config import OptimiserConfig
 
 
@@ -19,9 +20,16 @@ def build_optimisers(model: nn.Module, config: OptimiserConfig) -> list[torch.op
     named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
     matrices = [p for name, p in named if p.ndim == 2 and ".h." in name] if config.name == "muon" else []
     taken = {id(p) for p in matrices}
+    tables = [p for name, p in named if ".places." in name or name == HARMONY_HEAD]
+    taken |= {id(p) for p in tables}
     heavy = [p for _, p in named if p.ndim == 2 and id(p) not in taken]
     light = [p for _, p in named if p.ndim < 2]
-    groups = [{"params": heavy, "weight_decay": config.weight_decay}, {"params": light, "weight_decay": 0.0}]
+    groups: list[dict[str, Any]] = [
+        {"params": heavy, "weight_decay": config.weight_decay},
+        {"params": light, "weight_decay": 0.0},
+    ]
+    if tables:
+        groups.append({"params": tables, "weight_decay": 0.0, "faster": config.places_rate})
     fused = all(p.device.type in ("cpu", "cuda") for _, p in named)
     adam = torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, config.beta2), fused=fused)
     if not matrices:
@@ -83,15 +91,17 @@ def rate_factor(step: int, progress: float, config: OptimiserConfig) -> float:
     progress = min(1.0, max(0.0, progress))
     if config.schedule == "cosine":
         return warm * 0.5 * (1 + math.cos(math.pi * progress))
+    if config.schedule == "constant":
+        return warm
     falling = (1 - progress) / config.decay if config.decay else float(progress < 1)
     return warm * min(1.0, falling)
 
 
 def set_rate(optimisers: Iterable[torch.optim.Optimizer], rate: float) -> None:
-    """The same rate for every group of every optimiser."""
+    """The same rate for every group of every optimiser, times what the group says of itself."""
     for optimiser in optimisers:
         for group in optimiser.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group.get("faster", 1.0)
 
 
 class Average:

@@ -7,7 +7,7 @@ import json
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from midigpt_core.model.checkpoint import load_checkpoint, save_checkpoint
 from midigpt_core.model.gpt2 import GPT2
 from midigpt_core.model.shape import GPT2Config
 from midigpt_core.tokens.config import EncoderConfig
+from midigpt_core.tokens.places import PlaceSizes
 from midigpt_core.tokens.vocabulary import Vocabulary
 from midigpt_core.train.batches import Batch, Feeder, valid_examples
 from midigpt_core.train.config import RunConfig, config_dict
@@ -27,6 +28,7 @@ from midigpt_core.train.measure import losses
 from midigpt_core.train.optimise import Average, build_optimisers, rate_factor, set_rate
 from midigpt_core.train.shards import Shards
 from midigpt_core.train.window import Example
+from midigpt_core.train.windows import Reads
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -43,6 +45,7 @@ class _Clock:
     steps: int
     seconds: float | None
     step: int = 0
+    first: int = 0  # step at which the run began, or branched off from another
     elapsed: float = 0.0  # set by `tick`, so that all processes see the same time
     tokens: int = 0
     last: float = field(default_factory=time.monotonic)
@@ -55,7 +58,7 @@ class _Clock:
 
     def progress(self, step: int) -> float:
         """0 to 1: by the clock under a time budget (the same for any step), else by the step."""
-        return self.elapsed / self.seconds if self.seconds else step / self.steps
+        return self.elapsed / self.seconds if self.seconds else (step - self.first) / self.steps
 
     def remaining(self) -> float:
         """Seconds left, by the rate so far."""
@@ -70,9 +73,14 @@ def train(plan: RunPlan, config: RunConfig, report: Report = lambda event: None)
     Raises TrainingError where data, checkpoint and settings do not fit together.
     """
     fabric = start_fabric(plan, config)
+    if plan.decay_from:
+        config = replace(config, optimiser=replace(config.optimiser, schedule="linear", decay=1.0, warmup_steps=0))
     run = _Run(fabric, plan, config, report)
     if plan.resume:
-        run.load()
+        run.load(run.out)
+    elif plan.decay_from:
+        run.load(Path(plan.decay_from))
+        run.clock.first, run.clock.elapsed = run.clock.step, 0.0
     return run.go()
 
 
@@ -91,18 +99,18 @@ class _Run:
         self.model, *self.optimisers = fabric.setup(network, *optimisers)
         self.average = Average(self.plain, config.optimiser.ema) if config.optimiser.ema else None
         self.clock = _Clock(config.steps, plan.seconds)
+        self.reads = Reads(self.plain.n_positions, self.plain.config.places)
         self.valid: list[Example] = []
         if config.valid_windows:
-            self.valid = valid_examples(shards, config, self.plain.n_positions)
+            self.valid = valid_examples(shards, config, self.reads)
 
     def go(self) -> dict[str, Any]:
-        limit = self.plain.n_positions
         size, settings = self.plain.num_parameters(), config_dict(self.config)
         self._say("start", parameters=size, step=self.clock.step, config=settings)
         self.measure()
         self.clock.last = time.monotonic()
         saved = self.clock.elapsed
-        arguments = (self.plan.data, self.config, limit, self.fabric.global_rank, self.fabric.world_size)
+        arguments = (self.plan.data, self.config, self.reads, self.fabric.global_rank, self.fabric.world_size)
         with Feeder(*arguments) as feeder:
             while self.clock.progress(self.clock.step) < 1:
                 loss = self.step(feeder.step(self.clock.step, self._finishing))
@@ -162,7 +170,7 @@ class _Run:
         """Write the state to resume from, and the network as it is now; each file appears whole or not at all."""
         state = {
             **self._saved(),
-            "clock": {"step": self.clock.step, "elapsed": self.clock.elapsed, "tokens": self.clock.tokens},
+            "clock": {name: getattr(self.clock, name) for name in ("step", "first", "elapsed", "tokens")},
             "average": self.average.state_dict() if self.average else {},
             "random": torch.get_rng_state(),
         }
@@ -173,11 +181,11 @@ class _Run:
             save_checkpoint(self.out / LATEST, self.best(), self.encoder)
         self._say("saved", step=self.clock.step, file=str(self.out / LATEST))
 
-    def load(self) -> None:
-        """Go on from the saved state. Raises TrainingError where there is none."""
-        path = self.out / STATE
+    def load(self, folder: Path) -> None:
+        """Go on from a run's saved state. Raises TrainingError where there is none."""
+        path = folder / STATE
         if not path.exists():
-            raise TrainingError(f"{path}: nothing to resume; start without --resume")
+            raise TrainingError(f"{path}: no saved state to go on from; start without --resume and --decay-from")
         rest = self.fabric.load(path, self._saved())
         for name, value in rest["clock"].items():
             setattr(self.clock, name, value)
@@ -235,7 +243,8 @@ def batch_loss(model: torch.nn.Module, batch: Batch, device: torch.device) -> to
     """Sum of the weighted losses of a batch, in nats."""
     ids, labels, weights = (torch.from_numpy(part).to(device) for part in (batch.ids, batch.labels, batch.weights))
     positions = torch.arange(batch.offset, batch.offset + ids.shape[1], device=device)
-    logits = model(ids, positions).float()
+    places = None if batch.places is None else torch.from_numpy(batch.places).to(device)
+    logits = model(ids, positions, places).float()
     nats = F.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none")
     return (nats * weights.flatten()).sum()
 
@@ -245,8 +254,20 @@ def _model(plan: RunPlan, config: RunConfig, encoder: EncoderConfig) -> GPT2:
     size = Vocabulary(encoder).size
     if plan.init is None:
         shape = config.model
-        return GPT2(GPT2Config(size, shape.n_positions, shape.n_embd, shape.n_layer, shape.n_head), shape.dropout)
+        places = PlaceSizes() if shape.places else None
+        sizes = (size, shape.n_positions, shape.n_embd, shape.n_layer, shape.n_head)
+        return GPT2(GPT2Config(*sizes, places), shape.dropout)
     checkpoint = load_checkpoint(plan.init)
     if checkpoint.encoder_config.token_domains != encoder.token_domains:
         raise TrainingError(f"{plan.init}: its tokens are not those of {plan.data}; prepare the data with its encoder")
-    return checkpoint.model.train()
+    model = with_places(checkpoint.model) if config.model.places else checkpoint.model
+    return model.train()
+
+
+def with_places(model: GPT2) -> GPT2:
+    """The same network with tables of places that say nothing yet, or the network itself where it has some."""
+    if model.config.places:
+        return model
+    grown = GPT2(replace(model.config, places=PlaceSizes()))
+    grown.load_state_dict({**grown.state_dict(), **model.state_dict()})
+    return grown

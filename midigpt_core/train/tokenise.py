@@ -12,8 +12,8 @@ from midigpt_core.errors import TrainingError
 from midigpt_core.midi_file import read_score
 from midigpt_core.score import DRUM, Bar, Score, Track
 from midigpt_core.tokens import kernels
-from midigpt_core.tokens.encode import EncodeOptions
 from midigpt_core.tokens.domains import listed_metre
+from midigpt_core.tokens.encode import EncodeOptions
 from midigpt_core.tokens.grid import to_grid
 from midigpt_core.tokens.types import TokenType
 from midigpt_core.tokens.vocabulary import Vocabulary

@@ -47,6 +47,7 @@ class Example:
     written: NDArray[np.bool_]  # (length,): tokens a model has to write at inference; the others are given
     source: str = ""  # collection the window was drawn from
     pattern: str = ""  # which of the patterns chose the bars to write
+    places: NDArray[np.int32] | None = None  # (length, 6), where the network is told them; see tokens/places
 
 
 def assemble(window: Window, vocabulary: Vocabulary) -> Example:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from midigpt_core.errors import TrainingError
+from midigpt_core.tokens.places import Places, PlaceSizes
 from midigpt_core.tokens.types import TokenType
 from midigpt_core.tokens.vocabulary import Vocabulary
 from midigpt_core.train.config import MixGroup, WindowConfig
@@ -52,14 +53,23 @@ class Pool:
         return int(group[rng.integers(len(group))])
 
 
+@dataclass(frozen=True)
+class Reads:
+    """What the network that is trained reads."""
+
+    limit: int  # tokens, at most
+    places: PlaceSizes | None = None  # of its tables, where it is told places
+
+
 class WindowMaker:
     """Draws windows; the same generator state gives the same window."""
 
-    def __init__(self, shards: Shards, vocabulary: Vocabulary, config: WindowConfig, limit: int) -> None:
+    def __init__(self, shards: Shards, vocabulary: Vocabulary, config: WindowConfig, reads: Reads) -> None:
         self.shards = shards
         self.vocabulary = vocabulary
         self.config = config
-        self.limit = limit  # tokens the model can read
+        self.limit = reads.limit
+        self.places = Places(vocabulary, reads.places) if reads.places else None
         self.lengths, self.length_shares = _weighted(_bar_weights(config.bars, vocabulary))
         self.budgets, self.budget_shares = _weighted({int(k): v for k, v in config.budgets.items()})
         self.patterns, self.pattern_shares = _weighted(_pattern_weights(config.patterns, vocabulary))
@@ -77,7 +87,8 @@ class WindowMaker:
             example = assemble(self._dressed(self._varied(bare, rng), pattern, rng), self.vocabulary)
             if len(example.tokens) <= self.limit:
                 source = self.shards.sources[self.shards.pieces["source"][piece]]
-                return replace(example, source=source, pattern=pattern)
+                places = None if self.places is None else self.places.of(example.tokens.tolist())
+                return replace(example, source=source, pattern=pattern, places=places)
         raise TrainingError(f"no window of up to {self.limit} tokens found in {TRIES} draws; allow longer windows")
 
     def _bars(self, piece: int, rng: np.random.Generator) -> Window | None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from midigpt_cli.output import rendering
 from midigpt_cli.commands import loop
+from midigpt_cli.output import rendering
 from midigpt_core.audio import files, picture, pitch_model
 from midigpt_core.errors import AudioError
 from midigpt_core.midi_file import read_score

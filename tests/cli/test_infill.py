@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from tiny import engine
 
-from midigpt_cli.output.destination import Destination
 from midigpt_cli.options.groups import Output
+from midigpt_cli.output.destination import Destination
 from midigpt_core import GenerationRequest, InferenceConfig, Score, TrackPrompt
 
 

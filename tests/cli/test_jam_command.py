@@ -143,7 +143,8 @@ def test_an_unknown_port_names_those_there_are(midigpt, port, model) -> None:
 def test_keys_change_temperature_and_density_and_end_the_jam(midigpt, port, model, monkeypatch) -> None:
     from contextlib import contextmanager
 
-    from midigpt_cli.live import session as jam_session, keys as live_keys
+    from midigpt_cli.live import keys as live_keys
+    from midigpt_cli.live import session as jam_session
 
     monkeypatch.setattr(jam_session, "Jam", lambda engine, settings: FakeJam(settings))
     presses = iter(["", "+", "+]", "?", "[", "q"])

@@ -53,4 +53,6 @@ def test_what_cannot_be_read_is_refused(read, text: str) -> None:
 
 def test_attribute_names_track_bars_and_level() -> None:
     assert musical.AttributeOption.read("note_density=7") == musical.AttributeOption("", "", "note_density", "7")
-    assert musical.AttributeOption.read("Bass/Synth/6-7:x=C major") == musical.AttributeOption("Bass/Synth", "6-7", "x", "C major")
+    assert musical.AttributeOption.read("Bass/Synth/6-7:x=C major") == musical.AttributeOption(
+        "Bass/Synth", "6-7", "x", "C major"
+    )

@@ -7,9 +7,9 @@ import dataclasses
 import pytest
 from typer.main import get_params_from_function
 
-from midigpt_cli.options import completion
 from midigpt_cli.commands.infill import infill
 from midigpt_cli.main import COMMANDS, load
+from midigpt_cli.options import completion
 from midigpt_cli.options.settings import Settings, given
 from midigpt_core.request import InferenceConfig
 

@@ -10,13 +10,13 @@ from real import engine as real_engine
 from real import sample, written, yielded
 from tiny import engine, request, song
 
-from midigpt_core.generation import run as generation_run
 from midigpt_core import trace
 from midigpt_core.constraints.attribute_targets import AttributeTarget, attribute_targets
-from midigpt_core.jam import CONTROL_TRIES, Jam, JamSettings
-from midigpt_core.generation.run import Run
-from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt
+from midigpt_core.generation import run as generation_run
 from midigpt_core.generation.checks import stuck
+from midigpt_core.generation.run import Run
+from midigpt_core.jam import CONTROL_TRIES, Jam, JamSettings
+from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt
 from midigpt_core.score import Score, Track
 from midigpt_core.tokens.grid import to_grid
 
@@ -150,7 +150,9 @@ def test_every_wish_measures_bars_without_a_note() -> None:
     for bar in score.tracks[1].bars:
         bar.notes = []
     for control in engine().tokenizer.attributes:
-        level = AttributeTarget(control, 0, 1, (4, 5) if control.level == "track" else (4,)).level(score, engine().tokenizer)
+        level = AttributeTarget(control, 0, 1, (4, 5) if control.level == "track" else (4,)).level(
+            score, engine().tokenizer
+        )
         assert 0 <= level < control.size
 
 

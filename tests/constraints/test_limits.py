@@ -12,9 +12,16 @@ from hypothesis import strategies as st
 from real import engine, sample, written, yielded
 
 from midigpt_core import trace
-from midigpt_core.constraints.attribute_targets import MAJOR_SCALE, MINOR_SCALE, NOWHERE, AttributeTarget, _Builder, notes_of
 from midigpt_core.attributes.note_density import density_class
 from midigpt_core.attributes.silence import SilenceProportion
+from midigpt_core.constraints.attribute_targets import (
+    MAJOR_SCALE,
+    MINOR_SCALE,
+    NOWHERE,
+    AttributeTarget,
+    _Builder,
+    notes_of,
+)
 from midigpt_core.constraints.limits import HANDS, _among_pitches
 from midigpt_core.score import DRUM, MELODIC, Bar, Note, Score, Track
 from midigpt_core.tokens.grid import grid_ticks

@@ -13,16 +13,16 @@ from hypothesis import strategies as st
 from tiny import engine, request, song
 
 from midigpt_core.compiled import compiled
+from midigpt_core.constraints.masks import Cursor
+from midigpt_core.echo.mixture import KEPT, SLIP, Mixture, StyleBias, Tokens, shares_of
+from midigpt_core.echo.rule import OTHERS, Choice, Echo, Source
 from midigpt_core.echo.sources import Surroundings
+from midigpt_core.generation.notes import original_tokens
 from midigpt_core.generation.plan import fitting_plan
 from midigpt_core.generation.prompt import echo_strength, own_temperature, prepare_step
-from midigpt_core.generation.notes import original_tokens
 from midigpt_core.sampling.draw import SamplingParameters
-from midigpt_core.echo.rule import OTHERS, Choice, Echo, Source
 from midigpt_core.sampling.lane import Lane
-from midigpt_core.echo.mixture import KEPT, SLIP, StyleBias, Mixture, Tokens, shares_of
 from midigpt_core.sampling.prompt import Prompt
-from midigpt_core.constraints.masks import Cursor
 from midigpt_core.tokens.tokenizer import Tokenizer
 from midigpt_core.tokens.types import TokenType
 

@@ -13,12 +13,12 @@ from real import sample
 from tiny import engine, request, song
 
 from midigpt_core.compiled import compiled
+from midigpt_core.constraints.masks import Cursor
+from midigpt_core.echo.mixture import KEPT, SLIP, StyleBias, Tokens, style_bias
+from midigpt_core.echo.rule import Echo
 from midigpt_core.generation.plan import fitting_plan
 from midigpt_core.generation.prompt import prepare_step
 from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt
-from midigpt_core.echo.rule import Echo
-from midigpt_core.echo.mixture import KEPT, SLIP, StyleBias, Tokens, style_bias
-from midigpt_core.constraints.masks import Cursor
 from midigpt_core.tokens.types import TokenType
 
 ONSET, PLACE, LENGTH, VELOCITY = (

@@ -11,9 +11,9 @@ from midigpt_core.evaluate.floors import random_in_key, stock
 from midigpt_core.evaluate.judge import judge, request_for
 from midigpt_core.evaluate.report import markdown
 from midigpt_core.evaluate.tasks import KINDS, draw_tasks
+from midigpt_core.generation.notes import original_tokens, read_cells
 from midigpt_core.generation.plan import fitting_plan
 from midigpt_core.generation.prompt import prepare_step
-from midigpt_core.generation.notes import original_tokens, read_cells
 from midigpt_core.request import InferenceConfig
 
 

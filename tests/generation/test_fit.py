@@ -8,9 +8,9 @@ from tiny import engine, request, song
 
 from midigpt_core.generation import plan as generation_plan
 from midigpt_core.generation.fit import narrowed
-from midigpt_core.plan.narrow import expected_tokens
 from midigpt_core.generation.plan import fitting_plan
 from midigpt_core.generation.prompt import prepare_step
+from midigpt_core.plan.narrow import expected_tokens
 
 
 def test_a_window_is_shortened_around_its_targets_where_dropping_tracks_is_not_enough() -> None:

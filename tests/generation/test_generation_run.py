@@ -8,19 +8,19 @@ from dataclasses import replace
 
 import pytest
 import torch
-from tiny import engine, request, song
+from tiny import engine, lanes_of, request, song
 
 from midigpt_core import trace
+from midigpt_core.constraints.masks import Constraint
 from midigpt_core.engine import InferenceEngine
 from midigpt_core.errors import CancelledError, GenerationError, RequestValidationError
+from midigpt_core.generation.plan import fitting_plan, plan
+from midigpt_core.generation.prompt import prepare_step
 from midigpt_core.generation.run import Run, _Draft, _Try
 from midigpt_core.plan.steps import Step
-from midigpt_core.generation.plan import fitting_plan
-from midigpt_core.generation.prompt import prepare_step
 from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt
-from midigpt_core.sampling.lane import Lane
 from midigpt_core.sampling.batch import Decoder
-from midigpt_core.constraints.masks import Constraint
+from midigpt_core.sampling.lane import Lane
 from midigpt_core.score import Score
 from midigpt_core.tokens.grammar import Grammar
 
@@ -320,22 +320,6 @@ def test_guidance_finds_room_where_one_lane_at_a_time_is_allowed() -> None:
     assert len(narrow.session(score, wish).run_takes().takes) == 2
 
 
-def lanes_of(wish: GenerationRequest, monkeypatch) -> list[Lane]:
-    """The lanes that a request hands to the decoder first, not written yet."""
-
-    class HandedInError(Exception):
-        pass
-
-    def keep(self: Decoder, batch: list[Lane]) -> None:
-        raise HandedInError(batch)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Decoder, "generate", keep)
-        with pytest.raises(HandedInError) as caught:
-            run(song(), wish)
-    return caught.value.args[0]
-
-
 def test_a_rule_that_breaks_ends_its_own_lane_and_changes_no_other(monkeypatch) -> None:
     class Broken(Constraint):
         name = "broken"
@@ -383,7 +367,8 @@ def test_a_copy_of_bars_played_off_the_grid_is_known_for_one() -> None:
 def test_a_retried_take_is_compared_with_every_take_that_passed() -> None:
     score = song()
     wish = request(score, {1: [4]}, novelty_check=True, novelty_against=["takes"], num_candidates=2)
-    at_work = Run(engine().tokenizer, engine().decoder, score, wish)
+    planned = plan(wish, score, engine().tokenizer, engine().model.n_positions)
+    at_work = Run(engine().tokenizer, engine().decoder, score, wish, planned)
     written = {(1, 4): score.tracks[1].bars[4].notes}
     passed, again = (_Try(score, written, -1.0, 10, truncated=False) for _ in range(2))
     drafts = [_Draft(score, 1), _Draft(score, 2, best=passed)]
@@ -499,5 +484,7 @@ def test_a_further_attempt_repeats_the_piece_less_readily() -> None:
     wish = request(score, {1: [4]}, echo=2.0)
     [step] = fitting_plan(wish, score, [(1, 4)], engine().tokenizer, 0, 2048)
     prompt = prepare_step(engine().tokenizer, score, step, wish, ())
-    strengths = [constraint.strength for n in (1, 2, 3) for constraint in prompt.constraints(1, n) if constraint.name == "echo"]
+    strengths = [
+        constraint.strength for n in (1, 2, 3) for constraint in prompt.constraints(1, n) if constraint.name == "echo"
+    ]
     assert strengths == [2.0, 0.5, 0.125]

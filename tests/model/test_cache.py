@@ -17,15 +17,21 @@ from midigpt_core.model.base import lay_out  # noqa: E402
 from midigpt_core.model.fast import rounded  # noqa: E402
 from midigpt_core.model.gpt2 import GPT2  # noqa: E402
 from midigpt_core.model.shape import GPT2Config  # noqa: E402
+from midigpt_core.tokens.config import EncoderConfig  # noqa: E402
+from midigpt_core.tokens.places import Places, PlaceSizes  # noqa: E402
+from midigpt_core.tokens.vocabulary import Vocabulary  # noqa: E402
+from midigpt_core.train.prepare import OPEN_ENCODER  # noqa: E402
 
-VOCAB = 90
+VOCABULARY = Vocabulary(EncoderConfig.load(OPEN_ENCODER))
+VOCAB = VOCABULARY.size
 SETS = ("avx512", "avxvnni", "avx2", "plain")
 
 
-@pytest.fixture(scope="module")
-def network():
+@pytest.fixture(scope="module", params=[None, PlaceSizes(4, 3, 48)], ids=["plain", "places"])
+def network(request):
     torch.manual_seed(2)
-    network = GPT2(GPT2Config(VOCAB, 128, 48, 2, 4)).eval()
+    network = GPT2(GPT2Config(VOCAB, 128, 48, 2, 4, request.param)).eval()
+    network.places = request.param and Places(VOCABULARY, request.param)
     with torch.no_grad():
         for weight in network.parameters():
             weight.normal_(std=0.3)
@@ -128,7 +134,7 @@ def test_hidden_prefix_is_reused_only_where_the_same_positions_are_hidden(model,
     used.prefill(0, ids, [(10, 16)], masking)
     before = used.prefilled
     assert close(used.prefill(0, ids, spans, masking), fresh.prefill(0, ids, spans, masking))
-    assert used.prefilled - before == 20
+    assert used.prefilled - before == (30 if model.places else 20)  # hidden tokens decide where others stand
     assert close(used.step([0], [1])[0], fresh.step([0], [1])[0])
 
 
@@ -179,6 +185,7 @@ def test_half_precision_stays_near_full_precision(network, monkeypatch):
     for dtype in (torch.bfloat16, torch.float16):
         narrow = GPT2(network.config).eval()
         narrow.load_state_dict(network.state_dict())
+        narrow.places = network.places
         cache = narrow.to(dtype).new_cache()
         cache.prefill(0, ids[:-1])
         got = cache.step([0], [ids[-1]])[0]

@@ -187,7 +187,7 @@ def test_token_outside_the_vocabulary_is_refused(model):
 @pytest.mark.parametrize("wanted", [[1], [-1], [0, 0]])
 def test_logits_of_rows_that_are_not_there_are_refused(model, wanted):
     cache = model.new_cache(lanes=1)
-    rows = cache._prompt_rows(0, fast.lay_out([3]), 0)
+    rows = cache._prompt_rows(0, [3], fast.lay_out([3]), 0)
     with pytest.raises(ValueError, match="row"):
         cache.decoder.run(rows, wanted)
     assert cache.decoder.run(rows, [0]).shape == (1, model.config.vocab_size)

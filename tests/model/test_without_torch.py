@@ -43,7 +43,7 @@ def test_a_checkpoint_is_read_without_torch_into_the_same_bits(no_accelerator):
 
 def test_infill_on_a_processor_never_loads_torch(tmp_path):
     code = (
-        "import sys; from midigpt_core.model import place; model_device._may_have_accelerator = lambda: False\n"
+        "import sys; from midigpt_core.model import device; device._may_have_accelerator = lambda: False\n"
         "from midigpt_cli.main import main\n"
         f"sys.argv = ['midigpt', 'infill', {str(SAMPLE)!r}, '--bars', '4', '--track', '2', '-o', 'out.mid']\n"
         "try: main()\nexcept SystemExit as end: print('exit', end.code or 0)\n"

@@ -63,7 +63,7 @@ def test_pending_cells_are_those_of_later_steps_in_the_window(plan) -> None:
     targets, n_bars, options = plan
     steps = plan_steps(targets, n_bars, options)
     for place, step in enumerate(steps):
-        later = {cell for other in steps[place + 1 :] for cell in other.bars}
+        later = {cell for other in steps[place + 1 :] for cell in other.cells}
         assert step.pending == {cell for cell in later if step.start_bar <= cell[1] < step.end_bar}
 
 
@@ -84,7 +84,7 @@ def test_steps_equal_the_peers(plan) -> None:
         options.min_overlap_bars,
     )
     ours = plan_steps(targets, n_bars, options)
-    assert [(s.start_bar, s.end_bar, s.autoregressive, set(s.bars)) for s in ours] == [
+    assert [(s.start_bar, s.end_bar, s.autoregressive, set(s.cells)) for s in ours] == [
         (s.start_bar, s.end_bar, s.autoregressive, s.bars) for s in theirs
     ]
 

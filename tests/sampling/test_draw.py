@@ -7,7 +7,7 @@ import pytest
 
 from midigpt_core.compiled import compiled
 from midigpt_core.sampling import draw as drawing
-from midigpt_core.sampling.draw import SamplingParameters, to_logprobs, draw
+from midigpt_core.sampling.draw import SamplingParameters, draw, to_logprobs
 
 VOCABULARY = 90
 NOTHING = np.zeros(VOCABULARY, bool)
@@ -103,11 +103,11 @@ def test_compiled_draw_is_the_reference(monkeypatch):
     dice = np.random.default_rng(1)
     biases = [None, *dice.normal(0, 2, (299, VOCABULARY)).astype(np.float32)]
     temperatures, uniforms = dice.uniform(0.4, 1.5, 300).tolist(), dice.random(300).tolist()
-    found = []
+    settings, found = list(map(SamplingParameters, temperatures)), []
     for way in (None, compiled("draw")):
         monkeypatch.setattr(drawing, "FAST_DRAW", way)
         model_logprobs = logprobs_of(logits, legal)
-        drawn = [draw(*given, NOTHING) for given in zip(model_logprobs, biases, map(SamplingParameters, temperatures), uniforms, strict=True)]
+        drawn = [draw(*given, NOTHING) for given in zip(model_logprobs, biases, settings, uniforms, strict=True)]
         found.append((model_logprobs, *zip(*drawn, strict=True)))
     (model_logprobs, tokens, logprobs), (other, others, other_logprobs) = found
     assert np.allclose(model_logprobs, other, atol=1e-5)

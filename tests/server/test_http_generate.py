@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from pydantic import TypeAdapter
 from serving import frames, wish
 from tiny import engine, request, song
 
+from midigpt_cli.commands.plan import step_estimates
 from midigpt_cli.server.response_models import ErrorAnswer, GenerateAnswer
 from midigpt_core.score import Score
 
+SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 ANSWER, ERROR = TypeAdapter(GenerateAnswer), TypeAdapter(ErrorAnswer)
 
 
@@ -53,6 +57,21 @@ def test_a_plan_names_windows_and_bars_and_writes_nothing(client):
     assert body["status"] == "planned"
     assert body["plan"] == [{"window": [0, 8], "autoregressive": False, "generate": {"1": [4, 5]}}]
     assert "score" not in body
+
+
+def test_a_plan_alone_is_the_plan_of_the_run_and_of_the_command(client):
+    score = Score.from_midi(SAMPLES / "pop.mid")
+    wanted = request(score, {t: list(range(8)) for t in range(len(score.tracks))}, seed=1, model_dim=0, max_attempts=1)
+    body = {"score": score.to_dict(), "request": wanted.to_dict()}
+    body["request"]["config"] |= {"model_dim": "auto", "plan_only": True}
+    told = client.post("/generate", json=body).json()
+    written = engine().session(score, wanted).run_takes()
+    command = step_estimates(engine().tokenizer.config, engine().model.n_positions, score, wanted)
+    assert len(told["plan"]) == len(written.steps) == len(command) > 1
+    assert [set(part["generate"]) for part in told["plan"]] == [
+        {str(track) for track, _ in step.cells} for step in written.steps
+    ]
+    assert told["model_dim"] == written.steps[0].n_bars > 0
 
 
 def test_a_stream_gives_the_bars_as_they_come_and_ends_with_the_response(client):

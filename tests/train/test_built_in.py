@@ -17,6 +17,7 @@ from midigpt_core.tokens.vocabulary import Vocabulary
 from midigpt_core.train.batches import valid_examples
 from midigpt_core.train.measure import losses
 from midigpt_core.train.shards import Shards
+from midigpt_core.train.windows import Reads
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +54,7 @@ def test_the_encoder_in_the_file_is_the_packaged_one(weights: object, encoder: E
 
 def test_the_model_has_learnt_more_than_the_frequency_of_tokens(weights: object, shards: Shards, tiny: object) -> None:
     config = tiny(valid_windows=6, windows={"budgets": {"512": 1.0}})
-    assert losses(load_checkpoint(weights).model, valid_examples(shards, config, 512))["written"] < 2.6
+    assert losses(load_checkpoint(weights).model, valid_examples(shards, config, Reads(512)))["written"] < 2.6
 
 
 def test_midigpt_loads_the_file_and_gives_the_same_logits(weights: object) -> None:

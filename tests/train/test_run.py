@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from midigpt_core.model.checkpoint import load_checkpoint
 from midigpt_core.train.batches import Drawer, Feeder
 from midigpt_core.train.config import RunConfig, config_dict, config_from, load_config
 from midigpt_core.train.optimise import rate_factor
-from midigpt_core.train.run import LATEST, RunPlan, train
+from midigpt_core.train.run import LATEST, STATE, RunPlan, train
+from midigpt_core.train.windows import Reads
 
 pytest.importorskip("lightning_fabric", reason="training needs the train extra")
 
@@ -58,8 +60,8 @@ def test_killed_and_resumed_equals_uninterrupted(data: Path, tmp_path: Path, tin
 
 def test_steps_drawn_ahead_are_the_steps_drawn_in_place(data: Path, tiny: Any) -> None:
     config = tiny(workers=1)
-    own = Drawer(str(data), config, 512)
-    with Feeder(str(data), config, 512) as feeder:
+    own = Drawer(str(data), config, Reads(512))
+    with Feeder(str(data), config, Reads(512)) as feeder:
         for step in range(3):
             for ahead, here in zip(feeder.step(step, lambda _: False), own.step(step, False), strict=True):
                 assert np.array_equal(ahead.ids, here.ids)
@@ -68,8 +70,10 @@ def test_steps_drawn_ahead_are_the_steps_drawn_in_place(data: Path, tiny: Any) -
 
 def test_processes_share_out_the_windows_of_a_step(data: Path, tiny: Any) -> None:
     config = tiny(windows_per_step=6, windows={"budgets": {"256": 1.0}, "late_start": 0.0})
-    rows = [sorted(map(tuple, b.ids.tolist())) for b in Drawer(str(data), config, 512).step(0, False)]
-    parts = [row for rank in (0, 1) for b in Drawer(str(data), config, 512, rank, 2).step(0, False) for row in b.ids]
+    rows = [sorted(map(tuple, b.ids.tolist())) for b in Drawer(str(data), config, Reads(512)).step(0, False)]
+    parts = [
+        row for rank in (0, 1) for b in Drawer(str(data), config, Reads(512), rank, 2).step(0, False) for row in b.ids
+    ]
     stripped = {tuple(np.trim_zeros(np.array(row), "b")) for batch in rows for row in batch}
     assert {tuple(np.trim_zeros(row, "b")) for row in parts} == stripped
 
@@ -123,5 +127,48 @@ def test_settings_survive_their_plain_form() -> None:
 
 
 def test_resuming_nothing_is_refused(data: Path, tmp_path: Path, tiny: Any) -> None:
-    with pytest.raises(TrainingError, match="nothing to resume"):
+    with pytest.raises(TrainingError, match="no saved state"):
         train(plan(data, tmp_path, resume=True), tiny())
+
+
+def test_places_that_a_checkpoint_learns_anew_change_nothing_at_first(data: Path, tmp_path: Path, tiny: Any) -> None:
+    trained = train(plan(data, tmp_path / "a"), tiny(steps=8))["valid"]["written"]
+    events: list[dict[str, Any]] = []
+    told = tiny(steps=12, model={"places": True})
+    train(plan(data, tmp_path / "b", init=str(tmp_path / "a" / LATEST)), told, events.append)
+    first = next(event["losses"]["written"] for event in events if event["kind"] == "valid")
+    assert first == pytest.approx(trained, abs=1e-4)
+    found = weights(tmp_path / "b")
+    learnt = [name for name in found if ".places." in name]
+    assert len(learnt) == 6
+    assert found["harmony_head"].abs().max() > 0
+    assert all(found[name].abs().max() > 0 for name in learnt)
+
+
+def test_what_is_trained_is_what_writes(data: Path, tmp_path: Path, tiny: Any) -> None:
+    """The network, told places as in training, gives the logits that its cache gives token by token."""
+    train(plan(data, tmp_path), tiny(steps=8, model={"n_embd": 32, "n_layer": 1, "n_head": 2, "places": True}))
+    model = load_checkpoint(tmp_path / LATEST).model
+    batch = Drawer(str(data), tiny(), Reads(512, model.config.places)).step(0, False)[0]
+    assert batch.places is not None
+    with torch.no_grad():
+        trained = model(torch.from_numpy(batch.ids), places=torch.from_numpy(batch.places))[0]
+    model.exact = True
+    cache, ids = model.new_cache(), batch.ids[0].tolist()
+    length = int((batch.weights[0] > 0).sum())
+    rows = [cache.prefill(0, ids[:20]), *(cache.step([0], [token])[0] for token in ids[20:length])]
+    assert torch.allclose(trained[19:length], torch.stack([torch.as_tensor(row) for row in rows]), atol=1e-4)
+
+
+def test_branch_off_a_run_at_constant_rate_decays_to_zero_and_leaves_the_run_as_it_is(
+    data: Path, tmp_path: Path, tiny: Any
+) -> None:
+    config = tiny(steps=6, optimiser={"schedule": "constant", "warmup_steps": 2})
+    level = train(plan(data, tmp_path / "run"), config)
+    assert level["learning_rate"] == config.optimiser.learning_rate
+    before = (tmp_path / "run" / STATE).read_bytes()
+    end = train(plan(data, tmp_path / "branch", decay_from=str(tmp_path / "run")), config)
+    assert (end["step"], end["learning_rate"]) == (12, 0.0)
+    assert end["tokens"] > level["tokens"]
+    assert (tmp_path / "run" / STATE).read_bytes() == before
+    assert train(plan(data, tmp_path / "run", resume=True), dataclasses.replace(config, steps=8))["step"] == 8

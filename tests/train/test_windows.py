@@ -23,7 +23,7 @@ from midigpt_core.train.config import MixGroup, WindowConfig
 from midigpt_core.train.patterns import PATTERNS
 from midigpt_core.train.shards import Shards
 from midigpt_core.train.window import Window, WindowTrack, as_score, assemble
-from midigpt_core.train.windows import Pool, WindowMaker
+from midigpt_core.train.windows import Pool, Reads, WindowMaker
 
 CONTROLS = {TokenType.NOTE_DENSITY, TokenType.MIN_POLYPHONY, TokenType.MAX_POLYPHONY, TokenType.KEY_SIGNATURE}
 
@@ -34,7 +34,7 @@ def vocabulary(encoder: EncoderConfig) -> Vocabulary:
 
 
 def maker(shards: Shards, vocabulary: Vocabulary, **settings: object) -> WindowMaker:
-    return WindowMaker(shards, vocabulary, WindowConfig(**settings), 512)  # type: ignore[arg-type]
+    return WindowMaker(shards, vocabulary, WindowConfig(**settings), Reads(512))  # type: ignore[arg-type]
 
 
 def window_of(shards: Shards, song: Path, start: int, bars: int) -> Window:

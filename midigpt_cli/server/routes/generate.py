@@ -6,16 +6,15 @@ from fastapi import APIRouter, Request, Response
 
 from midigpt_cli.server import responses
 from midigpt_cli.server.body import Envelope, check_id, envelope_of, read_json, read_request, read_score
+from midigpt_cli.server.errors import RefusalError, busy, request_id
 from midigpt_cli.server.events import EventStream, until_answered
 from midigpt_cli.server.limits import check_lanes, check_song, read_limits
 from midigpt_cli.server.models import ModelEntry
-from midigpt_cli.server.planning import planned
-from midigpt_cli.server.errors import RefusalError, busy, request_id
-from midigpt_cli.server.request_models import body_of
-from midigpt_cli.server.settings import ServerSettings
-from midigpt_cli.server.response_models import ERRORS, GenerateAnswer, json_answer
-from midigpt_cli.server.state import state_of
 from midigpt_cli.server.queue import STOPPING, Outcome, Rendered, Work
+from midigpt_cli.server.request_models import body_of
+from midigpt_cli.server.response_models import ERRORS, GenerateAnswer, json_answer
+from midigpt_cli.server.settings import ServerSettings
+from midigpt_cli.server.state import state_of
 from midigpt_core.engine import SamplingSession
 from midigpt_core.generation.run import Result
 
@@ -42,7 +41,7 @@ async def generate(request: Request) -> Response:
     session = await state.queue.in_thread(lambda: prepare(entry, envelope, state.settings))
     if session.request.config.plan_only:
         head = {"request_id": request_id(request), "model": entry.id}
-        return json_response(await state.queue.in_thread(lambda: responses.to_json({**head, **planned(session)})))
+        return json_response(await state.queue.in_thread(lambda: responses.planned(session, head)))
     work = Work(request_id(request), "generate", entry, session, client_of(request), finish, interrupted)
     if envelope.stream:
         return EventStream(work, state.queue.admit)

@@ -14,20 +14,20 @@ from fastapi import APIRouter, Request, Response
 
 from midigpt_cli.server import responses
 from midigpt_cli.server.body import Form, check_id, read_form
+from midigpt_cli.server.errors import busy, request_id
 from midigpt_cli.server.events import until_answered
 from midigpt_cli.server.form import FormRequest, read_fields, schema
-from midigpt_cli.server.routes.generate import client_of, json_response, reply
 from midigpt_cli.server.limits import check_lanes, check_song, read_limits
 from midigpt_cli.server.models import ModelEntry
-from midigpt_cli.server.planning import planned
-from midigpt_cli.server.errors import busy, request_id
-from midigpt_cli.server.settings import ServerSettings
-from midigpt_cli.server.response_models import ERRORS
-from midigpt_cli.server.state import state_of
 from midigpt_cli.server.queue import STOPPING, Rendered, Work
+from midigpt_cli.server.response_models import ERRORS
+from midigpt_cli.server.routes.generate import client_of, json_response, reply
+from midigpt_cli.server.settings import ServerSettings
+from midigpt_cli.server.state import state_of
 from midigpt_core.engine import SamplingSession
 from midigpt_core.errors import GenerationError
 from midigpt_core.generation.run import Result, Take
+from midigpt_core.midi_file import score_to_bytes
 from midigpt_core.score import Score
 
 router = APIRouter(tags=["midi"])
@@ -57,7 +57,7 @@ async def infill(request: Request) -> Response:
     session = await state.queue.in_thread(lambda: prepare(entry, form, wanted, state.settings))
     if session.request.config.plan_only:
         head = {"request_id": request_id(request), "model": entry.id}
-        return json_response(await state.queue.in_thread(lambda: responses.to_json({**head, **planned(session)})))
+        return json_response(await state.queue.in_thread(lambda: responses.planned(session, head)))
     work = Work(request_id(request), "infill", entry, session, client_of(request), finish_as(form.name), lambda _: None)
     outcome = await until_answered(request, work, state.queue.admit(work))
     if outcome.status == "cancelled" and outcome.reason != STOPPING:
@@ -87,7 +87,7 @@ def finish_as(name: str) -> Callable[[Work, Result], Rendered]:
             raise GenerationError(responses.rejected_sentence(work, result.takes))
         told = {"X-Midigpt-Seed": str(result.seed), "X-Midigpt-Report": json.dumps(report, separators=(",", ":"))}
         if len(result.takes) == 1:
-            return Rendered(midi_bytes(good[0].score), MIDI, {**told, **named(f"{stem}.infill.mid")})
+            return Rendered(score_to_bytes(good[0].score), MIDI, {**told, **named(f"{stem}.infill.mid")})
         told["X-Midigpt-Report"] = json.dumps({"seed": result.seed, "report": "in report.json"})
         return Rendered(_zipped(stem, result.takes, report), "application/zip", {**told, **named(f"{stem}.infill.zip")})
 
@@ -102,13 +102,6 @@ def report_of(work: Work, result: Result) -> dict[str, Any]:
     return full
 
 
-def midi_bytes(score: Score) -> bytes:
-    """The score as a .mid file: its own file with the changed bars, where it came from one."""
-    file = io.BytesIO()
-    score.to_midi(file)
-    return file.getvalue()
-
-
 def named(name: str) -> dict[str, str]:
     """The header that gives a download its name."""
     return {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}"}
@@ -119,6 +112,6 @@ def _zipped(stem: str, takes: tuple[Take, ...], report: dict[str, Any]) -> bytes
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for number, take in enumerate(takes, 1):
             if take.accepted:
-                archive.writestr(f"{stem}.infill.{number:02d}.mid", midi_bytes(take.score))
+                archive.writestr(f"{stem}.infill.{number:02d}.mid", score_to_bytes(take.score))
         archive.writestr("report.json", json.dumps(report, indent=2))
     return file.getvalue()

@@ -9,8 +9,7 @@ from fastapi import APIRouter, Query, Request
 
 from midigpt_cli.parse.jam import CHANGING, FIXED, check_keys
 from midigpt_cli.server.body import read_json
-from midigpt_cli.server.routes.generate import client_of
-from midigpt_cli.server.jam_rooms import Room
+from midigpt_cli.server.errors import RefusalError
 from midigpt_cli.server.jam_models import (
     ChangedAnswer,
     ChunkAnswer,
@@ -18,9 +17,10 @@ from midigpt_cli.server.jam_models import (
     StartedAnswer,
     StatusAnswer,
 )
-from midigpt_cli.server.errors import RefusalError
+from midigpt_cli.server.jam_rooms import Room
 from midigpt_cli.server.request_models import body_of
 from midigpt_cli.server.response_models import ERRORS, json_answer
+from midigpt_cli.server.routes.generate import client_of
 from midigpt_cli.server.state import ServerState, state_of
 
 router = APIRouter(tags=["jam"])

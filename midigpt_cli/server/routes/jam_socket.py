@@ -12,9 +12,9 @@ from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from midigpt_cli.live.session import NEVER
 from midigpt_cli.parse.jam import CHANGING, FIXED, check_keys
 from midigpt_cli.server.body import parse_json
+from midigpt_cli.server.errors import RefusalError, describe
 from midigpt_cli.server.jam_rooms import Room
 from midigpt_cli.server.routes.jam import opening
-from midigpt_cli.server.errors import RefusalError, describe
 from midigpt_cli.server.state import ServerState
 from midigpt_core.errors import MidiGptError
 

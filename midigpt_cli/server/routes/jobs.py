@@ -12,18 +12,18 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from midigpt_cli.server import responses
-from midigpt_cli.server.routes import generate, infill
 from midigpt_cli.server.body import Envelope, Form, is_json, parse_json, read_envelope, read_form
+from midigpt_cli.server.errors import RefusalError, request_id
 from midigpt_cli.server.form import read_fields, schema
-from midigpt_cli.server.routes.generate import client_of, json_response
 from midigpt_cli.server.job_store import Job, Once
 from midigpt_cli.server.models import ModelEntry
-from midigpt_cli.server.errors import RefusalError, request_id
+from midigpt_cli.server.queue import Rendered, Work
 from midigpt_cli.server.request_models import REF
 from midigpt_cli.server.response_models import ERRORS, JobAnswer, json_answer
+from midigpt_cli.server.routes import generate, infill
+from midigpt_cli.server.routes.generate import client_of, json_response
 from midigpt_cli.server.state import ServerState, state_of
 from midigpt_cli.server.webhooks import check_url
-from midigpt_cli.server.queue import Rendered, Work
 from midigpt_core.engine import SamplingSession
 from midigpt_core.errors import GenerationError
 from midigpt_core.generation.run import Result

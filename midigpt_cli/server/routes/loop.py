@@ -11,23 +11,24 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from midigpt_cli.parse.jam import check_keys, song_in
-from midigpt_cli.server.responses import to_json
 from midigpt_cli.server.body import check_id, read_json
+from midigpt_cli.server.errors import RefusalError, busy, request_id
 from midigpt_cli.server.events import until_answered
-from midigpt_cli.server.routes.generate import client_of, reply
-from midigpt_cli.server.routes.infill import midi_bytes
 from midigpt_cli.server.limits import check_lanes, check_song, read_limits
 from midigpt_cli.server.models import ModelEntry
-from midigpt_cli.server.errors import RefusalError, busy, request_id
-from midigpt_cli.server.request_models import ConfigModel, PromptModel, ScoreModel, body_of
-from midigpt_cli.server.settings import ServerSettings
-from midigpt_cli.server.response_models import ERRORS, json_answer
-from midigpt_cli.server.state import state_of
 from midigpt_cli.server.queue import STOPPING, Rendered, Work
+from midigpt_cli.server.request_models import ConfigModel, PromptModel, ScoreModel, body_of
+from midigpt_cli.server.response_models import ERRORS, json_answer
+from midigpt_cli.server.responses import to_json
+from midigpt_cli.server.routes.generate import client_of, reply
+from midigpt_cli.server.settings import ServerSettings
+from midigpt_cli.server.state import state_of
 from midigpt_core import trace
 from midigpt_core.engine import InferenceEngine, SamplingSession
 from midigpt_core.errors import CancelledError
+from midigpt_core.generation.validate import check_request
 from midigpt_core.loop import LoopRequest, Variation, check_loop, loop
+from midigpt_core.midi_file import score_to_bytes
 from midigpt_core.midi_file.excerpt import excerpt
 from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt, refused
 from midigpt_core.score import Score
@@ -111,14 +112,18 @@ class LoopSession(SamplingSession):
     """All variations of a loop, run as one session."""
 
     def __init__(self, engine: InferenceEngine, song: Score, loop_request: LoopRequest) -> None:
+        """Raises RequestValidationError where the loop's bars cannot be written so."""
         self.song, self.loop_request, self.tokens = song, loop_request, 0
         bars = list(range(loop_request.end - loop_request.first))
         prompts = [
             replace(loop_request.prompts.get(t, TrackPrompt(t)), bars=bars if t in loop_request.tracks else [])
             for t in range(len(song.tracks))
         ]
+        part = excerpt(song, loop_request.first, loop_request.end)
+        request = GenerationRequest(prompts, loop_request.config)
+        check_request(request, part, engine.tokenizer.config, engine.tokenizer.attributes)
         config = replace(loop_request.config, num_candidates=loop_request.variations)
-        super().__init__(engine, excerpt(song, loop_request.first, loop_request.end), GenerationRequest(prompts, config))
+        super().__init__(engine, part, replace(request, config=config))
 
     @property
     def gen_count(self) -> int:
@@ -152,7 +157,6 @@ def prepare(entry: ModelEntry, data: Mapping[str, Any], settings: ServerSettings
     check_loop(loop_request, song)
     session = LoopSession(entry.engine, song, loop_request)
     check_lanes(session.request, settings)
-    entry.engine.session(session.score, replace(session.request, config=replace(loop_request.config, num_candidates=1)))
     return session
 
 
@@ -175,7 +179,9 @@ def _loop_request(data: Mapping[str, Any], song: Score) -> LoopRequest:
     if config.num_candidates != 1:
         raise refused("config.num_candidates", config.num_candidates, "is for takes", "say variations instead")
     loop_request = LoopRequest(first, end, tuple(tracks), _whole(data, "variations", 4), str(seam), bpm, config)
-    return replace(loop_request, prompts={prompt.id: replace(prompt, bars=[], autoregressive=False) for prompt in prompts})
+    return replace(
+        loop_request, prompts={prompt.id: replace(prompt, bars=[], autoregressive=False) for prompt in prompts}
+    )
 
 
 def _whole(data: Mapping[str, Any], key: str, default: int) -> int:
@@ -213,7 +219,7 @@ def finish_as(kind: str) -> Any:
 def _told(variation: Variation, kind: str) -> dict[str, Any]:
     music: Any = variation.score.to_dict()
     if kind == "midi":
-        music = base64.b64encode(midi_bytes(variation.score)).decode("ascii")
+        music = base64.b64encode(score_to_bytes(variation.score)).decode("ascii")
     return {
         "number": variation.number,
         "seed": variation.seed,

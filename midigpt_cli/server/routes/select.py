@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from midigpt_cli.parse.jam import check_keys
 from midigpt_cli.server.body import ID, read_json
-from midigpt_cli.server.models import ModelEntry, ModelSpec
 from midigpt_cli.server.errors import RefusalError
+from midigpt_cli.server.models import ModelEntry, ModelSpec
 from midigpt_cli.server.request_models import body_of
 from midigpt_cli.server.response_models import ERRORS, json_answer
 from midigpt_cli.server.state import ServerState, state_of

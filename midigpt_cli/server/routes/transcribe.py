@@ -18,17 +18,17 @@ from pydantic import BaseModel, Field
 from midigpt_cli.options.transcribe import TranscribeOptions
 from midigpt_cli.server import responses
 from midigpt_cli.server.body import FileField, Form, read_form
+from midigpt_cli.server.errors import RefusalError
 from midigpt_cli.server.form import in_form_words, rows_of, value_of
-from midigpt_cli.server.routes.generate import client_of
-from midigpt_cli.server.routes.infill import named
 from midigpt_cli.server.job_store import Job, Once, TakeFile
 from midigpt_cli.server.outbound import BadTargetError, addresses, open_connection, parse, path_of
-from midigpt_cli.server.errors import RefusalError
-from midigpt_cli.server.settings import ServerSettings
+from midigpt_cli.server.queue import Rendered, Work
 from midigpt_cli.server.response_models import ERRORS, json_answer
+from midigpt_cli.server.routes.generate import client_of
+from midigpt_cli.server.routes.infill import named
+from midigpt_cli.server.settings import ServerSettings
 from midigpt_cli.server.state import state_of
 from midigpt_cli.server.webhooks import check_url
-from midigpt_cli.server.queue import Rendered, Work
 from midigpt_core import trace
 from midigpt_core.audio.files import FORMATS
 from midigpt_core.audio.pitch_model import model_file
