@@ -136,7 +136,7 @@ def _metres(options: Generate, score: Score) -> list[Bar]:
     if score.n_bars:
         longest = max((track.bars for track in score.tracks), key=len)
         return [replace(bar, notes=[], future=False) for bar in longest]
-    found = re.fullmatch(r"(\d+)/(\d+)", options.metre)
+    found = re.fullmatch(r"(\d{1,3})/(\d{1,3})", options.metre)
     if found is None or not int(found[1]) or int(found[2]) not in (1, 2, 4, 8, 16, 32, 64):
         raise refused("--metre", options.metre, "is no time signature", "write 4/4, 3/4, 6/8, ...")
     numerator, denominator = int(found[1]), int(found[2])

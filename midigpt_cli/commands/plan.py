@@ -12,6 +12,7 @@ import typer
 from midigpt_cli.options import completion
 from midigpt_cli.options.groups import AsJson
 from midigpt_cli.options.settings import OUTPUT, PLAN, command_of
+from midigpt_cli.parse.numbers import count
 from midigpt_cli.parse.selectors import BARS_HELP, TRACK_HELP, describe_bars, describe_track, select_bars, select_tracks
 from midigpt_core.score import Score
 
@@ -26,9 +27,10 @@ COUNTED_FROM = 1  # bars and tracks, wherever this command shows a number
 def _count(word: str) -> int:
     if word == "auto":
         return 0
-    if not word.isdecimal() or word == "0":
+    number = count(word)
+    if not number:
         raise typer.BadParameter(f"{word!r} is neither a number from 1 nor auto")
-    return int(word)
+    return number
 
 
 def _auto(text: str, show_default: str = "auto") -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 
 from midigpt_cli.live.session import NEVER, Pacing
 from midigpt_cli.parse.instruments import NAMES, program_of
+from midigpt_cli.parse.numbers import whole
 from midigpt_core.jam import JamSettings
 from midigpt_core.midi_file import ReadLimits
 from midigpt_core.request import InferenceConfig, TrackPrompt, nearest, refused
@@ -111,9 +112,9 @@ def _by_track(key: str, data: Any, count: int) -> dict[int, dict[str, Any]]:
     """{track: {name: value}}, in place of what those tracks had; keys may be strings."""
     found: dict[int, dict[str, Any]] = {}
     for name, values in _of(key, data, dict, "an object by track").items():
-        if not str(name).isdecimal() or int(name) >= count:
+        track = whole(str(name))
+        if track is None or not 0 <= track < count:
             raise refused(f"{key}.{name}", None, f"is no track of this jam of {count}", f"use 0 to {count - 1}")
-        track = int(name)
         prompt = TrackPrompt.from_dict({"id": track, key: values or {}}, f"{key}.{name}")
         found[track] = getattr(prompt, key)
     return found

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from midigpt_cli.options.groups import Context, Music
 from midigpt_cli.options.settings import given
 from midigpt_cli.parse import musical
+from midigpt_cli.parse.numbers import whole
 from midigpt_cli.parse.selectors import select_bars, select_tracks
 from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt, nearest, refused
 from midigpt_core.score import DRUM, Score, Track
@@ -193,9 +194,8 @@ class _RequestBuilder:
 
 def _level(control: Attribute, entry: musical.AttributeOption) -> int:
     """The value of a control from its number or its word."""
-    if entry.level.lstrip("-").isdecimal():
-        number = int(entry.level)
-    else:
+    number = whole(entry.level)
+    if number is None:
         words = [label.lower() for label in control.labels()]
         if entry.level.lower() not in words:
             raise refused(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from midigpt_cli.parse.numbers import count
 from midigpt_core.errors import RequestValidationError
 from midigpt_core.request import refused
 from midigpt_core.score import DRUM, Score, Track
@@ -76,16 +77,17 @@ def _range(part: str, n_bars: int, text: str, option: str, heard: int | None) ->
     if part == "all":
         return 1, heard or n_bars
     first, dash, last = (piece.strip() for piece in part.partition("-"))
-    if first.isdecimal() and (last.isdecimal() or (dash and not last) or not dash):
-        start = int(first)
-        return start, int(last) if last else (max(start, n_bars) if dash else start)
+    start, stop = count(first), count(last)
+    if start is not None and (stop is not None or not last):
+        return start, stop if stop is not None else (max(start, n_bars) if dash else start)
     raise refused(option, text, "is no range of bars", "say 4-8, or 5,7-9, or 17- (to the end), or all")
 
 
 def _tracks(word: str, score: Score, option: str) -> Sequence[int]:
     tracks, wanted = score.tracks, word.lower()
-    if wanted.isdecimal() and 1 <= int(wanted) <= len(tracks):
-        return [int(wanted) - 1]
+    number = count(wanted)
+    if number is not None and 1 <= number <= len(tracks):
+        return [number - 1]
     named = _by_name(wanted, score) if wanted else []
     if len(named) == 1 and tracks[named[0]].name.strip().lower() == wanted:
         return named

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from midigpt_core.midi_file import ReadLimits
 from midigpt_core.request import GenerationRequest, nearest
 from midigpt_core.score import Score
 
+MOST_DIGITS = 20  # of a whole number; seeds have up to 19
 ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 
@@ -56,13 +58,26 @@ async def read_json(request: Request) -> Any:
 
 
 def parse_json(raw: bytes) -> Any:
-    """Strict JSON: no NaN, no Infinity, no endless nesting."""
+    """Strict JSON: no NaN, no Infinity, no number too large for any field, no endless nesting."""
     try:
-        return json.loads(raw, parse_constant=_no_constant)
+        return json.loads(raw, parse_constant=_no_constant, parse_float=_float, parse_int=_int)
     except RecursionError:
         raise RefusalError(422, "the body is nested too deeply; a score needs six levels") from None
     except ValueError as error:
         raise RefusalError(422, f"the body is not JSON: {error}") from None
+
+
+def _float(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:40]} is too large a number")
+    return number
+
+
+def _int(text: str) -> int:
+    if len(text) > MOST_DIGITS:
+        raise ValueError(f"{text[:40]} is too large a number")
+    return int(text)
 
 
 def _no_constant(word: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ from midigpt_cli.options.groups import Context, Music
 from midigpt_cli.options.settings import Settings
 from midigpt_cli.parse.request import RequestOptions, build_request
 from midigpt_cli.parse.selectors import BARS_HELP, TRACK_HELP, select_bars, select_tracks
-from midigpt_cli.server.body import parse_json, read_request
+from midigpt_cli.server.body import MOST_DIGITS, parse_json, read_request
 from midigpt_cli.server.errors import RefusalError
 from midigpt_core.attributes import AttributeTable
 from midigpt_core.errors import RequestValidationError
@@ -130,6 +131,8 @@ def _whole(name: str, text: str) -> int:
     if text == "auto" and name in ("model_dim", "bars_per_step", "tracks_per_step"):
         return 0
     try:
+        if len(text) > MOST_DIGITS:
+            raise ValueError
         return int(text)
     except ValueError:
         raise RefusalError(422, f"{name} = {text[:80]!r} is not a whole number", field=name) from None
@@ -137,7 +140,10 @@ def _whole(name: str, text: str) -> int:
 
 def _number(name: str, text: str) -> float:
     try:
-        return float(text)
+        number = float(text)
+        if not math.isfinite(number):
+            raise ValueError
+        return number
     except ValueError:
         raise RefusalError(422, f"{name} = {text[:80]!r} is not a number", field=name) from None
 

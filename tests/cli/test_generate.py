@@ -76,7 +76,7 @@ def test_instruments_are_listed_and_found_by_any_spelling(midigpt) -> None:
 
 def ringing(song) -> None:
     """The song with a note that rings over its last bar line, and a marker four bars on."""
-    from midi_cases import midi, played, text, track
+    from midi.midi_cases import midi, played, text, track
 
     notes = [(i * 96, i * 96 + 90, 60) for i in range(15)] + [(15 * 96, 16 * 96 + 24, 64)]
     song.write_bytes(midi(track(*played(notes), (20 * 96 + 30, text(6, b"end")), end=20 * 96 + 31)))
