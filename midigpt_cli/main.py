@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from midigpt_cli.exit_codes import DONE, FAILURE, INTERRUPTED, TABLE, USAGE, code_of
 from midigpt_cli.gc_tuning import stop_collecting
+from midigpt_cli.output.streams import open_all
 from midigpt_core.errors import MidiGptError
 
 UsageError: Any = typer.BadParameter.__mro__[1]  # the parser's own, wherever this version of typer keeps it
@@ -96,7 +98,15 @@ def midigpt(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit; the only place that turns an error into a sentence and an exit code."""
+    open_all()
     code = run(arguments)
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # nobody listens any more, and Python would say so
+    except OSError as error:
+        code = _said(f"standard output: {error.strerror}", FAILURE)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     stop_collecting()
     sys.exit(code)
 
@@ -114,6 +124,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return _said(str(error), code_of(error))
     except BrokenPipeError:
         return DONE
+    except SystemExit as leaving:  # typer's answer to the same
+        if isinstance(leaving.__context__, BrokenPipeError):
+            return DONE
+        raise
     except OSError as error:  # a full disk, a vanished folder: whatever no command saw coming
         place = f"{error.filename}: " if error.filename else ""
         return _said(f"{place}{error.strerror or error}", FAILURE)

@@ -13,6 +13,7 @@ from midigpt_cli.options.settings import given
 from midigpt_cli.parse import musical
 from midigpt_cli.parse.numbers import whole
 from midigpt_cli.parse.selectors import select_bars, select_tracks
+from midigpt_core.errors import short
 from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt, nearest, refused
 from midigpt_core.score import DRUM, Score, Track
 
@@ -67,8 +68,8 @@ def read_request(file: Path, settings: Any) -> GenerationRequest:
     """The request in a JSON file, or in what `--json` printed for one song; settings on the command line win."""
     try:
         data = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise refused("--request", str(file), f"cannot be read ({error})", "give a JSON file") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise refused("--request", str(file), f"cannot be read ({short(str(error))})", "give a JSON file") from error
     songs = data.get("songs") if isinstance(data, dict) else None
     if isinstance(songs, list):
         if len(songs) != 1 or not isinstance(songs[0], dict) or "request" not in songs[0]:

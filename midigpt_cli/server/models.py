@@ -9,7 +9,7 @@ from typing import Any
 
 from midigpt_cli.server.errors import RefusalError
 from midigpt_core.engine import InferenceEngine
-from midigpt_core.errors import CheckpointError
+from midigpt_core.errors import CheckpointError, short
 from midigpt_core.request import nearest, refused
 
 
@@ -97,8 +97,8 @@ def specs_from_file(path: str, known_settings: Sequence[str]) -> tuple[list[Mode
         data = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise refused("config", path, f"cannot be read ({error.strerror})", "name a YAML file") from error
-    except yaml.YAMLError as error:
-        raise refused("config", path, "is not YAML", str(error).replace("\n", " ")) from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: not UTF-8
+        raise refused("config", path, "is not YAML", short(str(error).replace("\n", " "))) from error
     if not isinstance(data, dict) or not isinstance(data.get("models"), list) or not data["models"]:
         raise refused("config", path, "lists no models", "give a top-level list 'models' of {id, ckpt or pretrained}")
     for key in data:

@@ -48,18 +48,19 @@ def _limited(data: bytes, name: str, limits: ReadLimits) -> MidiSource:
 def put(data: bytes, file: Writable) -> None:
     """Write a whole file: under a temporary name beside the target, then renamed. Raises MidiWriteError.
 
+    A symbolic link stays, and what it leads to is written.
     What is there and is no file (a device, a named pipe) is written to instead of being replaced.
     """
     if not isinstance(file, str | os.PathLike):
         file.write(data)
         return
-    path = Path(file)
+    path = Path(os.path.realpath(file))
     temporary = None
     try:
         if path.exists() and not path.is_file():
             path.write_bytes(data)
             return
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as stream:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".midigpt-", delete=False) as stream:
             temporary = stream.name
             stream.write(data)
         os.chmod(temporary, permissions(path))

@@ -143,7 +143,7 @@ def save_checkpoint(path: str | os.PathLike[str], model: GPT2, encoder_config: E
         "encoder_config": json.dumps(encoder),
     }
     weights = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in model.state_dict().items()}
-    partial = file.with_name(f".{file.name}.{os.getpid()}.part")
+    partial = file.with_name(f".midigpt-{os.getpid()}.part")
     try:
         save_file(weights, partial, metadata=metadata)
         partial.chmod(permissions(file))  # safetensors makes files that nobody else may read

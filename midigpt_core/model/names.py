@@ -163,7 +163,7 @@ def _settings() -> dict[str, object]:
         return {}
     try:
         settings = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{file}: not JSON ({error}); correct or delete it") from error
     if not isinstance(settings, dict):
         raise CheckpointError(f"{file}: expected an object, found {type(settings).__name__}; correct or delete it")

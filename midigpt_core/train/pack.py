@@ -163,6 +163,6 @@ def _sources(data: str | None) -> dict[str, dict[str, int]]:
 
 
 def _write(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.part")
+    partial = path.with_name(f".midigpt-{os.getpid()}.part")
     partial.write_text(text, encoding="utf-8")
     os.replace(partial, path)
