@@ -27,6 +27,7 @@ _LOG = logging.getLogger(__name__)
 class _Changes:
     """What happens to one track chunk."""
 
+    chunk: TrackEvents | None = None  # as it was, where its events have been read
     removed: set[int] = field(default_factory=set)  # indices of events
     new: dict[int, list[NewNote]] = field(default_factory=dict)  # by channel
 
@@ -45,7 +46,7 @@ def splice(score: Score, source: MidiSource) -> bytes:
     longer = len(bars) > len(known)
     if new_metres or longer:
         changes.setdefault(0, _Changes())
-    before = {index: source.read_track(index) for index in changes}
+    before = {index: change.chunk or source.read_track(index) for index, change in changes.items()}
     woven = {index: weave(before[index], change.removed, change.new) for index, change in changes.items()}
     if 0 in woven:
         _insert_metres(woven[0], new_metres)
@@ -56,8 +57,8 @@ def splice(score: Score, source: MidiSource) -> bytes:
     bodies = list(source.layout.tracks)
     for index, chunk in woven.items():
         bodies[index] = write_events(with_tail(chunk, before[index]))
-    for track in added:
-        bodies.append(added_track(track, [bar.start for bar in bars], bars[-1].stop, source.read_tracks()))
+    everything, starts = source.read_tracks() if added else [], [bar.start for bar in bars]
+    bodies += [added_track(track, starts, bars[-1].stop, everything) for track in added]
     return source.data if not changes and not added else source.layout.with_tracks(bodies).join()
 
 
@@ -124,7 +125,8 @@ def _find_changes(
             if after:
                 rewritten[channel] = after
         if rewritten:
-            parts, change = pair_notes(source.read_track(index).events), _Changes()
+            change = _Changes(source.read_track(index))
+            parts = pair_notes(change.chunk.events if change.chunk else [])
             for channel, after in rewritten.items():
                 removed, change.new[channel] = _change(parts.get(channel, ChannelNotes()), after, bars)
                 change.removed |= removed
