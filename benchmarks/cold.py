@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.measure import machine, ratio, spread, table
+from benchmarks.peer_weights import without_places
 from benchmarks.stages import PEER
 
 TABLE = Path(__file__).parent / "results" / "cold.md"
@@ -62,7 +63,14 @@ def as_process(command: Command) -> Command:
 
 def peer(seed: int, out: Path) -> list[str]:
     """The same request as a script for the peer."""
-    request = [str(CHECKPOINT), str(SONG), str(TRACK), str(BARS[0]), str(BARS[-1] + 1), str(own_temperature())]
+    request = [
+        without_places(CHECKPOINT, out.parent),
+        str(SONG),
+        str(TRACK),
+        str(BARS[0]),
+        str(BARS[-1] + 1),
+        str(own_temperature()),
+    ]
     return [sys.executable, "-c", PEER, *request, str(seed), str(out)]
 
 
@@ -107,22 +115,24 @@ def staged(who: str, command: Command) -> Command:
 
 # ---- the tables ----
 
+PLAIN = ("--echo", "0", "--harmony", "0", "--pool", "1")  # without what the peer does not have
 NAMES = {
     "peer": "midigpt 0.4.2",
-    "ours": "midigpt infill, no echo",
-    "default": "midigpt infill, as it comes (echo)",
-    "same plan": "midigpt infill, no echo, the peer's plan",
+    "ours": "midigpt infill, --pool 1, no echo, no harmony",
+    "default": "midigpt infill, as it comes (pool of 8, echo, harmony)",
+    "one candidate": "midigpt infill, --pool 1",
+    "same plan": "midigpt infill, --pool 1, no echo, no harmony, the peer's plan",
 }
 
 
 def compare(rounds: int, folder: Path, environment: dict[str, str]) -> str:
     """The contenders in turn."""
-    plain = ("--echo", "0")
     commands = {
         "peer": peer,
-        "ours": as_process(ours(*plain)),
+        "ours": as_process(ours(*PLAIN)),
         "default": as_process(ours()),
-        "same plan": as_process(ours(*plain, "--window", "4", "--bars-per-step", "1", "--tracks-per-step", "1")),
+        "one candidate": as_process(ours("--pool", "1")),
+        "same plan": as_process(ours(*PLAIN, "--window", "4", "--bars-per-step", "1", "--tracks-per-step", "1")),
     }
     ran: dict[str, list[Ran]] = {name: [] for name in commands}
     for command in commands.values():
@@ -147,7 +157,7 @@ def compare(rounds: int, folder: Path, environment: dict[str, str]) -> str:
 
 def stages(rounds: int, folder: Path, environment: dict[str, str]) -> str:
     """Where the time goes in both."""
-    commands = {"ours": staged("ours", ours("--echo", "0")), "peer": staged("peer", peer)}
+    commands = {"ours": staged("ours", ours(*PLAIN)), "peer": staged("peer", peer)}
     told: dict[str, list[Ran]] = {name: [] for name in commands}
     for seed in range(rounds):
         for name, command in commands.items():

@@ -144,7 +144,7 @@ def fit(bars: Sequence[Bar]) -> Tensor:
     return weights.detach()
 
 
-def _files(corpus: Path, manifest: Path) -> list[Path]:
+def real_songs(corpus: Path, manifest: Path) -> list[Path]:
     """The held-out files of real music."""
     return [file for file in held_out(manifest, corpus) if not file.parent.name.startswith("mma-")]
 
@@ -159,7 +159,7 @@ def main() -> None:
     asked = parser.parse_args()
     load = InferenceEngine.from_checkpoint if asked.ckpt else InferenceEngine.from_pretrained
     engine = load(asked.ckpt or "open", device="cpu", dtype="float32")
-    tasks = draw_tasks(_files(asked.corpus, asked.manifest), asked.per_kind, asked.seed)
+    tasks = draw_tasks(real_songs(asked.corpus, asked.manifest), asked.per_kind, asked.seed)
     bars = [bar for task in tasks for bar in bars_of(engine, task)]
     ours, test = [bar for bar in bars if bar.fitted], [bar for bar in bars if not bar.fitted]
     weights, used = fit(ours), torch.tensor([float(WEIGHTS[name]) for name in NAMES])

@@ -26,9 +26,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from benchmarks.peer_weights import without_places
 from midigpt_core.model.checkpoint import load_checkpoint, save_checkpoint
 
-OWN = ("echo", "temperature", "drum_temperature", "rounding")  # settings of a checkpoint that the peer does not know
+PEERS = {
+    "echo": 0.0,
+    "harmony": None,
+    "temperature": 1.0,
+    "drum_temperature": None,
+    "rounding": "down",
+}  # as the peer reads them
 BARS = 8
 TARGETS = [2, 3, 4, 5]
 
@@ -86,11 +93,12 @@ class Row:
 class Running:
     """A server in a process of its own."""
 
-    def __init__(self, name: str, command: list[str]) -> None:
+    def __init__(self, name: str, command: list[str], **own: Any) -> None:
+        """own: settings that this server alone knows, and is sent."""
         with socket.socket() as line:
             line.bind(("127.0.0.1", 0))
             self.port = line.getsockname()[1]
-        self.name = name
+        self.name, self.own = name, own
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         self._folder = tempfile.TemporaryDirectory()  # the peer leaves a log of refusals where it was started
         self.process = subprocess.Popen([*command, "--port", str(self.port)], cwd=self._folder.name, **quiet)
@@ -143,7 +151,9 @@ class Running:
         watcher.start()
         started = time.perf_counter()
         with ThreadPoolExecutor(callers) as pool:
-            chains = pool.map(lambda c: [self.ask(body(1000 * c + r, extra)) for r in range(rounds)], range(callers))
+            chains = pool.map(
+                lambda c: [self.ask(body(1000 * c + r, {**extra, **self.own})) for r in range(rounds)], range(callers)
+            )
             answers = [seconds for chain in chains for seconds in chain]
         elapsed = time.perf_counter() - started
         over.set()
@@ -160,9 +170,8 @@ class Running:
 def plain(ckpt: str, folder: str) -> str:
     """The checkpoint without settings of its own, so that both servers read and draw alike."""
     loaded = load_checkpoint(ckpt)
-    extra = {key: value for key, value in loaded.encoder_config.extra.items() if key not in OWN}
     file = Path(folder, Path(ckpt).name)
-    save_checkpoint(file, loaded.model, replace(loaded.encoder_config, extra=extra))
+    save_checkpoint(file, loaded.model, replace(loaded.encoder_config, **PEERS))
     return str(file)
 
 
@@ -170,10 +179,12 @@ def servers(ckpt: str, threads: int) -> list[Running]:
     """Ours, and the peer's where it is installed."""
     os.environ["OMP_NUM_THREADS"] = str(threads)
     ours = [sys.executable, "-m", "midigpt_cli.main", "serve", "--ckpt", ckpt, "--max-queue", "256"]
-    found = [Running("midigpt serve", [*ours, "--log-level", "WARNING"])]
+    found = [Running("midigpt serve", [*ours, "--log-level", "WARNING"], pool=1)]
     peer = shutil.which("midigpt-http")
     if peer:
-        found.append(Running("midigpt-http 0.4.2", [peer, "--ckpt", ckpt, "--host", "127.0.0.1", "--max-queue", "256"]))
+        weights = without_places(ckpt, Path(ckpt).parent)
+        command = [peer, "--ckpt", weights, "--host", "127.0.0.1", "--max-queue", "256"]
+        found.append(Running("midigpt-http 0.4.2", command))
     return found
 
 
@@ -223,7 +234,7 @@ def main() -> None:
     running = servers(plain(asked.ckpt, folder.name), asked.threads)
     try:
         for server in running:
-            server.ask(body(1, extra))
+            server.ask(body(1, {**extra, **server.own}))
         for callers in asked.callers:
             for server in running:
                 rows.append(server.load(callers, asked.rounds, extra))

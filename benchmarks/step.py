@@ -35,6 +35,11 @@ from midigpt_core.score import Score
 TABLE = Path(__file__).parent / "results" / "step.md"
 SONG = ROOT / "samples" / "pop.mid"
 TRACK, TARGETS = 1, [3, 4, 5, 6]  # the chords
+BIASES: dict[str, dict[str, float]] = {
+    "none": {"echo": 0.0, "harmony": 0.0},
+    "echo": {"echo": 2.0, "harmony": 0.0},
+    "echo, harmony": {"echo": 2.0, "harmony": 1.5},
+}
 NETWORK, PROMPT, WHOLE = "network", "prompt", "whole"
 PARTS = {
     "legal tokens": (Lane, "allowed"),
@@ -127,11 +132,12 @@ def stepping(clocks: Clocks) -> Callable[..., Any]:
     return step
 
 
-def infill(engine: InferenceEngine, lanes: int, echo: float, seed: int, parts: bool) -> Found:
+def infill(engine: InferenceEngine, lanes: int, biases: str, seed: int, parts: bool) -> Found:
     """One request of as many takes as lanes, timed."""
     score = Score.from_midi(SONG)
     prompts = [{"id": t, "bars": TARGETS if t == TRACK else []} for t in range(len(score.tracks))]
-    config = {"seed": seed, "num_candidates": lanes, "max_attempts": 1, "silence_check": False, "echo": echo}
+    config = {"seed": seed, "num_candidates": lanes, "max_attempts": 1, "silence_check": False, "pool": 1}
+    config |= BIASES[biases]
     config["density_hard_limit"] = 8  # random weights would fill the model's context otherwise
     request = GenerationRequest.from_dict({"tracks": prompts, "config": config})
     engine = InferenceEngine(engine.model, engine.tokenizer, max_lanes=lanes, reserve_lanes=lanes)
@@ -166,17 +172,16 @@ def main() -> None:
             "built-in, 5.7 M": InferenceEngine.from_checkpoint(CHECKPOINT),
             "random, 20.6 M": InferenceEngine.from_checkpoint(random_checkpoint(folder)),
         }
-    cases = [(name, lanes, echo) for name in engines for lanes in (1, 16) for echo in (0.0, 2.0)]
-    found: dict[tuple[str, int, float], list[Found]] = {case: [] for case in cases}
-    parted: dict[tuple[str, int, float], list[Found]] = {case: [] for case in cases}
+    cases = [(name, lanes, biases) for name in engines for lanes in (1, 16) for biases in BIASES]
+    found: dict[tuple[str, int, str], list[Found]] = {case: [] for case in cases}
+    parted: dict[tuple[str, int, str], list[Found]] = {case: [] for case in cases}
     for seed in range(-1, options.rounds):
-        for name, lanes, echo in cases:  # the round of seed -1 warms up, and has the clocks of the parts
+        for name, lanes, biases in cases:  # the round of seed -1 warms up, and has the clocks of the parts
             into = parted if seed < 0 else found
-            into[name, lanes, echo].append(infill(engines[name], lanes, echo, max(seed, 0), seed < 0))
+            into[name, lanes, biases].append(infill(engines[name], lanes, biases, max(seed, 0), seed < 0))
     shares, places = [], []
     for case in cases:
-        name, lanes, echo = case
-        word = "on" if echo else "off"
+        name, lanes, word = case
         runs = found[case]
         calls = [1e3 * sum(s for key, s in one.seconds.items() if key != PROMPT) / one.calls for one in runs]
         width = statistics.median(one.tokens / one.calls for one in runs)
@@ -193,10 +198,10 @@ def main() -> None:
         f"start. Four bars of a track of `samples/pop.mid` as `midigpt infill` writes them, {options.rounds} rounds; "
         "medians (quartiles). *Drawn*: tokens per call of the network, since lanes end at different times.\n\n"
         + table(
-            ("model", "lanes", "echo", "drawn per step", "a step, ms", "of it the network, ms", "all else, %"), shares
+            ("model", "lanes", "biases", "drawn per step", "a step, ms", "of it the network, ms", "all else, %"), shares
         )
         + "\n\n## Where all else goes\n\nMicroseconds per step, one infill each, with more clocks (which slow it).\n\n"
-        + table(("model", "lanes", "echo", *PARTS, "the loop itself"), places)
+        + table(("model", "lanes", "biases", *PARTS, "the loop itself"), places)
         + "\n"
     )
 

@@ -25,6 +25,7 @@ from typing import Any
 
 from benchmarks.cold import CHECKPOINT, ROOT
 from benchmarks.measure import machine, ratio, spread, table
+from benchmarks.peer_weights import without_places
 
 TABLE = Path(__file__).parent / "results" / "warm.md"
 SONG, START, BARS = "freedoom/d_dm09.mid", 8, 8  # nine tracks, all of which play here
@@ -46,6 +47,7 @@ NAMES = {"peer": "midigpt 0.4.2", "ours": "midigpt"}
 
 Answer = dict[str, float]
 Found = dict[tuple[str, str], list[Answer]]  # by program and task
+PLAIN = {"echo": 0.0, "harmony": 0.0, "pool": 1}  # ours without what the peer does not have
 
 
 class Clock:
@@ -135,7 +137,7 @@ def ours(checkpoint: str, song: dict[str, Any]) -> Callable[[str, int], Answer]:
         if task != "again":
             held[0] = InferenceEngine(engine.model, engine.tokenizer)
         takes = TAKES if task == "takes" else 1
-        request = GenerationRequest.from_dict(wanted(len(score.tracks), seed, echo=0.0, num_candidates=takes))
+        request = GenerationRequest.from_dict(wanted(len(score.tracks), seed, **PLAIN, num_candidates=takes))
         stop = threading.Event()
         clock.begin(stop if task in TO_FIRST_TOKEN else None)
         session = held[0].session(score, request)
@@ -238,7 +240,8 @@ def random_checkpoint(folder: str) -> str:
 
 def measure(name: str, checkpoint: str, rounds: int, song: dict[str, Any], folder: str) -> tuple[list[Any], list[Any]]:
     """Rows for one checkpoint: first tokens, and whole infills with their memory."""
-    them = {who: Contender(who, checkpoint, song, folder) for who in ("peer", "ours")}
+    weights = {"peer": without_places(checkpoint, folder), "ours": checkpoint}
+    them = {who: Contender(who, weights[who], song, folder) for who in ("peer", "ours")}
     tasks = [("peer", "first"), ("ours", "first"), ("ours", "again")]
     whole = [(who, task) for task in ("fill", "takes") for who in them]
     found: dict[tuple[str, str], list[Answer]] = {task: [] for task in [*tasks, *whole]}

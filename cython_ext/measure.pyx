@@ -5,6 +5,7 @@ from libc.math cimport fmod, rint
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
+from midigpt_core import music
 from midigpt_core.attributes import (
     key_signature, nomml, note_density, note_duration, pitch_class_set, pitch_range, polyphony, silence,
 )
@@ -16,7 +17,7 @@ cdef double MAJOR[12]
 cdef double MINOR[12]
 cdef int BOUNDS[129 * 9]
 for _i in range(12):
-    MAJOR[_i], MINOR[_i] = key_signature.MAJOR[_i], key_signature.MINOR[_i]
+    MAJOR[_i], MINOR[_i] = music.MAJOR_PROFILE[_i], music.MINOR_PROFILE[_i]
 for _i in range(129):
     for _j in range(9):
         BOUNDS[9 * _i + _j] = note_density.density_bounds()[_i][_j]

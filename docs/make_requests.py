@@ -27,12 +27,27 @@ otherwise. A rule that leaves nothing to write gives way for that token, control
 the hard limits."""
 
 
+TAKES = """For bars to fill in, a pool of candidates is drawn: `pool` of them for one take, as many for several takes
+together, at least three each. A take keeps the candidate that agrees most with the others (mean F1 of their notes:
+bar, sixteenth, pitch), less 0.05 if all of its bars stand elsewhere in their tracks. Candidates that fail a check,
+were cut off, hang on one pitch or are what stood there before come last. Each further take differs from those before
+in a fifth of its notes (F1 at most 0.8) or, where none does, as much as can be had. The choice is made at each step,
+and the next step hears it. Takes are ranked by the agreement (`consensus`); `logprob`, the mean log-probability of a
+token, is only told.
+
+A listener hears the bars of a step when its candidate is chosen, so one after the other at the end of the step. With
+`pool` 1 take i is what a request with seed + i writes by itself, and each bar is told as soon as it is finished.
+Tracks that are continued bar by bar, and jams, have one candidate unless `control_tries` or, for jams, `pool` asks
+for more."""
+
+
 def page() -> str:
     """The whole page."""
     parts = [INTRO]
     for cls in (GenerationRequest, TrackPrompt, InferenceConfig):
         parts += [f"## {cls.__name__}", "", inspect.getdoc(cls) or "", "", *table(cls), ""]
     parts += ["## Control values", "", OBEYED, ""]
+    parts += ["## Takes", "", TAKES, ""]
     parts += ["## Controls of a track", "", "Keys of `TrackPrompt.controls`; they work on any checkpoint.", ""]
     for name, control in CONTROLS.items():
         text = " ".join((inspect.getdoc(type(control)) or "").split())

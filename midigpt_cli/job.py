@@ -18,12 +18,14 @@ from midigpt_cli.output import rendering
 from midigpt_cli.output.destination import PIPE, Destination, Written, read_song
 from midigpt_cli.output.report import Done
 from midigpt_core.errors import CheckpointError, GenerationError, MidiGptError, RequestValidationError
-from midigpt_core.request import GenerationRequest, refused
+from midigpt_core.fields import refused
+from midigpt_core.request import GenerationRequest
 from midigpt_core.score import Score
 
 if TYPE_CHECKING:
     from midigpt_core.attributes.table import AttributeTable
-    from midigpt_core.generation.run import Result, Take
+    from midigpt_core.generation.candidates import Take
+    from midigpt_core.generation.run import Result
 
 Prepare = Callable[[Score, "AttributeTable"], tuple[Score, GenerationRequest]]  # what to write into which score
 
@@ -136,11 +138,13 @@ class CommandRun:
     def _report(self, done: Done) -> None:
         reporting = self.options.reporting
         self.reports.append(done.facts())
+        if reporting.quiet:
+            return
         for line in done.lines():
             typer.echo(line, err=True)
         if not (reporting.as_json or sys.stdout.isatty() or self.destination.for_song(done.song).is_pipe):
             typer.echo("\n".join(done.paths.values()))
-        if not reporting.quiet and not reporting.as_json and sys.stdout.isatty():
+        if not reporting.as_json and sys.stdout.isatty():
             from rich.console import Console
 
             done.show(Console(stderr=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import os
 import sys
@@ -17,6 +18,8 @@ from midigpt_cli.output.streams import open_all
 from midigpt_core.errors import MidiGptError
 
 UsageError: Any = typer.BadParameter.__mro__[1]  # the parser's own, wherever this version of typer keeps it
+NothingAskedError: Any = sys.modules[UsageError.__module__].NoArgsIsHelpError
+HELP = {"help_option_names": ["--help", "-h"]}  # handed on to every command
 
 
 class CommandRow(NamedTuple):
@@ -61,6 +64,9 @@ class Commands(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if args and args[0] in COMMANDS:
             return args[0], load(args[0]), args[1:]
+        near = difflib.get_close_matches(args[0].lower(), COMMANDS, 1) if args else []
+        if near:
+            ctx.fail(f"No such command {args[0]!r}. Did you mean {near[0]!r}?")
         return super().resolve_command(ctx, args)
 
 
@@ -78,7 +84,9 @@ def load(name: str) -> Any:
     return command
 
 
-app = typer.Typer(cls=Commands, no_args_is_help=True, epilog=EPILOG, pretty_exceptions_enable=False)
+app = typer.Typer(
+    cls=Commands, no_args_is_help=True, epilog=EPILOG, pretty_exceptions_enable=False, context_settings=HELP
+)
 
 
 def _say_version(wanted: bool) -> None:
@@ -91,7 +99,9 @@ def _say_version(wanted: bool) -> None:
 
 @app.callback()
 def midigpt(
-    version: bool = typer.Option(False, "--version", help="Print the version.", is_eager=True, callback=_say_version),
+    version: bool = typer.Option(
+        False, "--version", "-V", help="Print the version.", is_eager=True, callback=_say_version
+    ),
 ) -> None:
     """Fill in bars of a MIDI song."""
 
@@ -117,6 +127,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
         outcome: Any = app(list(arguments) if arguments is not None else None, standalone_mode=False)
     except (typer.Abort, KeyboardInterrupt):
         return _said("interrupted", INTERRUPTED)
+    except NothingAskedError as error:
+        typer.echo(error.message, nl=False)  # empty where the help was printed in colour
+        return DONE
     except UsageError as error:
         error.show()
         return USAGE

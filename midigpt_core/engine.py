@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from midigpt_core import trace
 from midigpt_core.attributes import AttributeTable
 from midigpt_core.errors import GenerationError
+from midigpt_core.generation.candidates import Take
 from midigpt_core.generation.plan import plan
-from midigpt_core.generation.run import Partial, Result, Run, Take, Timing
+from midigpt_core.generation.run import Partial, Result, Run, Timing
 from midigpt_core.generation.validate import check_request
 from midigpt_core.request import GenerationRequest
 from midigpt_core.sampling.batch import Decoder
@@ -121,7 +122,7 @@ class SamplingSession:
         return self._run.ready(take)
 
     def run(self) -> Score:
-        """Write all steps and return the likeliest accepted take; the score given is not changed.
+        """Write all steps and return the best accepted take; the score given is not changed.
 
         Raises GenerationError when every attempt at a step failed its checks (`result` keeps the best of them),
         CancelledError when stopped.

@@ -13,14 +13,17 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from midigpt_core.engine import InferenceEngine, SamplingSession
+from midigpt_core.fields import refused
 from midigpt_core.generation.plan import MAX_SEED, draw_seed
 from midigpt_core.midi_file import score_to_bytes
-from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt, refused
+from midigpt_core.music import quarters_of, tempo_of
+from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt
 from midigpt_core.score import Bar, Note, Score, Track
 
 RESOLUTION = 480  # ticks per quarter note of every chunk
 BPM = (20.0, 400.0)
 CONTROL_TRIES = 1  # unless asked otherwise: a jam has no time for the versions it would not play
+POOL = 1  # unless asked otherwise: what candidates for bars with nothing behind them agree on is to go on as before
 LATE_POLICIES = ("repeat", "rest", "skip")
 
 
@@ -32,7 +35,7 @@ class JamSettings:
     metre: tuple[int, int] = (4, 4)
     bars_per_chunk: int = 1
     tracks: tuple[Track, ...] = ()  # instrument, track_type and name of each part; bars in them are ignored
-    config: InferenceConfig = field(default_factory=lambda: InferenceConfig(control_tries=CONTROL_TRIES))
+    config: InferenceConfig = field(default_factory=lambda: InferenceConfig(control_tries=CONTROL_TRIES, pool=POOL))
     attributes: Mapping[int, Mapping[str, int]] = field(default_factory=dict)  # control values by track
     controls: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)  # pitch_mask, ... by track
     late: str = "repeat"  # what a player does with a chunk that is not there in time: repeat, rest or skip
@@ -40,7 +43,7 @@ class JamSettings:
     @property
     def bar_quarters(self) -> float:
         """Length of a bar in quarter notes."""
-        return 4.0 * self.metre[0] / self.metre[1]
+        return quarters_of(*self.metre)
 
     @property
     def chunk_seconds(self) -> float:
@@ -63,7 +66,7 @@ class Chunk:
     @property
     def ticks(self) -> int:
         """Length in ticks, RESOLUTION to the quarter."""
-        return sum(round(bar.beat_length * RESOLUTION) for bar in self.score.tracks[0].bars)
+        return sum(bar.ticks(RESOLUTION) for bar in self.score.tracks[0].bars)
 
     def to_dict(self, midi: bool = False) -> dict[str, Any]:
         """The JSON form; with `midi`, also the bars as a base64 .mid file."""
@@ -90,7 +93,7 @@ def _part(track: Track) -> dict[str, Any]:
     for bar in track.bars:
         for n in sorted(bar.notes, key=lambda n: (n.onset_ticks, n.pitch)):
             notes.append([n.pitch, n.velocity, start + n.onset_ticks, n.duration_ticks])
-        start += round(bar.beat_length * RESOLUTION)
+        start += bar.ticks(RESOLUTION)
     return {"name": track.name, "instrument": track.instrument, "track_type": track.track_type, "notes": notes}
 
 
@@ -173,7 +176,7 @@ class Jam:
         session, targets = self._session(seed)
         take = session.run_takes().takes[0]
         tracks, cut = self._closed(take.score, targets)
-        tempo = round(60_000_000 / self.settings.bpm)
+        tempo = tempo_of(self.settings.bpm)
         latency = (time.perf_counter() - started) * 1000
         chunk = Chunk(self.index, self.bar, Score(tracks, RESOLUTION, tempo), seed, self.version, latency, cut)
         self._remember(tracks)

@@ -9,38 +9,20 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from midigpt_core import trace
 from midigpt_core.engine import InferenceEngine
+from midigpt_core.fields import check, refused
+from midigpt_core.generation.candidates import Take
 from midigpt_core.generation.fit import narrowed
 from midigpt_core.generation.notes import original_tokens
 from midigpt_core.generation.plan import draw_seed, fitting_plan
-from midigpt_core.generation.run import Take
 from midigpt_core.midi_file.excerpt import closed, excerpt
 from midigpt_core.model.base import log_softmax, on_host
-from midigpt_core.request import AUTO, GenerationRequest, InferenceConfig, TrackPrompt, refused
+from midigpt_core.music import tempo_of
+from midigpt_core.request import AUTO, GenerationRequest, LoopRequest, TrackPrompt
 from midigpt_core.score import Bar, Score, Track
-
-MAX_VARIATIONS = 20
-SEAMS = ("cut", "wrap")
-BPM = (40, 300)
-
-
-@dataclass(frozen=True)
-class LoopRequest:
-    """Which bars to loop and what to write in them. Tracks and bars count from 0."""
-
-    first: int  # first bar of the loop
-    end: int  # one past its last bar
-    tracks: tuple[int, ...]  # tracks to write; the others loop as they are
-    variations: int = 4  # 1 to 20
-    seam: str = "cut"  # notes over the seam: "cut" ends them there, "wrap" lets them sound on at the beginning
-    bpm: float | None = None  # quarter notes per minute, 40 to 300; None: the tempo of the file there
-    config: InferenceConfig = field(default_factory=InferenceConfig)  # seed, temperature, checks, ...; takes are ours
-    prompts: dict[int, TrackPrompt] = field(
-        default_factory=dict
-    )  # controls by track; bars in them are those of the loop
 
 
 @dataclass(frozen=True)
@@ -50,6 +32,7 @@ class Variation:
     score: Score  # the loop's bars alone
     number: int  # from 1
     seed: int
+    consensus: float  # how much the other candidates agree with it
     logprob: float  # mean per token, under the model given its context
     seam: float  # mean log-probability per token of the first bar after the last, on the written tracks
     accepted: bool  # every step passed its checks
@@ -77,6 +60,7 @@ def loop(
 
 def check_loop(request: LoopRequest, score: Score) -> None:
     """Raises RequestValidationError naming the field."""
+    check(request, "")
     n_bars, n_tracks = score.n_bars, len(score.tracks)
     if not 0 <= request.first < n_bars:
         here = f"it has bars 0 to {n_bars - 1}" if n_bars else "it has none"
@@ -88,12 +72,6 @@ def check_loop(request: LoopRequest, score: Score) -> None:
     for track in request.tracks:
         if not 0 <= track < n_tracks:
             raise refused("tracks", track, f"is not a track of this song of {n_tracks}", f"use 0 to {n_tracks - 1}")
-    if not 1 <= request.variations <= MAX_VARIATIONS:
-        raise refused("variations", request.variations, "is out of range", f"use 1 to {MAX_VARIATIONS}")
-    if request.seam not in SEAMS:
-        raise refused("seam", request.seam, "is not known", f"use {' or '.join(SEAMS)}")
-    if request.bpm is not None and not BPM[0] <= request.bpm <= BPM[1]:
-        raise refused("bpm", request.bpm, "is out of range", f"use {BPM[0]} to {BPM[1]}")
 
 
 class _CancelEvent(threading.Event):
@@ -108,7 +86,7 @@ class _CancelEvent(threading.Event):
 
 
 def _tempo(request: LoopRequest) -> int | None:
-    return round(60_000_000 / request.bpm) if request.bpm else None
+    return tempo_of(request.bpm) if request.bpm else None
 
 
 @dataclass
@@ -142,6 +120,7 @@ class _Circle:
         tokens = begun.tokens + done.tokens
         return replace(
             done,
+            consensus=(begun.consensus * (len(bars) - 1) + done.consensus) / len(bars),
             logprob=(begun.logprob * begun.tokens + done.logprob * done.tokens) / max(1, tokens),
             tokens=tokens,
             attempts=begun.attempts + done.attempts,
@@ -163,7 +142,9 @@ class _Circle:
         ]
         score = replace(take.score, tracks=closed_tracks)
         seed = self.request.config.seed + number - 1
-        return Variation(score, number, seed, take.logprob, self.seam_score(score), take.accepted, take.rejected)
+        return Variation(
+            score, number, seed, take.consensus, take.logprob, self.seam_score(score), take.accepted, take.rejected
+        )
 
     def seam_score(self, score: Score) -> float:
         """Mean log-probability per token of the loop's first bar, read after its last."""

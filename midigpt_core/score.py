@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass, field, fields
 from typing import IO, TYPE_CHECKING, Any
 
-from midigpt_core.errors import ScoreError, SongTooLargeError, short
+from midigpt_core.errors import ScoreError, SongTooLargeError
+from midigpt_core.fields import Door, read, sentence, setting, whole_numbers_in_range
+from midigpt_core.fields import check as check_values
+from midigpt_core.music import quarters_of
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 MELODIC = "melodic"
 DRUM = "drum"
 FINEST = 1_000_000  # ticks per quarter note, at most; a MIDI file has up to 32,767
+FOLLOWS = 0.0  # beat_length of a bar whose length follows from its metre
 MOST = 2**28 - 1  # no tick, tempo or metre in JSON is larger: what a MIDI file can hold
 
 
@@ -23,45 +26,58 @@ MOST = 2**28 - 1  # no tick, tempo or metre in JSON is larger: what a MIDI file 
 class Note:
     """One note. Ticks are in the score's resolution; the onset counts from the start of its bar."""
 
-    pitch: int = 0  # MIDI pitch, 0-127
-    velocity: int = 64  # MIDI velocity, 0-127
-    onset_ticks: int = 0  # from the start of the bar
-    duration_ticks: int = 0  # may reach past the end of the bar
-    delta: int = 0  # micro-timing below the grid, in ticks
+    pitch: int = setting(0, "MIDI pitch; 60 is middle C", 0, 127, example=60)
+    velocity: int = setting(64, "MIDI velocity", 0, 127, example=90)
+    onset_ticks: int = setting(0, "ticks from the start of the bar", 0, MOST, example=0)
+    duration_ticks: int = setting(0, "ticks; may reach past the bar", 0, MOST, example=480)
+    delta: int = setting(0, "micro-timing below the grid, in ticks", -MOST, MOST)
 
 
 @dataclass(slots=True)
 class Bar:
     """One measure of one track."""
 
-    notes: list[Note] = field(default_factory=list)
-    ts_numerator: int = 4
-    ts_denominator: int = 4
-    beat_length: float = 4.0  # length in quarter notes
-    future: bool = False  # True: to be generated or hidden (informational)
+    notes: list[Note] = setting([], "notes that begin in this bar")
+    ts_numerator: int = setting(4, "beats per bar", 1, MOST)
+    ts_denominator: int = setting(4, "note value of a beat", 1, MOST)
+    beat_length: float = setting(
+        FOLLOWS, "length in quarter notes; follows the metre if left out", 0, 1e6, open_low=True, open_high=True
+    )
+    future: bool = setting(False, "hidden or to be written (informational)")
+
+    def __post_init__(self) -> None:
+        if self.beat_length == FOLLOWS and self.ts_denominator:
+            self.beat_length = quarters_of(self.ts_numerator, self.ts_denominator)
+
+    def ticks(self, resolution: int) -> int:
+        """Its length in ticks, `resolution` of them to the quarter note."""
+        return round(self.beat_length * resolution)
 
 
 @dataclass
 class Track:
     """One part: an instrument or a drum kit playing the same bars as every other track."""
 
-    bars: list[Bar] = field(default_factory=list)
-    instrument: int = 0  # General MIDI program, 0-127
-    track_type: str = MELODIC  # "melodic" or "drum"
-    attributes: dict[str, int] = field(default_factory=dict)  # quantized control values
-    name: str = ""  # track name in the file
-    channel: int | None = None  # MIDI channel, 0-15
-    midi_track: int | None = None  # index of the track chunk in the source file, 0-based
+    bars: list[Bar] = setting([], "all tracks have equally many")
+    instrument: int = setting(0, "General MIDI program, from 0", 0, 127)
+    track_type: str = setting(MELODIC, "melodic, or drum (then pitches are drum sounds)", choices=(MELODIC, DRUM))
+    attributes: dict[str, int] = setting({}, "attribute values by name")
+    name: str = setting("", "track name")
+    channel: int | None = setting(None, "MIDI channel, from 0", 0, 15)
+    midi_track: int | None = setting(None, "track chunk in the source file, from 0", 0, MOST)
+    told_by: str = field(default="", repr=False, compare=False, metadata={"hidden": True})  # why drums, or why not
 
 
 @dataclass
 class Score:
     """A piece: tracks of equally many bars. `source` remembers the file it came from, so writing loses nothing."""
 
-    tracks: list[Track] = field(default_factory=list)
-    resolution: int = 480  # ticks per quarter note
-    tempo: int = 500_000  # microseconds per quarter note (the first tempo of the file)
-    source: MidiSource | None = field(default=None, repr=False, compare=False)
+    tracks: list[Track] = setting([], "parts, playing the same bars")
+    resolution: int = setting(480, "ticks per quarter note", 1, FINEST, example=480)
+    tempo: int = setting(
+        500_000, "microseconds per quarter note (the first tempo of the file)", 1, MOST, example=500_000
+    )
+    source: MidiSource | None = field(default=None, repr=False, compare=False, metadata={"hidden": True})
 
     @classmethod
     def from_midi(cls, file: str | PathLike[str] | bytes | IO[bytes], limits: ReadLimits | None = None) -> Score:
@@ -77,6 +93,7 @@ class Score:
         """Write a .mid file: into the file this score came from, changed bars only, or from scratch."""
         from midigpt_core.midi_file import write_score
 
+        check_score(self)
         write_score(self, file)
 
     @classmethod
@@ -87,7 +104,7 @@ class Score:
         """
         if limits is not None:
             _check_size(data, limits)
-        return _score_from(data)
+        return read(cls, data, "score", _DATA)
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form: plain dicts, lists and numbers; `from_dict` is its inverse."""
@@ -134,72 +151,26 @@ def _track_to_dict(track: Track) -> dict[str, Any]:
     return data
 
 
-# ---- reading the JSON form: each table names the keys and the test a value must pass ----
+# ---- reading the JSON form, and looking at what Python code has made ----
 
 
-def _is_int(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+def _malformed(name: str, value: Any, problem: str, remedy: str) -> ScoreError:
+    return ScoreError(sentence(name, value, problem, remedy))
 
 
-def _is_number(value: Any) -> bool:
-    return _is_int(value) or (isinstance(value, float) and value == value)
+_DATA, _VALUES = Door(_malformed), Door(_malformed, data=False)
 
 
-def _is_count_map(value: Any) -> bool:
-    return isinstance(value, dict) and all(isinstance(k, str) and _INTEGER[0](v) for k, v in value.items())
-
-
-_MIDI_BYTE = (lambda v: _is_int(v) and 0 <= v <= 127, "an integer from 0 to 127")
-_COUNT = (lambda v: _is_int(v) and 0 <= v <= MOST, f"an integer from 0 to {MOST}")
-_POSITIVE = (lambda v: _is_int(v) and 1 <= v <= MOST, f"an integer from 1 to {MOST}")
-_INTEGER = (lambda v: _is_int(v) and -MOST <= v <= MOST, f"an integer from {-MOST} to {MOST}")
-_FLAG = (lambda v: isinstance(v, bool), "true or false")
-_TEXT = (lambda v: isinstance(v, str) and not any("\ud800" <= letter <= "\udfff" for letter in v), "a string")
-_LIST = (lambda v: isinstance(v, list), "a list")
-
-_NOTE = {
-    "pitch": _MIDI_BYTE,
-    "velocity": _MIDI_BYTE,
-    "onset_ticks": _COUNT,
-    "duration_ticks": _COUNT,
-    "delta": _INTEGER,
-}
-_BAR = {
-    "notes": _LIST,
-    "ts_numerator": _POSITIVE,
-    "ts_denominator": _POSITIVE,
-    "beat_length": (lambda v: _is_number(v) and 0 < v < 1e6, "a number above 0 (quarter notes)"),
-    "future": _FLAG,
-}
-_TRACK = {
-    "bars": _LIST,
-    "instrument": _MIDI_BYTE,
-    "track_type": (lambda v: v in (MELODIC, DRUM), '"melodic" or "drum"'),
-    "attributes": (_is_count_map, "an object of integers"),
-    "name": _TEXT,
-    "channel": (lambda v: v is None or (_is_int(v) and 0 <= v <= 15), "an integer from 0 to 15, or null"),
-    "midi_track": (lambda v: v is None or (_is_int(v) and 0 <= v <= MOST), "an integer, 0 or more, or null"),
-}
-_SCORE = {
-    "tracks": _LIST,
-    "resolution": (lambda v: _is_int(v) and 1 <= v <= FINEST, f"an integer from 1 to {FINEST}"),
-    "tempo": _POSITIVE,
-}
-
-
-def _checked(data: Any, table: dict[str, Any], where: str) -> dict[str, Any]:
-    """The dict itself, once every key is known and every value passes its test."""
-    if not isinstance(data, dict):
-        raise ScoreError(f"{where}: expected an object, found {type(data).__name__}")
-    for key, value in data.items():
-        if key not in table:
-            near = difflib.get_close_matches(str(key), table, 1)
-            hint = f"; did you mean {near[0]!r}?" if near else f"; known keys: {', '.join(table)}"
-            raise ScoreError(f"{where}: unknown key {short(key)}{hint}")
-        test, expected = table[key]
-        if not test(value):
-            raise ScoreError(f"{where}.{key}: expected {expected}, found {short(value)}")
-    return data
+def check_score(score: Score) -> None:
+    """Look at every value of a score, as `from_dict` does. Raises ScoreError naming the first that cannot be."""
+    check_values(score, "score", _VALUES, without="tracks")
+    for t, track in enumerate(score.tracks):
+        where = f"score.tracks[{t}]"
+        check_values(track, where, _VALUES, without="bars")
+        notes = [note for bar in track.bars for note in bar.notes]
+        sound = whole_numbers_in_range(Note, notes)
+        for b, bar in enumerate(track.bars):
+            check_values(bar, f"{where}.bars[{b}]", _VALUES, without="notes" if sound else "")
 
 
 def _check_size(data: Any, limits: ReadLimits) -> None:
@@ -220,24 +191,3 @@ def _check_size(data: Any, limits: ReadLimits) -> None:
 def _listed(data: Any, key: str) -> list[Any]:
     found = data.get(key) if isinstance(data, dict) else None
     return found if isinstance(found, list) else []
-
-
-def _score_from(data: Any) -> Score:
-    values = dict(_checked(data, _SCORE, "score"))
-    tracks = [_track_from(item, f"score.tracks[{i}]") for i, item in enumerate(values.pop("tracks", []))]
-    return Score(tracks=tracks, **values)
-
-
-def _track_from(data: Any, where: str) -> Track:
-    values = dict(_checked(data, _TRACK, where))
-    bars = [_bar_from(item, f"{where}.bars[{i}]") for i, item in enumerate(values.pop("bars", []))]
-    values["attributes"] = dict(values.get("attributes", {}))
-    return Track(bars=bars, **values)
-
-
-def _bar_from(data: Any, where: str) -> Bar:
-    values = dict(_checked(data, _BAR, where))
-    notes = [Note(**_checked(item, _NOTE, f"{where}.notes[{i}]")) for i, item in enumerate(values.pop("notes", []))]
-    if "beat_length" not in values:
-        values["beat_length"] = 4.0 * values.get("ts_numerator", 4) / values.get("ts_denominator", 4)
-    return Bar(notes=notes, **values)

@@ -15,12 +15,13 @@ PACKAGES = ("midigpt_core", "midigpt_cli")
 
 # Rooms from low to high. A module may import its own room and the rows above its room's, nothing else.
 ORDER = (
-    ("errors", "trace", "compiled"),
+    ("errors", "trace", "compiled", "files", "music"),
+    ("fields",),
     ("score", "request"),
     ("midi_file", "plan", "attributes"),
     ("tokens", "audio"),
     ("constraints", "model"),
-    ("echo", "sampling", "train"),
+    ("echo", "harmony", "sampling", "train"),
     ("generation",),
     ("engine",),
     ("loop", "jam", "evaluate"),

@@ -99,7 +99,7 @@ def test_controllers_are_reset_at_the_start_and_then_as_they_had_come_to_be() ->
         ({"tracks": ()}, "at least one"),
         ({"tracks": (9,)}, "use 0 to 2"),
         ({"variations": 21}, "use 1 to 20"),
-        ({"seam": "fade"}, "cut or wrap"),
+        ({"seam": "fade"}, "known: cut, wrap"),
         ({"bpm": 20}, "40 to 300"),
     ],
 )

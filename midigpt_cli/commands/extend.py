@@ -11,7 +11,7 @@ from midigpt_cli.options import completion
 from midigpt_cli.options.groups import Context, ModelChoice, Music, Output, Reporting
 from midigpt_cli.options.settings import Settings, command_of
 from midigpt_cli.parse.selectors import TRACK_HELP
-from midigpt_core.request import refused
+from midigpt_core.fields import refused
 
 if TYPE_CHECKING:
     from midigpt_core.attributes.table import AttributeTable
@@ -114,8 +114,7 @@ def extended(score: Score, count: int) -> Score:
     tracks = []
     for track in score.tracks:
         last = track.bars[-1] if track.bars else Bar()
-        length = 4.0 * last.ts_numerator / last.ts_denominator
-        empty = [Bar([], last.ts_numerator, last.ts_denominator, length) for _ in range(count)]
+        empty = [Bar([], last.ts_numerator, last.ts_denominator) for _ in range(count)]
         tracks.append(replace(track, bars=[*track.bars, *empty]))
     return replace(score, tracks=tracks)
 

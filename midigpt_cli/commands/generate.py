@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +10,8 @@ import typer
 from midigpt_cli.options import completion
 from midigpt_cli.options.groups import Context, ModelChoice, Music, Output, Reporting
 from midigpt_cli.options.settings import Settings, command_of
-from midigpt_core.request import refused
+from midigpt_core.fields import refused
+from midigpt_core.music import metre_of, tempo_of
 
 if TYPE_CHECKING:
     from midigpt_core.attributes.table import AttributeTable
@@ -126,7 +126,7 @@ def new_score(instruments: list[str], drums: bool, tempo: float, metre: str, bar
 def _nothing(options: Generate) -> Score:
     from midigpt_core.score import Score
 
-    return Score([], RESOLUTION, round(60_000_000 / options.tempo))
+    return Score([], RESOLUTION, tempo_of(options.tempo))
 
 
 def _metres(options: Generate, score: Score) -> list[Bar]:
@@ -136,11 +136,10 @@ def _metres(options: Generate, score: Score) -> list[Bar]:
     if score.n_bars:
         longest = max((track.bars for track in score.tracks), key=len)
         return [replace(bar, notes=[], future=False) for bar in longest]
-    found = re.fullmatch(r"(\d{1,3})/(\d{1,3})", options.metre)
-    if found is None or not int(found[1]) or int(found[2]) not in (1, 2, 4, 8, 16, 32, 64):
+    metre = metre_of(options.metre)
+    if metre is None or metre[1] not in (1, 2, 4, 8, 16, 32, 64):
         raise refused("--metre", options.metre, "is no time signature", "write 4/4, 3/4, 6/8, ...")
-    numerator, denominator = int(found[1]), int(found[2])
-    return [Bar([], numerator, denominator, 4.0 * numerator / denominator)] * (options.bars or USUAL_BARS)
+    return [Bar([], *metre)] * (options.bars or USUAL_BARS)
 
 
 def _with_tracks(score: Score, tracks: list[Track], metres: list[Bar]) -> Score:

@@ -11,8 +11,8 @@ import typer
 from midigpt_cli.options import completion
 from midigpt_cli.options.groups import Context, ModelChoice, Music, Output, Reporting
 from midigpt_cli.options.settings import Settings, command_of
-from midigpt_cli.parse.selectors import BARS_HELP, TRACK_HELP
-from midigpt_core.request import refused
+from midigpt_cli.parse.selectors import BARS_HELP, SOUNDING, TRACK_HELP
+from midigpt_core.fields import refused
 
 if TYPE_CHECKING:
     from midigpt_core.attributes.table import AttributeTable
@@ -32,7 +32,7 @@ class Infill:
             "--track",
             "-t",
             help=TRACK_HELP,
-            show_default="every track that sounds",
+            show_default=SOUNDING,
             autocompletion=completion.tracks,
         ),
     ] = field(default_factory=list)
@@ -91,10 +91,10 @@ def _whole_request(options: Infill) -> GenerationRequest | None:
 
 def _request(options: Infill, score: Score, table: AttributeTable) -> GenerationRequest:
     from midigpt_cli.parse.request import RequestOptions, build_request
-    from midigpt_cli.parse.selectors import select_bars, select_tracks
+    from midigpt_cli.parse.selectors import select_bars, tracks_to_write
 
     bars = select_bars(options.bars or "", score.n_bars, heard=score.heard_bars)
-    tracks = select_tracks(options.track or ["all"], score)
+    tracks = tracks_to_write(options.track, score, bars)
     return build_request(
         RequestOptions({number: bars for number in tracks}, options.music, options.context, options.settings),
         score,

@@ -11,7 +11,7 @@ import typer
 from midigpt_cli.options.groups import Context, ModelChoice, Music, NewDrums, NewInstruments
 from midigpt_cli.options.settings import OUTPUT, Settings, command_of
 from midigpt_core.errors import MidiGptError
-from midigpt_core.request import refused
+from midigpt_core.fields import refused
 
 if TYPE_CHECKING:
     from midigpt_cli.live.players import Player
@@ -123,12 +123,15 @@ def _live(options: JamOptions) -> bool:
 def _players(options: JamOptions) -> list[Player]:
     """Where it is played to. Raises RequestValidationError, MidiGptError."""
     from midigpt_cli.live.players import PORT, FilePlayer, open_port
+    from midigpt_cli.output.rendering import check_midi_name
 
     if not options.output:
         raise refused("--output", None, "is missing", "name a file, or a MIDI port (midigpt jam --list-ports)")
     found: list[Player] = []
     for output in options.output:
         port = output.startswith(PORT)
+        if not port:
+            check_midi_name("--output", output)
         found.append(open_port(output.removeprefix(PORT)) if port else FilePlayer(output, options.force))
     return found
 
@@ -151,7 +154,7 @@ def _settings(options: JamOptions, song: Score | None, table: AttributeTable) ->
     from midigpt_cli.parse.instruments import program_of
     from midigpt_cli.parse.jam import read_start
     from midigpt_cli.parse.request import RequestOptions, build_request
-    from midigpt_core.jam import CONTROL_TRIES
+    from midigpt_core.jam import CONTROL_TRIES, POOL
     from midigpt_core.score import Bar, Score
 
     tracks: list[dict[str, Any]] = [{"instrument": program_of(name)} for name in options.instrument]
@@ -165,9 +168,10 @@ def _settings(options: JamOptions, song: Score | None, table: AttributeTable) ->
     if any(prompt.bar_attributes or prompt.bar_controls for prompt in request.tracks):
         raise refused("--attribute", None, "of single bars do not fit a jam", "ask for those of tracks")
     tries = CONTROL_TRIES if options.settings.control_tries is None else options.settings.control_tries
+    pool = POOL if options.settings.pool is None else options.settings.pool
     return replace(
         settings,
-        config=replace(request.config, control_tries=tries),
+        config=replace(request.config, control_tries=tries, pool=pool),
         attributes={prompt.id: prompt.attributes for prompt in request.tracks if prompt.attributes},
         controls={prompt.id: prompt.controls for prompt in request.tracks if prompt.controls},
     )

@@ -17,15 +17,16 @@ from midigpt_cli.options.settings import OUTPUT, Settings, command_of
 from midigpt_cli.output.destination import PIPE
 from midigpt_cli.output.rendering import RATE, SOUNDS, RenderOptions, make
 from midigpt_cli.parse.numbers import count
-from midigpt_cli.parse.selectors import BARS_HELP, TRACK_HELP
+from midigpt_cli.parse.selectors import BARS_HELP, SOUNDING, TRACK_HELP
 from midigpt_core.errors import GenerationError, RequestValidationError
-from midigpt_core.request import refused
+from midigpt_core.fields import limits_of, refused
+from midigpt_core.request import SEAMS, LoopRequest
 from midigpt_core.score import Score
 
 if TYPE_CHECKING:
     from midigpt_cli.output.destination import Destination
     from midigpt_core.attributes.table import AttributeTable
-    from midigpt_core.loop import LoopRequest, Variation
+    from midigpt_core.loop import Variation
 
 USUAL_BARS = 4
 FORMATS = ("mid", *(ending[1:] for ending in SOUNDS))
@@ -51,14 +52,20 @@ class Loop:
             "--track",
             "-t",
             help=TRACK_HELP,
-            show_default="every track that sounds there",
+            show_default=SOUNDING,
             autocompletion=completion.tracks,
         ),
     ] = field(default_factory=list)
-    variations: Annotated[int, typer.Option(help="How many.", min=1, max=20)] = 4
+    variations: Annotated[int, typer.Option(help="How many.", **limits_of(LoopRequest, "variations"))] = (
+        LoopRequest.variations
+    )
     bpm: Annotated[
         float | None,
-        typer.Option(help="Quarter notes per minute.", min=40, max=300, show_default="the song's there, or 120"),
+        typer.Option(
+            help="Quarter notes per minute.",
+            show_default="the song's there, or 120",
+            **limits_of(LoopRequest, "bpm"),
+        ),
     ] = None
     seam: Annotated[
         str, typer.Option(help="Notes over the seam: cut ends them, wrap lets them sound on at the beginning.")
@@ -163,8 +170,7 @@ def _song(options: Loop) -> Score:
 
 def _request(options: Loop, score: Score, table: AttributeTable) -> LoopRequest:
     from midigpt_cli.parse.request import RequestOptions, build_request
-    from midigpt_cli.parse.selectors import select_bars, select_tracks
-    from midigpt_core.loop import SEAMS, LoopRequest
+    from midigpt_cli.parse.selectors import select_bars, tracks_to_write
     from midigpt_core.midi_file.excerpt import excerpt
 
     if options.seam not in SEAMS:
@@ -178,7 +184,7 @@ def _request(options: Loop, score: Score, table: AttributeTable) -> LoopRequest:
     if (end - first) & (end - first - 1):
         typer.echo(f"midigpt: {end - first} bars are no power of two; most loops are 1, 2, 4 or 8 long", err=True)
     part = excerpt(score, first, end)
-    tracks = select_tracks(options.track or ["all"], part if options.song and not options.track else score)
+    tracks = tracks_to_write(options.track, score, bars)
     written = {number: range(end - first) for number in tracks}
     request = build_request(RequestOptions(written, options.music, options.context, options.settings), part, table)
     return LoopRequest(
@@ -204,13 +210,14 @@ def _deliver(
         fault = "" if variation.accepted else f"; rejected: {variation.rejected[-1]}"
         told = f"variation {variation.number}, seed {variation.seed}, seam {variation.seam:.2f} per token{fault}"
         typer.echo(f"{path or 'not written'}: {told}", err=True)
-    if path and not (options.reporting.as_json or path == PIPE or sys.stdout.isatty()):
+    if path and path != PIPE and not (options.reporting.quiet or options.reporting.as_json or sys.stdout.isatty()):
         typer.echo(path)
     return {
         "path": path,
         **({"rendered": rendered} if rendered else {}),
         "number": variation.number,
         "seed": variation.seed,
+        "consensus": variation.consensus,
         "logprob": variation.logprob,
         "seam": variation.seam,
         "accepted": variation.accepted,

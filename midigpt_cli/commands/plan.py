@@ -13,7 +13,15 @@ from midigpt_cli.options import completion
 from midigpt_cli.options.groups import AsJson
 from midigpt_cli.options.settings import OUTPUT, PLAN, command_of
 from midigpt_cli.parse.numbers import count
-from midigpt_cli.parse.selectors import BARS_HELP, TRACK_HELP, describe_bars, describe_track, select_bars, select_tracks
+from midigpt_cli.parse.selectors import (
+    BARS_HELP,
+    SOUNDING,
+    TRACK_HELP,
+    describe_bars,
+    describe_track,
+    select_bars,
+    tracks_to_write,
+)
 from midigpt_core.score import Score
 
 if TYPE_CHECKING:
@@ -45,8 +53,15 @@ class ShowPlan:
     bars: Annotated[str, typer.Option("--bars", "-b", metavar="BARS", help=BARS_HELP)]
     track: Annotated[
         list[str],
-        typer.Option("--track", "-t", metavar="TRACK", help=TRACK_HELP, autocompletion=completion.tracks),
-    ] = field(default_factory=lambda: ["all"])
+        typer.Option(
+            "--track",
+            "-t",
+            metavar="TRACK",
+            help=TRACK_HELP,
+            show_default=SOUNDING,
+            autocompletion=completion.tracks,
+        ),
+    ] = field(default_factory=list)
     window: Annotated[
         int | None, _auto("Bars the model sees at once; auto: the most the song fills.", show_default="8")
     ] = None
@@ -87,8 +102,8 @@ def _request(options: ShowPlan, score: Score) -> GenerationRequest:
     """What `infill` would ask for with these options."""
     from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt
 
-    tracks = select_tracks(options.track, score)
     bars = list(select_bars(options.bars, score.n_bars, heard=score.heard_bars))
+    tracks = tracks_to_write(options.track, score, bars)
     planning = {
         "model_dim": options.window,
         "bars_per_step": options.bars_per_step,

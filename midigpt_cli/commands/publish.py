@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from midigpt_core.request import nearest, refused
+from midigpt_core.fields import nearest, refused
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

@@ -13,10 +13,10 @@ import typer
 
 from midigpt_cli.options.groups import Force
 from midigpt_cli.options.settings import OUTPUT, command_of
-from midigpt_cli.output.destination import PIPE, read_song
+from midigpt_cli.output.destination import PIPE, free_name, read_song
 from midigpt_cli.output.rendering import PICTURES, RATE, SOUNDS, RenderOptions, make
 from midigpt_cli.parse.selectors import BARS_HELP, select_bars, select_tracks
-from midigpt_core.request import refused
+from midigpt_core.fields import refused
 
 if TYPE_CHECKING:
     from midigpt_core.score import Score
@@ -100,9 +100,8 @@ def render(options: Render) -> None:
     if options.as_json:
         typer.echo(json.dumps({"command": "render", "song": options.song, "files": made}))
         return
-    for facts in made:
-        if not options.quiet:
-            typer.echo(_sentence(facts), err=True)
+    for facts in () if options.quiet else made:
+        typer.echo(_sentence(facts), err=True)
         if not sys.stdout.isatty():
             typer.echo(facts["path"])
 
@@ -111,7 +110,8 @@ def _targets(options: Render) -> list[Path]:
     """The files to write; refused where one is not known by its ending, or is there already."""
     if not options.output and options.song == PIPE:
         raise refused("--output", None, "is missing", "standard input has no name to call the result by")
-    targets = [Path(name) for name in options.output] or [Path(options.song).with_suffix(".wav")]
+    usual = Path(options.song).with_suffix(".wav")
+    targets = [Path(name) for name in options.output] or [usual if options.force else free_name(usual)]
     for target in targets:
         if target.suffix.lower() not in SOUNDS + PICTURES:
             known = " ".join(SOUNDS + PICTURES)

@@ -15,7 +15,7 @@ from midigpt_cli.options.groups import device_in, threads_in
 from midigpt_cli.options.settings import command_of
 from midigpt_cli.server.settings import LOOPBACK, ServerSettings
 from midigpt_core.errors import MidiGptError
-from midigpt_core.request import nearest, refused
+from midigpt_core.fields import nearest, refused
 
 MODELS, SERVER = "Models", "Server"
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")

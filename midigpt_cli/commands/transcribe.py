@@ -13,8 +13,9 @@ import typer
 from midigpt_cli.options.groups import AsJson, Force
 from midigpt_cli.options.settings import OUTPUT, command_of
 from midigpt_cli.options.transcribe import TranscribeOptions
-from midigpt_cli.output.destination import PIPE
-from midigpt_core.request import refused
+from midigpt_cli.output.destination import PIPE, free_name
+from midigpt_cli.output.rendering import check_midi_name
+from midigpt_core.fields import refused
 
 if TYPE_CHECKING:
     from midigpt_core.audio.transcribe import Transcription
@@ -82,12 +83,14 @@ def transcribe(options: Transcribe) -> None:
 
 def _target(options: Transcribe) -> str:
     """Where the MIDI goes; refused where it cannot, before any work."""
-    target = options.output or str(Path(options.audio).with_suffix(".mid"))
+    usual = Path(options.audio).with_suffix(".mid")
+    target = options.output or str(usual if options.force else free_name(usual))
     if target == PIPE:
         if sys.stdout.isatty():
             raise refused("--output", PIPE, "would write MIDI to a terminal", "pipe it into something, or name a file")
         if options.as_json:
             raise refused("--json", None, "and --output - both want standard output", "keep one of them")
+    check_midi_name("--output", target)
     files = {
         "--output": None if target == PIPE else target,
         "--notes-csv": options.notes_csv,
@@ -110,12 +113,13 @@ def _report(options: Transcribe, found: Transcription, target: str) -> None:
     if options.as_json:
         typer.echo(json.dumps(facts))
         return
-    if not options.quiet:
-        typer.echo(
-            f"{options.audio}: {facts['seconds']:.1f} s, {facts['notes']} notes, {facts['bpm']:.2f} bpm, "
-            f"{facts['bars']} bars of {facts['metre']}",
-            err=True,
-        )
+    if options.quiet:
+        return
+    typer.echo(
+        f"{options.audio}: {facts['seconds']:.1f} s, {facts['notes']} notes, {facts['bpm']:.2f} bpm, "
+        f"{facts['bars']} bars of {facts['metre']}",
+        err=True,
+    )
     if target != PIPE and not sys.stdout.isatty():
         typer.echo(target)
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from midigpt_core.errors import MidiGptError
-from midigpt_core.request import nearest, refused
+from midigpt_core.fields import nearest, refused
+from midigpt_core.music import seconds_of
 from midigpt_core.score import DRUM, Score
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def channels_of(score: Score) -> list[int]:
 
 def events_of(score: Score) -> list[tuple[float, bytes]]:
     """(seconds from the start, MIDI message) of a chunk; at one moment notes end before others begin."""
-    second = score.tempo / 1e6 / score.resolution
+    second = seconds_of(1 / score.resolution, score.tempo)
     found: list[tuple[float, int, bytes]] = []
     for track, channel in zip(score.tracks, channels_of(score), strict=True):
         start = 0
@@ -82,7 +83,7 @@ def events_of(score: Score) -> list[tuple[float, bytes]]:
                 on = start + note.onset_ticks
                 found.append((on * second, 1, bytes((0x90 | channel, note.pitch, max(1, note.velocity)))))
                 found.append(((on + note.duration_ticks) * second, 0, bytes((0x80 | channel, note.pitch, 0))))
-            start += round(bar.beat_length * score.resolution)
+            start += bar.ticks(score.resolution)
     return [(seconds, message) for seconds, _, message in sorted(found)]
 
 
@@ -103,7 +104,7 @@ class PortPlayer:
 
     def play(self, given: Delivery) -> None:
         score, now = given.chunk.score, time.perf_counter()
-        length = sum(bar.beat_length for bar in score.tracks[0].bars) * score.tempo / 1e6
+        length = seconds_of(sum(bar.beat_length for bar in score.tracks[0].bars), score.tempo)
         with self._changed:
             if self._next_start is None:
                 self._next_start = now + HEAD_START

@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from midigpt_core.errors import CancelledError, MidiGptError
+from midigpt_core.fields import refused
 from midigpt_core.jam import Chunk, Jam, JamSettings
-from midigpt_core.request import refused
+from midigpt_core.music import seconds_of
 from midigpt_core.score import Score
 
 PACES = ("realtime", "asap")
@@ -198,7 +199,7 @@ class JamSession:
         given = Delivery(replace(chunk, index=self.next_index, start_bar=self._bar), late, self._skipped)
         self._skipped, self._last = 0, chunk
         bars = len(chunk.score.tracks[0].bars)
-        self._advance(bars, bars * self.settings.bar_quarters * chunk.score.tempo / 1e6)
+        self._advance(bars, seconds_of(bars * self.settings.bar_quarters, chunk.score.tempo))
         self._kept[given.chunk.index] = given
         while len(self._kept) > KEPT + self.pacing.ahead:
             self._kept.popitem(last=False)

@@ -92,7 +92,7 @@ class Output:
     force: Force = False
     keep_best: Annotated[
         int,
-        typer.Option(help="Write only the N likeliest takes, best first (0: all).", min=0, rich_help_panel=OUTPUT),
+        typer.Option(help="Write only the N best takes, best first (0: all).", min=0, rich_help_panel=OUTPUT),
     ] = 0
     render: Annotated[
         str | None,

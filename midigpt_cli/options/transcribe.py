@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from midigpt_cli.options import completion
-from midigpt_core.request import refused
+from midigpt_core.fields import refused
+from midigpt_core.music import metre_of
 
 if TYPE_CHECKING:
     from midigpt_core.audio.transcribe import TranscribeSettings
@@ -78,8 +79,8 @@ class TranscribeOptions:
         from midigpt_core.audio.note_finding import FindingSettings
         from midigpt_core.audio.transcribe import TranscribeSettings
 
-        beats, slash, unit = self.metre.partition("/")
-        if not (slash and beats.strip().isdecimal() and unit.strip().isdecimal()):
+        metre = metre_of(self.metre)
+        if metre is None:
             raise refused("--metre", self.metre, "is not a time signature", "say one such as 4/4, 3/4 or 6/8")
         finding = FindingSettings(
             self.onset_threshold,
@@ -92,7 +93,7 @@ class TranscribeOptions:
         return TranscribeSettings(
             finding=finding,
             bpm=self.bpm,
-            metre=(int(beats), int(unit)),
+            metre=metre,
             downbeat=self.downbeat,
             follow=self.follow,
             snap=self.snap,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import string
@@ -14,7 +15,7 @@ from midigpt_cli.options.groups import Output
 from midigpt_cli.output import rendering
 from midigpt_cli.output.streams import is_closed
 from midigpt_core.errors import MidiWriteError
-from midigpt_core.request import refused
+from midigpt_core.fields import refused
 from midigpt_core.score import Score
 
 PIPE = "-"
@@ -30,7 +31,7 @@ class Written:
 
     score: Score
     take: int  # from 1, in the order of the seeds
-    rank: int  # from 1, likeliest first
+    rank: int  # from 1, best first
     seed: int
 
 
@@ -49,9 +50,13 @@ class Destination:
     def __init__(self, asked: Output, command: str, songs: int, takes: int, ending: str = "mid") -> None:
         self.asked, self.command, self.ending = asked, command, ending
         self._mine: set[Path] = set()  # written by this command
+        self._shifts: dict[str, int] = {}  # song -> what is added to the numbers in its names, so that all are free
         self._endings = rendering.endings(asked.render)
         for made in (*self._endings, *([f".{ending}"] if ending != "mid" else [])):
             rendering.check(made)
+        for option, name in (("--output", asked.output), ("--filename", asked.filename)):
+            if ending == "mid" and name and (option == "--filename" or not self._is_folder()):
+                rendering.check_midi_name(option, name)
         self.files = min(takes, asked.keep_best) if asked.keep_best else takes  # per song
         if asked.output == PIPE:
             if self._endings:
@@ -84,15 +89,39 @@ class Destination:
         return self
 
     def check_free(self, song: str) -> None:
-        """Refuse, before any work, to write over what is there; names with a seed in them are known only after it."""
+        """Refuse, before any work, to write over what is there; names with a seed in them are known only after it.
+
+        Where the name is not the user's, it takes the next free number instead.
+        """
         if self.asked.filename and "{seed" in self.asked.filename:
             return
-        for number in range(1, self.files + 1):
-            path = self.path_of(song, Written(Score(), number, number, 0))
+        self._shifts[song] = self._free_shift(song)
+        for path in self._paths(song):
             for file in (path, *self.beside(path)):
                 self._check_free(file)
             if not self.is_pipe:
                 check_folder(path.parent)
+
+    def _paths(self, song: str) -> list[Path]:
+        """The names of a song's files, as far as they are known before the work."""
+        return [self.path_of(song, Written(Score(), n, n, 0)) for n in range(1, self.files + 1)]
+
+    def _free_shift(self, song: str) -> int:
+        if not self._names_itself or self.asked.force:
+            return 0
+        for shift in itertools.count():
+            self._shifts[song] = shift
+            files = [file for path in self._paths(song) for file in (path, *self.beside(path))]
+            if shift == 0 and self._mine.intersection(files):
+                return 0  # another song of this command has the name: refused, lest nobody knows which is which
+            if not any(file.is_file() for file in files):
+                return shift
+        raise AssertionError("numbers do not end")
+
+    @property
+    def _names_itself(self) -> bool:
+        """Whether the names of files are made here, not given."""
+        return self.asked.filename is None and not self.is_pipe and (not self.asked.output or self._is_folder())
 
     def beside(self, path: Path | str) -> list[Path]:
         """The sound files and pictures that go with a result."""
@@ -144,22 +173,22 @@ class Destination:
             return file if self.files == 1 else file.with_name(f"{file.stem}.{self._number(result)}{file.suffix}")
         source = Path("stdin.mid" if song == PIPE else song)
         folder = Path(output) if output else source.parent
-        return self._ended(folder / self._name(source, result))
+        return self._ended(folder / self._name(source, result, self._shifts.get(song, 0)))
 
     def _ended(self, file: Path) -> Path:
         """The file itself where it is to hold MIDI; else its name ends as its format does."""
         return file if self.ending == "mid" else self._renamed(file, f".{self.ending}")
 
-    def _name(self, source: Path, result: Written) -> str:
+    def _name(self, source: Path, result: Written, shift: int) -> str:
         words = {
             "stem": source.stem,
-            "take": self._number(result),
+            "take": self._number(result) + shift,
             "rank": result.rank,
             "seed": result.seed,
             "command": self.command,
             "ext": self.ending,
         }
-        default = "{stem}.{command}.{ext}" if self.files == 1 else "{stem}.{command}.{take}.{ext}"
+        default = "{stem}.{command}.{ext}" if self.files == 1 and not shift else "{stem}.{command}.{take}.{ext}"
         return (self.asked.filename or default).format(**words)
 
     def _number(self, result: Written) -> int:
@@ -180,6 +209,12 @@ class Destination:
             raise refused("--filename", template, f"cannot be read ({error!r})", f"use {known}") from error
         if self.files > 1 and not fields & {"take", "rank", "seed"}:
             raise refused("--filename", template, f"is one name for {self.files} takes", "put {take} into it")
+
+
+def free_name(path: Path) -> Path:
+    """The path itself, or with the next free number before its ending: song.wav, song.2.wav, song.3.wav."""
+    numbered = (path.with_name(f"{path.stem}.{number}{path.suffix}") for number in itertools.count(2))
+    return next(file for file in itertools.chain([path], numbered) if not file.exists())
 
 
 def check_folder(folder: Path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from midigpt_core.request import nearest, refused
+from midigpt_core.fields import nearest, refused
 
 if TYPE_CHECKING:
     from midigpt_core.plan.steps import Cell
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 PICTURES = (".png", ".svg", ".pdf")
 SOUNDS = (".wav", ".flac", ".ogg", ".mp3")
 RATE = 44_100
+NO_MIDI = (*PICTURES, *SOUNDS, ".jpg", ".jpeg", ".m4a", ".aiff", ".json", ".csv", ".txt", ".musicxml", ".xml")
 
 
 def endings(wish: str | None) -> tuple[str, ...]:
@@ -26,6 +27,15 @@ def endings(wish: str | None) -> tuple[str, ...]:
             known = [other[1:] for other in SOUNDS + PICTURES]
             raise refused("--render", ending[1:], "is nothing that can be made", nearest(ending[1:], known))
     return tuple(dict.fromkeys(found))
+
+
+def check_midi_name(option: str, name: str) -> None:
+    """Refuse a name whose ending says that something other than MIDI is in the file."""
+    ending = Path(name).suffix.lower()
+    if ending in NO_MIDI:
+        stem = name[: -len(ending)]
+        also = f", and add --render {ending[1:]}" if ending in PICTURES + SOUNDS else ""
+        raise refused(option, name, f"would hold MIDI under the name of a {ending} file", f"say {stem}.mid{also}")
 
 
 def check(ending: str) -> None:

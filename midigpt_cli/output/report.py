@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from midigpt_cli.parse.selectors import describe_bars, describe_track
+from midigpt_core.music import pitch_name
 from midigpt_core.request import GenerationRequest
 from midigpt_core.score import Score, Track
 
@@ -38,6 +39,7 @@ class Done:
                 "rank": ranks[id(take)],
                 "seed": take.seed,
                 "path": self.paths.get(number),
+                "consensus": take.consensus,
                 "logprob": take.logprob,
                 "tokens": take.tokens,
                 "attempts": take.attempts,
@@ -70,21 +72,21 @@ class Done:
         }
 
     def lines(self) -> list[str]:
-        """One line per take: where it is, its seed, how likely the model finds it."""
+        """One line per take: where it is, its seed, how much the other candidates agree with it."""
         lines = []
         for number, take in enumerate(self.result.takes, 1):
             place = self.paths.get(number)
             where = f"{self.song} -> {place}" if place else f"{self.song}: take {number} not written"
             fault = "" if take.accepted else f"; rejected: {take.rejected[-1]}"
             cut = "; cut off where the model's context was full" if take.truncated else ""
-            lines.append(f"{where} (seed {take.seed}, {take.logprob:.2f} per token{fault}{cut})")
+            lines.append(f"{where} (seed {take.seed}, consensus {take.consensus:.2f}{fault}{cut})")
         if self.result.dropped_context:
             names = ", ".join(describe_track(number, self.before) for number in self.result.dropped_context)
             lines.append(f"not heard, for want of room in the model's context: {names}")
         return lines
 
     def show(self, console: Console) -> None:
-        """A table of what changed in the likeliest take, and its picture."""
+        """A table of what changed in the best take, and its picture."""
         from rich import box
         from rich.table import Table
 
@@ -95,18 +97,13 @@ class Done:
         for number in sorted({track for track, _ in self.result.generated}):
             bars = sorted(bar for track, bar in self.result.generated if track == number)
             old, new = (_notes(score.tracks[number], bars) for score in (self.before, after))
-            span = f"{name(min(new))} to {name(max(new))}" if new else ""
+            span = f"{pitch_name(min(new))} to {pitch_name(max(new))}" if new else ""
             drums = after.tracks[number].track_type == "drum"
             table.add_row(
                 describe_track(number, after), describe_bars(bars), str(len(old)), str(len(new)), "" if drums else span
             )
         console.print(table)
         console.print(picture(self.before, after, self.result.generated, console.width))
-
-
-def name(pitch: int) -> str:
-    """The name of a MIDI pitch; 60 is C4."""
-    return f"{('C', 'C#', 'D', 'Eb', 'E', 'F', 'F#', 'G', 'Ab', 'A', 'Bb', 'B')[pitch % 12]}{pitch // 12 - 1}"
 
 
 def _notes(track: Track, bars: list[int]) -> list[int]:

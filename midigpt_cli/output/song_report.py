@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from midigpt_cli.parse.selectors import describe_bars
+from midigpt_core.music import pitch_name
 
 SOME, EVERY = 8, 1 << 30  # changes of metre, tempo or key that are told
-_STEPS = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 
 
 def report_lines(report: dict[str, Any], width: int, most: int = SOME) -> Iterator[str]:
@@ -60,16 +60,12 @@ def _table(tracks: Sequence[dict[str, Any]]) -> Iterator[str]:
     rows: list[Sequence[str]] = [("#", "name", "instrument", "channel", "chunk", "notes", "pitches", "bars")]
     for track in tracks:
         low, high = track["lowest"], track["highest"]
-        pitches = f"{_pitch(low)}-{_pitch(high)}" if low is not None and not track["drums"] else ""
+        pitches = f"{pitch_name(low)}-{pitch_name(high)}" if low is not None and not track["drums"] else ""
         sounding = describe_bars(bar - 1 for bar in track["sounding_bars"])
         channel, chunk = track["channel"] + 1, track["midi_track"]
         cells = (track["number"], track["name"], track["instrument"], channel, chunk, track["notes"], pitches)
         rows.append((*map(str, cells), sounding if len(sounding) <= 24 else f"{len(track['sounding_bars'])} bars"))
     yield from aligned(rows)
-
-
-def _pitch(pitch: int) -> str:
-    return f"{_STEPS[pitch % 12]}{pitch // 12 - 1}"
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:

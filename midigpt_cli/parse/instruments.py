@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 
-from midigpt_core.request import refused
+from midigpt_core.fields import refused
 
 NAMES: tuple[str, ...] = tuple(
     """
@@ -31,6 +31,25 @@ NAMES: tuple[str, ...] = tuple(
 )
 NAMES = tuple(" ".join(name.split()) for name in NAMES)
 
+FAMILIES: dict[str, tuple[int, ...]] = {  # what people call them -> programs
+    "piano": tuple(range(8)),
+    "keys": tuple(range(24)),
+    "mallets": tuple(range(8, 16)),
+    "organ": tuple(range(16, 24)),
+    "guitar": tuple(range(24, 32)),
+    "bass": (*range(32, 40), 43),
+    "strings": tuple(range(40, 52)),
+    "choir": (*range(52, 55), 85, 91),
+    "voice": (*range(52, 55), 85, 91),
+    "brass": tuple(range(56, 64)),
+    "sax": tuple(range(64, 68)),
+    "reed": tuple(range(64, 72)),
+    "woodwind": tuple(range(64, 80)),
+    "flute": tuple(range(72, 80)),
+    "synth": (*range(38, 40), *range(50, 52), 54, *range(62, 64), *range(80, 104)),
+    "pad": tuple(range(88, 96)),
+}
+
 _USUAL = {"strings": "String Ensemble 1", "sax": "Alto Sax", "saxophone": "Alto Sax", "harp": "Orchestral Harp"}
 
 
@@ -50,6 +69,16 @@ def program_of(name: str, where: str = "--instrument") -> int:
     near = difflib.get_close_matches(wanted, meant, 1)
     remedy = f"did you mean {meant[near[0]]!r}?" if near else "midigpt generate -i help lists them all"
     raise refused(where, name, "is no General MIDI instrument", remedy)
+
+
+def programs_meant(word: str) -> list[set[int]]:
+    """The programs a word may mean, nearest meaning first: instruments of a family so called, the family, any other."""
+    wanted = _plain(word)
+    if not wanted:
+        return []
+    called = {number for number, name in enumerate(NAMES) if re.search(rf"\b{wanted}", _plain(name))}
+    family = set(FAMILIES.get(wanted, ()))
+    return [called & family, family] if family else [called]
 
 
 def _plain(name: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import dataclasses
-import re
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
@@ -12,9 +11,12 @@ from typing import Any
 from midigpt_cli.live.session import NEVER, Pacing
 from midigpt_cli.parse.instruments import NAMES, program_of
 from midigpt_cli.parse.numbers import whole
+from midigpt_core import music
+from midigpt_core.fields import nearest, refused
 from midigpt_core.jam import JamSettings
 from midigpt_core.midi_file import ReadLimits
-from midigpt_core.request import InferenceConfig, TrackPrompt, nearest, refused
+from midigpt_core.music import bpm_of
+from midigpt_core.request import InferenceConfig, TrackPrompt
 from midigpt_core.score import DRUM, MELODIC, Score, Track
 
 SAMPLING = tuple(f.name for f in dataclasses.fields(InferenceConfig) if f.name not in ("num_candidates", "plan_only"))
@@ -23,16 +25,16 @@ FIXED = ("metre", "tracks", "score", "midi", "pace", "ahead", "model", "chunk_mi
 _TRACK_KEYS = ("instrument", "drums", "name", "attributes", "controls")
 
 
-def song_in(data: Mapping[str, Any], limits: ReadLimits | None = None) -> Score | None:
+def song_in(score: Any, midi: Any, limits: ReadLimits | None = None) -> Score | None:
     """The song in `score` (JSON) or `midi` (base64), no larger than the limits. Raises MidiGptError."""
-    if data.get("score") is not None and data.get("midi") is not None:
+    if score is not None and midi is not None:
         raise refused("midi", None, "and score are both given", "give one of them")
-    if data.get("score") is not None:
-        return Score.from_dict(data["score"], limits)
-    if data.get("midi") is None:
+    if score is not None:
+        return Score.from_dict(score, limits)
+    if midi is None:
         return None
     try:
-        file = base64.b64decode(_of("midi", data["midi"], str, "a string (base64)"), validate=True)
+        file = base64.b64decode(_of("midi", midi, str, "a string (base64)"), validate=True)
     except ValueError as error:
         raise refused("midi", None, f"is not base64 ({error})", "encode the bytes of a .mid file") from error
     return Score.from_midi(file, limits)
@@ -45,7 +47,7 @@ def read_start(data: Mapping[str, Any], song: Score | None) -> JamSettings:
     if song is not None:
         bars = [bar for track in song.tracks for bar in track.bars[-1:]]
         tracks = [replace(t, bars=[], attributes={}, channel=None, midi_track=None) for t in song.tracks]
-        settings = replace(settings, bpm=round(60_000_000 / song.tempo, 3), tracks=tuple(tracks))
+        settings = replace(settings, bpm=round(bpm_of(song.tempo), 3), tracks=tuple(tracks))
         settings = replace(settings, metre=(bars[0].ts_numerator, bars[0].ts_denominator)) if bars else settings
     if "metre" in data:
         settings = replace(settings, metre=metre_of(data["metre"]))
@@ -75,9 +77,8 @@ def read_pacing(data: Mapping[str, Any], expires: float = NEVER) -> Pacing:
 
 def metre_of(value: Any) -> tuple[int, int]:
     """ "6/8" or [6, 8] as a pair. Raises RequestValidationError."""
-    found = re.fullmatch(r"(\d{1,3})/(\d{1,3})", value) if isinstance(value, str) else None
-    pair = [int(found[1]), int(found[2])] if found else value
-    whole = isinstance(pair, list) and len(pair) == 2 and all(type(n) is int and n > 0 for n in pair)
+    pair = music.metre_of(value) or value
+    whole = isinstance(pair, (list, tuple)) and len(pair) == 2 and all(type(n) is int and n > 0 for n in pair)
     if not whole:
         raise refused("metre", value, "is no time signature", "write 4/4, 3/4, 6/8, ...")
     return pair[0], pair[1]

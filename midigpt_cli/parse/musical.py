@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from midigpt_cli.parse.numbers import count, whole
-from midigpt_core.request import refused
+from midigpt_core.fields import refused
+from midigpt_core.music import metre_of
 
 _ROOTS = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
 _NOTE = re.compile(r"(?P<letter>[A-Ga-g])(?P<accidental>[#b]?)(?P<octave>-?\d+)?")
@@ -50,7 +51,7 @@ def limited(text: str, read: Callable[[str], Any]) -> Limited:
 def scale(text: str) -> dict[str, Any]:
     """C:major, F#:dorian, or C alone for major: a pitch_mask."""
     from midigpt_core.constraints.controls import SCALES
-    from midigpt_core.request import nearest
+    from midigpt_core.fields import nearest
 
     root, _, name = text.partition(":")
     name = (name or "major").lower().replace("-", "_").replace(" ", "_")
@@ -84,7 +85,7 @@ def pitch_set(text: str) -> dict[str, Any]:
 def grid(text: str) -> dict[str, Any]:
     """eighth, or eighth:0.8: a rhythm_mask."""
     from midigpt_core.constraints.controls import GRIDS
-    from midigpt_core.request import nearest
+    from midigpt_core.fields import nearest
 
     unit, _, strength = text.partition(":")
     unit = unit.strip().lower().replace("-", "_")
@@ -102,7 +103,7 @@ def remix(text: str) -> dict[str, Any]:
 def time_signature(text: str) -> Limited:
     """3/4, or 6-8:3/4: the bars and the name of a metre."""
     bars, _, metre = text.rpartition(":")
-    if not re.fullmatch(r"\d+/\d+", metre):
+    if metre_of(metre) is None:
         raise refused("--time-signature", text, "is not a metre", "write 3/4, or 6-8:3/4 for some bars")
     return Limited(bars, metre)
 

@@ -14,7 +14,8 @@ from midigpt_cli.parse import musical
 from midigpt_cli.parse.numbers import whole
 from midigpt_cli.parse.selectors import select_bars, select_tracks
 from midigpt_core.errors import short
-from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt, nearest, refused
+from midigpt_core.fields import nearest, refused
+from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt
 from midigpt_core.score import DRUM, Score, Track
 
 if TYPE_CHECKING:

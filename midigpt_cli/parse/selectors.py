@@ -5,19 +5,25 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from midigpt_cli.parse.instruments import FAMILIES, NAMES, programs_meant
 from midigpt_cli.parse.numbers import count
 from midigpt_core.errors import RequestValidationError
-from midigpt_core.request import refused
+from midigpt_core.fields import refused
 from midigpt_core.score import DRUM, Score, Track
 
+SOUNDING = "tracks that sound in these bars or next to them"
 BARS_HELP = "Bars, counted from 1: 4-8, or 5,7-9, or 17- (to the end), or all (up to the last in which a note begins)."
-TRACK_HELP = "Track: its number from 1, its name or a part of it, drums, melodic, or all. May be given again."
+TRACK_HELP = (
+    "Track: its number from 1, a name or instrument or part of one, bass, lead, harmony, drums, melodic, or all. "
+    "May be given again."
+)
 
 _GROUPS: Mapping[str, Callable[[Track], bool]] = {
     "all": lambda track: True,
     "drums": lambda track: track.track_type == DRUM,
     "melodic": lambda track: track.track_type != DRUM,
 }
+_ROLES = {"bass": "bass", "lead": "lead", "melody": "lead", "harmony": "harmony", "chords": "harmony"}
 
 
 def select_bars(text: str, n_bars: int, option: str = "--bars", heard: int | None = None) -> tuple[int, ...]:
@@ -43,8 +49,9 @@ def select_bars(text: str, n_bars: int, option: str = "--bars", heard: int | Non
 def select_tracks(selectors: Iterable[str], score: Score, option: str = "--track") -> tuple[int, ...]:
     """The tracks, counted from 0, that these selectors mean, in the order they are named and each once.
 
-    A selector is a number from 1, "drums", "melodic", "all", a name in any case, or a beginning or part of a name
-    that only one track has. Several numbers or words may stand in one, with commas. Raises RequestValidationError.
+    A selector is a number from 1, "drums", "melodic", "all", a name in any case, a beginning or part of a name
+    that only one track has, or else the instrument, family ("guitar") or part ("bass", "lead", "harmony") of only one.
+    Several numbers or words may stand in one, with commas. Raises RequestValidationError.
     """
     chosen: dict[int, None] = {}
     for selector in selectors:
@@ -53,6 +60,18 @@ def select_tracks(selectors: Iterable[str], score: Score, option: str = "--track
         for part in parts:
             chosen.update(dict.fromkeys(_tracks(part.strip(), score, option)))
     return tuple(chosen)
+
+
+def tracks_to_write(selectors: Sequence[str], score: Score, bars: Sequence[int]) -> tuple[int, ...]:
+    """The tracks these selectors mean; without any, those that sound in these bars or the bar before or after one.
+
+    Where none sounds there, all. Raises RequestValidationError.
+    """
+    if selectors:
+        return select_tracks(selectors, score)
+    near = {bar + step for bar in bars for step in (-1, 0, 1)}
+    heard = (any(track.bars[b].notes for b in near if 0 <= b < len(track.bars)) for track in score.tracks)
+    return tuple(number for number, sounds in enumerate(heard) if sounds) or tuple(range(len(score.tracks)))
 
 
 def describe_bars(bars: Iterable[int]) -> str:
@@ -71,6 +90,14 @@ def describe_track(number: int, score: Score) -> str:
     track = score.tracks[number]
     name = track.name.strip() or ("drums" if track.track_type == DRUM else "")
     return f'{number + 1} "{name}"' if name else str(number + 1)
+
+
+def _described(number: int, score: Score) -> str:
+    """The same with its instrument: `3 "Bass" (Acoustic Bass)`."""
+    track = score.tracks[number]
+    if track.track_type == DRUM:
+        return describe_track(number, score)
+    return f"{describe_track(number, score)} ({NAMES[track.instrument]})"
 
 
 def _range(part: str, n_bars: int, text: str, option: str, heard: int | None) -> tuple[int, int]:
@@ -96,6 +123,7 @@ def _tracks(word: str, score: Score, option: str) -> Sequence[int]:
         if not found:
             raise refused(option, word, "finds no track", f"the song has {_listed(range(len(tracks)), score)}")
         return found
+    named = named or (_by_sound(wanted, score) if wanted else [])
     if len(named) > 1:
         raise refused(option, word, f"may be track {_listed(named, score, ' or ')}", "give the number")
     if not named:
@@ -118,12 +146,27 @@ def _by_name(wanted: str, score: Score) -> list[int]:
     return []
 
 
+def _by_sound(wanted: str, score: Score) -> list[int]:
+    """The tracks of an instrument or family called `wanted`, else those that play such a part."""
+    melodic = [number for number, track in enumerate(score.tracks) if track.track_type != DRUM]
+    for programs in programs_meant(wanted):
+        found = [number for number in melodic if score.tracks[number].instrument in programs]
+        if found:
+            return found
+    if wanted not in _ROLES:
+        return []
+    from midigpt_core.plan.roles import role
+
+    return [number for number in melodic if role(score.tracks[number], score.tracks[number].bars) == _ROLES[wanted]]
+
+
 def _unknown(word: str, score: Score, option: str) -> RequestValidationError:
     if word.isdecimal():
         count = len(score.tracks)
         return refused(option, word, "is no track", f"the song has tracks 1 to {count} (counted from 1)")
     names = {track.name.strip().lower(): number for number, track in enumerate(score.tracks) if track.name.strip()}
-    near = difflib.get_close_matches(word.lower(), [*names, *_GROUPS], 1)
+    there = [family for family in FAMILIES if _by_sound(family, score)]
+    near = difflib.get_close_matches(word.lower(), [*names, *_GROUPS, *there], 1)
     if near:
         meant = describe_track(names[near[0]], score) if near[0] in names else near[0]
         return refused(option, word, "is no track", f"did you mean {meant}?")
@@ -131,5 +174,5 @@ def _unknown(word: str, score: Score, option: str) -> RequestValidationError:
 
 
 def _listed(numbers: Iterable[int], score: Score, joint: str = ", ") -> str:
-    listed = [describe_track(number, score) for number in numbers]
+    listed = [_described(number, score) for number in numbers]
     return joint.join(listed[:12]) + (", ..." if len(listed) > 12 else "") if listed else "no tracks"

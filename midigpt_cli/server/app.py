@@ -15,7 +15,7 @@ from midigpt_cli.server import errors
 from midigpt_cli.server.guards import BodyLimit, Doorkeeper, Journal
 from midigpt_cli.server.jam_models import JAM_BODIES
 from midigpt_cli.server.models import Models
-from midigpt_cli.server.request_models import BODIES, components
+from midigpt_cli.server.request_models import BODIES, components, model_of
 from midigpt_cli.server.routes import convert, generate, infill, jam, jam_socket, jobs, loop, meta, select, transcribe
 from midigpt_cli.server.routes.loop import LoopBody
 from midigpt_cli.server.routes.select import SelectBody
@@ -89,7 +89,8 @@ def _describe(app: FastAPI, settings: ServerSettings) -> None:
         if app.openapi_schema is None:
             schema = plain()
             parts = schema.setdefault("components", {})
-            parts.setdefault("schemas", {}).update(components([*BODIES, *JAM_BODIES, LoopBody, SelectBody]))
+            bodies = [*BODIES, *JAM_BODIES, model_of(LoopBody), model_of(SelectBody)]
+            parts.setdefault("schemas", {}).update(components(bodies))
             if settings.api_key:
                 parts["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
                 schema["security"] = [{"key": []}]

@@ -15,8 +15,9 @@ from starlette.formparsers import MultiPartException
 
 from midigpt_cli.server.errors import RefusalError, malformed
 from midigpt_core.errors import RequestValidationError
+from midigpt_core.fields import nearest
 from midigpt_core.midi_file import ReadLimits
-from midigpt_core.request import GenerationRequest, nearest
+from midigpt_core.request import GenerationRequest
 from midigpt_core.score import Score
 
 MOST_DIGITS = 20  # of a whole number; seeds have up to 19

@@ -12,12 +12,13 @@ from typing import Any, get_args, get_origin, get_type_hints
 from midigpt_cli.options.groups import Context, Music
 from midigpt_cli.options.settings import Settings
 from midigpt_cli.parse.request import RequestOptions, build_request
-from midigpt_cli.parse.selectors import BARS_HELP, TRACK_HELP, select_bars, select_tracks
+from midigpt_cli.parse.selectors import BARS_HELP, TRACK_HELP, select_bars, select_tracks, tracks_to_write
 from midigpt_cli.server.body import MOST_DIGITS, parse_json, read_request
 from midigpt_cli.server.errors import RefusalError
 from midigpt_core.attributes import AttributeTable
 from midigpt_core.errors import RequestValidationError
-from midigpt_core.request import GenerationRequest, InferenceConfig, nearest
+from midigpt_core.fields import nearest
+from midigpt_core.request import GenerationRequest, InferenceConfig
 from midigpt_core.score import Score
 
 LONGEST_FIELD = 4000  # characters, the request field apart
@@ -63,7 +64,7 @@ class FormRequest:
             )
         try:
             bars = select_bars(self.own["bars"], score.n_bars, "bars", score.heard_bars)
-            tracks = select_tracks(self.tracks or ["all"], score, "track")
+            tracks = select_tracks(self.tracks, score, "track") if self.tracks else tracks_to_write((), score, bars)
             chosen = RequestOptions({number: bars for number in tracks}, self.music, self.context, self.settings)
             return build_request(chosen, score, table)
         except RequestValidationError as error:

@@ -176,7 +176,7 @@ class JamRooms:
         return given
 
     def _song(self, data: Mapping[str, Any]) -> Score | None:
-        song = song_in(data, read_limits(self.settings))
+        song = song_in(data.get("score"), data.get("midi"), read_limits(self.settings))
         if song is not None:
             check_song(song, 1, self.settings)
         return song

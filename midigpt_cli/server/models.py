@@ -10,7 +10,7 @@ from typing import Any
 from midigpt_cli.server.errors import RefusalError
 from midigpt_core.engine import InferenceEngine
 from midigpt_core.errors import CheckpointError, short
-from midigpt_core.request import nearest, refused
+from midigpt_core.fields import nearest, refused
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
@@ -14,38 +13,6 @@ from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt
 
 REF = "#/components/schemas/{model}"
 _STRICT = ConfigDict(extra="forbid")
-_AUTO_KEYS = ("model_dim", "bars_per_step", "tracks_per_step")
-_BYTE, _COUNT, _ONE = {"ge": 0, "le": 127}, {"ge": 0, "le": scores.MOST}, {"ge": 1, "le": scores.MOST}
-_SCORE_FIELDS: Mapping[type, Mapping[str, dict[str, Any]]] = {  # ranges and units of what a score is made of
-    scores.Note: {
-        "pitch": {**_BYTE, "description": "MIDI pitch; 60 is middle C", "examples": [60]},
-        "velocity": {**_BYTE, "description": "MIDI velocity", "examples": [90]},
-        "onset_ticks": {**_COUNT, "description": "ticks from the start of the bar", "examples": [0]},
-        "duration_ticks": {**_COUNT, "description": "ticks; may reach past the bar", "examples": [480]},
-        "delta": {"ge": -scores.MOST, "le": scores.MOST, "description": "micro-timing below the grid, in ticks"},
-    },
-    scores.Bar: {
-        "ts_numerator": {**_ONE, "description": "beats per bar"},
-        "ts_denominator": {**_ONE, "description": "note value of a beat"},
-        "beat_length": {"gt": 0, "lt": 1e6, "description": "length in quarter notes; follows the metre if left out"},
-        "future": {"description": "hidden or to be written (informational)"},
-        "notes": {"description": "notes that begin in this bar"},
-    },
-    scores.Track: {
-        "instrument": {**_BYTE, "description": "General MIDI program, from 0"},
-        "track_type": {"description": "melodic, or drum (then pitches are drum sounds)"},
-        "attributes": {"description": "control values by name"},
-        "name": {"description": "track name"},
-        "channel": {"ge": 0, "le": 15, "description": "MIDI channel, from 0"},
-        "midi_track": {"ge": 0, "le": scores.MOST, "description": "track chunk in the source file, from 0"},
-        "bars": {"description": "all tracks have equally many"},
-    },
-    scores.Score: {
-        "resolution": {"ge": 1, "le": scores.FINEST, "description": "ticks per quarter note", "examples": [480]},
-        "tempo": {**_ONE, "description": "microseconds per quarter note", "examples": [500000]},
-        "tracks": {"description": "parts, playing the same bars"},
-    },
-}
 _MADE: dict[type, type[BaseModel]] = {}
 
 
@@ -55,8 +22,8 @@ def model_of(cls: type) -> type[BaseModel]:
         hints = get_type_hints(cls, localns={"MidiSource": object})
         rows: dict[str, Any] = {}
         for row in dataclasses.fields(cls):
-            if row.name != "source":
-                rows[row.name] = _row(cls, row, hints[row.name])
+            if not row.metadata.get("hidden"):
+                rows[row.name] = _row(row, hints[row.name])
         _MADE[cls] = create_model(cls.__name__, __config__=_STRICT, __doc__=_first_line(cls), **rows)
     return _MADE[cls]
 
@@ -65,14 +32,16 @@ def _first_line(cls: type) -> str:
     return (cls.__doc__ or "").strip().splitlines()[0]
 
 
-def _row(cls: type, row: dataclasses.Field[Any], hint: Any) -> tuple[Any, Any]:
-    extra: dict[str, Any] = dict(_SCORE_FIELDS.get(cls, {}).get(row.name, {}))
+def _row(row: dataclasses.Field[Any], hint: Any) -> tuple[Any, Any]:
+    extra: dict[str, Any] = {}
     meta = row.metadata
     if "help" in meta:
         extra["description"] = meta["help"]
         low, high = meta.get("low"), meta.get("high")
         extra |= {"gt" if meta.get("open_low") else "ge": low} if low is not None else {}
         extra |= {"lt" if meta.get("open_high") else "le": high} if high is not None else {}
+    if "example" in meta:
+        extra["examples"] = [meta["example"]]
     if row.default is not dataclasses.MISSING:
         extra["default"] = row.default
     elif row.default_factory is not dataclasses.MISSING:
@@ -81,13 +50,13 @@ def _row(cls: type, row: dataclasses.Field[Any], hint: Any) -> tuple[Any, Any]:
 
 
 def _hint(row: dataclasses.Field[Any], hint: Any) -> Any:
+    if "model" in row.metadata:
+        return model_of(row.metadata["model"]) | None
     words = row.metadata.get("choices")
     if words:
         return list[Literal[words]] if get_origin(hint) is list else Literal[words]  # type: ignore[valid-type]
-    if row.name == "track_type":
-        return Literal["melodic", "drum"]
-    if row.name in _AUTO_KEYS:
-        return int | Literal["auto"]
+    if row.metadata.get("words"):
+        return int | Literal[tuple(row.metadata["words"])]  # type: ignore[valid-type]
     if get_origin(hint) is list and dataclasses.is_dataclass(get_args(hint)[0]):
         return list[model_of(get_args(hint)[0])]  # type: ignore[misc]
     return model_of(hint) if dataclasses.is_dataclass(hint) else hint  # type: ignore[arg-type]

@@ -9,6 +9,8 @@ from pydantic import BaseModel, Field
 from midigpt_cli.server.request_models import ScoreModel, model_of
 from midigpt_core.generation.run import Timing
 
+CONSENSUS = "share of its notes that other candidates have too, less up to 0.05 for bars that stand elsewhere"
+
 
 class TimingAnswer(model_of(Timing)):  # type: ignore[misc]
     """Seconds spent, and tokens written."""
@@ -54,7 +56,8 @@ class CandidateAnswer(BaseModel):
     error: str | None = Field(description="why its last attempt was rejected; null for a take that passed its checks")
     gen_count: int = 0
     attempts: int = 1
-    logprob: float = Field(0.0, description="mean per token under the model; higher is likelier")
+    consensus: float = Field(1.0, description=CONSENSUS)
+    logprob: float = Field(0.0, description="mean per token under the model; candidates are not ranked by it")
     rejected: list[str] = Field(default_factory=list)
     truncated: bool = False
 
@@ -79,12 +82,13 @@ class GenerateAnswer(BaseModel):
     seed: int | None = None
     base_seed: int | None = Field(None, description="seed of the first candidate")
     attempts: int | None = Field(None, description="1 unless attempts were rejected")
+    consensus: float | None = Field(None, description=CONSENSUS)
     logprob: float | None = None
     rejected: list[str] | None = None
     truncated: bool | None = None
     reason: str | None = Field(None, description="why it was cancelled")
     candidates: list[CandidateAnswer] | None = None
-    ranked: list[int] | None = Field(None, description="candidates, likeliest first")
+    ranked: list[int] | None = Field(None, description="candidates, best first: by consensus")
     summary: SummaryAnswer | None = None
     timing: TimingAnswer | None = None
     tokens: TokensAnswer | None = None
@@ -118,6 +122,7 @@ class JobTakeAnswer(BaseModel):
     error: str | None
     gen_count: int
     attempts: int
+    consensus: float
     logprob: float
     rejected: list[str]
     truncated: bool

@@ -10,8 +10,9 @@ from typing import Any
 from midigpt_cli.server.queue import Work
 from midigpt_core.engine import SamplingSession
 from midigpt_core.errors import GenerationError
+from midigpt_core.generation.candidates import Take
 from midigpt_core.generation.plan import estimates
-from midigpt_core.generation.run import Result, Take
+from midigpt_core.generation.run import Result
 from midigpt_core.plan.steps import Cell, Step
 
 
@@ -99,6 +100,7 @@ def _tail(work: Work, result: Result) -> dict[str, Any]:
 def _judgement(steps: int, take: Take) -> dict[str, Any]:
     return {
         "attempts": take.attempts - steps + 1,
+        "consensus": take.consensus,
         "logprob": take.logprob,
         "rejected": list(take.rejected),
         "truncated": take.truncated,

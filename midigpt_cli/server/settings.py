@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
-from midigpt_core.request import refused
+from midigpt_core.fields import refused
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 

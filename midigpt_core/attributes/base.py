@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection
-from dataclasses import replace
 
 from midigpt_core.score import DRUM, Bar, Score, Track
 
@@ -41,10 +39,6 @@ class Attribute(ABC):
         """A word for each value, or nothing where the number says it all."""
         return ()
 
-    def achievable_range(self, score: Score, track: int, generated_bars: Collection[int]) -> tuple[int, int]:
-        """Lowest and highest value still possible when only `generated_bars` of the track are written anew."""
-        return (0, self.size - 1)
-
     def applies_to(self, track: Track) -> bool:
         """Whether tracks of this kind carry the attribute."""
         return self.track_type in ("both", "drum" if track.track_type == DRUM else "melodic")
@@ -63,14 +57,6 @@ def bars_in_scope(attribute: Attribute, track: Track, bar: int | None) -> list[B
     if attribute.level == "track" or bar is None:
         return track.bars
     return track.bars[bar : bar + 1]
-
-
-def without_bars(score: Score, track: int, bars: Collection[int]) -> Score:
-    """A score whose `track` has lost the notes of these bars; everything else is shared with the original."""
-    kept = [replace(bar, notes=[]) if i in bars else bar for i, bar in enumerate(score.tracks[track].bars)]
-    tracks = list(score.tracks)
-    tracks[track] = replace(tracks[track], bars=kept)
-    return replace(score, tracks=tracks)
 
 
 def quantile(values: list[int], share: float) -> int:

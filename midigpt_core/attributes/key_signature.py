@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from midigpt_core.attributes.base import Attribute
+from midigpt_core.music import MAJOR_PROFILE, MINOR_PROFILE, PITCH_CLASSES
 from midigpt_core.score import DRUM, Score
 
-# Key profiles after Krumhansl and Kessler: weight of each pitch class, counted up from the key note.
-MAJOR = (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88)
-MINOR = (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17)
 NO_KEY = 24
-PITCH_CLASSES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 
 
 def best_key(weights: list[float]) -> int:
@@ -20,8 +17,8 @@ def best_key(weights: list[float]) -> int:
     for key in range(12):
         for pitch_class, weight in enumerate(weights):
             step = (pitch_class - key) % 12
-            scores[key] += MAJOR[step] * weight
-            scores[key + 12] += MINOR[step] * weight
+            scores[key] += MAJOR_PROFILE[step] * weight
+            scores[key + 12] += MINOR_PROFILE[step] * weight
     return scores.index(max(scores))
 
 

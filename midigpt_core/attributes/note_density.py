@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
 from functools import cache
 from importlib.resources import files
 
@@ -47,15 +46,6 @@ class NoteDensityQuantile(Attribute):
 
     def labels(self) -> tuple[str, ...]:
         return ("sparsest (Q0)", *(f"Q{i}" for i in range(1, 9)), "densest (Q9)")
-
-    def achievable_range(self, score: Score, track: int, generated_bars: Collection[int]) -> tuple[int, int]:
-        if self.level != "track" or track >= len(score.tracks):
-            return (0, self.size - 1)
-        part, fresh = score.tracks[track], set(generated_bars)
-        kept = [len(b.notes) for i, b in enumerate(part.bars) if b.notes and i not in fresh]
-        known = density_class(part, round(sum(kept) / max(len(kept), 1)))
-        sparse = density_class(part, round((sum(kept) + len(fresh)) / max(len(kept) + len(fresh), 1)))
-        return (min(known, sparse), self.size - 1 if fresh else known)  # one note a bar, or as many as one likes
 
 
 class NoteDensity(Attribute):

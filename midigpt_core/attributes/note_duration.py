@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
 
 from midigpt_core.attributes.base import Attribute, bars_in_scope, quantile, share_of
 from midigpt_core.score import DRUM, Score
@@ -40,8 +39,3 @@ class NoteDurationQuantile(Attribute):
 
     def labels(self) -> tuple[str, ...]:
         return DURATION_NAMES
-
-    def achievable_range(self, score: Score, track: int, generated_bars: Collection[int]) -> tuple[int, int]:
-        if self.level != "track" or track >= len(score.tracks) or generated_bars:
-            return (0, self.size - 1)  # new bars may hold any number of notes
-        return (self.value(score, track),) * 2

@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
-from midigpt_core.attributes.base import Attribute, quantile, share_of, without_bars
-from midigpt_core.score import Bar, Score
-
-
-def bar_ticks(bar: Bar, resolution: int) -> int:
-    """Length of a bar in ticks, from its length in quarter notes."""
-    return round(bar.beat_length * resolution)
+from midigpt_core.attributes.base import Attribute, quantile, share_of
+from midigpt_core.score import Score
 
 
 def sounding_counts(spans: list[tuple[int, int]], length: int) -> list[int]:
@@ -47,29 +40,19 @@ class PolyphonyQuantile(Attribute):
             for note in bar.notes:
                 start = bar_start + note.onset_ticks
                 spans.append((start, start + note.duration_ticks))
-            bar_start += bar_ticks(bar, score.resolution)
+            bar_start += bar.ticks(score.resolution)
         return sounding_counts(spans, max((end for _, end in spans), default=0))
 
     def _in_bar(self, score: Score, track: int, bar: int) -> list[int]:
         bars = score.tracks[track].bars[bar : bar + 1]
         spans = [(n.onset_ticks, n.onset_ticks + n.duration_ticks) for b in bars for n in b.notes]
-        return sounding_counts(spans, bar_ticks(bars[0], score.resolution)) if spans else []
+        return sounding_counts(spans, bars[0].ticks(score.resolution)) if spans else []
 
     def quantize(self, value: float) -> int:
         return max(1, min(int(value), 10)) - 1
 
     def labels(self) -> tuple[str, ...]:
         return ("1 voice", *(f"{i} voices" for i in range(2, 10)), "10+ voices")
-
-    def achievable_range(self, score: Score, track: int, generated_bars: Collection[int]) -> tuple[int, int]:
-        if self.level != "track" or track >= len(score.tracks):
-            return (0, self.size - 1)
-        bars, fresh = score.tracks[track].bars, set(generated_bars)
-        kept = self._in_track(without_bars(score, track, fresh), track)
-        ticks = sum(bar_ticks(bar, score.resolution) for i, bar in enumerate(bars) if i in fresh)
-        ends = (quantile(kept + [voices] * ticks, share_of(self.mode)) for voices in (1, self.size))
-        low, high = (self.quantize(end) for end in ends)
-        return (low, high)
 
 
 class OnsetPolyphony(Attribute):

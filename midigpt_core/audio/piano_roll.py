@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from midigpt_core.errors import AudioError
+from midigpt_core.music import pitch_name
 from midigpt_core.score import DRUM, Bar, Score, Track
 
 Cell = tuple[int, int]  # track, bar, from 0
 
 _INCHES_PER_SEMITONE, _INCHES_PER_DRUM = 0.055, 0.14
 _LOWEST_STRIP, _HIGHEST_STRIP = 0.62, 2.4
-_NAMES = ["C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B"]
 
 
 @dataclass(frozen=True)
@@ -131,14 +131,10 @@ def _named(rows: dict[int, float], drums: bool, height: float) -> tuple[tuple[fl
         from pretty_midi import note_number_to_drum_name
 
         return tuple((row, note_number_to_drum_name(pitch) or f"drum {pitch}") for pitch, row in rows.items())
-    found = [(row, _pitch_name(pitch)) for pitch, row in rows.items() if pitch % 12 == 0]
+    found = [(row, pitch_name(pitch)) for pitch, row in rows.items() if pitch % 12 == 0]
     if len(found) < 2 and height > 0.5:
-        found += [(row, _pitch_name(pitch)) for pitch, row in rows.items() if pitch % 12 == 7]
+        found += [(row, pitch_name(pitch)) for pitch, row in rows.items() if pitch % 12 == 7]
     return tuple(found)
-
-
-def _pitch_name(pitch: int) -> str:
-    return f"{_NAMES[pitch % 12]}{pitch // 12 - 1}"
 
 
 def _instrument(program: int) -> str:

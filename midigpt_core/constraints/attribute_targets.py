@@ -16,7 +16,7 @@ import numpy as np
 
 from midigpt_core.attributes import AttributeTable
 from midigpt_core.attributes.base import Attribute
-from midigpt_core.attributes.key_signature import MAJOR, MINOR, NO_KEY, KeySignature
+from midigpt_core.attributes.key_signature import NO_KEY, KeySignature
 from midigpt_core.attributes.note_density import NoteDensityQuantile, density_class
 from midigpt_core.attributes.note_duration import DURATION_NAMES, NoteDurationQuantile
 from midigpt_core.attributes.pitch_class_set import PitchClassSet
@@ -25,6 +25,7 @@ from midigpt_core.attributes.polyphony import PolyphonyQuantile
 from midigpt_core.attributes.silence import SilenceProportion
 from midigpt_core.constraints.limits import Bounds, Chords, Classes, Count, Cover, Key, Lengths, PitchSpan
 from midigpt_core.constraints.masks import Allowed, AllowedTokens, Constraint
+from midigpt_core.music import MAJOR_PROFILE, MINOR_PROFILE
 from midigpt_core.plan.steps import Cell
 from midigpt_core.request import TrackPrompt
 from midigpt_core.score import DRUM, Score, Track
@@ -209,5 +210,5 @@ def _in_keys(
         allowed[start:end] = np.isin((np.arange(end - start) - key) % 12, MAJOR_SCALE if key < 12 else MINOR_SCALE)
         if cell not in within or (allowed & within[cell])[start:end].any():
             pinned[cell] = allowed
-    profiles = np.array([np.roll(profile, key) for profile in (MAJOR, MINOR) for key in range(12)])
+    profiles = np.array([np.roll(profile, key) for profile in (MAJOR_PROFILE, MINOR_PROFILE) for key in range(12)])
     return [AllowedTokens(pinned, "key"), Key(vocabulary, keys, profiles)]

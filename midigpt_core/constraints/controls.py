@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from midigpt_core.constraints.masks import AllowedTokens, Constraint, Schedule, Scheduled, Slot, TokenBias, token_mask
-from midigpt_core.request import nearest, refused
+from midigpt_core.fields import nearest, refused
 from midigpt_core.score import Bar, Track
 from midigpt_core.tokens.config import EncoderConfig
 from midigpt_core.tokens.types import TokenType
@@ -194,7 +194,7 @@ class RhythmMask:
         pinned, biased = {}, {}
         for cell, value in values.items():
             if "positions" in value:
-                ticks = round(scene.bars[cell].beat_length * scene.vocabulary.config.resolution)
+                ticks = scene.bars[cell].ticks(scene.vocabulary.config.resolution)
                 slots = {entry["pos"]: [Slot()] * entry.get("polyphony", 1) for entry in value["positions"]}
                 exact[cell] = [(tick, slots[tick]) for tick in sorted(slots) if tick < ticks]
                 continue

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from midigpt_core.errors import EncoderConfigError
-from midigpt_core.request import nearest, refused
+from midigpt_core.fields import nearest, refused
 from midigpt_core.tokens.config import EncoderConfig
 from midigpt_core.tokens.types import TokenType
 

@@ -7,7 +7,7 @@ maximum likelihood on held-out real songs (`benchmarks/fit_echo.py` fits them an
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from midigpt_core.constraints.attribute_targets import AttributeTarget, attribute_targets
@@ -15,7 +15,7 @@ from midigpt_core.echo.mixture import Body
 from midigpt_core.echo.rule import LEFT, LEFT_KNOWN, NOTE_TOKENS, OTHERS, Choice, Source
 from midigpt_core.plan.steps import Cell
 from midigpt_core.request import TrackPrompt
-from midigpt_core.score import Bar, Score
+from midigpt_core.score import Bar, Note, Score
 from midigpt_core.tokens import kernels
 from midigpt_core.tokens.encode import EncodeOptions
 from midigpt_core.tokens.grid import nearest_tick, to_grid, with_listed_metres
@@ -41,6 +41,11 @@ WEIGHTS = {  # what each feature adds to a source's log weight; the model's is 0
 Notes = frozenset[tuple[int, int]]  # (onset on the grid, pitch)
 
 
+def note_set(notes: Iterable[Note], resolution: int) -> Notes:
+    """The notes of a bar, so that equal ones can be counted."""
+    return frozenset((nearest_tick(n.onset_ticks, resolution, GRID), n.pitch) for n in notes)
+
+
 @dataclass
 class Surroundings:
     """The piece as one step may hear it: some cells are unknown, because they are to be written or hidden."""
@@ -61,7 +66,7 @@ class Surroundings:
 
     def _notes_in(self, cell: Cell) -> Notes:
         bar, resolution = self.score.tracks[cell[0]].bars[cell[1]], self.score.resolution
-        return frozenset((nearest_tick(n.onset_ticks, resolution, GRID), n.pitch) for n in bar.notes)
+        return note_set(bar.notes, resolution)
 
     def gives_back(self, cell: Cell, source: int) -> bool:
         """Whether the bar `source` of the cell's track has the very notes that stand where new ones are to be written.

@@ -88,21 +88,22 @@ def request_for(
         bars[track].append(bar)
     asked = attributes or {}
     prompts = [TrackPrompt(t, bars.get(t, []), attributes=asked.get(t, {})) for t in range(len(task.score.tracks))]
-    return GenerationRequest(
-        prompts, replace(config, seed=task.seed, attribute_source="context", retry_unchanged=False)
-    )
+    config = replace(config, seed=task.seed, num_candidates=1, attribute_source="context", retry_unchanged=False)
+    return GenerationRequest(prompts, config)
 
 
 def _model_measures(
     engine: InferenceEngine, task: Task, scene: Scene, samplings: int, config: InferenceConfig
 ) -> list[dict[str, float]]:
-    request = request_for(task, replace(config, num_candidates=samplings))
-    started = time.perf_counter()
-    result = engine.session(task.score, request).run_takes()
-    seconds = time.perf_counter() - started
+    """One row per sampling, each a request of its own, with the next seed: what a user gets who asks for one take."""
+    request, rows = request_for(task, config), []
     likelihood = _likelihood(engine, task, request)
-    rows = []
-    for number, take in enumerate(result.takes):
+    for number in range(samplings):
+        started = time.perf_counter()
+        seeded = replace(request, config=replace(request.config, seed=task.seed + number))
+        result = engine.session(task.score, seeded).run_takes()
+        seconds = time.perf_counter() - started
+        [take] = result.takes
         written = {(t, b): take.score.tracks[t].bars[b].notes for t, b in task.cells}
         rows.append(
             {
@@ -110,7 +111,7 @@ def _model_measures(
                 **(likelihood if number == 0 else {}),  # the same for all takes: one observation
                 "retried": float(take.attempts > len(result.steps)),
                 "failed": float(not take.accepted),
-                "seconds_per_bar": seconds / samplings / len(task.cells),
+                "seconds_per_bar": seconds / len(task.cells),
             }
         )
     return rows

@@ -27,7 +27,8 @@ def write_listening_folder(
         bars = sorted({bar + 1 for _, bar in task.cells})
         tracks = sorted({task.score.tracks[t].name or f"track {t + 1}" for t, _ in task.cells})
         lines += [f"## {number}. {task.file}: {task.kind}, {', '.join(tracks)}, bars {bars[0]} to {bars[-1]}", ""]
-        request = request_for(task, replace(config or InferenceConfig(), num_candidates=takes))
+        request = request_for(task, config or InferenceConfig())
+        request = replace(request, config=replace(request.config, num_candidates=takes))
         result = engine.session(task.score, request).run_takes()
         versions = {name: with_notes(task.score, FLOORS[name](task, shelf)) for name in PLAYED}
         versions |= {f"take {i}": take.score for i, take in enumerate(result.takes, 1)}

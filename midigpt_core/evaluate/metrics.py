@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from midigpt_core.evaluate.harmony import fit_with_band
+from midigpt_core.music import MAJOR_PROFILE, MINOR_PROFILE
 from midigpt_core.plan.steps import Cell
 from midigpt_core.score import DRUM, Note, Score
 from midigpt_core.tokens.grid import nearest_tick
@@ -18,11 +20,6 @@ Shape = frozenset[tuple[int, int]]
 Written = Mapping[Cell, Sequence[Note]]
 Vector = npt.NDArray[np.float64]
 
-# Krumhansl and Kessler's probe-tone profiles (1982), major then minor, from the tonic up.
-_PROFILES = (
-    (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88),
-    (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17),
-)
 _SCALES = ((0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 10))
 
 
@@ -68,6 +65,7 @@ def measure(scene: Scene, written: Written) -> dict[str, float]:
         if in_key is not None:
             found["in_key"] = in_key
         found["in_range"] = in_range_rate(scene, written, tonal)
+        found |= fit_with_band(scene.score, written)
     return {key: value for key, value in found.items() if value == value}
 
 
@@ -85,7 +83,7 @@ def note_f1(scene: Scene, written: Written, original: Written) -> float:
 
 def groove(scene: Scene, cell: Cell, written: Sequence[Note], original: Sequence[Note]) -> float:
     """1 minus the share of grid positions where one bar has an onset and the other has none."""
-    length = max(1, round(scene.score.tracks[cell[0]].bars[cell[1]].beat_length * GRID))
+    length = max(1, scene.score.tracks[cell[0]].bars[cell[1]].ticks(GRID))
     step = scene.score.resolution / GRID
     a, b = np.zeros(length, bool), np.zeros(length, bool)
     for onsets, notes in ((a, written), (b, original)):
@@ -115,7 +113,7 @@ def key_of(score: Score, cells: Sequence[Cell] = ()) -> tuple[int, int] | None:
         return None
     fits = [
         (float(np.corrcoef(np.roll(profile, tonic), total)[0, 1]), tonic, mode)
-        for mode, profile in enumerate(_PROFILES)
+        for mode, profile in enumerate((MAJOR_PROFILE, MINOR_PROFILE))
         for tonic in range(12)
     ]
     _, tonic, mode = max(fits)

@@ -13,6 +13,13 @@ METRICS = {  # key -> (heading, decimals, what it says)
     "chroma": ("chroma", 3, "cosine of pitch classes per bar with the original"),
     "groove": ("groove", 3, "onset pattern per bar shared with the original"),
     "in_key": ("in key", 3, "share of notes in the scale of the surroundings"),
+    "chord_tone": (
+        "chord tone",
+        3,
+        "sixteenths of new notes, beside another track, whose pitch class sounds there too",
+    ),
+    "clash": ("clash", 3, "those where it does not, but a semitone from it does"),
+    "leap": ("leap", 1, "semitones over the seams with the bars before and after"),
     "in_range": ("in range", 3, "bars whose mean pitch lies within the range of their track's context"),
     "pce_diff": ("PCE diff", 3, "pitch-class entropy, distance to the original in bits; lower is closer"),
     "covered": ("covered", 3, "bars that sound where the original did"),

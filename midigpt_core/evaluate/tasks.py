@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from midigpt_core.errors import MidiFileError
+from midigpt_core.fields import refused
 from midigpt_core.plan.steps import Cell
-from midigpt_core.request import refused
 from midigpt_core.score import DRUM, Score, Track
 
 EXCERPT = 24  # bars around the task that are looked at

@@ -78,7 +78,7 @@ def _scaled(notes: Sequence[Note], config: EncoderConfig, score: Score, cell: Ce
     """
     resolution, place = config.resolution, _near if config.rounds else _up
     track = score.tracks[cell[0]]
-    last = max(0, round(track.bars[cell[1]].beat_length * score.resolution) - 1)
+    last = max(0, track.bars[cell[1]].ticks(score.resolution) - 1)
     scale = score.resolution / resolution
     hit = usual_hit(track) if track.track_type == DRUM else None
     scaled: list[tuple[Note, int, int]] = []  # with onset and length

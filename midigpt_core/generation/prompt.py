@@ -13,6 +13,8 @@ from midigpt_core.echo.mixture import Body, StyleBias
 from midigpt_core.echo.rule import Choice, Echo
 from midigpt_core.echo.sources import SourceFilter, Surroundings, choices, kept_bars
 from midigpt_core.echo.style_prior import styles
+from midigpt_core.harmony.band import band_of
+from midigpt_core.harmony.rule import Harmony, Known
 from midigpt_core.plan.steps import Cell, Step
 from midigpt_core.plan.window import cut, kept_notes
 from midigpt_core.request import GenerationRequest, TrackPrompt
@@ -27,6 +29,8 @@ from midigpt_core.tokens.targets import targets_in
 from midigpt_core.tokens.tokenizer import Tokenizer
 from midigpt_core.tokens.types import TokenType
 
+PITCH = TokenType.NOTE_ONSET
+HARMONY = 1.5  # strength for a checkpoint made for an echo that does not speak of harmony
 LESS_READILY = 4.0  # factor by which an attempt's echo is weaker than that of the one before
 
 
@@ -95,7 +99,25 @@ class StepPrompt:
             free = {cell: choice for cell, choice in known.items() if cell not in anew}
             strength /= LESS_READILY ** (attempt - 1)
             constraints.append(Echo(self.tokenizer.vocabulary, free, strength, self.styles))
+        if self._tonal:
+            together = len({track for track, _ in self._tonal.values()}) > 1
+            constraints.append(Harmony(self.tokenizer.vocabulary, self._band, self._tonal, together))
         return tuple(constraints)
+
+    @cached_property
+    def _tonal(self) -> dict[int, Cell]:
+        """The cells, by place, whose pitches are to fit the other tracks: melodic ones of which nobody asks pitches."""
+        if harmony_strength(self.tokenizer, self.request) <= 0 or not self.tokenizer.vocabulary.has(PITCH):
+            return {}
+        free = {i: cell for i, cell in enumerate(self.cells) if PITCH not in self._asked_kinds(cell)}
+        return {i: cell for i, cell in free.items() if not self.drums[i]}
+
+    @cached_property
+    def _band(self) -> Known:
+        """What the other tracks play, for all lanes."""
+        around, resolution = self.around, self.tokenizer.config.resolution
+        band = band_of(around.score, self.step, around.tracks, around.unknown, resolution)
+        return Known(band, harmony_strength(self.tokenizer, self.request))
 
     @cached_property
     def attribute_targets(self) -> AttributeTargets:
@@ -122,9 +144,13 @@ class StepPrompt:
     @cached_property
     def styles(self) -> dict[int, StyleBias]:
         """Per cell, the style of its track."""
-        controls = {prompt.id: prompt.controls for prompt in self.request.tracks}
-        callers = {cell: self.attribute_targets.kinds(cell) | borne_on(controls[cell[0]]) for cell in self.cells}
+        callers = {cell: self._asked_kinds(cell) for cell in self.cells}
         return styles(self.around.score, self._kept_bars, callers, self.tokenizer.vocabulary)
+
+    def _asked_kinds(self, cell: Cell) -> frozenset[TokenType]:
+        """The kinds of tokens of a cell that the caller asks something of."""
+        controls = next(prompt.controls for prompt in self.request.tracks if prompt.id == cell[0])
+        return self.attribute_targets.kinds(cell) | borne_on(controls)
 
     @cached_property
     def _kept_bars(self) -> dict[int, dict[int, Body]]:
@@ -143,15 +169,23 @@ class StepPrompt:
 def echo_strength(tokenizer: Tokenizer, request: GenerationRequest) -> float:
     """How readily bars are said again: what was asked, or what the checkpoint recommends (0 if it does not say)."""
     asked = request.config.echo
-    return asked if asked >= 0 else float(tokenizer.config.extra.get("echo", 0.0))
+    return asked if asked >= 0 else tokenizer.config.echo
+
+
+def harmony_strength(tokenizer: Tokenizer, request: GenerationRequest) -> float:
+    """How much pitches are to fit the other tracks: what was asked, or what the checkpoint recommends. One that
+    recommends an echo and does not speak of harmony is taken to want HARMONY."""
+    asked, config = request.config.harmony, tokenizer.config
+    if asked >= 0:
+        return asked
+    return config.harmony if config.harmony is not None else HARMONY if config.echo else 0.0
 
 
 def own_temperature(tokenizer: Tokenizer, drums: bool = False) -> float:
     """What a checkpoint means by temperature 1: 1 unless its encoder configuration says otherwise, perhaps for drums
     alone ("drum_temperature")."""
-    extra = tokenizer.config.extra
-    usual = float(extra.get("temperature", 1.0))
-    return float(extra.get("drum_temperature", usual)) if drums else usual
+    own = tokenizer.config.drum_temperature if drums else None
+    return tokenizer.config.temperature if own is None else own
 
 
 def prepare_step(
@@ -245,7 +279,7 @@ def _asked(prompt: TrackPrompt, step: Step, tokenizer: Tokenizer) -> dict[str, i
     bar by bar too, where there is such a control.
     """
     asked = dict(prompt.attributes)
-    if tokenizer.config.extra.get("optional_controls"):
+    if tokenizer.config.optional_controls:
         for name, value in prompt.attributes.items():
             control = tokenizer.attributes.get(f"bar_{name}")
             bars = [bar for track, bar in step.cells if track == prompt.id]
@@ -264,7 +298,7 @@ def _measured(
 ) -> list[dict[str, int]]:
     """Control values nobody asked for, per track: none where the checkpoint does without them, else measured on the
     bars that stay (or, with attribute_source "original", on the bars to be replaced too)."""
-    if tokenizer.config.extra.get("optional_controls"):
+    if tokenizer.config.optional_controls:
         return [{} for _ in told.tracks]
     table = tokenizer.attributes
     if request.config.attribute_source == "original":
@@ -303,7 +337,7 @@ def _opening(prompt: StepPrompt, prompts: Mapping[int, TrackPrompt]) -> Opening:
     by_cell: dict[int, dict[TokenType, int]] = {}
     for cell, (_, bar) in enumerate(prompt.local_cells):
         by_cell[cell] = {kind: asked[f"bar_{n}_{bar}"] for n, kind in BAR_ATTRIBUTES if f"bar_{n}_{bar}" in asked}
-    free = not prompt.tokenizer.config.extra.get("optional_controls")
+    free = not prompt.tokenizer.config.optional_controls
     return Opening(vocabulary, head, by_cell, free)
 
 

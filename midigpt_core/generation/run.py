@@ -9,20 +9,20 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from midigpt_core import trace
-from midigpt_core.constraints.attribute_targets import attribute_targets
-from midigpt_core.errors import CancelledError, GenerationError
-from midigpt_core.generation.checks import as_it_was, checks_of, on_grid, similarity, stuck
+from midigpt_core.errors import CancelledError
+from midigpt_core.generation.candidates import Candidate, Draft, Fault, Take
+from midigpt_core.generation.checks import on_grid
 from midigpt_core.generation.fit import narrowed
 from midigpt_core.generation.notes import read_cell, read_cells
 from midigpt_core.generation.plan import Plan
+from midigpt_core.generation.pool import Pool, candidates_per_take
 from midigpt_core.generation.prompt import StepPrompt, own_temperature
 from midigpt_core.plan.steps import Cell, Step
-from midigpt_core.plan.window import paste
 from midigpt_core.request import GenerationRequest
 from midigpt_core.sampling.batch import Decoder
 from midigpt_core.sampling.draw import SamplingParameters
 from midigpt_core.sampling.lane import Lane
-from midigpt_core.score import Note, Score
+from midigpt_core.score import Score
 from midigpt_core.tokens.tokenizer import Tokenizer
 
 
@@ -36,22 +36,8 @@ class Timing:
 
 
 @dataclass(frozen=True)
-class Take:
-    """One finished version of the score."""
-
-    score: Score
-    seed: int
-    logprob: float  # mean per token kept, under the model given its context, of what is allowed; higher is likelier
-    tokens: int  # written, with rejected attempts and the versions of a step that were not kept
-    attempts: int  # over all steps; as many as steps when nothing was rejected
-    rejected: tuple[str, ...]  # why attempts were rejected
-    accepted: bool  # every step passed its checks
-    truncated: bool  # a step ran out of the model's context before its last bar
-
-
-@dataclass(frozen=True)
 class Result:
-    """What a request came to. Takes are in the order of their seeds; `ranked` has the likeliest first."""
+    """What a request came to. Takes are in the order of their seeds; `ranked` has the best first."""
 
     takes: tuple[Take, ...]
     steps: tuple[Step, ...]
@@ -63,8 +49,8 @@ class Result:
 
     @property
     def ranked(self) -> tuple[Take, ...]:
-        """Accepted takes before rejected ones, each by log-probability, likeliest first."""
-        return tuple(sorted(self.takes, key=lambda take: (not take.accepted, -take.logprob)))
+        """Accepted takes before rejected ones, each by how much the other candidates agree with it, most first."""
+        return tuple(sorted(self.takes, key=lambda take: (not take.accepted, -take.consensus)))
 
 
 @dataclass(frozen=True)
@@ -90,7 +76,7 @@ class Run:
     n_positions: int = 1 << 30
     written: int = 0
     timing: Timing = field(default_factory=Timing)
-    _drafts: list[_Draft] = field(default_factory=list)
+    _drafts: list[Draft] = field(default_factory=list)
     _finished: list[Step] = field(default_factory=list)
 
     @property
@@ -111,7 +97,7 @@ class Run:
         """Write what is planned. Raises CancelledError when stopped."""
         config, seed, steps = self.request.config, self.plan.seed, self.plan.steps
         left_out = {prompt.id for prompt in self.request.tracks if prompt.ignore}
-        takes = self._drafts = [_Draft(self.score, seed + i) for i in range(config.num_candidates)]
+        takes = self._drafts = [Draft(self.score, seed + i) for i in range(config.num_candidates)]
         dropped: set[int] = set()
         prompt_tokens = 0
         for number, step in enumerate(() if config.plan_only else steps):
@@ -129,7 +115,7 @@ class Run:
             timing=self.timing,
         )
 
-    def _prompts(self, takes: Sequence[_Draft], step: Step, left_out: set[int], dropped: set[int]) -> list[StepPrompt]:
+    def _prompts(self, takes: Sequence[Draft], step: Step, left_out: set[int], dropped: set[int]) -> list[StepPrompt]:
         """One prompt per take; takes whose score is the same object share it. Tracks are dropped until they fit."""
         started = time.perf_counter()
         shared: dict[int, StepPrompt] = {}
@@ -148,7 +134,7 @@ class Run:
 
     # ---- one step, all takes ----
 
-    def _write(self, number: int, count: int, takes: Sequence[_Draft], prompts: Sequence[StepPrompt]) -> None:
+    def _write(self, number: int, count: int, takes: Sequence[Draft], prompts: Sequence[StepPrompt]) -> None:
         step = prompts[0].step
         longest = max(len(prompt.prompt.tokens) for prompt in prompts)
         window = (step.start_bar, step.end_bar)
@@ -156,8 +142,8 @@ class Run:
         before = self.written
         open_takes = list(range(len(takes)))
         for attempt in range(1, self.request.config.max_attempts + 1):
-            tries = self._attempt([(i, takes[i], prompts[i]) for i in open_takes], attempt)
-            still_open = self._judge(number, attempt, step, takes, list(zip(open_takes, tries, strict=True)))
+            pool = self._pool([(i, takes[i], prompts[i]) for i in open_takes], attempt)
+            still_open = self._choose(number, attempt, takes, open_takes, pool)
             if number == count - 1:
                 for take in sorted(set(open_takes) - set(still_open)):
                     self.listen(trace.TakeReady(take))
@@ -168,37 +154,52 @@ class Run:
             draft.close_step()
         self.listen(trace.StepDone(number, count, self.written - before))
 
-    def _attempt(self, places: Sequence[tuple[int, _Draft, StepPrompt]], attempt: int) -> list[_Try]:
-        """One try per open take; where control values are asked for, the nearest of several versions.
+    def _pool(self, places: Sequence[tuple[int, Draft, StepPrompt]], attempt: int) -> Pool:
+        """The candidates of all open takes, rated.
 
-        Of a single version listeners hear while it is written, of several they hear once it is known which is kept.
+        Of a single one per take listeners hear while it is written, of several they hear once it is known which is
+        kept.
         """
-        lanes: list[list[Lane]] = []
-        heard: list[list[list[trace.Event]]] = []  # by place and version
-        for i, draft, prompt in places:
-            count = self.request.config.control_tries if prompt.attribute_targets.targets else 1
-            later: list[list[trace.Event]] = [[] for _ in range(count)]
+        lanes: list[tuple[Lane, int, list[trace.Event]]] = []
+        for take, draft, prompt in places:
+            count = candidates_per_take(self.request.config, prompt, self.request.config.num_candidates)
             at_once = count == 1 or self.listen is trace.ignore
-            tell = [self.listen if at_once else events.append for events in later]
-            lanes.append([self._lane(i, draft, prompt, attempt, number, tell[number]) for number in range(count)])
-            heard.append(later)
-        self._decode([lane for versions in lanes for lane in versions])
-        tries = []
-        for (_, draft, prompt), versions, later in zip(places, lanes, heard, strict=True):
-            found = [self._try(lane, prompt, draft) for lane in versions]
-            best = min(range(len(found)), key=lambda n: self._misses(found[n], prompt)) if len(found) > 1 else 0
-            tries.append(replace(found[best], spent=sum(tried.tokens for tried in found)))
-            for event in later[best]:
-                self.listen(event)
-        return tries
+            for version in range(count):
+                later: list[trace.Event] = []
+                tell = self.listen if at_once else later.append
+                lanes.append((self._lane(take, draft, prompt, attempt, version, tell), take, later))
+        self._decode([lane for lane, _, _ in lanes])
+        by_take = {take: (draft, prompt) for take, draft, prompt in places}
+        for take, (draft, _) in by_take.items():
+            draft.tokens += sum(len(lane.written) for lane, owner, _ in lanes if owner == take)
+        started = time.perf_counter()
+        found = [self._candidate(lane, *by_take[take], take, later) for lane, take, later in lanes]
+        pool = Pool(self.tokenizer, found)
+        self.timing.decode_s += time.perf_counter() - started
+        return pool
 
-    def _misses(self, tried: _Try, prompt: StepPrompt) -> tuple[bool, bool, float]:
-        """What is wrong with a version, the worst first: cut off, silent, far from the values asked for."""
-        distance = prompt.attribute_targets.distance(tried.score, self.tokenizer)
-        return (tried.truncated, not any(tried.written.values()), distance)
+    def _choose(
+        self, number: int, attempt: int, takes: Sequence[Draft], open_takes: Sequence[int], pool: Pool
+    ) -> list[int]:
+        """Each open take keeps a candidate, one after the other; those that hope for a better one are returned."""
+        still_open = []
+        last = attempt == self.request.config.max_attempts
+        for take in open_takes:
+            draft = takes[take]
+            others = [other.best for other in takes if other is not draft and other.best is not None]
+            passed = [best.written for best in others if best.fault <= (Fault.CUT_OFF if last else Fault.NONE)]
+            chosen = pool.take_for(draft, take, passed)
+            for event in chosen.events:
+                self.listen(_told_of(event, take))
+            draft.keep(chosen)
+            if chosen.fault > (Fault.CUT_OFF if last else Fault.NONE):
+                draft.rejected.append(chosen.reason)
+                still_open.append(take)
+                self.listen(trace.AttemptRejected(take, number, attempt, chosen.reason))
+        return still_open
 
     def _lane(
-        self, take: int, draft: _Draft, prompt: StepPrompt, attempt: int, version: int, tell: trace.Listener
+        self, take: int, draft: Draft, prompt: StepPrompt, attempt: int, version: int, tell: trace.Listener
     ) -> Lane:
         config = self.request.config
         quiet = self.listen is trace.ignore
@@ -232,54 +233,15 @@ class Run:
         if any(lane.stopped for lane in lanes):
             raise CancelledError(f"stopped by the caller after {self.written} tokens; only finished steps were kept")
 
-    def _try(self, lane: Lane, prompt: StepPrompt, draft: _Draft) -> _Try:
-        started = time.perf_counter()
-        cells = read_cells(self.tokenizer, prompt, lane.written, draft.score)
-        score = paste(draft.score, prompt.step, prompt.window_of(cells, draft.score))
-        self.timing.decode_s += time.perf_counter() - started
+    def _candidate(
+        self, lane: Lane, draft: Draft, prompt: StepPrompt, take: int, events: list[trace.Event]
+    ) -> Candidate:
+        cells, score = read_cells(self.tokenizer, prompt, lane.written, draft.score), draft.score
         placed = {
-            (t, b): on_grid(
-                replace(draft.score.tracks[t].bars[b], notes=notes), score.resolution, self.tokenizer.config
-            )
+            (t, b): on_grid(replace(score.tracks[t].bars[b], notes=notes), score.resolution, self.tokenizer.config)
             for (t, b), notes in cells.items()
         }
-        return _Try(score, placed, lane.logprob, len(lane.written), lane.truncated)
-
-    def _judge(
-        self, number: int, attempt: int, step: Step, takes: Sequence[_Draft], tries: Sequence[tuple[int, _Try]]
-    ) -> list[int]:
-        """Keep the tries that pass; the takes still open are returned. A try is compared with the takes that passed."""
-        still_open = []
-        for take, tried in tries:
-            draft = takes[take]
-            passed = [other.best.written for other in takes if other.best is not None and not other.best.reason]
-            checks = checks_of(self.request.config, draft.score, step, passed, self.tokenizer.config)
-            reasons = [check.failure(tried.written) for check in checks]
-            tried.reason = "; ".join(reason for reason in reasons if reason)
-            if not tried.reason and attempt < self.request.config.max_attempts:
-                tried.reason = self._doubt(tried, draft, step)
-            draft.keep(tried)
-            if tried.reason:
-                still_open.append(take)
-                self.listen(trace.AttemptRejected(take, number, attempt, tried.reason))
-        return still_open
-
-    def _doubt(self, tried: _Try, draft: _Draft, step: Step) -> str:
-        """What would make a try acceptable only if nothing better comes; empty where nothing does."""
-        if tried.truncated:
-            return "cut off: the model's context was full before the last bar"
-        if self.request.config.retry_stuck and stuck(tried.written, draft.score, step, self._free(step)):
-            return "stuck: the written notes are all of one pitch, unlike their track"
-        before = as_it_was(draft.score, step, self.tokenizer.config)
-        if self.request.config.retry_unchanged and similarity(tried.written, before) == 1.0:
-            return "unchanged: the bars came out as they were"
-        return ""
-
-    def _free(self, step: Step) -> set[int]:
-        """The tracks whose pitches and rhythm nobody asked for."""
-        prompts = {prompt.id: prompt for prompt in self.request.tracks}
-        asked = attribute_targets(prompts, sorted(step.cells), self.tokenizer.attributes)
-        return {track for track, prompt in prompts.items() if not prompt.controls and asked.free(track)}
+        return Candidate(score, prompt, cells, placed, lane.logprob, len(lane.written), lane.truncated, take, events)
 
     def _bar_ready(self, take: int, prompt: StepPrompt, lane: Lane) -> trace.BarReady:
         """The bar that a lane has just finished."""
@@ -289,63 +251,6 @@ class Run:
         return trace.BarReady(take, cell[0], cell[1], told, len(lane.written))
 
 
-@dataclass
-class _Try:
-    """One attempt, decoded."""
-
-    score: Score
-    written: dict[Cell, list[Note]]  # onsets on the model's grid
-    logprob: float
-    tokens: int
-    truncated: bool
-    spent: int = 0  # tokens of all the versions it was chosen from
-    reason: str = ""  # why it was rejected
-
-    @property
-    def mean(self) -> float:
-        return self.logprob / max(1, self.tokens)
-
-
-@dataclass
-class _Draft:
-    """One take while it is being written."""
-
-    score: Score
-    seed: int
-    best: _Try | None = None  # of the step at hand: the accepted try, else the likeliest rejected one
-    steps: int = 0
-    logprob: float = 0.0
-    kept_tokens: int = 0
-    tokens: int = 0
-    attempts: int = 0
-    rejected: list[str] = field(default_factory=list)
-    accepted: bool = True
-    truncated: bool = False
-
-    def keep(self, tried: _Try) -> None:
-        """Take note of an attempt."""
-        self.attempts += 1
-        self.tokens += tried.spent
-        if tried.reason:
-            self.rejected.append(tried.reason)
-        if self.best is None or not tried.reason or tried.mean > self.best.mean:
-            self.best = tried
-
-    def close_step(self) -> None:
-        """Adopt the best try of the step."""
-        if self.best is None:
-            raise GenerationError("no attempt was made at a step; raise max_attempts")
-        self.score = self.best.score
-        self.logprob += self.best.logprob
-        self.kept_tokens += self.best.tokens
-        self.accepted &= not self.best.reason
-        self.truncated |= self.best.truncated
-        self.best = None
-        self.steps += 1
-
-    def finished(self) -> Take:
-        """The take as callers see it."""
-        mean = self.logprob / max(1, self.kept_tokens)
-        return Take(
-            self.score, self.seed, mean, self.tokens, self.attempts, tuple(self.rejected), self.accepted, self.truncated
-        )
+def _told_of(event: trace.Event, take: int) -> trace.Event:
+    """An event of a candidate as one of the take that keeps it."""
+    return replace(event, take=take) if isinstance(event, trace.BarReady | trace.ConstraintRelaxed) else event

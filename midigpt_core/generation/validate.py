@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from midigpt_core.attributes import AttributeTable
 from midigpt_core.constraints.controls import CONTROLS
 from midigpt_core.constraints.piece_controls import PIECE_CONTROLS
-from midigpt_core.request import AUTO, GenerationRequest, InferenceConfig, TrackPrompt, nearest, refused
-from midigpt_core.score import DRUM, Score, Track
+from midigpt_core.fields import check, nearest, refused
+from midigpt_core.request import AUTO, GenerationRequest, TrackPrompt
+from midigpt_core.score import DRUM, Score, Track, check_score
 from midigpt_core.tokens.config import EncoderConfig
 from midigpt_core.tokens.types import TokenType
 
@@ -38,36 +37,22 @@ class Case:
 
 
 def check_request(request: GenerationRequest, score: Score, encoder: EncoderConfig, attributes: AttributeTable) -> None:
-    """Raise RequestValidationError (field, value, remedy) for the first thing that does not fit."""
+    """Raise RequestValidationError (field, value, remedy) for the first thing that does not fit; ScoreError for what no
+    score can hold."""
     case = Case(request, score, encoder, attributes)
-    for check in CHECKS:
-        check(case)
+    for passes in CHECKS:
+        passes(case)
 
 
 # ---- settings ----
 
 
-def _settings_in_range(case: Case) -> None:
-    config = case.request.config
-    for setting in dataclasses.fields(InferenceConfig):
-        value, meta = getattr(config, setting.name), setting.metadata
-        _in_range(f"config.{setting.name}", value, meta)
-        choices = meta.get("choices")
-        for word in value if isinstance(value, list) else [value]:
-            if choices and word not in choices:
-                raise refused(f"config.{setting.name}", word, "is not known", nearest(str(word), choices))
+def _every_value_is_in_range(case: Case) -> None:
+    check(case.request, "")
 
 
-def _in_range(name: str, value: Any, meta: Any) -> None:
-    low, high = meta.get("low"), meta.get("high")
-    if value != value:
-        raise refused(name, value, "is not a number", f"use one ({meta['help']})")
-    if low is not None and (value < low or (value == low and meta.get("open_low"))):
-        sign = "above" if meta.get("open_low") else "at least"
-        raise refused(name, value, "is too small", f"use {sign} {low:g} ({meta['help']})")
-    if high is not None and (value > high or (value == high and meta.get("open_high"))):
-        sign = "below" if meta.get("open_high") else "at most"
-        raise refused(name, value, "is too large", f"use {sign} {high:g} ({meta['help']})")
+def _score_is_sound(case: Case) -> None:
+    check_score(case.score)
 
 
 def _filters_leave_something(case: Case) -> None:
@@ -243,7 +228,8 @@ def _piece_controls_exist_and_fit(case: Case) -> None:
 
 
 CHECKS: tuple[Callable[[Case], None], ...] = (
-    _settings_in_range,
+    _every_value_is_in_range,
+    _score_is_sound,
     _filters_leave_something,
     _window_is_known,
     _hidden_bars_can_be_shown,

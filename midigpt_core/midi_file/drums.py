@@ -1,31 +1,33 @@
-"""Tell drum parts from melodic ones: channel 10, and other channels only where the file says so clearly."""
+"""Tell drum parts from melodic ones, and what told them: channel 10, a message, a bank, a name, or the notes."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+from midigpt_core.midi_file.drum_names import says_another, says_drums
+from midigpt_core.midi_file.drum_notes import CONTRARY, FEWEST, SURE, drum_log_odds
 from midigpt_core.midi_file.events import CONTROL, PROGRAM
+from midigpt_core.midi_file.notes import RawNote
 from midigpt_core.midi_file.source import Timed
 
 DRUM_CHANNEL = 9  # counted from 0: the tenth
 _BANK_SELECT = 0
 _XG_DRUM_BANKS = (126, 127)
 _GM2_DRUM_BANK = 120
-_NAME = re.compile(r"\W*(drums?|drum ?(kit|set|track)|drums? ?(\d+|[ab])|kick|snare|hi-?hats?)\W*", re.IGNORECASE)
+_DRUM_BANKS = (_GM2_DRUM_BANK, *_XG_DRUM_BANKS)  # in a file that says nothing of its system
 
 
 def declared_channels(tracks: Sequence[Timed]) -> dict[int, bool]:
     """Channels a GS, XG or GM2 message turns into a drum part (True) or a melodic one (False)."""
     declared: dict[int, bool] = {}
-    drum_banks: tuple[int, ...] = ()
+    drum_banks: tuple[int, ...] = _DRUM_BANKS
     for track in tracks:
         for _, event in track.events:
             if event[0] == 0xF0:
                 drum_banks = _banks_after(event[2:], drum_banks)
                 declared.update(_gs_rhythm_part(event[2:]))
-    if drum_banks:
-        declared.update((channel, True) for channel in _in_bank(tracks, drum_banks))
+    declared.update((channel, True) for channel in _in_bank(tracks, drum_banks))
     return declared
 
 
@@ -49,6 +51,8 @@ def _banks_after(message: bytes, before: tuple[int, ...]) -> tuple[int, ...]:
         return _XG_DRUM_BANKS
     if message[:1] == b"\x7e" and message[2:4] == b"\x09\x03":  # General MIDI 2 on
         return (_GM2_DRUM_BANK,)
+    if message[:1] == b"\x41" and message[2:7] == b"\x42\x12\x40\x00\x7f":  # GS reset: banks are variations there
+        return ()
     return before
 
 
@@ -64,10 +68,42 @@ def _gs_rhythm_part(message: bytes) -> dict[int, bool]:
     return {channel: message[7] in (1, 2)}
 
 
-def is_drum(channel: int, declared: dict[int, bool], name: str, program: int | None) -> bool:
-    """Whether a part plays drums. A name counts only where it says drums outright and no program was chosen."""
-    if channel in declared:
-        return declared[channel]
-    if channel == DRUM_CHANNEL:
-        return True
-    return not program and _NAME.fullmatch(name) is not None
+@dataclass(frozen=True)
+class Part:
+    """What is known of a part before it is told whether it plays drums."""
+
+    channel: int
+    name: str
+    program: int | None  # None: nothing chooses one
+    notes: Sequence[RawNote]
+    division: int  # ticks per quarter note
+
+
+def why_drums(parts: Sequence[Part], declared: dict[int, bool]) -> list[str]:
+    """For each part of a file what says that it plays drums, in words; empty for a melodic one.
+
+    A name counts where no program was chosen or the notes bear it out. Notes alone count only where the name is
+    silent, no program was chosen, and nothing else in the file is a drum part.
+    """
+    reasons = [_told(part, declared) for part in parts]
+    if any(reasons):
+        return reasons
+    return ["its notes, struck as drums are" if _heard(part, declared) else "" for part in parts]
+
+
+def _told(part: Part, declared: dict[int, bool]) -> str:
+    if part.channel in declared:
+        return "a message or drum bank on its channel" if declared[part.channel] else ""
+    if part.channel == DRUM_CHANNEL:
+        return "channel 10"
+    if not says_drums(part.name):
+        return ""
+    least = SURE if part.program else CONTRARY
+    enough = len(part.notes) >= FEWEST
+    borne_out = drum_log_odds(part.notes, part.division) > least if enough else not part.program
+    return "its name" if borne_out else ""
+
+
+def _heard(part: Part, declared: dict[int, bool]) -> bool:
+    silent = not (part.program or part.channel in declared or says_another(part.name))
+    return silent and len(part.notes) >= FEWEST and drum_log_odds(part.notes, part.division) > SURE

@@ -50,7 +50,7 @@ def excerpt(score: Score, first: int, end: int, tempo: int | None = None, wrap: 
 
 def closed(track: Track, resolution: int, wrap: bool) -> Track:
     """The track with no note sounding past its last bar; with `wrap`, what is cut off sounds at the beginning."""
-    lengths = [round(bar.beat_length * resolution) for bar in track.bars]
+    lengths = [bar.ticks(resolution) for bar in track.bars]
     total, start = sum(lengths), 0
     bars: list[Bar] = []
     over: list[Note] = []

@@ -9,6 +9,7 @@ from midigpt_core.midi_file.bars import bar_of
 from midigpt_core.midi_file.events import KEY, metas
 from midigpt_core.midi_file.source import MidiSource, last_tick, tempi
 from midigpt_core.midi_file.timeline import load_timeline
+from midigpt_core.music import bpm_of, quarters_of
 from midigpt_core.score import Score, Track
 
 if TYPE_CHECKING:
@@ -53,14 +54,14 @@ def song_facts(score: Score) -> SongFacts:
     timeline = load_timeline(chunks, source.division)
     bars = max((track.bars for track in score.tracks), key=len, default=[])
     metres = [f"{bar.ts_numerator}/{bar.ts_denominator}" for bar in bars]
-    full = [4 * bar.ts_numerator / bar.ts_denominator for bar in bars]
+    full = [quarters_of(bar.ts_numerator, bar.ts_denominator) for bar in bars]
     keys = [(bar_of(lines, tick), _key_name(data)) for chunk in chunks for tick, data in metas(chunk.events, KEY)]
     return SongFacts(
         bars=len(bars),
         seconds=_seconds(timeline, last_tick(chunks), source.division),
         metres=_changes_only(list(enumerate(metres))),
         short_bars=tuple((i, bar.beat_length) for i, bar in enumerate(bars) if full[i] - bar.beat_length > 0.02),
-        tempi=tuple((bar_of(lines, tick), 60e6 / microseconds) for tick, microseconds in tempi(chunks))
+        tempi=tuple((bar_of(lines, tick), bpm_of(microseconds)) for tick, microseconds in tempi(chunks))
         or ((0, 120.0),),
         keys=_changes_only(sorted((bar, key) for bar, key in keys if key)),
         tracks=tuple(_track_facts(track, score.resolution) for track in score.tracks),

@@ -12,6 +12,7 @@ from midigpt_core.midi_file.fit import NewNote, fit_notes
 from midigpt_core.midi_file.notes import ChannelNotes
 from midigpt_core.midi_file.placing import check_inside, placed_notes
 from midigpt_core.midi_file.weave import weave
+from midigpt_core.music import quarters_of
 from midigpt_core.score import DRUM, Bar, Score, Track
 
 _PORT = 0x21  # meta event: which of several MIDI outputs, each of 16 channels, a track plays on
@@ -86,7 +87,7 @@ def _conductor(score: Score, bars: list[Bar], starts: list[int]) -> bytes:
 
 def _missing(bar: Bar) -> float:
     """Quarter notes by which a bar is shorter than its metre; less than a tick is the rounding of a bar line."""
-    return 4 * bar.ts_numerator / bar.ts_denominator - bar.beat_length
+    return quarters_of(bar.ts_numerator, bar.ts_denominator) - bar.beat_length
 
 
 def _metre(bar: Bar, resolution: int) -> tuple[int, int]:

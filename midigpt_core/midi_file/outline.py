@@ -6,12 +6,14 @@ The readable reference of `cython_ext/outline.pyx`.
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import overload
 
 from midigpt_core.compiled import compiled
 from midigpt_core.errors import SongTooLargeError
 from midigpt_core.midi_file.events import CONTROL, META, NOTE_ON, PROGRAM, Event, TrackEvents, read_events
-from midigpt_core.midi_file.notes import pair_notes
+from midigpt_core.midi_file.notes import RawNote, pair_notes
 
 METAS = bytes((0x03, 0x04, 0x20, 0x21, 0x51, 0x58, 0x59))  # names, channel and port, tempo, metre, key
 
@@ -27,7 +29,7 @@ class ReadLimits:
 
 
 @dataclass(frozen=True)
-class NoteColumns:
+class NoteColumns(Sequence[RawNote]):
     """The closed notes of one channel of a chunk, in order of their note-ons. Ticks count from the file's beginning."""
 
     onsets: array[int]
@@ -37,6 +39,19 @@ class NoteColumns:
 
     def __len__(self) -> int:
         return len(self.pitches)
+
+    @overload
+    def __getitem__(self, at: int) -> RawNote: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> list[RawNote]: ...
+
+    def __getitem__(self, at: int | slice) -> RawNote | list[RawNote]:
+        """A note, or some; where its events stand in the chunk is not known here."""
+        if isinstance(at, int):
+            return RawNote(*self.row(at), -1, -1)
+        rows = zip(self.onsets[at], self.ends[at], self.pitches[at], self.velocities[at], strict=True)
+        return [RawNote(*row, -1, -1) for row in rows]
 
     def row(self, at: int) -> tuple[int, int, int, int]:
         """Onset, end, pitch and velocity of one note."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
+from dataclasses import replace
 
 from midigpt_core.errors import SongTooLargeError
 from midigpt_core.midi_file.bars import BarSpan
-from midigpt_core.midi_file.drums import declared_channels, is_drum
+from midigpt_core.midi_file.drums import Part, declared_channels, why_drums
 from midigpt_core.midi_file.events import (
     CHANNEL_PREFIX,
     META,
@@ -40,15 +41,18 @@ def score_from(source: MidiSource) -> Score:
     spans = source.bars()
     if n_parts * len(spans) > limits.cells:
         raise SongTooLargeError("bars in all tracks together", limits.cells, n_parts * len(spans), source.name)
-    programs, declared = _Programs(chunks), declared_channels(chunks)
+    programs = _Programs(chunks)
+    places = [(index, channel) for index, chunk in enumerate(chunks) for channel in sorted(chunk.parts)]
+    parts = []
+    for index, channel in places:
+        name = _track_name(chunks[index], channel, source.layout.format)
+        notes = chunks[index].parts[channel]
+        parts.append(Part(channel, name, programs.main(index, channel), notes, source.division))
     tracks = []
-    for index, chunk in enumerate(chunks):
-        for channel in sorted(chunk.parts):
-            name = _track_name(chunk, channel, source.layout.format)
-            program = programs.main(index, channel)
-            kind = DRUM if is_drum(channel, declared, name, program) else MELODIC
-            bars = _bars(chunk.parts[channel], spans, source.division)
-            tracks.append(Track(bars, program or 0, kind, name=name, channel=channel, midi_track=index))
+    for (index, channel), part, reason in zip(places, parts, why_drums(parts, declared_channels(chunks)), strict=True):
+        bars = _bars(chunks[index].parts[channel], spans, source.division)
+        track = Track(bars, part.program or 0, DRUM if reason else MELODIC, name=part.name, channel=channel)
+        tracks.append(replace(track, midi_track=index, told_by=reason))
     tempo = first_tempo(load_timeline(chunks, source.division))
     return Score(tracks, resolution=source.division, tempo=tempo, source=source)
 

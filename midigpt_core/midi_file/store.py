@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import tempfile
 from pathlib import Path
 from typing import IO, Union
 
 from midigpt_core.errors import MidiFileError, MidiWriteError
+from midigpt_core.files import whole
 from midigpt_core.midi_file.outline import ReadLimits
 from midigpt_core.midi_file.source import MidiSource
 
@@ -55,29 +54,11 @@ def put(data: bytes, file: Writable) -> None:
         file.write(data)
         return
     path = Path(os.path.realpath(file))
-    temporary = None
     try:
         if path.exists() and not path.is_file():
             path.write_bytes(data)
             return
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".midigpt-", delete=False) as stream:
-            temporary = stream.name
-            stream.write(data)
-        os.chmod(temporary, permissions(path))
-        os.replace(temporary, path)
-        temporary = None
+        with whole(path) as partial:
+            partial.write_bytes(data)
     except (OSError, ValueError) as error:
         raise MidiWriteError(f"{path}: cannot be written: {getattr(error, 'strerror', None) or error}") from error
-    finally:
-        if temporary is not None:  # failed, or interrupted
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
-
-
-def permissions(path: Path) -> int:
-    """The permissions the file has, or those a new one would get."""
-    if path.exists():
-        return path.stat().st_mode & 0o7777
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask

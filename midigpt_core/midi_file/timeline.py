@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from midigpt_core.midi_file.events import KEY, META, METRE, TEMPO, TrackEvents, meta_data, write_events
 from midigpt_core.midi_file.source import Timed, last_tick
+from midigpt_core.music import tempo_of
 
 if TYPE_CHECKING:
     import pretty_midi
@@ -50,4 +51,4 @@ def _known(event: bytes) -> bool:
 def first_tempo(timeline: pretty_midi.PrettyMIDI) -> int:
     """Microseconds per quarter note of the first tempo of the file."""
     _, beats_per_minute = timeline.get_tempo_changes()
-    return round(60e6 / float(beats_per_minute[0]))
+    return tempo_of(float(beats_per_minute[0]))

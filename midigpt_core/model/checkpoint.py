@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from midigpt_core.errors import CheckpointError, EncoderConfigError, short
-from midigpt_core.midi_file.store import permissions
+from midigpt_core.files import whole
 from midigpt_core.model import legacy
 from midigpt_core.model.device import pick_device, pick_dtype, runs_on_processor
 from midigpt_core.model.plausible import (
@@ -143,13 +143,8 @@ def save_checkpoint(path: str | os.PathLike[str], model: GPT2, encoder_config: E
         "encoder_config": json.dumps(encoder),
     }
     weights = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in model.state_dict().items()}
-    partial = file.with_name(f".midigpt-{os.getpid()}.part")
-    try:
+    with whole(file) as partial:
         save_file(weights, partial, metadata=metadata)
-        partial.chmod(permissions(file))  # safetensors makes files that nobody else may read
-        os.replace(partial, file)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:

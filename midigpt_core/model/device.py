@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from midigpt_core.request import refused
+from midigpt_core.fields import refused
 
 if TYPE_CHECKING:
     import torch
@@ -38,7 +38,7 @@ def pick_device(word: str) -> torch.device:
     """
     import torch
 
-    kind, colon, number = word.partition(":")
+    kind, colon, number = word.partition(":") if isinstance(word, str) else ("", "", "")
     if kind not in DEVICES or (colon and (kind == "auto" or not number.isdecimal())):
         raise refused("device", word, "is not known", f"use {', '.join(DEVICES)}, or cuda:1")
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}

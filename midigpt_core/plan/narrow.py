@@ -19,13 +19,12 @@ def drop_order(
     step: Step,
     keep: Collection[int] = (),
     first: Sequence[int] = (),
-    token_costs: Mapping[int, int] | None = None,
 ) -> list[int]:
     """Every track that may be left out, in the order they go: `first` as listed, then the least related, per token.
 
-    Without `token_costs` the tokens of a track are guessed from its notes in the window.
+    The tokens of a track are guessed from its notes in the window.
     """
-    costs = token_costs if token_costs is not None else guessed_costs(score, step)
+    costs = guessed_costs(score, step)
     written = {track for track, _ in step.cells}
     candidates = [track for track in costs if track not in written and track not in keep]
     listed = [track for track in dict.fromkeys(first) if track in candidates]

@@ -34,7 +34,6 @@ class PlanOptions:
     ar_overlap: float = 0.5  # 0-1: share of the window that is history, where bars_per_step is 0 (autoregressive)
     min_overlap_bars: int = 2  # at least this many bars of history, where there are any (autoregressive)
     autoregressive: frozenset[int] = frozenset()  # tracks written left to right instead of filled in
-    order: tuple[int, ...] = ()  # tracks to write first, in this order; the others follow in score order
 
 
 @dataclass(frozen=True)
@@ -69,8 +68,7 @@ def plan_steps(targets: Iterable[Cell], n_bars: int, options: PlanOptions | None
     by_track = _bars_by_track(targets, n_bars)
     window = choose_window(n_bars, options.window, options.windows)
     _check(options, window)
-    written_first = {track: place for place, track in enumerate(options.order)}
-    tracks = sorted(by_track, key=lambda track: (written_first.get(track, len(written_first)), track))
+    tracks = sorted(by_track)
     forward = [track for track in tracks if track in options.autoregressive]
     filled = [track for track in tracks if track not in options.autoregressive]
     frame = _Frame(n_bars, window)

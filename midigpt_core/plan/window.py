@@ -14,19 +14,18 @@ REACH = 32.0  # quarter notes around a window in which notes are looked for that
 _BAR_ATTRIBUTE = "bar_"  # bar-level controls are kept as "bar_<token type>_<bar>"
 
 
-def cut(score: Score, step: Step, hidden: Collection[Cell] = (), without: Collection[int] = ()) -> Score:
+def cut(score: Score, step: Step, hidden: Collection[Cell] = ()) -> Score:
     """The bars of the step's window alone, as a Score of its own whose bar 0 is the window's first.
 
-    `hidden` cells (of the piece) are marked `future`; tracks in `without` come out as empty bars, so that track
-    numbers stay the same. A piece shorter than the window gets empty bars on the right. The bars are new objects;
-    the notes in them are shared with `score`, which is not changed. Work grows with the window, not the piece.
+    `hidden` cells (of the piece) are marked `future`. A piece shorter than the window gets empty bars on the right.
+    The bars are new objects; the notes in them are shared with `score`, which is not changed. Work grows with the
+    window, not the piece.
     """
     metres = _metres(score, step)
     hidden = frozenset(hidden)
     tracks = []
     for number, track in enumerate(score.tracks):
-        source = [] if number in without else track.bars
-        bars = [_cut_bar(source, step, offset, metre) for offset, metre in enumerate(metres)]
+        bars = [_cut_bar(track.bars, step, offset, metre) for offset, metre in enumerate(metres)]
         for offset, bar in enumerate(bars):
             bar.future = bar.future or (number, step.start_bar + offset) in hidden
         attributes = _moved(track.attributes, step) if track.attributes else {}
@@ -49,7 +48,7 @@ def paste(score: Score, step: Step, written: Score) -> Score:
             tracks[number] = replace(tracks[number], bars=list(tracks[number].bars))
             opened.add(number)
         old = tracks[number].bars[place]
-        length = round(old.beat_length * score.resolution)  # less than its metre says, in a bar cut short
+        length = old.ticks(score.resolution)  # less than its metre says, in a bar cut short
         notes = _rescaled(bar, written.resolution, score.resolution)
         tracks[number].bars[place] = replace(old, notes=[note for note in notes if note.onset_ticks < length])
     return replace(score, tracks=tracks)
@@ -143,7 +142,7 @@ def _rescaled(bar: Bar, per_quarter: int, wanted: int) -> list[Note]:
     """The bar's notes with ticks counted in `wanted` per quarter, micro-timing included; no onset leaves its bar."""
     if per_quarter == wanted:
         return list(bar.notes)
-    last = max(0, round(bar.beat_length * wanted) - 1)
+    last = max(0, bar.ticks(wanted) - 1)
     scale = wanted / per_quarter
     moved = []
     for note in bar.notes:

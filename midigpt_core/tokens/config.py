@@ -11,34 +11,44 @@ from typing import Any
 
 from midigpt_core.attributes.table import make_attributes
 from midigpt_core.errors import EncoderConfigError, short
+from midigpt_core.fields import Door, rows_of, sentence, setting
+from midigpt_core.music import metre_of
 from midigpt_core.tokens.domains import PROGRAMS, InstrumentGroups, Metre
 from midigpt_core.tokens.types import TokenType, token_type
 
 Domain = tuple[TokenType, int]
+OWN_KEYS = ("echo", "harmony", "temperature", "drum_temperature", "optional_controls", "rounding")
 
 
 @dataclass(frozen=True)
 class EncoderConfig:
     """The encoder JSON of a checkpoint. Every default is what a missing key means."""
 
-    resolution: int = 480  # ticks per quarter note on the model's grid
-    decode_resolution: int = 480  # ticks per quarter note of decoded scores
-    model_dim: int = 4  # bars of a window, where nothing else says it
+    resolution: int = setting(480, "ticks per quarter note on the model's grid", 1)
+    decode_resolution: int = setting(480, "ticks per quarter note of decoded scores", 1)
+    model_dim: int = setting(4, "bars of a window, where nothing else says it", 1)
     pitch_range: tuple[int, int] = (0, 127)  # lowest and highest pitch, for derived domains
-    velocity_levels: int = 32  # loudness levels, for derived domains
-    note_duration_max_beats: int = 8  # longest note in quarter notes, for derived domains
-    velocity_sticky: bool = True  # a velocity token only where the level changes within a bar
-    emit_delta_tokens: bool = False  # micro-timing tokens
-    supports_infill: bool = False  # fill-in tokens
-    supports_mask_bar_token: bool = False  # a token that stands for a hidden bar
-    switchable_velocity: bool = False  # velocity tokens can be switched off for a piece
-    switchable_microtiming: bool = False  # micro-timing can be switched off; implies emit_delta_tokens
+    velocity_levels: int = setting(32, "loudness levels, for derived domains", 1)
+    note_duration_max_beats: int = setting(8, "longest note in quarter notes, for derived domains", 1)
+    velocity_sticky: bool = setting(True, "a velocity token only where the level changes within a bar")
+    emit_delta_tokens: bool = setting(False, "micro-timing tokens")
+    supports_infill: bool = setting(False, "fill-in tokens")
+    supports_mask_bar_token: bool = setting(False, "a token that stands for a hidden bar")
+    switchable_velocity: bool = setting(False, "velocity tokens can be switched off for a piece")
+    switchable_microtiming: bool = setting(False, "micro-timing can be switched off; implies emit_delta_tokens")
     token_domains: tuple[Domain, ...] = ()  # (type, number of values) in vocabulary order
-    num_bars_map: tuple[int, ...] = ()  # window lengths in bars
+    num_bars_map: tuple[int, ...] = setting((), "window lengths in bars", 1)
     time_signatures: tuple[Metre, ...] = ()  # metres in token order; none: metres are not told apart
     instrument_merge_groups: tuple[tuple[int, ...], ...] = ()  # programs that share one instrument token
     genre_groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # genre -> other names for it
     attribute_controls: tuple[Mapping[str, Any], ...] = ()  # {"name", "params"} entries
+    # not in the files of midigpt 0.4.2, and written only where they say something
+    echo: float = setting(0.0, "how strongly to reuse bars of the same track, where the caller does not say", 0.0, 20.0)
+    harmony: float | None = setting(None, "how much pitches fit the other tracks, likewise", 0.0, 20.0)
+    temperature: float = setting(1.0, "what a caller's temperature of 1 comes to", 0.0, 10.0, open_low=True)
+    drum_temperature: float | None = setting(None, "the same on drum tracks", 0.0, 10.0, open_low=True)
+    optional_controls: bool = setting(False, "trained to do without attribute tokens")
+    rounding: str = setting("down", "how notes go to the grid", choices=("down", "nearest"))
     extra: Mapping[str, Any] = field(default_factory=dict)  # keys this version does not know
 
     @classmethod
@@ -46,8 +56,9 @@ class EncoderConfig:
         """Read the JSON form. Raises EncoderConfigError naming the key that is malformed."""
         if not isinstance(data, Mapping):
             raise EncoderConfigError(f"encoder configuration: expected an object, found {type(data).__name__}")
-        values = {key: _READERS[key](key, value) for key, value in data.items() if key in _READERS}
-        values["extra"] = {key: value for key, value in data.items() if key not in _READERS}
+        known = {f.name for f in fields(cls) if f.name != "extra"}
+        values = {key: _read(key, value) for key, value in data.items() if key in known}
+        values["extra"] = {key: value for key, value in data.items() if key not in known}
         if values.get("switchable_microtiming"):
             values["emit_delta_tokens"] = True
         draft = cls(**values)
@@ -84,12 +95,15 @@ class EncoderConfig:
         for key in ("num_bars_map", "time_signatures", "genre_groups"):
             if not data[key]:
                 del data[key]  # absent and empty are read differently elsewhere
+        for name in OWN_KEYS:
+            if data[name] == getattr(EncoderConfig, name):
+                del data[name]
         return {**data, **self.extra}
 
     @property
     def rounds(self) -> bool:
         """Whether notes go to the nearest tick of the grid ("rounding": "nearest"), not to the one before."""
-        return self.extra.get("rounding") == "nearest" and not self.emit_delta_tokens
+        return self.rounding == "nearest" and not self.emit_delta_tokens
 
     @property
     def genres(self) -> tuple[str, ...]:
@@ -160,30 +174,21 @@ def _fail(key: str, expected: str, value: Any) -> EncoderConfigError:
     return EncoderConfigError(f"{key}: expected {expected}, found {short(value)}")
 
 
+def _refused(name: str, value: Any, problem: str, remedy: str) -> EncoderConfigError:
+    return EncoderConfigError(sentence(name, value, problem, remedy))
+
+
+_DOOR = Door(_refused)
+
+
 def _is_int(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _positive(key: str, value: Any) -> int:
-    if not _is_int(value) or value < 1:
-        raise _fail(key, "an integer, 1 or more", value)
-    return int(value)
-
-
-def _flag(key: str, value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise _fail(key, "true or false", value)
-    return value
 
 
 def _items(key: str, value: Any) -> Sequence[Any]:
     if not isinstance(value, (list, tuple)):
         raise _fail(key, "a list", value)
     return value
-
-
-def _positives(key: str, value: Any) -> tuple[int, ...]:
-    return tuple(_positive(f"{key}[{i}]", item) for i, item in enumerate(_items(key, value)))
 
 
 def _pitches(key: str, value: Any) -> tuple[int, int]:
@@ -194,10 +199,10 @@ def _pitches(key: str, value: Any) -> tuple[int, int]:
 
 
 def _metre(key: str, value: Any) -> Metre:
-    numerator, _, denominator = value.partition("/") if isinstance(value, str) else ("", "", "")
-    if not (numerator.isdecimal() and denominator.isdecimal() and int(numerator) and int(denominator)):
+    metre = metre_of(value)
+    if metre is None:
         raise _fail(key, 'a metre such as "3/4"', value)
-    return (int(numerator), int(denominator))
+    return metre
 
 
 def _metres(key: str, value: Any) -> tuple[Metre, ...]:
@@ -230,6 +235,12 @@ def _controls(key: str, value: Any) -> tuple[Mapping[str, Any], ...]:
     return tuple(entries)
 
 
+def _positive(key: str, value: Any) -> int:
+    if not _is_int(value) or value < 1:
+        raise _fail(key, "an integer, 1 or more", value)
+    return int(value)
+
+
 def _domains(key: str, value: Any) -> tuple[Domain, ...]:
     domains: dict[TokenType, int] = {}
     for i, item in enumerate(_items(key, value)):
@@ -242,23 +253,18 @@ def _domains(key: str, value: Any) -> tuple[Domain, ...]:
     return tuple(domains.items())
 
 
-_READERS: Mapping[str, Reader] = {
-    "resolution": _positive,
-    "decode_resolution": _positive,
-    "model_dim": _positive,
+_READERS: Mapping[str, Reader] = {  # for what is written differently in JSON; the other fields say it all
     "pitch_range": _pitches,
-    "velocity_levels": _positive,
-    "note_duration_max_beats": _positive,
-    "velocity_sticky": _flag,
-    "emit_delta_tokens": _flag,
-    "supports_infill": _flag,
-    "supports_mask_bar_token": _flag,
-    "switchable_velocity": _flag,
-    "switchable_microtiming": _flag,
     "token_domains": _domains,
-    "num_bars_map": _positives,
     "time_signatures": _metres,
     "instrument_merge_groups": _groups,
     "genre_groups": _genres,
     "attribute_controls": _controls,
 }
+
+
+def _read(key: str, value: Any) -> Any:
+    if key in _READERS:
+        return _READERS[key](key, value)
+    kind: Any = EncoderConfig
+    return rows_of(kind)[key].read(value, key, _DOOR)

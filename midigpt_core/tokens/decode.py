@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from midigpt_core.music import quarters_of
 from midigpt_core.score import DRUM, MELODIC, Bar, Note, Score, Track
 from midigpt_core.tokens.types import TokenType
 from midigpt_core.tokens.vocabulary import Vocabulary
@@ -128,7 +129,7 @@ class _Reader:
         numerator, denominator = self.vocabulary.metre_of(value)
         if self._bar is not None:
             self._bar.ts_numerator, self._bar.ts_denominator = numerator, denominator
-            self._bar.beat_length = 4.0 * numerator / denominator
+            self._bar.beat_length = quarters_of(numerator, denominator)
 
     def _at(self, value: int) -> None:
         self._position = value

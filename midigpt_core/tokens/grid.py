@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from midigpt_core.music import quarters_of
 from midigpt_core.score import Bar, Note, Score
 from midigpt_core.tokens.config import EncoderConfig
 from midigpt_core.tokens.domains import Metre, nearest_metre
@@ -121,6 +122,6 @@ def _in_metre(bar: Bar, score: Score, listed: tuple[Metre, ...]) -> Bar:
     metre = nearest_metre((bar.ts_numerator, bar.ts_denominator), listed)
     if metre is None or metre == (bar.ts_numerator, bar.ts_denominator):
         return bar
-    quarters = 4 * metre[0] / metre[1]
+    quarters = quarters_of(*metre)
     notes = [note for note in bar.notes if note.onset_ticks < quarters * score.resolution]
     return replace(bar, notes=notes, ts_numerator=metre[0], ts_denominator=metre[1], beat_length=quarters)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from midigpt_core.errors import TrainingError
+from midigpt_core.files import whole
 from midigpt_core.model.checkpoint import load_checkpoint, read_metadata, save_checkpoint
 from midigpt_core.model.fast import rounded
 
@@ -163,6 +163,5 @@ def _sources(data: str | None) -> dict[str, dict[str, int]]:
 
 
 def _write(path: Path, text: str) -> None:
-    partial = path.with_name(f".midigpt-{os.getpid()}.part")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)
+    with whole(path) as partial:
+        partial.write_text(text, encoding="utf-8")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 from dataclasses import replace
 from typing import Any
 
@@ -170,29 +169,3 @@ def test_compiled_measures_are_the_readable_ones_on_real_songs(name: str) -> Non
                 expected = [values.get(f"bar_{kind}_{bar}", -1) for kind, _ in BAR_ATTRIBUTES]
                 assert found.cells[cell].tolist() == expected
                 cell += 1
-
-
-def test_the_achievable_range_holds_whatever_new_bars_turn_out_to_be() -> None:
-    rng = random.Random(5)
-    for path in songs(4, 2999):
-        score = to_grid(Score.from_midi(path), OPEN.config)
-        score = replace(score, tracks=[replace(t, bars=t.bars[:6], attributes={}) for t in score.tracks[:3]])
-        for index, track in enumerate(score.tracks):
-            for found in OPEN.attributes.attributes:
-                if found.level == "track" and found.applies_to(track):
-                    fresh = {2, 3}
-                    low, high = found.achievable_range(score, index, fresh)
-                    for count in (0, 1, 30):
-                        new = with_new_bars(score, index, fresh, count, rng)
-                        assert low <= found.value(new, index) <= high, (found.name, path.name, count)
-
-
-def with_new_bars(score: Score, index: int, fresh: set[int], count: int, rng: random.Random) -> Score:
-    def fill(bar: Bar) -> Bar:
-        ticks = int(bar.beat_length * 12)
-        onsets = [rng.randrange(ticks) for _ in range(count)]
-        return replace(bar, notes=[Note(rng.randint(30, 90), 80, o, rng.randint(1, ticks - o)) for o in onsets])
-
-    bars = [fill(bar) if i in fresh else bar for i, bar in enumerate(score.tracks[index].bars)]
-    tracks = [replace(t, bars=bars) if i == index else t for i, t in enumerate(score.tracks)]
-    return replace(score, tracks=tracks)

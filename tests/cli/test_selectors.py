@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from midigpt_cli.parse.selectors import describe_bars, describe_track, select_bars, select_tracks
 from midigpt_core.errors import RequestValidationError
-from midigpt_core.score import Score, Track
+from midigpt_core.score import Bar, Note, Score, Track
 
 BAND = Score(
     [
@@ -97,7 +97,7 @@ def test_tracks_are_found_by_number_name_and_kind(selectors, tracks) -> None:
     [
         ("9", "tracks 1 to 8"),
         ("0", "tracks 1 to 8"),
-        ("guitar", 'may be track 1 "Lead Guitar" or 5 "Rhythm Guitar"'),
+        ("guitar", r'may be track 1 "Lead Guitar" \(Acoustic Grand Piano\) or 5 "Rhythm Guitar" \('),
         ("bas guitar", "is no track"),
         ("baas", 'did you mean 2 "Bass"'),
         ("", "is no track"),
@@ -126,3 +126,39 @@ def test_numbers_of_any_length_are_refused_in_a_sentence(midigpt, song, digits) 
         bars = [] if option == "--bars" else ["--bars", "1"]
         answer = midigpt("infill", song, *bars, f"{option}={value}")
         assert answer.code == 2, (option, answer)
+
+
+def _line(pitch: int, instrument: int, name: str = "Staff") -> Track:
+    """Four bars of single notes, or of chords where the pitch is below zero."""
+    chord = (pitch,) if pitch > 0 else (-pitch, 4 - pitch, 7 - pitch)
+    return Track([Bar([Note(p, 90, t, 200) for t in (0, 480) for p in chord]) for _ in range(4)], instrument, name=name)
+
+
+STAVES = Score([_line(76, 73), _line(-60, 4), _line(40, 33), _line(60, 25), _line(64, 27), Track(track_type="drum")])
+
+
+@pytest.mark.parametrize(
+    ("selector", "tracks"),
+    [("bass", (2,)), ("piano", (1,)), ("electric piano", (1,)), ("flute", (0,)), ("woodwind", (0,)), ("clean", None)],
+)
+def test_tracks_whose_names_say_nothing_are_found_by_their_instruments(selector, tracks) -> None:
+    assert select_tracks([selector], STAVES) == (tracks or (4,))
+
+
+def test_a_part_is_found_by_what_is_played_where_neither_names_nor_instruments_tell() -> None:
+    pianos = Score([_line(79, 0), _line(-60, 0), _line(38, 0)])
+    for word, track in (("lead", 0), ("melody", 0), ("harmony", 1), ("chords", 1), ("bass", 2)):
+        assert select_tracks([word], pianos) == (track,)
+
+
+def test_a_name_comes_before_an_instrument() -> None:
+    assert select_tracks(["bass"], Score([_line(40, 33), _line(60, 0, "Bass choir")])) == (1,)
+
+
+def test_two_tracks_of_a_family_are_listed_with_number_name_and_instrument() -> None:
+    with pytest.raises(RequestValidationError, match=r'4 "Staff" \(Acoustic Guitar \(steel\)\) or 5 "Staff"'):
+        select_tracks(["guitar"], STAVES)
+    with pytest.raises(RequestValidationError, match=r"did you mean woodwind"):
+        select_tracks(["woodwnd"], STAVES)
+    with pytest.raises(RequestValidationError, match=r'the song has 1 "Staff" \(Flute\).*6 "drums"'):
+        select_tracks(["tuba"], STAVES)

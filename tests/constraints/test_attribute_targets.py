@@ -11,11 +11,12 @@ from real import sample, written, yielded
 from tiny import engine, request, song
 
 from midigpt_core import trace
-from midigpt_core.constraints.attribute_targets import AttributeTarget, attribute_targets
+from midigpt_core.constraints.attribute_targets import AttributeTarget, AttributeTargets, attribute_targets
 from midigpt_core.generation import run as generation_run
+from midigpt_core.generation.candidates import Fault, Judge
 from midigpt_core.generation.checks import stuck
-from midigpt_core.generation.run import Run
-from midigpt_core.jam import CONTROL_TRIES, Jam, JamSettings
+from midigpt_core.generation.pool import Pool
+from midigpt_core.jam import CONTROL_TRIES, POOL, Jam, JamSettings
 from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt
 from midigpt_core.score import Score, Track
 from midigpt_core.tokens.grid import to_grid
@@ -25,7 +26,7 @@ ASKED = {"note_density": 6, "silence_proportion": 2}
 
 
 def asking(score: Score, attributes: dict[str, int], tries: int, **config) -> GenerationRequest:
-    wish = request(score, {1: BARS}, control_tries=tries, **config)
+    wish = request(score, {1: BARS}, **{"control_tries": tries, "pool": 1, **config})
     wish.tracks[1] = replace(wish.tracks[1], attributes=attributes)
     return wish
 
@@ -46,23 +47,33 @@ def notes(score: Score) -> list[tuple[int, ...]]:
 
 @pytest.fixture
 def weighed(monkeypatch: pytest.MonkeyPatch) -> list:
-    """(version, what is wrong with it) of every version that was compared."""
-    found, misses = [], Run._misses
+    """(version, how far from what was asked) of every version that was compared."""
+    found, distance = [], AttributeTargets.distance
 
-    def noted(self, tried, prompt):
-        found.append((tried, misses(self, tried, prompt)))
+    def noted(self, score, tokenizer):
+        found.append((score, distance(self, score, tokenizer)))
         return found[-1][1]
 
-    monkeypatch.setattr(Run, "_misses", noted)
+    monkeypatch.setattr(AttributeTargets, "distance", noted)
     return found
 
 
 def test_the_nearest_version_is_kept(weighed: list) -> None:
     take = run(ASKED, 6)
     assert len(weighed) == 6
-    nearest = min((misses for _, misses in weighed), key=lambda miss: miss)
-    kept = [misses for tried, misses in weighed if notes(tried.score) == notes(take.score)]
-    assert kept[0] == nearest < max(misses for _, misses in weighed)
+    kept = [far for score, far in weighed if notes(score) == notes(take.score)]
+    assert kept[0] == min(far for _, far in weighed) < max(far for _, far in weighed)
+
+
+def test_of_versions_equally_near_the_one_most_like_the_others_is_kept(monkeypatch) -> None:
+    monkeypatch.setattr(AttributeTargets, "distance", lambda *_: 0.0)
+    pools, choose = [], Pool.take_for
+    monkeypatch.setattr(Pool, "take_for", lambda self, *given: (pools.append(self), choose(self, *given))[1])
+    take = run(ASKED, 6, pool=4, max_attempts=1)
+    [pool] = pools
+    assert len(pool.candidates) == 6
+    best = max(pool.candidates, key=lambda one: one.consensus)
+    assert notes(take.score) == notes(best.score)
 
 
 def test_more_versions_come_nearer_on_real_music() -> None:
@@ -77,7 +88,7 @@ def test_more_versions_come_nearer_on_real_music() -> None:
 
 
 def test_the_first_version_is_what_a_single_one_would_be(monkeypatch) -> None:
-    monkeypatch.setattr(Run, "_misses", lambda *_: (False, False, 0.0))
+    monkeypatch.setattr(AttributeTargets, "distance", lambda *_: 0.0)
     assert notes(run(ASKED, 6).score) == notes(run(ASKED, 1).score)
 
 
@@ -103,7 +114,7 @@ def test_each_bar_is_told_once_as_it_is_kept() -> None:
 
 
 def test_only_the_kept_version_tells_what_gave_way(monkeypatch) -> None:
-    monkeypatch.setattr(Run, "_misses", lambda *_: (False, False, 0.0))
+    monkeypatch.setattr(AttributeTargets, "distance", lambda *_: 0.0)
     single, several = [], []
     for tries, heard in ((1, single), (6, several)):
         run({"note_density": 9}, tries, heard, density_hard_limit=2, max_attempts=1)
@@ -128,11 +139,14 @@ def test_nothing_changes_where_no_control_is_asked(weighed: list) -> None:
 
 
 def test_a_version_that_was_cut_off_is_kept_last(monkeypatch) -> None:
-    scores = iter([(True, False, 0.0), (False, True, 0.0), (False, False, 0.9)])
-    monkeypatch.setattr(Run, "_misses", lambda *_: next(scores))
-    heard: list[trace.Event] = []
-    kept = run(ASKED, 3, heard, max_attempts=1)
-    assert notes(kept.score) != notes(run(ASKED, 1).score)
+    distances, faults = iter([0.0, 0.0, 0.9]), iter([Fault.CUT_OFF, Fault.FAILED, Fault.NONE])
+    written: list[Score] = []
+    monkeypatch.setattr(
+        AttributeTargets, "distance", lambda self, score, _: (written.append(score), next(distances))[1]
+    )
+    monkeypatch.setattr(Judge, "examine", lambda self, candidate, _: setattr(candidate, "fault", next(faults)))
+    kept = run(ASKED, 3, max_attempts=1)
+    assert notes(kept.score) == notes(written[2]) != notes(written[0])
 
 
 def test_wishes_are_those_that_notes_can_tell() -> None:
@@ -163,10 +177,11 @@ def test_a_jam_has_no_time_for_versions_unless_asked(monkeypatch, weighed: list)
     part = Track(instrument=33, name="Bass")
     settings = JamSettings(tracks=(part,), attributes={0: {"note_density": 5}})
     assert settings.config.control_tries == CONTROL_TRIES == 1
+    assert settings.config.pool == POOL == 1
     jam = Jam(engine(), settings)
     jam.next_chunk()
     assert not weighed
-    jam.update(replace(settings, config=InferenceConfig(control_tries=3)))
+    jam.update(replace(settings, config=InferenceConfig(control_tries=3, pool=1)))
     jam.next_chunk()
     assert len(weighed) == 3
 

@@ -16,7 +16,7 @@ from midigpt_core.compiled import compiled
 from midigpt_core.constraints.masks import Cursor
 from midigpt_core.echo.mixture import KEPT, SLIP, Mixture, StyleBias, Tokens, shares_of
 from midigpt_core.echo.rule import OTHERS, Choice, Echo, Source
-from midigpt_core.echo.sources import Surroundings
+from midigpt_core.echo.sources import WEIGHTS, Surroundings
 from midigpt_core.generation.notes import original_tokens
 from midigpt_core.generation.plan import fitting_plan
 from midigpt_core.generation.prompt import echo_strength, own_temperature, prepare_step
@@ -176,7 +176,7 @@ def test_strength_zero_is_off_and_minus_one_asks_the_checkpoint() -> None:
     assert not any(constraint.name == "echo" for constraint in prompt.constraints(1))
     assert any(constraint.name == "echo" for constraint in step_prompt(echo=0.5).constraints(1))
     asked = step_prompt().request
-    recommended = float(prompt.tokenizer.config.extra.get("echo", 0.0))
+    recommended = prompt.tokenizer.config.echo
     assert echo_strength(prompt.tokenizer, asked) == recommended
 
 
@@ -203,10 +203,8 @@ def test_temperature_one_is_what_the_checkpoint_means_by_it(monkeypatch) -> None
 
     monkeypatch.setattr(generation_run, "SamplingParameters", noted)
     calm = copy.copy(engine())
-    calm.tokenizer = Tokenizer(
-        replace(calm.tokenizer.config, extra={**calm.tokenizer.config.extra, "temperature": 0.5})
-    )
-    assert own_temperature(engine().tokenizer) == float(engine().tokenizer.config.extra.get("temperature", 1.0))
+    calm.tokenizer = Tokenizer(replace(calm.tokenizer.config, temperature=0.5))
+    assert own_temperature(engine().tokenizer) == engine().tokenizer.config.temperature
     calm.session(score, request(score, {1: [4]}, temperature=1.2, seed=1)).run_takes()
     assert temperatures[0] == pytest.approx(0.6)
 
@@ -217,8 +215,7 @@ def test_drums_may_have_a_temperature_of_their_own() -> None:
     assert lane(cursor=Cursor(cell=1)).parameters_here is parameters[0]
     assert lane(drum_parameters=parameters[1]).parameters_here is parameters[0]
     assert lane(drum_parameters=parameters[1], cursor=Cursor(cell=1)).parameters_here is parameters[1]
-    extra = {**engine().tokenizer.config.extra, "temperature": 0.9, "drum_temperature": 0.5}
-    tokenizer = Tokenizer(replace(engine().tokenizer.config, extra=extra))
+    tokenizer = Tokenizer(replace(engine().tokenizer.config, temperature=0.9, drum_temperature=0.5))
     assert (own_temperature(tokenizer), own_temperature(tokenizer, drums=True)) == (0.9, 0.5)
 
 
@@ -242,3 +239,15 @@ def test_compiled_echo_is_the_reference(data):
         slow.follow(token)
         fast.follow(token)
         assert slow.weights == fast.weights
+
+
+def test_bars_a_phrase_away_are_likelier_sources() -> None:
+    score = song(24)
+    around = Surroundings(score, {(1, 12)}, (0, 1, 2))
+    assert [around.features(1, 12, bar)["phrase"] for bar in (4, 7, 8, 10, 11, 16)] == [1, 0, 1, 0, 0, 1]
+    assert WEIGHTS["phrase"] > 0
+    here, away = around.source(1, 12, 8, (), -1), around.source(1, 12, 7, (), -1)
+    nearness = WEIGHTS["near"] * (np.log(5) - np.log(4))
+    beside = {name: around.features(1, 12, 8)[name] - around.features(1, 12, 7)[name] for name in ("left", "right")}
+    others = sum(WEIGHTS[name] * value for name, value in beside.items())
+    assert here.log_weight - away.log_weight == pytest.approx(WEIGHTS["phrase"] + nearness + others)

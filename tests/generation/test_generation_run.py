@@ -14,10 +14,10 @@ from midigpt_core import trace
 from midigpt_core.constraints.masks import Constraint
 from midigpt_core.engine import InferenceEngine
 from midigpt_core.errors import CancelledError, GenerationError, RequestValidationError
-from midigpt_core.generation.plan import fitting_plan, plan
+from midigpt_core.generation.plan import fitting_plan
+from midigpt_core.generation.pool import FEWEST
 from midigpt_core.generation.prompt import prepare_step
-from midigpt_core.generation.run import Run, _Draft, _Try
-from midigpt_core.plan.steps import Step
+from midigpt_core.generation.run import Run
 from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt
 from midigpt_core.sampling.batch import Decoder
 from midigpt_core.sampling.lane import Lane
@@ -61,11 +61,11 @@ def test_the_same_seed_gives_the_same_notes() -> None:
     assert notes(first, 1, [4, 5]) == notes(again, 1, [4, 5]) != notes(other, 1, [4, 5])
 
 
-def test_take_i_equals_a_run_with_seed_plus_i() -> None:
+def test_without_a_pool_take_i_equals_a_run_with_seed_plus_i() -> None:
     score = song()
-    takes = run(score, request(score, {1: [4], 0: [4]}, num_candidates=3, seed=20)).takes
+    takes = run(score, request(score, {1: [4], 0: [4]}, num_candidates=3, seed=20, pool=1)).takes
     assert [take.seed for take in takes] == [20, 21, 22]
-    alone = run(score, request(score, {1: [4], 0: [4]}, seed=22)).takes[0]
+    alone = run(score, request(score, {1: [4], 0: [4]}, seed=22, pool=1)).takes[0]
     assert notes(takes[2].score, 1, [4]) == notes(alone.score, 1, [4])
 
 
@@ -76,10 +76,12 @@ def test_a_drawn_seed_is_reported_and_replays() -> None:
     assert notes(result.takes[0].score, 1, [4]) == notes(replayed.takes[0].score, 1, [4])
 
 
-def test_ranked_takes_put_the_likeliest_accepted_first() -> None:
+def test_ranked_takes_put_those_the_others_agree_with_first() -> None:
     score = song()
     ranked = run(score, request(score, {1: [4]}, num_candidates=4)).ranked
-    assert [take.logprob for take in ranked] == sorted((take.logprob for take in ranked), reverse=True)
+    agreed = [take.consensus for take in ranked]
+    assert agreed == sorted(agreed, reverse=True)
+    assert len(set(agreed)) > 1
 
 
 def test_nothing_of_the_replaced_notes_reaches_the_prompt() -> None:
@@ -265,7 +267,8 @@ def test_takes_share_one_prefill_and_retries_need_none() -> None:
     again = shared.session(score, request(score, {1: [4]}, num_candidates=4, seed=99)).run_takes()
     assert cache is shared.decoder._cache
     assert again.prompt_tokens == result.prompt_tokens
-    assert cache.prefilled - before <= sum(take.attempts for take in again.takes)
+    lanes = sum(FEWEST * take.attempts for take in again.takes)
+    assert cache.prefilled - before <= lanes  # a token each, the last of the prompt
 
 
 def test_context_tracks_are_dropped_and_named_when_the_model_is_short() -> None:
@@ -285,8 +288,12 @@ def test_a_request_that_does_not_fit_is_refused_before_any_work() -> None:
 def test_guidance_reads_a_second_prompt_and_still_writes_legal_bars() -> None:
     score = song()
     prompts = [TrackPrompt(0), TrackPrompt(1, [4], attributes={"note_density": 3}), TrackPrompt(2)]
-    after = run(score, GenerationRequest(prompts, InferenceConfig(seed=1, guidance=2.0))).takes[0].score
-    plain = run(score, GenerationRequest(prompts, InferenceConfig(seed=1))).takes[0].score
+    after = (
+        run(score, GenerationRequest(prompts, InferenceConfig(seed=1, guidance=2.0, pool=1, control_tries=1)))
+        .takes[0]
+        .score
+    )
+    plain = run(score, GenerationRequest(prompts, InferenceConfig(seed=1, pool=1, control_tries=1))).takes[0].score
     assert after.tracks[1].bars[4].notes
     assert notes(after, 1, [4]) != notes(plain, 1, [4])
 
@@ -297,7 +304,7 @@ def test_a_likelihood_is_the_controlled_model_s_own_whatever_guidance_and_rules_
     monkeypatch.setattr(Decoder, "generate", lambda self, batch: (lanes.extend(batch), decode(self, batch)))
     unruled = {"key_signature": 24}  # no key: told to the model, and nothing is forbidden for it
     prompts = [TrackPrompt(0), TrackPrompt(1, [4], attributes=unruled), TrackPrompt(2)]
-    config = InferenceConfig(seed=3, guidance=4.0, echo=1.5, max_attempts=1, control_tries=2)
+    config = InferenceConfig(seed=3, guidance=4.0, echo=1.5, max_attempts=1, control_tries=2, pool=1)
     run(song(), GenerationRequest(prompts, config))
     assert len(lanes) == 2
     for lane in lanes:
@@ -328,7 +335,7 @@ def test_a_rule_that_breaks_ends_its_own_lane_and_changes_no_other(monkeypatch) 
             raise ValueError("a constraint's own mistake")
 
     def pair() -> list[Lane]:
-        return lanes_of(request(song(), {1: [4]}, num_candidates=2, top_p=0.9), monkeypatch)
+        return lanes_of(request(song(), {1: [4]}, num_candidates=2, top_p=0.9, pool=1), monkeypatch)
 
     [alone, _], (healthy, other) = pair(), pair()
     broken = replace(other, constraints=(Broken(),))
@@ -341,8 +348,8 @@ def test_a_rule_that_breaks_ends_its_own_lane_and_changes_no_other(monkeypatch) 
 
 
 def test_a_caller_with_many_takes_lets_others_in_between(monkeypatch) -> None:
-    many = lanes_of(request(song(), {1: [4]}, num_candidates=12), monkeypatch)
-    [one] = lanes_of(request(song(), {1: [5]}), monkeypatch)
+    many = lanes_of(request(song(), {1: [4]}, num_candidates=12, pool=1), monkeypatch)
+    [one] = lanes_of(request(song(), {1: [5]}, pool=1), monkeypatch)
     decoder = Decoder(engine().model, engine().tokenizer.vocabulary, max_lanes=1)
     late = threading.Thread(target=decoder.generate, args=([one],))
     many[0].on_cell = lambda lane: late.start()
@@ -362,19 +369,6 @@ def test_a_copy_of_bars_played_off_the_grid_is_known_for_one() -> None:
     take = run(score, wish).takes[0]
     assert not take.accepted
     assert all("equal the original" in reason for reason in take.rejected)
-
-
-def test_a_retried_take_is_compared_with_every_take_that_passed() -> None:
-    score = song()
-    wish = request(score, {1: [4]}, novelty_check=True, novelty_against=["takes"], num_candidates=2)
-    planned = plan(wish, score, engine().tokenizer, engine().model.n_positions)
-    at_work = Run(engine().tokenizer, engine().decoder, score, wish, planned)
-    written = {(1, 4): score.tracks[1].bars[4].notes}
-    passed, again = (_Try(score, written, -1.0, 10, truncated=False) for _ in range(2))
-    drafts = [_Draft(score, 1), _Draft(score, 2, best=passed)]
-    step = Step(0, 8, False, frozenset({(1, 4)}))
-    assert at_work._judge(0, 2, step, drafts, [(0, again)]) == [0]
-    assert "another take" in again.reason
 
 
 def test_a_plan_alone_writes_nothing() -> None:
@@ -466,10 +460,10 @@ def test_a_cancelled_caller_need_not_wait_for_a_seat():
 
 
 def test_bars_that_came_out_as_they_were_are_written_once_more_while_attempts_are_left(monkeypatch) -> None:
-    from midigpt_core.generation import run as generation_run
+    from midigpt_core.generation import candidates
 
     score, told = song(), []
-    monkeypatch.setattr(generation_run, "similarity", lambda written, before: 1.0)
+    monkeypatch.setattr(candidates, "similarity", lambda written, before: 1.0)
     session = engine().session(score, request(score, {1: [4]}, seed=1, max_attempts=3))
     session.listener = told.append
     take = session.run_takes().takes[0]
@@ -488,3 +482,41 @@ def test_a_further_attempt_repeats_the_piece_less_readily() -> None:
         constraint.strength for n in (1, 2, 3) for constraint in prompt.constraints(1, n) if constraint.name == "echo"
     ]
     assert strengths == [2.0, 0.5, 0.125]
+
+
+def test_every_further_attempt_is_hotter(monkeypatch) -> None:
+    temperatures: list[list[float]] = []
+    decode = Decoder.generate
+
+    def noted(self: Decoder, lanes: list[Lane]) -> None:
+        temperatures.append([lane.parameters.temperature for lane in lanes])
+        decode(self, lanes)
+
+    monkeypatch.setattr(Decoder, "generate", noted)
+    score = song()
+    never = {"novelty_check": True, "novelty_threshold": 0.01, "pool": 1}
+    same = {"rhythm_lock": True, "pitch_mask": {"pitches": [36]}}
+    for note in score.tracks[1].bars[4].notes:
+        note.pitch = 36
+    run(score, request(score, {1: [4]}, same, temperature=0.8, temperature_escalation=1.5, max_attempts=3, **never))
+    [first], [second], [third] = temperatures
+    assert (second / first, third / first) == pytest.approx((1.5, 2.25))
+
+
+def test_a_take_that_was_cut_off_is_tried_again(monkeypatch) -> None:
+    attempts: list[int] = []
+    decode = Decoder.generate
+
+    def cut_off_once(self: Decoder, lanes: list[Lane]) -> None:
+        attempts.append(len(lanes))
+        if len(attempts) == 1:
+            for lane in lanes:
+                lane.limit = 6
+        decode(self, lanes)
+
+    monkeypatch.setattr(Decoder, "generate", cut_off_once)
+    [take] = run(song(), request(song(), {1: [4]}, pool=1, silence_check=False, retry_unchanged=False)).takes
+    assert len(attempts) == 2
+    assert [reason.partition(":")[0] for reason in take.rejected] == ["cut off"]
+    assert not take.truncated
+    assert take.accepted

@@ -50,20 +50,20 @@ def test_parts_are_told_apart() -> None:
 
 
 def test_the_least_related_tracks_go_first() -> None:
-    assert drop_order(BAND, step_for(2), token_costs=EVEN)[0] == 5
+    assert drop_order(BAND, step_for(2))[0] == 5
     assert by_relevance(BAND, step_for(2), [0, 1, 3, 4, 5, 6], EVEN)[-2:] == [1, 3]
     assert by_relevance(BAND, step_for(6), [0, 1, 2, 3, 4, 5], EVEN)[-1] == 3
     assert by_relevance(BAND, step_for(0), [1, 2, 3, 4, 5, 6], EVEN)[-1] == 1
 
 
 def test_of_two_equally_related_tracks_the_dearer_goes() -> None:
-    order = drop_order(BAND, step_for(0), token_costs={**EVEN, 4: 100, 6: 900})
+    order = by_relevance(BAND, step_for(0), [1, 2, 3, 4, 5, 6], {**EVEN, 4: 100, 6: 900})
     assert order.index(6) < order.index(4)
 
 
 @given(st.sets(st.integers(0, 6), max_size=3), st.lists(st.integers(0, 6), max_size=3), st.integers(0, 6))
 def test_listed_tracks_go_before_all_others_and_kept_ones_never(keep, first, target) -> None:
-    order = drop_order(BAND, step_for(target), keep, first, EVEN)
+    order = drop_order(BAND, step_for(target), keep, first)
     assert set(order) == set(EVEN) - keep - {target}
     listed = [track for track in dict.fromkeys(first) if track in order]
     assert order[: len(listed)] == listed

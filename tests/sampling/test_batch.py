@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import threading
 
+import numpy as np
 import pytest
 from tiny import engine, lanes_of, request, song
 
-from midigpt_core.sampling.batch import Decoder
+from midigpt_core.sampling.batch import Decoder, _Seat
+from midigpt_core.sampling.lane import Lane
+from midigpt_core.sampling.prompt import Prompt
 
 KINDS = (IndexError, KeyError, MemoryError, OSError, RuntimeError, KeyboardInterrupt)
 
@@ -18,7 +21,7 @@ def decoder(**limits: int) -> Decoder:
 
 def shared(at_work: Decoder, monkeypatch, meanwhile=lambda: None):
     """Two callers in one batch, each on its own thread, and what each was told; `meanwhile` runs once both are in."""
-    batches = [lanes_of(request(song(), {1: [bar]}), monkeypatch) for bar in (4, 5)]
+    batches = [lanes_of(request(song(), {1: [bar]}, pool=1), monkeypatch) for bar in (4, 5)]
     told: list[BaseException | None] = [None, None]
 
     def call(number: int) -> None:
@@ -59,7 +62,7 @@ def test_what_breaks_a_model_call_is_raised_to_every_caller_of_the_batch(kind, m
     lanes, told = shared(at_work, monkeypatch, breaks_once)
     assert [type(error) for error in told] == [kind, kind]
     assert all(lane.done for lane in lanes)
-    [again] = lanes_of(request(song(), {1: [4]}), monkeypatch)
+    [again] = lanes_of(request(song(), {1: [4]}, pool=1), monkeypatch)
     at_work.generate([again])
     assert again.grammar.finished
 
@@ -67,7 +70,7 @@ def test_what_breaks_a_model_call_is_raised_to_every_caller_of_the_batch(kind, m
 @pytest.mark.parametrize("kind", [IndexError, MemoryError])
 def test_what_breaks_while_a_prompt_is_read_is_raised_to_its_caller(kind, monkeypatch) -> None:
     at_work = decoder()
-    [one] = lanes_of(request(song(), {1: [4]}), monkeypatch)
+    [one] = lanes_of(request(song(), {1: [4]}, pool=1), monkeypatch)
 
     def broken(prompt):
         raise kind("no room")
@@ -75,3 +78,34 @@ def test_what_breaks_while_a_prompt_is_read_is_raised_to_its_caller(kind, monkey
     monkeypatch.setattr(at_work, "_enter", broken)
     with pytest.raises(kind):
         at_work.generate([one])
+
+
+def test_guidance_goes_from_the_uncontrolled_logits_through_the_controlled_ones() -> None:
+    [lane] = [Lane(Prompt((1,)), grammar=None, drums=(False,), guidance=3.0)]  # type: ignore[arg-type]
+    controlled, uncontrolled = np.array([2.0, 0.0], np.float32), np.array([1.0, 0.5], np.float32)
+    seat = _Seat(lane, 0, 1, controlled, uncontrolled)
+    assert seat.push is not None
+    assert np.allclose(controlled + seat.push, uncontrolled + 3.0 * (controlled - uncontrolled))
+    assert _Seat(lane, 0, None, controlled).push is None
+
+
+def test_takes_of_one_request_compute_their_prompt_once(monkeypatch) -> None:
+    at_work = decoder()
+    lanes = lanes_of(request(song(), {1: [4]}, num_candidates=4, pool=1), monkeypatch)
+    assert len(lanes) == 4
+    at_work.generate(lanes)
+    assert at_work._cache is not None
+    length = len(lanes[0].prompt.tokens)
+    assert length <= at_work._cache.prefilled < length + 2 * len(lanes)  # the last token of each is always redone
+
+
+def test_a_lane_that_waits_ends_as_soon_as_its_caller_goes(monkeypatch) -> None:
+    at_work = decoder(max_lanes=1)
+    [first] = lanes_of(request(song(), {1: [4]}, pool=1), monkeypatch)
+    [waiting] = lanes_of(request(song(), {1: [5]}, pool=1), monkeypatch)
+    waiting.cancelled = lambda: True
+    ended: list[bool] = []
+    first.on_cell = lambda lane: ended.append(waiting.done and waiting.stopped)
+    at_work.generate([first, waiting])
+    assert ended == [True]
+    assert not waiting.written

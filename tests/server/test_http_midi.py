@@ -52,12 +52,12 @@ def test_a_real_song_keeps_what_was_not_asked_for(client):
             break
     else:
         pytest.skip("no song of that size in the corpus")
-    answer = infill(client, path.read_bytes(), bars="2", track="1", seed="1", density_hard_limit="4", max_attempts="1")
-    assert answer.status_code in (200, 422), answer.text
-    if answer.status_code == 200:
-        after = read_score(answer.content)
-        for t in range(1, len(before.tracks)):
-            assert after.tracks[t].bars == before.tracks[t].bars
+    fields = {"bars": "2", "track": "1", "seed": "1", "density_hard_limit": "4", "silence_check": "false"}
+    answer = infill(client, path.read_bytes(), max_attempts="1", **fields)  # with no check on, it always comes
+    assert answer.status_code == 200, answer.text
+    after = read_score(answer.content)
+    for t in range(1, len(before.tracks)):
+        assert after.tracks[t].bars == before.tracks[t].bars
 
 
 def test_several_takes_come_as_a_zip_with_a_report(client):

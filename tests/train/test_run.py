@@ -106,10 +106,10 @@ def test_fine_tuning_starts_from_the_checkpoint(data: Path, tmp_path: Path, tiny
     [
         ("stepz = 3", "did you mean 'steps'"),
         ("[model]\nn_embed = 64", "did you mean 'n_embd'"),
-        ("steps = 0", "must lie from 1"),
-        ("steps = 'many'", "expected int"),
-        ("[optimiser]\nname = 'sgd'", "choose from adamw, muon"),
-        ("[[mix]]\nsources = []", "name at least one source"),
+        ("steps = 0", "steps = 0 is too small; use at least 1"),
+        ("steps = 'many'", "is not an integer"),
+        ("[optimiser]\nname = 'sgd'", "is not known; known: adamw, muon"),
+        ("[[mix]]\nsources = []", "is empty; name at least one"),
         ("steps = [", "not readable as TOML"),
     ],
 )

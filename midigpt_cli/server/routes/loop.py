@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any, Literal
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
-from midigpt_cli.parse.jam import check_keys, song_in
+from midigpt_cli.parse.jam import song_in
 from midigpt_cli.server.body import check_id, read_json
 from midigpt_cli.server.errors import RefusalError, busy, request_id
 from midigpt_cli.server.events import until_answered
 from midigpt_cli.server.limits import check_lanes, check_song, read_limits
 from midigpt_cli.server.models import ModelEntry
 from midigpt_cli.server.queue import STOPPING, Rendered, Work
-from midigpt_cli.server.request_models import ConfigModel, PromptModel, ScoreModel, body_of
+from midigpt_cli.server.request_models import ScoreModel, body_of
 from midigpt_cli.server.response_models import ERRORS, json_answer
 from midigpt_cli.server.responses import to_json
 from midigpt_cli.server.routes.generate import client_of, reply
@@ -26,35 +25,34 @@ from midigpt_cli.server.state import state_of
 from midigpt_core import trace
 from midigpt_core.engine import InferenceEngine, SamplingSession
 from midigpt_core.errors import CancelledError
+from midigpt_core.fields import Door, check, read, refused, same, setting
 from midigpt_core.generation.validate import check_request
-from midigpt_core.loop import LoopRequest, Variation, check_loop, loop
+from midigpt_core.loop import Variation, check_loop, loop
 from midigpt_core.midi_file import score_to_bytes
 from midigpt_core.midi_file.excerpt import excerpt
-from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt, refused
+from midigpt_core.request import GenerationRequest, InferenceConfig, LoopRequest, TrackPrompt
 from midigpt_core.score import Score
 
 router = APIRouter(tags=["generation"])
 FORMATS = ("score", "midi")
+_FORM_ONLY = Door(ranges=False)  # ranges are looked at with the song at hand
 
 
-class LoopBody(BaseModel):
+@dataclass(frozen=True)
+class LoopBody:
     """A song and which of its bars to loop; tracks and bars count from 0."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    score: ScoreModel | None = None  # type: ignore[valid-type]
-    midi: str | None = Field(None, description="the song as a base64 .mid file, instead of score")
-    first: int = Field(0, ge=0, description="first bar of the loop")
-    end: int | None = Field(None, ge=1, description="one past its last bar; the song's end if left out")
-    tracks: list[int] | None = Field(None, description="tracks to write; all if left out")
-    variations: int = Field(4, ge=1, le=20)
-    seam: Literal["cut", "wrap"] = Field("cut", description="notes over the seam end there, or sound on at the start")
-    bpm: float | None = Field(None, ge=40, le=300, description="quarter notes per minute; the song's if left out")
-    prompts: list[PromptModel] = Field(  # type: ignore[valid-type]
-        default_factory=list, description="attributes and controls by track; their bars are those of the loop"
-    )
-    config: ConfigModel = Field(default_factory=dict)  # type: ignore[valid-type]
-    format: Literal["score", "midi"] = Field("score", description="of the variations: JSON, or base64 .mid files")
+    score: dict[str, Any] | None = setting(None, "the song", model=Score)
+    midi: str | None = setting(None, "the song as a base64 .mid file, instead of score")
+    first: int = setting(0, "first bar of the loop", 0)
+    end: int | None = setting(None, "one past its last bar; the song's end if left out", 1)
+    tracks: list[int] | None = setting(None, "tracks to write; all if left out")
+    variations: int = same(LoopRequest, "variations")
+    seam: str = same(LoopRequest, "seam")
+    bpm: float | None = same(LoopRequest, "bpm")
+    prompts: list[TrackPrompt] = setting([], "attributes and controls by track; their bars are those of the loop")
+    config: InferenceConfig = field(default_factory=InferenceConfig)
+    format: str = setting("score", "of the variations: JSON, or base64 .mid files", choices=FORMATS)
     model: str | None = None
     request_id: str | None = None
 
@@ -64,6 +62,7 @@ class VariationAnswer(BaseModel):
 
     number: int
     seed: int
+    consensus: float
     logprob: float
     seam: float = Field(description="mean log-probability per token of the first bar after the last")
     accepted: bool
@@ -94,13 +93,12 @@ async def loops(request: Request) -> Response:
 
     To loop from nothing, send a score of empty bars.
     """
-    state, data = state_of(request), await read_json(request)
-    check_keys(data, LoopBody.model_fields)
-    entry = state.models.get(_word(data, "model"))
-    request.state.request_id = check_id(_word(data, "request_id")) or request_id(request)
+    state, body = state_of(request), read(LoopBody, await read_json(request), "", _FORM_ONLY)
+    entry = state.models.get(body.model)
+    request.state.request_id = check_id(body.request_id) or request_id(request)
     state.queue.check_room(client_of(request))
-    session = await state.queue.in_thread(lambda: prepare(entry, data, state.settings))
-    finish = finish_as(data.get("format", "score"))
+    session = await state.queue.in_thread(lambda: prepare(entry, body, state.settings))
+    finish = finish_as(body.format)
     work = Work(request_id(request), "loop", entry, session, client_of(request), finish, lambda _: None)
     outcome = await until_answered(request, work, state.queue.admit(work))
     if outcome.status == "cancelled" and outcome.reason != STOPPING:
@@ -145,57 +143,29 @@ class LoopSession(SamplingSession):
         return found
 
 
-def prepare(entry: ModelEntry, data: Mapping[str, Any], settings: ServerSettings) -> LoopSession:
+def prepare(entry: ModelEntry, body: LoopBody, settings: ServerSettings) -> LoopSession:
     """A checked session. Raises RefusalError, ScoreError, MidiFileError, RequestValidationError."""
-    song = song_in(data, read_limits(settings))
+    song = song_in(body.score, body.midi, read_limits(settings))
     if song is None:
         raise RefusalError(422, "score is missing; give score (JSON) or midi (base64)", field="score")
-    if data.get("format", "score") not in FORMATS:
-        raise refused("format", data["format"], "is not known", f"use {' or '.join(FORMATS)}")
-    loop_request = _loop_request(data, song)
+    check(replace(body, score=None), "")
+    if body.config.num_candidates != 1:
+        raise refused("config.num_candidates", body.config.num_candidates, "is for takes", "say variations instead")
+    loop_request = LoopRequest(
+        first=body.first,
+        end=song.n_bars if body.end is None else body.end,
+        tracks=tuple(range(len(song.tracks)) if body.tracks is None else body.tracks),
+        variations=body.variations,
+        seam=body.seam,
+        bpm=body.bpm,
+        config=body.config,
+        prompts={prompt.id: replace(prompt, bars=[], autoregressive=False) for prompt in body.prompts},
+    )
     check_song(song, loop_request.variations, settings)
     check_loop(loop_request, song)
     session = LoopSession(entry.engine, song, loop_request)
     check_lanes(session.request, settings)
     return session
-
-
-def _loop_request(data: Mapping[str, Any], song: Score) -> LoopRequest:
-    first, end = _whole(data, "first", 0), _whole(data, "end", song.n_bars)
-    tracks = data.get("tracks")
-    if tracks is None:
-        tracks = list(range(len(song.tracks)))
-    if not isinstance(tracks, list) or not all(type(t) is int for t in tracks):
-        raise refused("tracks", tracks, "is not a list of whole numbers", "count tracks from 0")
-    items = data.get("prompts", [])
-    if not isinstance(items, list):
-        raise refused("prompts", items, "is not a list", "give an object with id per track")
-    prompts = [TrackPrompt.from_dict(item, f"prompts[{i}]") for i, item in enumerate(items)]
-    bpm = data.get("bpm")
-    if bpm is not None and (isinstance(bpm, bool) or not isinstance(bpm, (int, float))):
-        raise refused("bpm", bpm, "is not a number", "use 40 to 300")
-    seam = data.get("seam", "cut")
-    config = InferenceConfig.from_dict(data.get("config", {}))
-    if config.num_candidates != 1:
-        raise refused("config.num_candidates", config.num_candidates, "is for takes", "say variations instead")
-    loop_request = LoopRequest(first, end, tuple(tracks), _whole(data, "variations", 4), str(seam), bpm, config)
-    return replace(
-        loop_request, prompts={prompt.id: replace(prompt, bars=[], autoregressive=False) for prompt in prompts}
-    )
-
-
-def _whole(data: Mapping[str, Any], key: str, default: int) -> int:
-    value = data.get(key)
-    if value is not None and type(value) is not int:
-        raise refused(key, value, "is not a whole number", "correct it")
-    return default if value is None else value
-
-
-def _word(data: Mapping[str, Any], key: str) -> str | None:
-    value = data.get(key)
-    if value is not None and not isinstance(value, str):
-        raise RefusalError(422, f"{key} is not a string; correct it", field=key)
-    return value
 
 
 def finish_as(kind: str) -> Any:
@@ -207,7 +177,7 @@ def finish_as(kind: str) -> Any:
             "request_id": work.id,
             "model": work.model.id,
             "bars": first.n_bars,
-            "ticks": sum(round(bar.beat_length * first.resolution) for bar in first.tracks[0].bars),
+            "ticks": sum(bar.ticks(first.resolution) for bar in first.tracks[0].bars),
             "resolution": first.resolution,
             "variations": [_told(variation, kind) for variation in result],
         }
@@ -223,6 +193,7 @@ def _told(variation: Variation, kind: str) -> dict[str, Any]:
     return {
         "number": variation.number,
         "seed": variation.seed,
+        "consensus": variation.consensus,
         "logprob": variation.logprob,
         "seam": variation.seam,
         "accepted": variation.accepted,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import MISSING, dataclass
 from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
-from midigpt_cli.parse.jam import check_keys
 from midigpt_cli.server.body import ID, read_json
 from midigpt_cli.server.errors import RefusalError
 from midigpt_cli.server.models import ModelEntry, ModelSpec
@@ -17,6 +17,7 @@ from midigpt_cli.server.request_models import body_of
 from midigpt_cli.server.response_models import ERRORS, json_answer
 from midigpt_cli.server.state import ServerState, state_of
 from midigpt_core.errors import CheckpointError
+from midigpt_core.fields import read, setting
 from midigpt_core.jam import Jam, JamSettings
 from midigpt_core.model.hub import resolve
 from midigpt_core.model.names import hub_reference
@@ -25,20 +26,18 @@ from midigpt_core.score import Track
 
 router = APIRouter(tags=["server"])
 HUB = "hub"  # in --allow-model: any published name and hub repository
-_FLAGS = ("dry_run", "prewarm", "stop_active")
 _PREWARM = (Track(track_type="drum"), Track(instrument=33))
 
 
-class SelectBody(BaseModel):
+@dataclass(frozen=True)
+class SelectBody:
     """The model to serve when none is named."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    model: str = Field(description="an id of GET /models, or what the server was allowed to load")
-    id: str | None = Field(None, description="the id to serve it under; made from its name if left out")
-    dry_run: bool = Field(False, description="say whether it could be served, change nothing")
-    prewarm: bool = Field(False, description="write a bar with it before it takes over")
-    stop_active: bool = Field(False, description="end the jams that are playing, instead of answering 409")
+    model: str = setting(MISSING, "an id of GET /models, or what the server was allowed to load")
+    id: str | None = setting(None, "the id to serve it under; made from its name if left out")
+    dry_run: bool = setting(False, "say whether it could be served, change nothing")
+    prewarm: bool = setting(False, "write a bar with it before it takes over")
+    stop_active: bool = setting(False, "end the jams that are playing, instead of answering 409")
 
 
 class SelectAnswer(BaseModel):
@@ -94,17 +93,13 @@ async def select(request: Request) -> dict[str, Any]:
 
 
 def _read(data: Any) -> SelectBody:
-    check_keys(data, SelectBody.model_fields)
-    for key in ("model", "id"):
-        value = data.get(key)
-        if (key == "model" or value is not None) and (not isinstance(value, str) or not value or "\0" in value):
+    body = read(SelectBody, data, "")
+    for key, value in (("model", body.model), ("id", body.id)):
+        if value is not None and (not value or "\0" in value):
             raise RefusalError(422, f"{key} is no name; give a string, such as one of GET /models", field=key)
-    for key in _FLAGS:
-        if not isinstance(data.get(key, False), bool):
-            raise RefusalError(422, f"{key} is neither true nor false; correct it", field=key)
-    if data.get("id") and not ID.fullmatch(data["id"]):
-        raise RefusalError(422, f"id {data['id'][:40]!r} is no id; use letters, digits and . _ : -", field="id")
-    return SelectBody(**data)
+    if body.id and not ID.fullmatch(body.id):
+        raise RefusalError(422, f"id {body.id[:40]!r} is no id; use letters, digits and . _ : -", field="id")
+    return body
 
 
 def _check_allowed(state: ServerState, reference: str) -> None:

@@ -35,8 +35,8 @@ from midigpt_core.audio.pitch_model import model_file
 from midigpt_core.audio.synthesis import render_audio
 from midigpt_core.audio.transcribe import TranscribeSettings, Transcription, transcribe
 from midigpt_core.errors import AudioError, AudioFileError, CancelledError, RequestValidationError
+from midigpt_core.fields import nearest
 from midigpt_core.generation.run import Timing
-from midigpt_core.request import nearest
 
 router = APIRouter(tags=["audio"])
 MODEL = "basic-pitch"

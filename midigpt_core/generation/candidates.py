@@ -1,0 +1,172 @@
+"""Candidates for the bars of a step: what may be wrong with one, and the take that keeps the best of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from functools import cached_property
+
+from midigpt_core import trace
+from midigpt_core.constraints.attribute_targets import attribute_targets
+from midigpt_core.errors import GenerationError
+from midigpt_core.generation.checks import Written, as_it_was, checks_of, similarity, stuck
+from midigpt_core.generation.prompt import StepPrompt
+from midigpt_core.plan.steps import Cell
+from midigpt_core.plan.window import paste
+from midigpt_core.score import Note, Score
+from midigpt_core.tokens.tokenizer import Tokenizer
+
+
+class Fault(IntEnum):
+    """What may be wrong with a candidate; the worst last. Only a failure is never accepted."""
+
+    NONE = 0
+    UNCHANGED = 1
+    STUCK = 2
+    CUT_OFF = 3
+    FAILED = 4
+
+
+REASONS = {
+    Fault.UNCHANGED: "unchanged: the bars came out as they were",
+    Fault.STUCK: "stuck: the written notes are all of one pitch, unlike their track",
+    Fault.CUT_OFF: "cut off: the model's context was full before the last bar",
+}
+
+
+@dataclass
+class Candidate:
+    """One attempt at a step, decoded."""
+
+    before: Score  # that it was written for
+    prompt: StepPrompt
+    cells: dict[Cell, list[Note]]  # in the score's ticks
+    written: Written  # the same, onsets on the model's grid
+    logprob: float  # of all its tokens
+    tokens: int
+    truncated: bool
+    take: int = 0  # whose seed it was drawn with
+    events: list[trace.Event] = field(default_factory=list)  # what listeners are told if it is kept
+    distance: float = 0.0  # from the control values that are asked for
+    consensus: float = 1.0  # agreement with the others of its pool, less what sameness costs
+    fault: Fault = Fault.NONE
+    reason: str = ""
+
+    @cached_property
+    def score(self) -> Score:
+        """The piece with its notes."""
+        return paste(self.before, self.prompt.step, self.prompt.window_of(self.cells, self.before))
+
+    @property
+    def rank(self) -> tuple[int, float, float]:
+        """Smaller is better."""
+        return (self.fault, self.distance, -self.consensus)
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Judges candidates for one prompt."""
+
+    tokenizer: Tokenizer
+    prompt: StepPrompt
+    score: Score  # before the step
+
+    def examine(self, candidate: Candidate, passed: Sequence[Written]) -> None:
+        """Note what is wrong with a candidate; `passed`: those that other takes keep."""
+        candidate.reason = self._failure(candidate, passed)
+        candidate.fault = Fault.FAILED if candidate.reason else self._doubt(candidate)
+        candidate.reason = candidate.reason or REASONS.get(candidate.fault, "")
+
+    def _failure(self, candidate: Candidate, passed: Sequence[Written]) -> str:
+        config, step = self.prompt.request.config, self.prompt.step
+        checks = checks_of(config, self.score, step, passed, self.tokenizer.config)
+        return "; ".join(reason for check in checks if (reason := check.failure(candidate.written)))
+
+    def _doubt(self, candidate: Candidate) -> Fault:
+        """What makes a candidate acceptable only if nothing better comes."""
+        config = self.prompt.request.config
+        if candidate.truncated:
+            return Fault.CUT_OFF
+        if config.retry_stuck and stuck(candidate.written, self.score, self.prompt.step, self._free):
+            return Fault.STUCK
+        if config.retry_unchanged and similarity(candidate.written, self._as_it_was) == 1.0:
+            return Fault.UNCHANGED
+        return Fault.NONE
+
+    @cached_property
+    def _as_it_was(self) -> Written:
+        return as_it_was(self.score, self.prompt.step, self.tokenizer.config)
+
+    @cached_property
+    def _free(self) -> set[int]:
+        """The tracks whose pitches and rhythm nobody asked for."""
+        prompts = {prompt.id: prompt for prompt in self.prompt.request.tracks}
+        asked = attribute_targets(prompts, sorted(self.prompt.step.cells), self.tokenizer.attributes)
+        return {track for track, prompt in prompts.items() if not prompt.controls and asked.free(track)}
+
+
+@dataclass(frozen=True)
+class Take:
+    """One finished version of the score."""
+
+    score: Score
+    seed: int
+    consensus: float  # mean note F1 with the other candidates, less what sameness costs; takes are ranked by it
+    logprob: float  # mean per token kept, under the model given its context, of what is allowed; says how usual it is
+    tokens: int  # written, with rejected attempts and the candidates of a step that were not kept
+    attempts: int  # over all steps; as many as steps when nothing was rejected
+    rejected: tuple[str, ...]  # why attempts were rejected
+    accepted: bool  # every step passed its checks
+    truncated: bool  # a step ran out of the model's context before its last bar
+
+
+@dataclass
+class Draft:
+    """One take while it is being written."""
+
+    score: Score
+    seed: int
+    best: Candidate | None = None  # of the step at hand
+    steps: int = 0
+    consensus: float = 0.0  # over the steps
+    logprob: float = 0.0
+    kept_tokens: int = 0
+    tokens: int = 0
+    attempts: int = 0
+    rejected: list[str] = field(default_factory=list)
+    accepted: bool = True
+    truncated: bool = False
+
+    def keep(self, candidate: Candidate) -> None:
+        """Keep the candidate, unless one of an earlier attempt is better."""
+        self.attempts += 1
+        if self.best is None or candidate.rank < self.best.rank:
+            self.best = candidate
+
+    def close_step(self) -> None:
+        """Adopt the best candidate of the step."""
+        if self.best is None:
+            raise GenerationError("no attempt was made at a step; raise max_attempts")
+        self.score = self.best.score
+        self.consensus += self.best.consensus
+        self.logprob += self.best.logprob
+        self.kept_tokens += self.best.tokens
+        self.accepted &= self.best.fault is not Fault.FAILED
+        self.truncated |= self.best.truncated
+        self.best = None
+        self.steps += 1
+
+    def finished(self) -> Take:
+        """The take as callers see it."""
+        return Take(
+            score=self.score,
+            seed=self.seed,
+            consensus=self.consensus / max(1, self.steps),
+            logprob=self.logprob / max(1, self.kept_tokens),
+            tokens=self.tokens,
+            attempts=self.attempts,
+            rejected=tuple(self.rejected),
+            accepted=self.accepted,
+            truncated=self.truncated,
+        )
