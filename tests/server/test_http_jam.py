@@ -328,7 +328,6 @@ def test_files_of_the_server_are_chosen_by_nobody_unless_it_was_started_so(other
             str(tmp_path),
             "../tests",
             "x" * 5000,
-            "\ud800",
         ):
             for dry_run in (False, True):
                 answer = client.post(
