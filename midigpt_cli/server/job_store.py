@@ -215,7 +215,7 @@ class JobStore:
         if outcome.status == "failed" and outcome.error is not None:
             log_fault(outcome.error, job.id)
         if job.webhook_url:
-            self.postman.send(Message(job.id, job.webhook_url, job.json()))
+            self.postman.send(Message.of(job.id, job.webhook_url, job.json()))
 
     def _make_space(self, newest: Job) -> None:
         """Let the oldest ended jobs go where the results of all take too much."""
