@@ -20,7 +20,7 @@ from midigpt_core.midi_file import ReadLimits
 from midigpt_core.request import GenerationRequest
 from midigpt_core.score import Score
 
-MOST_DIGITS = 20  # of a whole number; seeds have up to 19
+MOST_DIGITS = 40  # of a whole number; what is too large for a field is refused under its name
 ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 
