@@ -132,7 +132,7 @@ def _whole(name: str, text: str) -> int:
     if text == "auto" and name in ("model_dim", "bars_per_step", "tracks_per_step"):
         return 0
     try:
-        if len(text) > MOST_DIGITS:
+        if len(text) > MOST_DIGITS or "_" in text:
             raise ValueError
         return int(text)
     except ValueError:
