@@ -32,7 +32,7 @@ Prepare = Callable[[Score, "AttributeTable"], tuple[Score, GenerationRequest]]  
 
 @dataclass(frozen=True)
 class CommandOptions:
-    """What every generating command is told beside its own options."""
+    """Options that all generating commands share."""
 
     command: str
     model: ModelChoice
@@ -48,27 +48,29 @@ class CommandRun:
         self.options, self.songs = options, list(songs)
         self.model = Model(options.model)
         self.destination = Destination(options.output, options.command, len(self.songs), takes)
-        if options.reporting.as_json and (
+        if options.reporting.to_program and (
             self.destination.is_pipe or (PIPE in songs and options.output.output is None)
         ):
             raise refused("--json", None, "and MIDI cannot share standard output", "name a file with -o")
         self.reports: list[dict[str, Any]] = []
+        self._number = 0  # of the song at hand, from 0
 
     def run(self, prepare: Prepare, read: Callable[[str], Score] = read_song) -> None:
         """All songs, with one model. A single song's error is raised; several are gone through, then exit 1."""
         failure: MidiGptError | None = None
-        for song in self.songs:
+        for number, song in enumerate(self.songs):
+            self._number = number
             try:
                 self._in_words(song, prepare, read)
             except CheckpointError:
                 raise  # no song can do without the model
             except MidiGptError as error:
                 failure = error
-                self.reports.append({"song": song, "ok": False, "error": _error_facts(error)})
+                self._note({"song": song, "ok": False, "error": _error_facts(error)})
                 if len(self.songs) > 1:
                     said = str(error) if str(error).startswith(f"{song}: ") else f"{song}: {error}"
                     typer.echo(f"midigpt: {said}", err=True)
-        if self.options.reporting.as_json:
+        if self.options.reporting.as_json and not self.options.reporting.json_lines:
             self._print_json()
         if failure is not None:
             if len(self.songs) == 1:
@@ -94,9 +96,9 @@ class CommandRun:
         result = self._generate(song, score, request)
         kept = self._kept(result)
         paths = destination.write(song, [Written(take.score, number, rank, take.seed) for take, number, rank in kept])
-        how = rendering.RenderOptions(lit=frozenset(result.generated))
         rendered = []
         for (take, _, _), path in zip(kept, paths, strict=True):
+            how = rendering.of_changes(song, score, take.score, result.generated)
             rendered += [rendering.make(take.score, file, how)["path"] for file in destination.beside(path)]
         written = dict(zip((number for _, number, _ in kept), paths, strict=True))
         self._report(Done(song, score, request, result, written, rendered, time.perf_counter() - started))
@@ -105,7 +107,7 @@ class CommandRun:
         from midigpt_cli.output.progress import following
 
         session = self.model.engine.session(score, request)
-        with following(song, self.options.reporting) as listener:
+        with following(song, self.options.reporting, self._number, len(self.songs)) as listener:
             session.listener = listener
             return session.run_takes()
 
@@ -131,23 +133,31 @@ class CommandRun:
 
         steps = step_estimates(self.model.encoder, self.model.n_positions, score, request)
         facts = plan_facts(song, score, steps, self.model.n_positions)
-        self.reports.append({**facts, "ok": True, "request": request.to_dict()})
-        if not self.options.reporting.as_json:
+        self._note({**facts, "ok": True, "request": request.to_dict()})
+        if not self.options.reporting.to_program:
             typer.echo("\n".join(plan_lines(facts, steps, score)))
 
     def _report(self, done: Done) -> None:
         reporting = self.options.reporting
-        self.reports.append(done.facts())
+        self._note(done.facts())
         if reporting.quiet:
             return
         for line in done.lines():
             typer.echo(line, err=True)
-        if not (reporting.as_json or sys.stdout.isatty() or self.destination.for_song(done.song).is_pipe):
+        if not (reporting.to_program or sys.stdout.isatty() or self.destination.for_song(done.song).is_pipe):
             typer.echo("\n".join(done.paths.values()))
-        if not reporting.as_json and sys.stdout.isatty():
+        if not reporting.to_program and sys.stdout.isatty():
             from rich.console import Console
 
             done.show(Console(stderr=True))
+
+    def _note(self, report: dict[str, Any]) -> None:
+        """Keep what is told of a song, or tell it at once where a line is asked for each."""
+        if self.options.reporting.json_lines:
+            typer.echo(json.dumps({"command": self.options.command, "model": self.model.facts(), **report}))
+            sys.stdout.flush()
+        else:
+            self.reports.append(report)
 
     def _print_json(self) -> None:
         report = {"command": self.options.command, "model": self.model.facts(), "songs": self.reports}

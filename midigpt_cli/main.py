@@ -6,6 +6,7 @@ import difflib
 import importlib
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -14,6 +15,8 @@ from typer.core import TyperCommand, TyperGroup
 
 from midigpt_cli.exit_codes import DONE, FAILURE, INTERRUPTED, TABLE, USAGE, code_of
 from midigpt_cli.gc_tuning import stop_collecting
+from midigpt_cli.options import shells
+from midigpt_cli.options.folded import FoldedCommand
 from midigpt_cli.output.streams import open_all
 from midigpt_core.errors import MidiGptError
 
@@ -23,7 +26,7 @@ HELP = {"help_option_names": ["--help", "-h"]}  # handed on to every command
 
 
 class CommandRow(NamedTuple):
-    """One command: loaded when it is asked for, so that the others cost nothing."""
+    """One command, loaded on demand so that the others cost nothing."""
 
     module: str
     attribute: str  # a command function, or a Typer app for a group of commands
@@ -78,7 +81,7 @@ def load(name: str) -> Any:
         command = typer.main.get_command(found)
     else:
         app = typer.Typer(add_completion=False)
-        app.command(name, help=found.__doc__)(found)
+        app.command(name, cls=FoldedCommand, help=found.__doc__)(found)
         command = typer.main.get_command(app)
     command.name = name
     return command
@@ -109,6 +112,7 @@ def midigpt(
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit; the only place that turns an error into a sentence and an exit code."""
     open_all()
+    warnings.showwarning = _show_warning  # type: ignore[assignment]
     code = run(arguments)
     try:
         sys.stdout.flush()
@@ -123,8 +127,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code."""
+    if shells.ASKED in os.environ:
+        shells.prepare()
+    words = list(arguments) if arguments is not None else None
     try:
-        outcome: Any = app(list(arguments) if arguments is not None else None, standalone_mode=False)
+        outcome: Any = app(words, standalone_mode=False, prog_name="midigpt")
     except (typer.Abort, KeyboardInterrupt):
         return _said("interrupted", INTERRUPTED)
     except NothingAskedError as error:
@@ -135,18 +142,29 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return USAGE
     except MidiGptError as error:
         return _said(str(error), code_of(error))
-    except BrokenPipeError:
-        return DONE
-    except SystemExit as leaving:  # typer's answer to the same
-        if isinstance(leaving.__context__, BrokenPipeError):
-            return DONE
-        raise
+    except (BrokenPipeError, SystemExit) as leaving:
+        return _unheard(leaving)
     except OSError as error:  # a full disk, a vanished folder: whatever no command saw coming
         place = f"{error.filename}: " if error.filename else ""
         return _said(f"{place}{error.strerror or error}", FAILURE)
     if outcome == INTERRUPTED:  # typer's own answer to Ctrl-C
         return _said("interrupted", INTERRUPTED)
     return outcome if isinstance(outcome, int) else DONE
+
+
+def _unheard(leaving: BaseException) -> int:
+    """The answer to a pipe that nobody reads any more, for which typer leaves the program by itself."""
+    if isinstance(leaving, BrokenPipeError) or isinstance(leaving.__context__, BrokenPipeError):
+        return DONE
+    raise leaving
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *place: Any) -> None:
+    """Ours as a sentence, others as Python writes them."""
+    if category.__module__.startswith("midigpt"):
+        typer.echo(f"midigpt: {message}", err=True)
+    else:
+        sys.stderr.write(warnings.formatwarning(message, category, *place[:2]))
 
 
 def _said(sentence: str, code: int) -> int:

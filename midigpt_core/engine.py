@@ -118,7 +118,7 @@ class SamplingSession:
         return self._run.partial
 
     def ready(self, take: int) -> Take:
-        """A take that was told ready (trace.TakeReady), while the others are still being written."""
+        """A take announced by trace.TakeReady, while others are still being written."""
         return self._run.ready(take)
 
     def run(self) -> Score:

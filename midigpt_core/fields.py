@@ -108,7 +108,7 @@ def check(value: Any, where: str, door: Door = Door(data=False), without: str = 
 
 
 def whole_numbers_in_range(cls: type[T], items: Sequence[T]) -> bool:
-    """Whether `check` would find nothing in these, all of whose fields are whole numbers: told fast, for many."""
+    """Whether `check` would accept these, whose fields are all whole numbers: a fast test for many."""
     for each in dataclasses.fields(cls):  # type: ignore[arg-type]
         values = list(map(operator.attrgetter(each.name), items))
         lowest, highest = _whole_range(int, each.metadata)
@@ -127,7 +127,7 @@ Reader = Callable[[Any, str, Door], Any]
 
 
 @dataclass(frozen=True)
-class Row:
+class FieldRow:
     """One field of a dataclass."""
 
     name: str
@@ -139,7 +139,7 @@ class Row:
 
 
 @cache
-def rows_of(cls: Any) -> Mapping[str, Row]:
+def rows_of(cls: Any) -> Mapping[str, FieldRow]:
     """The fields of a dataclass by name; those marked `hidden` are not part of its plain form."""
     hints = typing.get_type_hints(cls, localns=_LOCAL)
     rows = {}
@@ -148,12 +148,12 @@ def rows_of(cls: Any) -> Mapping[str, Row]:
             required = each.default is dataclasses.MISSING and each.default_factory is dataclasses.MISSING
             meaning = str(each.metadata.get("help", ""))
             reader, whole = _reader(hints[each.name], each.metadata), _whole_range(hints[each.name], each.metadata)
-            rows[each.name] = Row(each.name, reader, required, meaning, *whole)
+            rows[each.name] = FieldRow(each.name, reader, required, meaning, *whole)
     return rows
 
 
 @cache
-def required_of(cls: Any) -> tuple[Row, ...]:
+def required_of(cls: Any) -> tuple[FieldRow, ...]:
     """The fields that have no default."""
     return tuple(row for row in rows_of(cls).values() if row.required)
 
@@ -265,7 +265,7 @@ def _limits(meta: Mapping[str, Any]) -> Callable[[Any, str, Door], None] | None:
 
 def _range_in_words(meta: Mapping[str, Any]) -> str:
     """ "1 to 20", "at least 1", "above 0, at most 1"."""
-    low, high = meta.get("low"), meta.get("high")
+    low, high = (f"{end:g}" if isinstance(end, float) else end for end in (meta.get("low"), meta.get("high")))
     if low is not None and high is not None and not meta.get("open_low") and not meta.get("open_high"):
         return f"{low} to {high}"
     ends = [] if low is None else [f"{'above' if meta.get('open_low') else 'at least'} {low}"]

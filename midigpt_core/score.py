@@ -65,7 +65,10 @@ class Track:
     name: str = setting("", "track name")
     channel: int | None = setting(None, "MIDI channel, from 0", 0, 15)
     midi_track: int | None = setting(None, "track chunk in the source file, from 0", 0, MOST)
-    told_by: str = field(default="", repr=False, compare=False, metadata={"hidden": True})  # why drums, or why not
+    # what says that it plays drums, or not, in words
+    told_by: str = field(default="", repr=False, compare=False, metadata={"hidden": True})
+    # all the channels it plays on, where there are several
+    channels: tuple[int, ...] = field(default=(), repr=False, compare=False, metadata={"hidden": True})
 
 
 @dataclass
@@ -80,14 +83,20 @@ class Score:
     source: MidiSource | None = field(default=None, repr=False, compare=False, metadata={"hidden": True})
 
     @classmethod
-    def from_midi(cls, file: str | PathLike[str] | bytes | IO[bytes], limits: ReadLimits | None = None) -> Score:
+    def from_midi(
+        cls,
+        file: str | PathLike[str] | bytes | IO[bytes],
+        split_channels: bool = False,
+        limits: ReadLimits | None = None,
+    ) -> Score:
         """Read a .mid file: a path, its bytes, or a binary file object. Raises MidiFileError.
 
-        `limits` bounds bars, tracks and notes; a song beyond them is refused (SongTooLargeError) before it is built.
+        A line that plays over several channels (MPE, guitar strings) is one track, unless `split_channels`. `limits`
+        bounds bars, tracks and notes; a song beyond them is refused (SongTooLargeError) before it is built.
         """
         from midigpt_core.midi_file import read_score
 
-        return read_score(file, limits)
+        return read_score(file, split_channels, limits)
 
     def to_midi(self, file: str | PathLike[str] | IO[bytes]) -> None:
         """Write a .mid file: into the file this score came from, changed bars only, or from scratch."""

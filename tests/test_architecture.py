@@ -102,6 +102,17 @@ def test_the_library_knows_nothing_of_its_faces() -> None:
     assert not found
 
 
+def test_a_class_name_stands_in_one_module() -> None:
+    homes: dict[str, set[str]] = {}
+    for package in PACKAGES:
+        for name, tree in sources(package):
+            for node in tree.body:
+                if isinstance(node, ast.ClassDef):
+                    homes.setdefault(node.name.lstrip("_"), set()).add(name)
+    twice = {word: sorted(modules) for word, modules in homes.items() if len(modules) > 1}
+    assert not twice
+
+
 def test_every_module_begins_with_one_sentence() -> None:
     missing = [
         name

@@ -10,6 +10,7 @@ import typer
 from midigpt_cli.options import completion
 from midigpt_cli.options.groups import Context, ModelChoice, Music, Output, Reporting
 from midigpt_cli.options.settings import Settings, command_of
+from midigpt_cli.parse.reading import Reading
 from midigpt_cli.parse.selectors import TRACK_HELP
 from midigpt_core.fields import refused
 
@@ -23,9 +24,11 @@ RECENT_BARS = 8  # a track silent for longer is not taken up again unasked
 
 @dataclass(frozen=True, kw_only=True)
 class Continue:
-    """Everything `continue` may be told."""
+    """The options of `continue`."""
 
-    songs: Annotated[list[str], typer.Argument(metavar="SONG...", help="MIDI files; - reads standard input.")]
+    songs: Annotated[
+        list[str], typer.Argument(metavar="SONG...", help="MIDI files, or folders of them; - reads standard input.")
+    ]
     bars: Annotated[int, typer.Option("--bars", "-b", help="Bars to write.", min=1, max=10_000)]
     start: Annotated[
         int | None,
@@ -47,9 +50,10 @@ class Continue:
             autocompletion=completion.tracks,
         ),
     ] = field(default_factory=list)
+    reading: Reading
     music: Music
     context: Context
-    settings: Settings  # type: ignore[valid-type]
+    settings: Settings
     model: ModelChoice
     output: Output
     reporting: Reporting
@@ -62,17 +66,21 @@ def extend(options: Continue) -> None:
     midigpt continue song.mid --bars 8
     """
     from midigpt_cli.job import CommandOptions, CommandRun
+    from midigpt_cli.output.destination import read_song
+    from midigpt_cli.parse.songs import songs_in
 
     job = CommandRun(
         CommandOptions("continue", options.model, options.output, options.reporting),
         options.settings.num_candidates or 1,
-        options.songs,
+        songs_in(options.songs),
     )
 
     def prepare(score: Score, table: AttributeTable) -> tuple[Score, GenerationRequest]:
         from midigpt_cli.parse.request import RequestOptions, build_request
         from midigpt_cli.parse.selectors import select_tracks
+        from midigpt_cli.parse.silent import with_silent
 
+        score = with_silent(score, options.track)
         start = _start(options, score)
         new = range(start, start + options.bars)
         tracks = select_tracks(options.track, score) if options.track else _lately_heard(score, start)
@@ -82,7 +90,7 @@ def extend(options: Continue) -> None:
         longer = extended(score, new.stop - score.n_bars)
         return longer, build_request(chosen, longer, table)
 
-    job.run(prepare)
+    job.run(prepare, lambda song: read_song(song, options.reading))
 
 
 def _start(options: Continue, score: Score) -> int:

@@ -24,7 +24,7 @@ RESOLUTION = 480  # ticks per quarter note of a new file
 
 @dataclass(frozen=True, kw_only=True)
 class Generate:
-    """Everything `generate` may be told."""
+    """The options of `generate`."""
 
     bars: Annotated[
         int | None,
@@ -35,7 +35,7 @@ class Generate:
         typer.Option(
             "--instrument",
             "-i",
-            help="A track for this General MIDI instrument; may be given again; help lists them.",
+            help="A track for this General MIDI instrument (repeatable; help lists them).",
             autocompletion=completion.instruments,
         ),
     ] = field(default_factory=list)
@@ -44,11 +44,13 @@ class Generate:
     metre: Annotated[str, typer.Option("--metre", "--meter", help="Time signature.")] = "4/4"
     to: Annotated[
         str | None,
-        typer.Option(metavar="SONG", help="Add the tracks to this song, in its own tempo and metre; - reads a pipe."),
+        typer.Option(
+            metavar="SONG", help="Add the tracks to this song, in its tempo and metre; - reads standard input."
+        ),
     ] = None
     music: Music
     context: Context
-    settings: Settings  # type: ignore[valid-type]
+    settings: Settings
     model: ModelChoice
     output: Output
     reporting: Reporting
@@ -130,7 +132,7 @@ def _nothing(options: Generate) -> Score:
 
 
 def _metres(options: Generate, score: Score) -> list[Bar]:
-    """Empty bars for the new tracks: the song's, or as many as were asked for."""
+    """Empty bars for the new tracks: the song's, or as many as requested."""
     from midigpt_core.score import Bar
 
     if score.n_bars:

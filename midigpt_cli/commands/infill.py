@@ -11,6 +11,7 @@ import typer
 from midigpt_cli.options import completion
 from midigpt_cli.options.groups import Context, ModelChoice, Music, Output, Reporting
 from midigpt_cli.options.settings import Settings, command_of
+from midigpt_cli.parse.reading import Reading
 from midigpt_cli.parse.selectors import BARS_HELP, SOUNDING, TRACK_HELP
 from midigpt_core.fields import refused
 
@@ -22,9 +23,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Infill:
-    """Everything `infill` may be told."""
+    """The options of `infill`."""
 
-    songs: Annotated[list[str], typer.Argument(metavar="SONG...", help="MIDI files; - reads standard input.")]
+    songs: Annotated[
+        list[str], typer.Argument(metavar="SONG...", help="MIDI files, or folders of them; - reads standard input.")
+    ]
     bars: Annotated[str | None, typer.Option("--bars", "-b", help=BARS_HELP)] = None
     track: Annotated[
         list[str],
@@ -40,12 +43,13 @@ class Infill:
         Path | None,
         typer.Option(
             metavar="FILE.json",
-            help="The whole request, as Python and HTTP have it (bars and tracks from 0); settings given here win.",
+            help="The whole request as JSON (bars and tracks from 0); options given here override it.",
         ),
     ] = None
+    reading: Reading
     music: Music
     context: Context
-    settings: Settings  # type: ignore[valid-type]
+    settings: Settings
     model: ModelChoice
     output: Output
     reporting: Reporting
@@ -53,24 +57,29 @@ class Infill:
 
 @command_of(Infill)
 def infill(options: Infill) -> None:
-    """Fill in bars of songs. Only the notes asked for change; the rest of each file stays as it is, event by event.
+    """Fill in bars of songs. Everything else in the file stays as it is, event for event.
 
     midigpt infill song.mid --bars 4-8 --track drums
     """
     from midigpt_cli.job import CommandOptions, CommandRun
+    from midigpt_cli.output.destination import read_song
+    from midigpt_cli.parse.songs import songs_in
 
     whole = _whole_request(options)
     takes = whole.config.num_candidates if whole else options.settings.num_candidates or 1
     job = CommandRun(
         CommandOptions("infill", options.model, options.output, options.reporting, by_file=whole is not None),
         takes,
-        options.songs,
+        songs_in(options.songs),
     )
 
     def prepare(score: Score, table: AttributeTable) -> tuple[Score, GenerationRequest]:
+        from midigpt_cli.parse.silent import with_silent
+
+        score = with_silent(score, options.track)
         return score, whole or _request(options, score, table)
 
-    job.run(prepare)
+    job.run(prepare, lambda song: read_song(song, options.reading))
 
 
 def _whole_request(options: Infill) -> GenerationRequest | None:

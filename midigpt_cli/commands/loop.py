@@ -34,18 +34,18 @@ FORMATS = ("mid", *(ending[1:] for ending in SOUNDS))
 
 @dataclass(frozen=True)
 class Loop:
-    """Everything `loop` may be told."""
+    """The options of `loop`."""
 
     music: Music
     context: Context
-    settings: Settings  # type: ignore[valid-type]
+    settings: Settings
     model: ModelChoice
     output: Output
     reporting: Reporting
     song: Annotated[
-        str | None, typer.Argument(metavar="[SONG]", help="A MIDI file; - reads standard input; none: from nothing.")
+        str | None, typer.Argument(metavar="[SONG]", help="A MIDI file, or - for standard input; none: from scratch.")
     ] = None
-    bars: Annotated[str | None, typer.Option("--bars", "-b", help=BARS_HELP + " From nothing: how many.")] = None
+    bars: Annotated[str | None, typer.Option("--bars", "-b", help=BARS_HELP + " From scratch: how many.")] = None
     track: Annotated[
         list[str],
         typer.Option(
@@ -56,7 +56,7 @@ class Loop:
             autocompletion=completion.tracks,
         ),
     ] = field(default_factory=list)
-    variations: Annotated[int, typer.Option(help="How many.", **limits_of(LoopRequest, "variations"))] = (
+    variations: Annotated[int, typer.Option(help="Variations to write.", **limits_of(LoopRequest, "variations"))] = (
         LoopRequest.variations
     )
     bpm: Annotated[
@@ -67,13 +67,13 @@ class Loop:
             **limits_of(LoopRequest, "bpm"),
         ),
     ] = None
-    seam: Annotated[
-        str, typer.Option(help="Notes over the seam: cut ends them, wrap lets them sound on at the beginning.")
-    ] = "cut"
-    solo: Annotated[bool, typer.Option("--solo", help="Write only the tracks that were written anew.")] = False
+    seam: Annotated[str, typer.Option(help="Notes held over the seam: cut them, or wrap them round to the start.")] = (
+        "cut"
+    )
+    solo: Annotated[bool, typer.Option("--solo", help="Write only the new tracks.")] = False
     instrument: NewInstruments = field(default_factory=list)
     drums: NewDrums = False
-    metre: Annotated[str, typer.Option("--metre", "--meter", help="From nothing: time signature.")] = "4/4"
+    metre: Annotated[str, typer.Option("--metre", "--meter", help="From scratch: time signature.")] = "4/4"
     format: Annotated[str, typer.Option(help="mid, wav, mp3, flac or ogg.", rich_help_panel=OUTPUT)] = "mid"
     soundfont: Annotated[
         Path | None, typer.Option(help="SoundFont for audio.", rich_help_panel=OUTPUT, show_default="one that is found")
@@ -119,7 +119,7 @@ def _run(options: Loop) -> None:
     with following(name, options.reporting) as listener:
         for variation in run_loop(model.engine, score, request, listener):
             reports.append(_deliver(options, destination, name, variation, request))
-    if options.reporting.as_json:
+    if options.reporting.to_program:
         told = {"song": name, "bars": [request.first + 1, request.end], "variations": reports, "model": model.facts()}
         typer.echo(json.dumps(told))
     if not any(report["path"] for report in reports):
@@ -151,7 +151,7 @@ def _check_output(options: Loop) -> None:
         raise refused("--format", options.format, "goes into files", "leave out -o -")
     if options.variations != 1:
         raise refused("--output", PIPE, f"takes one file, not {options.variations}", "add --variations 1")
-    if options.reporting.as_json:
+    if options.reporting.to_program:
         raise refused("--json", None, "and MIDI cannot share standard output", "name a file with -o")
 
 
@@ -203,14 +203,15 @@ def _deliver(
     options: Loop, destination: Destination, name: str, variation: Variation, request: LoopRequest
 ) -> dict[str, Any]:
     """Write one variation as soon as it is there, if it may be; what is reported of it."""
-    path, rendered = None, []
+    path: str | None = None
+    rendered: list[Any] = []
     if variation.accepted or options.output.allow_partial:
         path, rendered = _write(options, destination, name, variation, request)
-    if not options.reporting.quiet and not options.reporting.as_json:
+    if not options.reporting.quiet and not options.reporting.to_program:
         fault = "" if variation.accepted else f"; rejected: {variation.rejected[-1]}"
         told = f"variation {variation.number}, seed {variation.seed}, seam {variation.seam:.2f} per token{fault}"
         typer.echo(f"{path or 'not written'}: {told}", err=True)
-    if path and path != PIPE and not (options.reporting.quiet or options.reporting.as_json or sys.stdout.isatty()):
+    if path and path != PIPE and not (options.reporting.quiet or options.reporting.to_program or sys.stdout.isatty()):
         typer.echo(path)
     return {
         "path": path,

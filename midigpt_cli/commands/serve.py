@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_origin, get_type_hints
 
 import typer
 
@@ -74,15 +74,18 @@ def _options() -> type:
     return dataclasses.make_dataclass("Listening", rows, frozen=True, namespace={"__module__": __name__})
 
 
-Listening = _options()
+if TYPE_CHECKING:
+    Listening = ServerSettings  # with None where an option was not given
+else:
+    Listening = _options()
 
 
 @dataclass(frozen=True)
 class Serve:
-    """Everything `serve` may be told."""
+    """The options of `serve`."""
 
     served: Served
-    listening: Listening  # type: ignore[valid-type]
+    listening: Listening
     log_level: Annotated[str | None, typer.Option(help="DEBUG, INFO, WARNING or ERROR.", show_default="INFO")] = None
     log_format: Annotated[str, typer.Option(help="text, or json: one object per line.")] = "text"
 

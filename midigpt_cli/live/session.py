@@ -68,7 +68,7 @@ class JamSession:
         self.consumed = -1  # last place acknowledged
         self._jam = jam
         self._changed = threading.Condition()
-        self._watchers: list[Callable[[], None]] = []
+        self._watchers: list[Callable[[], object]] = []
         self._changes: list[Callable[[Jam], object]] = []
         self._ready: deque[Chunk] = deque()
         self._kept: OrderedDict[int, Delivery] = OrderedDict()
@@ -100,7 +100,7 @@ class JamSession:
             self.end("failed")
 
     def _my_turn(self) -> bool:
-        """Wait until a chunk may be written, and take up what was asked for meanwhile; False at the end."""
+        """Wait until a chunk may be written, and apply changes made meanwhile; False at the end."""
         with self._changed:
             while not self.ended:
                 now = time.monotonic()
@@ -168,7 +168,7 @@ class JamSession:
         return max(0.001, self._due - MARGIN_SECONDS - time.monotonic())
 
     @contextmanager
-    def watched(self, tell: Callable[[], None]) -> Iterator[None]:
+    def watched(self, tell: Callable[[], object]) -> Iterator[None]:
         """Meanwhile call `tell`, from the writing thread, whenever something has changed."""
         with self._changed:
             self._watchers.append(tell)

@@ -14,6 +14,8 @@ from pathlib import Path
 from midigpt_cli.options.groups import Output
 from midigpt_cli.output import rendering
 from midigpt_cli.output.streams import is_closed
+from midigpt_cli.parse.reading import AS_IT_IS, Reading, read_as_told
+from midigpt_cli.parse.songs import MIDI_ENDINGS
 from midigpt_core.errors import MidiWriteError
 from midigpt_core.fields import refused
 from midigpt_core.score import Score
@@ -22,7 +24,6 @@ PIPE = "-"
 _SPEC = re.compile(r"[<>^]?0?\d{0,2}(\.\d{1,2})?[ds]?")  # of a field in --filename: no name is longer
 Put = Callable[[Score, Path], None]
 FIELDS = ("stem", "take", "rank", "seed", "command", "ext")
-MIDI_ENDINGS = (".mid", ".midi", ".kar")
 
 
 @dataclass(frozen=True)
@@ -35,13 +36,13 @@ class Written:
     seed: int
 
 
-def read_song(song: str) -> Score:
-    """The score of a file, or of standard input for "-". Raises MidiFileError."""
+def read_song(song: str, reading: Reading = AS_IT_IS) -> Score:
+    """The score of a file, or of standard input for "-". Raises MidiFileError, RequestValidationError."""
     if song != PIPE:
-        return Score.from_midi(song)
+        return read_as_told(song, reading)
     if sys.stdin.isatty():
         raise refused("SONG", song, "means standard input, which is a terminal", "pipe a MIDI file into it")
-    return Score.from_midi(sys.stdin.buffer)
+    return read_as_told(sys.stdin.buffer, reading)
 
 
 class Destination:

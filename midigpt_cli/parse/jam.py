@@ -1,4 +1,4 @@
-"""Read what a jam is asked to play from JSON: its parts, tempo, metre and controls, at the start and later."""
+"""Read the JSON messages of a jam: parts, tempo, metre and controls, at the start and later."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def song_in(score: Any, midi: Any, limits: ReadLimits | None = None) -> Score | 
         file = base64.b64decode(_of("midi", midi, str, "a string (base64)"), validate=True)
     except ValueError as error:
         raise refused("midi", None, f"is not base64 ({error})", "encode the bytes of a .mid file") from error
-    return Score.from_midi(file, limits)
+    return Score.from_midi(file, limits=limits)
 
 
 def read_start(data: Mapping[str, Any], song: Score | None) -> JamSettings:
@@ -54,9 +54,11 @@ def read_start(data: Mapping[str, Any], song: Score | None) -> JamSettings:
     items = _of("tracks", data.get("tracks", []), list, "a list")
     if items:
         settings = replace(settings, tracks=tuple(_track(item, f"tracks[{i}]") for i, item in enumerate(items)))
-        for key in ("attributes", "controls"):
-            told = {i: item[key] for i, item in enumerate(items) if item.get(key)}
-            settings = replace(settings, **{key: _by_track(key, told, len(items))})
+        own: dict[str, Any] = {
+            key: _by_track(key, {i: item[key] for i, item in enumerate(items) if item.get(key)}, len(items))
+            for key in ("attributes", "controls")
+        }
+        settings = replace(settings, **own)
     return _changed(settings, data)
 
 

@@ -13,6 +13,9 @@ from midigpt_core.music import metre_of
 
 _ROOTS = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
 _NOTE = re.compile(r"(?P<letter>[A-Ga-g])(?P<accidental>[#b]?)(?P<octave>-?\d+)?")
+_KEY = re.compile(r"(?P<root>[A-Ga-g][#b]?)[\s:]*(?P<scale>.*)")
+_SCALE_WORDS = {"": "major", "m": "major", "maj": "major", "ionian": "major", "min": "minor", "aeolian": "minor"}
+_SCALE_WORDS |= {"pentatonic": "major_pentatonic", "chromatics": "chromatic"}
 _ATTRIBUTE = re.compile(r"(?:(?P<track>.+)/)?(?:(?P<bars>[\d,-]+):)?(?P<name>\w+)=(?P<level>.+)")
 
 
@@ -49,15 +52,19 @@ def limited(text: str, read: Callable[[str], Any]) -> Limited:
 
 
 def scale(text: str) -> dict[str, Any]:
-    """C:major, F#:dorian, or C alone for major: a pitch_mask."""
+    """C:major, "C minor", Am, F#:dorian, or C alone for major: a pitch_mask."""
     from midigpt_core.constraints.controls import SCALES
     from midigpt_core.fields import nearest
 
-    root, _, name = text.partition(":")
-    name = (name or "major").lower().replace("-", "_").replace(" ", "_")
+    found = _KEY.fullmatch(text.strip())
+    if found is None:
+        raise refused("--scale", text, "names no key", "write ROOT:SCALE, such as A:minor, Am or C")
+    word = found["scale"]
+    name = "minor" if word == "m" else re.sub(r"[-\s]+", "_", word.strip().lower())
+    name = _SCALE_WORDS.get(name, name)
     if name not in SCALES:
-        raise refused("--scale", text, "names no scale", nearest(name, SCALES))
-    return {"scale": name, "root": pitch_class(root, "--scale")}
+        raise refused("--scale", text, "names no scale", f"{nearest(name, SCALES)}, as in {found['root']}:minor")
+    return {"scale": name, "root": pitch_class(found["root"], "--scale")}
 
 
 def pitch_range(text: str) -> dict[str, Any]:

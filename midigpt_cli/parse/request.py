@@ -1,4 +1,4 @@
-"""Turn what was asked on the command line into a GenerationRequest for one song."""
+"""Turn command-line options into a GenerationRequest for one song."""
 
 from __future__ import annotations
 
@@ -162,7 +162,8 @@ class _RequestBuilder:
     def _control(self, entry: musical.AttributeOption) -> Attribute:
         """The control meant: of bars where bars are named; a control of bars is found without its `bar_` too."""
         own, of_bars = self.table.get(entry.name), self.table.get(f"bar_{entry.name}")
-        if own is None and of_bars is None:
+        found = own or of_bars
+        if found is None:
             raise refused(
                 "--attribute", entry.name, "is no control of this model", nearest(entry.name, self.table.names)
             )
@@ -170,7 +171,7 @@ class _RequestBuilder:
             if of_bars is None:
                 raise refused("--attribute", entry.name, "is a control of whole tracks", "leave out the bars")
             return of_bars
-        return own or of_bars  # type: ignore[return-value]
+        return found
 
     def _meant(self, option: str, selector: str, fits: Callable[[Track], bool]) -> list[int]:
         """The tracks a value is for: those named, else those it applies to, of the tracks to be written."""

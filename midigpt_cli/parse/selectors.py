@@ -12,11 +12,12 @@ from midigpt_core.fields import refused
 from midigpt_core.score import DRUM, Score, Track
 
 SOUNDING = "tracks that sound in these bars or next to them"
-BARS_HELP = "Bars, counted from 1: 4-8, or 5,7-9, or 17- (to the end), or all (up to the last in which a note begins)."
+BARS_HELP = "Bars, counted from 1: 4-8, 5,7-9, 17- (to the end) or all (up to the last in which a note begins)."
 TRACK_HELP = (
-    "Track: its number from 1, a name or instrument or part of one, bass, lead, harmony, drums, melodic, or all. "
-    "May be given again."
+    "Track: number from 1, name or instrument (or part of it), bass, lead, harmony, drums, melodic or all (repeatable)."
 )
+
+MOST_NAMED = 12  # tracks in a sentence
 
 _GROUPS: Mapping[str, Callable[[Track], bool]] = {
     "all": lambda track: True,
@@ -55,7 +56,7 @@ def select_tracks(selectors: Iterable[str], score: Score, option: str = "--track
     """
     chosen: dict[int, None] = {}
     for selector in selectors:
-        whole = _by_name(selector.strip().lower(), score)
+        whole = by_name(selector.strip().lower(), score)
         parts = [selector] if len(whole) == 1 else selector.split(",")
         for part in parts:
             chosen.update(dict.fromkeys(_tracks(part.strip(), score, option)))
@@ -92,6 +93,13 @@ def describe_track(number: int, score: Score) -> str:
     return f'{number + 1} "{name}"' if name else str(number + 1)
 
 
+def describe_tracks(numbers: Sequence[int], score: Score) -> str:
+    """Tracks counted from 0 as people say them: `3 "Bass", 4 "Drums"`; where they are many, how many."""
+    if len(numbers) > MOST_NAMED:
+        return f"{len(numbers)} of {len(score.tracks)} tracks"
+    return ", ".join(describe_track(number, score) for number in numbers)
+
+
 def _described(number: int, score: Score) -> str:
     """The same with its instrument: `3 "Bass" (Acoustic Bass)`."""
     track = score.tracks[number]
@@ -115,7 +123,7 @@ def _tracks(word: str, score: Score, option: str) -> Sequence[int]:
     number = count(wanted)
     if number is not None and 1 <= number <= len(tracks):
         return [number - 1]
-    named = _by_name(wanted, score) if wanted else []
+    named = by_name(wanted, score) if wanted else []
     if len(named) == 1 and tracks[named[0]].name.strip().lower() == wanted:
         return named
     if wanted in _GROUPS:
@@ -131,7 +139,12 @@ def _tracks(word: str, score: Score, option: str) -> Sequence[int]:
     return named
 
 
-def _by_name(wanted: str, score: Score) -> list[int]:
+def is_group(word: str, score: Score) -> bool:
+    """Whether a word stands for a kind of tracks, and the score has some."""
+    return word in _GROUPS and any(map(_GROUPS[word], score.tracks))
+
+
+def by_name(wanted: str, score: Score) -> list[int]:
     """The tracks whose name is `wanted`, else (a number aside) begins with it, else holds it."""
     names = [track.name.strip().lower() for track in score.tracks]
     tests: tuple[Callable[[str], bool], ...] = (
@@ -175,4 +188,4 @@ def _unknown(word: str, score: Score, option: str) -> RequestValidationError:
 
 def _listed(numbers: Iterable[int], score: Score, joint: str = ", ") -> str:
     listed = [_described(number, score) for number in numbers]
-    return joint.join(listed[:12]) + (", ..." if len(listed) > 12 else "") if listed else "no tracks"
+    return joint.join(listed[:MOST_NAMED]) + (", ..." if len(listed) > MOST_NAMED else "") if listed else "no tracks"

@@ -126,7 +126,7 @@ def json_answer(body: Mapping[str, Any], status: int, headers: Mapping[str, str]
 
 
 def log_fault(error: BaseException, request_id: str) -> None:
-    """Keep what the caller is not told of an error that is our fault."""
+    """Log the details of an internal error, which the caller does not see."""
     if describe(error)[0] >= 500 and not isinstance(error, RefusalError):
         log.error("request failed", exc_info=error, extra={"request_id": request_id})
 

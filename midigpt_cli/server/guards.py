@@ -22,17 +22,20 @@ from midigpt_cli.server.state import ServerState
 log = logging.getLogger("midigpt.access")
 
 LONGEST_LENGTH = 18  # digits of a Content-Length
+DRAIN_SECONDS, DRAIN_BYTES = 2.0, 256_000_000  # of a body that is refused
 OPEN_PATHS = ("/health", "/docs", "/openapi.json", "/docs/oauth2-redirect")
 OPEN_FILES = "/static-offline-docs/"  # what the docs page is made of
 
 
 class Journal:
-    """Gives every request an id (the caller's own, or a new one), logs and counts it."""
+    """Gives every request an id (the caller's own, or a new one) and the proxy's path, logs and counts it."""
 
     def __init__(self, app: ASGIApp, state: ServerState) -> None:
         self.app, self.server = app, state
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self.server.settings.root_path and scope["type"] in ("http", "websocket"):
+            scope["root_path"] = self.server.settings.root_path
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -87,7 +90,8 @@ class Doorkeeper:
     def _refusal(self, scope: Scope) -> RefusalError | None:
         headers = Headers(scope=scope)
         if self.settings.api_key:
-            open_to_all = scope["path"] in OPEN_PATHS or scope["path"].startswith(OPEN_FILES)
+            path = scope["path"].removeprefix(self.settings.root_path)
+            open_to_all = path in OPEN_PATHS or path.startswith(OPEN_FILES)
             if open_to_all or scope.get("method") == "OPTIONS" or self._knows_key(headers):
                 return None
             ask = {"WWW-Authenticate": "Bearer"}
@@ -147,6 +151,7 @@ class BodyLimit:
             return
         length = Headers(scope=scope).get("content-length", "0")
         if not length.isdecimal() or len(length) > LONGEST_LENGTH or int(length) > self.settings.max_body_bytes:
+            await _drain(scope, receive)
             await respond(Request(scope), self._too_large())(scope, receive, send)
             return
         until = time.monotonic() + self.settings.body_seconds
@@ -160,6 +165,8 @@ class BodyLimit:
             seen += len(message.get("body", b""))
             complete = not message.get("more_body", False)
             if seen > self.settings.max_body_bytes:
+                if not complete:
+                    await _drain(scope, receive)
                 raise self._too_large()
             return message
 
@@ -177,3 +184,18 @@ class BodyLimit:
     def _too_large(self) -> RefusalError:
         most = self.settings.max_body_mb
         return RefusalError(413, f"the body is larger than {most:g} MB (max_body_mb)", {"Connection": "close"})
+
+
+async def _drain(scope: Scope, receive: Receive) -> None:
+    """Take in for a moment what is still on its way: a client that is sending while the line is closed sees a reset
+    instead of the answer. One that asks first (Expect: 100-continue) is not told to go on."""
+    if "expect" in Headers(scope=scope):
+        return
+    until, more, seen = time.monotonic() + DRAIN_SECONDS, True, 0
+    while more and seen < DRAIN_BYTES:
+        try:
+            message = await asyncio.wait_for(receive(), max(0.0, until - time.monotonic()))
+        except asyncio.TimeoutError:
+            return
+        more = message["type"] == "http.request" and message.get("more_body", False)
+        seen += len(message.get("body", b""))

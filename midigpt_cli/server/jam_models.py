@@ -34,8 +34,9 @@ class JamChange(BaseModel):
     late: Literal["repeat", "rest", "skip"] = Field("repeat", description="what a chunk that is not ready gives way to")
     attributes: dict[str, dict[str, int]] = Field(default_factory=dict, description="control values by track")
     controls: dict[str, dict[str, Any]] = Field(default_factory=dict, description="pitch_mask, ... by track")
-    config: ConfigModel = Field(  # type: ignore[valid-type]
-        default_factory=dict, description="sampling; its fields may stand beside it too: temperature, top_k, seed, ..."
+    config: ConfigModel = Field(
+        default_factory=ConfigModel,
+        description="sampling; its fields may stand beside it too: temperature, top_k, seed, ...",
     )
 
 
@@ -53,7 +54,7 @@ class JamStart(JamChange):
     tracks: list[JamTrack] = Field(default_factory=list)
     pace: Literal["realtime", "asap"] = "realtime"
     ahead: int = Field(2, ge=1, le=64, description="chunks written ahead at most")
-    score: ScoreModel | None = Field(None, description="a song to go on from")  # type: ignore[valid-type]
+    score: ScoreModel | None = Field(None, description="a song to go on from")
     midi: str | None = Field(None, description="the same as a base64 .mid file")
     chunk_midi: bool = Field(False, description="chunks carry a base64 .mid file")
     model: str | None = None
@@ -71,7 +72,7 @@ class JamReseed(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     session_id: str = _ID
-    score: ScoreModel | None = None  # type: ignore[valid-type]
+    score: ScoreModel | None = None
     midi: str | None = Field(None, description="a .mid file in base64")
 
 

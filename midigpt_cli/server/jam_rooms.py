@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from midigpt_cli.live.session import NEVER, Delivery, JamSession
@@ -39,7 +40,7 @@ class Room:
     id: str = field(default_factory=lambda: f"jam_{uuid.uuid4().hex}")
 
     def started(self) -> dict[str, Any]:
-        """What a player is told at the start."""
+        """The answer to a player at the start."""
         settings, pacing = self.session.settings, self.session.pacing
         return {
             "session_id": self.id,
@@ -164,7 +165,7 @@ class JamRooms:
         """The next chunk, waited for; None at the end. Raises RefusalError (408), or what the jam failed with."""
         loop, wake = asyncio.get_running_loop(), asyncio.Event()
         until = time.monotonic() + seconds
-        with room.session.watched(lambda: loop.call_soon_threadsafe(wake.set)):
+        with room.session.watched(partial(loop.call_soon_threadsafe, wake.set)):
             while (given := room.session.take()) is None:
                 if room.session.ended or self.queue.closing:
                     return None

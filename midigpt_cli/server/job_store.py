@@ -1,4 +1,4 @@
-"""The jobs of one server: kept while they run and for a while after, told by webhook when they end."""
+"""The jobs of one server: kept while they run and for a while after, announced by webhook when they end."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SWEEP_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Once:
-    """Who asked for what: an Idempotency-Key makes a job once, however often it is sent."""
+    """Caller and content: an Idempotency-Key makes a job once, however often it is sent."""
 
     caller: str
     key: str | None
@@ -70,6 +70,7 @@ class Job:
     kind: str
     model: str
     webhook_url: str | None = None
+    root: str = ""  # before every path, as a proxy has it
     created: float = field(default_factory=time.time)
     ended: float | None = None
     takes: dict[int, TakeFile] = field(default_factory=dict)
@@ -80,14 +81,14 @@ class Job:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
-    def new(cls, kind: str, model: str, webhook_url: str | None) -> Job:
+    def new(cls, kind: str, model: str, webhook_url: str | None, root: str = "") -> Job:
         """A job with an id of its own."""
-        return cls(f"job_{uuid.uuid4().hex}", kind, model, webhook_url)
+        return cls(f"job_{uuid.uuid4().hex}", kind, model, webhook_url, root)
 
     @property
     def urls(self) -> dict[str, str]:
         """Where to look, and where to stop it (DELETE)."""
-        return {"get": f"/jobs/{self.id}", "cancel": f"/jobs/{self.id}"}
+        return dict.fromkeys(("get", "cancel"), f"{self.root}/jobs/{self.id}")
 
     @property
     def status(self) -> str:
@@ -99,13 +100,17 @@ class Job:
     def follow(self, event: trace.Event) -> None:
         """Keep a take as soon as it is finished."""
         if isinstance(event, trace.TakeReady):
-            self.keep(event.take, self.work.session.ready(event.take), self.work.progress.steps)
+            self.keep(event.take, self.work.writing.ready(event.take), self.work.progress.steps)
 
     def keep(self, number: int, take: Take, steps: int) -> None:
         """Render a take, once."""
         if number in self.takes:
             return
-        facts = {"take": number, "midi": f"/jobs/{self.id}/takes/{number}.mid", **responses.candidate(steps, take)}
+        facts = {
+            "take": number,
+            "midi": f"{self.root}/jobs/{self.id}/takes/{number}.mid",
+            **responses.candidate(steps, take),
+        }
         if self.kind == "infill":
             facts.pop("score")
         made = TakeFile.of(responses.to_json(facts), score_to_bytes(take.score))

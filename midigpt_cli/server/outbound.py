@@ -1,4 +1,4 @@
-"""Addresses outside that the server is asked to call: looked up, checked, and called exactly where they led."""
+"""Outbound calls: addresses are resolved, checked, and called exactly where they resolved to."""
 
 from __future__ import annotations
 

@@ -84,21 +84,24 @@ class Session(Protocol):
 
     listener: trace.Listener
     cancel_event: threading.Event
-    gen_count: int
-    timing: Timing
+
+    @property
+    def gen_count(self) -> int: ...
+
+    @property
+    def timing(self) -> Timing: ...
 
     def run_takes(self) -> Any:
         """Do all of it. Raises CancelledError where `cancel_event` is set meanwhile."""
 
 
-@dataclass
 class Ended:
     """What is left of a session that has run: its numbers."""
 
-    gen_count: int
-    timing: Timing
-    listener: trace.Listener = trace.ignore
-    cancel_event: threading.Event = field(default_factory=threading.Event)
+    def __init__(self, gen_count: int, timing: Timing) -> None:
+        self.gen_count, self.timing = gen_count, timing
+        self.listener: trace.Listener = trace.ignore
+        self.cancel_event = threading.Event()
 
     def run_takes(self) -> Any:
         raise CancelledError(STOPPED_EARLY)
@@ -134,6 +137,12 @@ class Work:
             takes = self.session.request.config.num_candidates
             self.progress.bars_planned = len(self.session.plan.cells) * takes
             self.progress.max_context_tokens = self.model.engine.model.n_positions
+
+    @property
+    def writing(self) -> SamplingSession:
+        """Its session, where a model of ours writes."""
+        assert isinstance(self.session, SamplingSession)
+        return self.session
 
     @property
     def label(self) -> str:

@@ -22,6 +22,7 @@ class ServerSettings:
     # listening
     host: str = _option("127.0.0.1", "address to listen on; 0.0.0.0 opens the server to the network")
     port: int = _option(8000, "TCP port; 0 picks a free one", 0, 65535)
+    root_path: str = _option("", "path under which a proxy shows the server, such as /midigpt")
     # who may call
     api_key: str = _option("", "callers must send it as X-API-Key or Authorization: Bearer", env="MIDIGPT_API_KEY")
     cors_origin: tuple[str, ...] = _option((), "web origin that may call from a browser (repeat; * for any)")
@@ -71,6 +72,9 @@ class ServerSettings:
                 raise refused(setting.name, value, "is out of range", f"{span} ({meta['help']})")
             if "choices" in meta and value not in meta["choices"]:
                 raise refused(setting.name, value, "is not known", f"use {' or '.join(meta['choices'])}")
+
+        if self.root_path and (not self.root_path.startswith("/") or self.root_path.endswith("/")):
+            raise refused("root_path", self.root_path, "is no path", "begin it with / and end it without, as /midigpt")
 
     @property
     def max_body_bytes(self) -> int:

@@ -8,7 +8,7 @@ from midigpt_core.score import DRUM, Bar, Score, Track
 
 
 class Attribute(ABC):
-    """One musical property of a track or of a bar, as a small number the model can read and be asked for.
+    """A musical property of a track or bar, as a small number that the model reads and can be given as a target.
 
     name: key in requests ("note_density"). token_type: name of the token that carries it. level: "track" or "bar".
     track_type: "melodic", "drum" or "both". size: values run from 0 to size - 1. revision: 1 measures exactly as

@@ -102,7 +102,7 @@ class AttributeTable:
 
     @classmethod
     def from_config(cls, config: NamesAttributes) -> AttributeTable:
-        """The attributes an encoder configuration speaks of, in its token domains or in its "attribute_controls"."""
+        """The attributes of an encoder configuration, from its token domains and its "attribute_controls"."""
         return cls(make_attributes((t.value for t, _ in config.token_domains), config.attribute_controls))
 
     def __iter__(self) -> Iterator[Attribute]:

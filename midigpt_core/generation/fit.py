@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from midigpt_core.generation.prompt import StepPrompt, prepare_step
-from midigpt_core.plan.narrow import drop_order, expected_tokens
+from midigpt_core.plan.narrow import drop_order, expected_tokens, guessed_costs
 from midigpt_core.plan.steps import Step, smaller_window
 from midigpt_core.request import GenerationRequest
 from midigpt_core.score import Score
@@ -49,6 +49,19 @@ def narrowed(
         step = shorter
         prompt = prepare_step(tokenizer, score, step, request, {*left_out, *newly})
     return prompt, newly
+
+
+def alone_fits(tokenizer: Tokenizer, score: Score, step: Step, request: GenerationRequest, n_positions: int) -> bool:
+    """Whether a step fits the model with what it will write, all the context left out that may be."""
+    writes = request.config.budget_margin * expected_tokens(score, step)
+    targets = {track for track, _ in step.cells}
+    guessed = guessed_costs(score, step)
+    if request.config.context == "auto" and writes + sum(guessed[track] for track in targets) < n_positions / 2:
+        return True  # by far: no need to write the prompt
+    left_out = {prompt.id for prompt in request.tracks if prompt.ignore}
+    left_out |= set(_droppable(score, step, request) if request.config.context != "all" else ())
+    shown = replace(step, pending=frozenset())  # a later step may see what an earlier one has written there
+    return len(prepare_step(tokenizer, score, shown, request, left_out).prompt.tokens) + writes < n_positions
 
 
 def _lengths(prompt: StepPrompt) -> dict[int, int]:

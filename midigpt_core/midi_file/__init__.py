@@ -14,15 +14,17 @@ if TYPE_CHECKING:
 __all__ = ["MidiSource", "ReadLimits", "read_score", "score_to_bytes", "write_score"]
 
 
-def read_score(file: Readable, limits: ReadLimits | None = None) -> Score:
+def read_score(file: Readable, split_channels: bool = False, limits: ReadLimits | None = None) -> Score:
     """Read a .mid file: a path, its bytes, or a binary file object.
 
     The score's resolution is the file's division; every track has the same bars, up to the end of the file.
-    `score.source` remembers the bytes. Raises MidiFileError; SongTooLargeError, soon, for a song beyond the limits.
+    `score.source` remembers the bytes. A line that plays over several channels (MPE, guitar strings) is one track,
+    unless `split_channels`. Raises MidiFileError; SongTooLargeError, soon, for a song
+    beyond the limits.
     """
     from midigpt_core.midi_file.read import score_from
 
-    return score_from(take(file, limits or LARGEST))
+    return score_from(take(file, limits or LARGEST), split_channels)
 
 
 def score_to_bytes(score: Score) -> bytes:

@@ -13,7 +13,7 @@ from typing import overload
 from midigpt_core.compiled import compiled
 from midigpt_core.errors import SongTooLargeError
 from midigpt_core.midi_file.events import CONTROL, META, NOTE_ON, PROGRAM, Event, TrackEvents, read_events
-from midigpt_core.midi_file.notes import RawNote, pair_notes
+from midigpt_core.midi_file.notes import ChannelNotes, RawNote, pair_notes
 
 METAS = bytes((0x03, 0x04, 0x20, 0x21, 0x51, 0x58, 0x59))  # names, channel and port, tempo, metre, key
 
@@ -53,6 +53,10 @@ class NoteColumns(Sequence[RawNote]):
         rows = zip(self.onsets[at], self.ends[at], self.pitches[at], self.velocities[at], strict=True)
         return [RawNote(*row, -1, -1) for row in rows]
 
+    def played(self, most: int) -> list[tuple[int, int, int]]:
+        """Onset, end and pitch of the first notes."""
+        return list(zip(self.onsets[:most], self.ends[:most], self.pitches[:most], strict=True))
+
     def row(self, at: int) -> tuple[int, int, int, int]:
         """Onset, end, pitch and velocity of one note."""
         return self.onsets[at], self.ends[at], self.pitches[at], self.velocities[at]
@@ -91,20 +95,21 @@ def _reference(track: TrackEvents, most: int) -> Outline:
     sounding = [tick for tick, event in track.events if event[0] & 0xF0 == NOTE_ON and event[2]]
     if len(sounding) > most:
         raise SongTooLargeError("notes", most)
-    parts = {
-        channel: NoteColumns(
-            array("q", (note.onset for note in part.notes)),
-            array("q", (note.end for note in part.notes)),
-            bytes(note.pitch for note in part.notes),
-            bytes(note.velocity for note in part.notes),
-        )
-        for channel, part in sorted(pair_notes(track.events).items())
-        if part.notes
-    }
+    parts = {channel: columns_of(part) for channel, part in sorted(pair_notes(track.events).items()) if part.notes}
     last = track.events[-1][0] if track.events else 0
     kept = [item for item in track.events if _rules(item[1])]
     channels = frozenset(channel for _, channel in ons)
     return Outline(kept, track.end_tick, last, max(sounding, default=-1), channels, parts)
+
+
+def columns_of(part: ChannelNotes) -> NoteColumns:
+    """The same notes as columns."""
+    return NoteColumns(
+        array("q", (note.onset for note in part.notes)),
+        array("q", (note.end for note in part.notes)),
+        bytes(note.pitch for note in part.notes),
+        bytes(note.velocity for note in part.notes),
+    )
 
 
 def _rules(event: bytes) -> bool:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 
 from midigpt_core.errors import SongTooLargeError
 from midigpt_core.midi_file.bars import BarSpan
-from midigpt_core.midi_file.drums import Part, declared_channels, why_drums
+from midigpt_core.midi_file.drum_notes import HEARD
+from midigpt_core.midi_file.drums import DrumPart, declared_channels, why_drums
 from midigpt_core.midi_file.events import (
     CHANNEL_PREFIX,
     META,
@@ -17,7 +19,9 @@ from midigpt_core.midi_file.events import (
     TEXT_NAME,
     meta_data,
 )
-from midigpt_core.midi_file.outline import NoteColumns, Outline
+from midigpt_core.midi_file.lines import joined, line_channels
+from midigpt_core.midi_file.notes import pair_notes
+from midigpt_core.midi_file.outline import NoteColumns, Outline, columns_of
 from midigpt_core.midi_file.source import MidiSource
 from midigpt_core.midi_file.text import decode_text
 from midigpt_core.midi_file.timeline import first_tempo, load_timeline
@@ -29,12 +33,12 @@ Changes = tuple[list[int], list[int]]  # ticks of program changes, and the progr
 Output = tuple[int, int]  # port, channel
 
 
-def score_from(source: MidiSource) -> Score:
+def score_from(source: MidiSource, split_channels: bool = False) -> Score:
     """The score of a file. Ticks are the file's own; the last bar has its full length.
 
     Raises MidiFileError, or SongTooLargeError before any of it is built.
     """
-    chunks, limits = source.outlines, source.limits
+    chunks, limits, kind = source.outlines, source.limits, source.layout.format
     n_parts = sum(len(chunk.parts) for chunk in chunks)
     if n_parts > limits.tracks:
         raise SongTooLargeError("tracks", limits.tracks, n_parts, source.name)
@@ -42,19 +46,37 @@ def score_from(source: MidiSource) -> Score:
     if n_parts * len(spans) > limits.cells:
         raise SongTooLargeError("bars in all tracks together", limits.cells, n_parts * len(spans), source.name)
     programs = _Programs(chunks)
-    places = [(index, channel) for index, chunk in enumerate(chunks) for channel in sorted(chunk.parts)]
-    parts = []
-    for index, channel in places:
-        name = _track_name(chunks[index], channel, source.layout.format)
-        notes = chunks[index].parts[channel]
-        parts.append(Part(channel, name, programs.main(index, channel), notes, source.division))
+    found = {
+        (index, channels[0]): (channels, notes)
+        for index in range(len(chunks))
+        for channels, notes in sorted(_sounding(source, index, split_channels))
+    }
+    described = []
+    for (index, channel), (_, notes) in found.items():
+        name = _track_name(chunks[index], channel, kind)
+        program = programs.main(index, channel, notes)
+        described.append(DrumPart(channel, name, program, notes.played(HEARD), source.division))
     tracks = []
-    for (index, channel), part, reason in zip(places, parts, why_drums(parts, declared_channels(chunks)), strict=True):
-        bars = _bars(chunks[index].parts[channel], spans, source.division)
-        track = Track(bars, part.program or 0, DRUM if reason else MELODIC, name=part.name, channel=channel)
-        tracks.append(replace(track, midi_track=index, told_by=reason))
+    reasons = why_drums(described, declared_channels(chunks))
+    for (place, (channels, notes)), part, reason in zip(found.items(), described, reasons, strict=True):
+        track = Track(_bars(notes, spans, source.division), part.program or 0, DRUM if reason else MELODIC)
+        track = replace(track, name=part.name, channel=place[1], midi_track=place[0], told_by=reason)
+        tracks.append(replace(track, channels=channels if len(channels) > 1 else ()))
     tempo = first_tempo(load_timeline(chunks, source.division))
     return Score(tracks, resolution=source.division, tempo=tempo, source=source)
+
+
+def _sounding(source: MidiSource, index: int, split: bool) -> Iterator[tuple[tuple[int, ...], NoteColumns]]:
+    """What plays in a chunk, by the channels it plays on: several, where one line goes over them."""
+    chunk = source.outlines[index]
+    line: list[int] = []
+    if len(chunk.parts) > 1 and not split:
+        track = source.read_track(index)
+        parts = {channel: part for channel, part in pair_notes(track.events).items() if part.notes}
+        line = list(line_channels(track, parts, source.layout.format))
+        if line:
+            yield tuple(line), columns_of(joined(parts, line))
+    yield from (((channel,), notes) for channel, notes in chunk.parts.items() if channel not in line)
 
 
 def _bars(part: NoteColumns, spans: list[BarSpan], division: int) -> list[Bar]:
@@ -88,7 +110,7 @@ class _Programs:
         self._own = {place: _columns(found) for place, found in own.items()}
         self._common = {output: _columns(sorted(found)) for output, found in common.items()}
 
-    def main(self, index: int, channel: int) -> int | None:
+    def main(self, index: int, channel: int, part: NoteColumns) -> int | None:
         """The program that sounds at most of a part's notes; None where nothing chooses one.
 
         A chunk's own program changes count; only a chunk without any takes those that other chunks send to its port
@@ -99,7 +121,7 @@ class _Programs:
             return None
         ticks, programs = changes
         heard: Counter[int] = Counter()
-        for onset in self.chunks[index].parts[channel].onsets:
+        for onset in part.onsets:
             place = bisect_right(ticks, onset) - 1
             heard[programs[place] if place >= 0 else 0] += 1
         return heard.most_common(1)[0][0]

@@ -49,6 +49,10 @@ class MidiSource:
         return self.layout.division
 
     @cached_property
+    def _bodies(self) -> list[bytes]:
+        return self.layout.tracks
+
+    @cached_property
     def outlines(self) -> list[Outline]:
         """Every track chunk in little memory, not to be changed. Raises MidiFileError, SongTooLargeError."""
         bodies, left = self.layout.tracks, self.limits.notes
@@ -71,12 +75,12 @@ class MidiSource:
 
     def read_track(self, index: int) -> TrackEvents:
         """All events of one track chunk: a fresh list, free to change."""
-        bodies = self.layout.tracks
+        bodies = self._bodies
         return read_events(bodies[index], f"{self.name}, track {index + 1} of {len(bodies)}")
 
     def read_tracks(self) -> list[TrackEvents]:
         """The events of every track chunk: fresh lists, free to change."""
-        return [self.read_track(index) for index in range(len(self.layout.tracks))]
+        return [self.read_track(index) for index in range(len(self._bodies))]
 
 
 def last_tick(tracks: Sequence[Timed]) -> int:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 
 from midigpt_core.errors import ScoreError
 from midigpt_core.midi_file.bars import BarSpan, Signature, bar_of, spans
-from midigpt_core.midi_file.events import METRE, TrackEvents, meta, with_tail, write_events
+from midigpt_core.midi_file.events import METRE, PROGRAM, TrackEvents, meta, with_tail, write_events
 from midigpt_core.midi_file.fit import NewNote, fit_notes
 from midigpt_core.midi_file.fresh import added_track
+from midigpt_core.midi_file.lines import Parts, at_rest, deal, expression_of
 from midigpt_core.midi_file.notes import ChannelNotes, pair_notes
 from midigpt_core.midi_file.outline import NOTHING, NoteColumns
 from midigpt_core.midi_file.placing import check_inside, placed_notes
@@ -73,9 +74,9 @@ def _all_bars(score: Score, source: MidiSource, known: list[BarSpan]) -> tuple[l
     longest = max((track.bars for track in score.tracks), key=len, default=[])
     bars = source.bars(len(longest))
     for index in range(len(known), len(longest)):
-        wish = (longest[index].ts_numerator, longest[index].ts_denominator)
-        if wish != (bars[index].numerator, bars[index].denominator):
-            new.append((bars[index].start, *wish))
+        metre = (longest[index].ts_numerator, longest[index].ts_denominator)
+        if metre != (bars[index].numerator, bars[index].denominator):
+            new.append((bars[index].start, *metre))
             bars = spans(metres + new, source.division, bars[index].start + 1, len(longest))
     for number, track in enumerate(score.tracks):
         _check_metres(track, number, bars)
@@ -100,13 +101,14 @@ def _by_place(score: Score, n_chunks: int) -> tuple[dict[Place, tuple[int, Track
         if track.midi_track is None or track.channel is None or track.midi_track >= n_chunks:
             added.append(track)
             continue
-        place = track.midi_track, track.channel
-        if place in placed:
-            raise ScoreError(
-                f"score.tracks[{number}] and [{placed[place][0]}] both claim chunk {place[0]}, channel {place[1]}; "
-                "set midi_track of one to None to give it a chunk of its own"
-            )
-        placed[place] = number, track
+        for channel in track.channels or (track.channel,):
+            place = track.midi_track, channel
+            if place in placed:
+                raise ScoreError(
+                    f"score.tracks[{number}] and [{placed[place][0]}] both claim chunk {place[0]}, channel {place[1]}; "
+                    "set midi_track of one to None to give it a chunk of its own"
+                )
+            placed[place] = number, track
     return placed, added
 
 
@@ -118,26 +120,37 @@ def _find_changes(
     for index, channel in placed:
         channels[index].add(channel)
     changes: dict[int, _Changes] = {}
-    for index, chunk in enumerate(source.outlines):
-        rewritten = {}
-        for channel in sorted(channels[index]):
-            after = _after(chunk.parts.get(channel, NOTHING), placed.get((index, channel)), bars)
-            if after:
-                rewritten[channel] = after
-        if rewritten:
-            change = _Changes(source.read_track(index))
-            parts = pair_notes(change.chunk.events if change.chunk else [])
-            for channel, after in rewritten.items():
-                removed, change.new[channel] = _change(parts.get(channel, ChannelNotes()), after, bars)
-                change.removed |= removed
-            changes[index] = change
+    for index, outline in enumerate(source.outlines):
+        here = {channel: placed.get((index, channel)) for channel in sorted(channels[index])}
+        if not any(
+            (row and row[1].channels) or _differs(outline.parts.get(channel, NOTHING), row, bars)
+            for channel, row in here.items()
+        ):
+            continue
+        chunk = source.read_track(index)
+        parts = pair_notes(chunk.events)
+        wanted = _wanted(index, placed, parts, bars)
+        for channel in here:
+            part = parts.get(channel, ChannelNotes())
+            found = _change(part, wanted.get(channel, [[] for _ in bars]), bars)
+            if found is None:
+                continue
+            removed, new = found
+            track = placed[index, channel][1] if (index, channel) in placed else None
+            if track is not None and track.channels:
+                removed |= expression_of(chunk.events, channel, removed, part)
+                chunk.events += at_rest(chunk.events, channel, removed, new)
+            if track is not None and not part.notes and track.instrument and not _has_program(source, channel):
+                chunk.events.insert(0, (0, bytes((PROGRAM | channel, track.instrument))))
+            change = changes.setdefault(index, _Changes(chunk))
+            change.removed |= removed
+            change.new[channel] = new
     return changes
 
 
-def _after(part: NoteColumns, numbered: tuple[int, Track] | None, bars: list[BarSpan]) -> dict[int, list[NewNote]]:
-    """The notes of the bars that do not play what the file has there."""
+def _differs(part: NoteColumns, numbered: tuple[int, Track] | None, bars: list[BarSpan]) -> bool:
+    """Whether a bar does not play what the file has there."""
     number, track = numbered or (-1, Track())
-    found = {}
     first = 0
     for index, span in enumerate(bars):
         last = bisect_left(part.onsets, span.stop, first) if index + 1 < len(bars) else len(part)
@@ -145,9 +158,9 @@ def _after(part: NoteColumns, numbered: tuple[int, Track] | None, bars: list[Bar
         if not _same(part, first, last, bar.notes, span.start):
             new = list(placed_notes(bar, span.start, f"score.tracks[{number}].bars[{index}]"))
             if sorted(new) != sorted(part.row(at) for at in range(first, last)):
-                found[index] = new
+                return True
         first = last
-    return found
+    return False
 
 
 def _same(part: NoteColumns, first: int, last: int, notes: list[Note], start: int) -> bool:
@@ -161,10 +174,37 @@ def _same(part: NoteColumns, first: int, last: int, notes: list[Note], start: in
     )
 
 
-def _change(part: ChannelNotes, after: dict[int, list[NewNote]], bars: list[BarSpan]) -> tuple[set[int], list[NewNote]]:
-    """Events to remove and notes to put in."""
-    starts, changed = [bar.start for bar in bars], after.keys()
+def _has_program(source: MidiSource, channel: int) -> bool:
+    return any(event[0] == PROGRAM | channel for chunk in source.outlines for _, event in chunk.events)
+
+
+def _wanted(
+    index: int, placed: dict[Place, tuple[int, Track]], parts: Parts, bars: list[BarSpan]
+) -> dict[int, list[list[NewNote]]]:
+    """What the score wants in one chunk: by channel, the notes of each bar."""
+    wanted: dict[int, list[list[NewNote]]] = {}
+    for (chunk, channel), (number, track) in placed.items():
+        if chunk != index or channel in wanted:
+            continue
+        notes: list[list[NewNote]] = [[] for _ in bars]
+        for i, bar in enumerate(track.bars):
+            notes[i] = list(placed_notes(bar, bars[i].start, f"score.tracks[{number}].bars[{i}]"))
+        wanted |= deal(notes, parts, track.channels, bars) if track.channels else {channel: notes}
+    return wanted
+
+
+def _change(
+    part: ChannelNotes, after: list[list[NewNote]], bars: list[BarSpan]
+) -> tuple[set[int], list[NewNote]] | None:
+    """Events to remove and notes to put in; None where the track plays what it did."""
+    starts = [bar.start for bar in bars]
     places = [bar_of(starts, note.onset) for note in part.notes]
+    before: list[list[tuple[int, ...]]] = [[] for _ in bars]
+    for note, place in zip(part.notes, places, strict=True):
+        before[place].append(note[:4])
+    changed = {i for i, (x, y) in enumerate(zip(before, after, strict=True)) if x != y and sorted(x) != sorted(y)}
+    if not changed:
+        return None
     kept, removed = ChannelNotes(stray=part.stray), set[int]()
     for note, place in zip(part.notes, places, strict=True):
         if place in changed:

@@ -79,7 +79,7 @@ def read_object(file: Path) -> Any:
         root = _root(file, archive)
         data = archive.read(f"{root}data.pkl")
         _check_opcodes(file, data)
-        return _Reader(file, archive, root).load(data)
+        return _ArchiveReader(file, archive, root).load(data)
 
 
 def read_code(file: Path) -> Iterator[str]:
@@ -155,7 +155,7 @@ def _check_opcodes(file: Path, data: bytes) -> None:
             raise CheckpointError(f"{file}: refused: its pickle numbers its objects beyond its own size")
 
 
-class _Reader:
+class _ArchiveReader:
     """Reads one archive. What its pickle may call are methods of this object, and harmless."""
 
     def __init__(self, file: Path, archive: zipfile.ZipFile, root: str) -> None:

@@ -77,6 +77,14 @@ def endpoint() -> str:
     return os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
 
 
+def network_errors() -> tuple[type[Any], ...]:
+    """Whatever the hub client raises where the hub does not answer, or answers no; of its HTTP library too."""
+    from huggingface_hub import errors
+
+    of_http_library = [kind for kind in errors.HfHubHTTPError.__mro__ if kind.__name__ == "HTTPError"]
+    return errors.HfHubHTTPError, OSError, *of_http_library
+
+
 def _pick(api: Any, reference: HubReference) -> str:
     files = sorted(api.list_repo_files(reference.repo, revision=reference.revision))
     chosen = pick(files, reference.prefix)
@@ -92,8 +100,7 @@ def _told(reference: HubReference) -> Iterator[None]:
     """Turn the hub client's errors into one sentence each."""
     from huggingface_hub import errors
 
-    of_http_library = [kind for kind in errors.HfHubHTTPError.__mro__ if kind.__name__ == "HTTPError"]
-    network: tuple[type[Any], ...] = (errors.HfHubHTTPError, OSError, *of_http_library)
+    network = network_errors()
     try:
         yield
     except errors.GatedRepoError as error:

@@ -50,7 +50,7 @@ def encode_score(
 
 
 def decode(tokens: Sequence[int], vocabulary: Vocabulary) -> Score:
-    """As `tokens.decode.decode`: the score these ids speak of, on the model's grid."""
+    """As `tokens.decode.decode`: the score of these ids, on the model's grid."""
     if FAST_DECODE is None:
         return _decode.decode(tokens, vocabulary)
     found: Score = FAST_DECODE.decode(tokens, vocabulary, vocabulary.config.resolution)
@@ -58,7 +58,7 @@ def decode(tokens: Sequence[int], vocabulary: Vocabulary) -> Score:
 
 
 def decode_score(tokens: Sequence[int], vocabulary: Vocabulary) -> Score:
-    """The score these ids speak of, at `config.decode_resolution`."""
+    """The score of these ids, at `config.decode_resolution`."""
     if FAST_DECODE is None:
         return from_grid(_decode.decode(tokens, vocabulary), vocabulary.config)
     found: Score = FAST_DECODE.decode(tokens, vocabulary, vocabulary.config.decode_resolution)

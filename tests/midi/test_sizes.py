@@ -55,8 +55,8 @@ def test_what_is_beyond_a_limit_is_counted_while_reading(what: str) -> None:
     }
     limits = fine if what != "cells" else ReadLimits(cells=11)
     with pytest.raises(SongTooLargeError, match=r"11|100|3|4"):
-        Score.from_midi(songs[what], limits)
-    Score.from_midi(songs[what], replace(limits, **{what: most[what]}))
+        Score.from_midi(songs[what], limits=limits)
+    Score.from_midi(songs[what], limits=replace(limits, **{what: most[what]}))
 
 
 def test_a_score_as_json_is_counted_before_it_is_built() -> None:

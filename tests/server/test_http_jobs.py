@@ -77,6 +77,36 @@ def test_a_wrong_job_is_refused_at_once(client):
     assert client.get("/jobs/nobody").status_code == 404
 
 
+@pytest.mark.parametrize("kind", ["json", "form"])
+def test_the_same_midi_job_posted_twice_with_one_key_is_one_job(client, kind):
+    """Names and ids are not what is ordered: a second try has ids of its own."""
+    file, headers = midi(), {"Idempotency-Key": f"midi-{kind}"}
+    answers = []
+    for name in ("first", "second"):
+        options = {"bars": "5", "track": "bass", "density_hard_limit": "6", "request_id": name}
+        if kind == "json":
+            body = {"midi": base64.b64encode(file).decode(), "options": options}
+            answers.append(client.post("/jobs", json=body, headers={**headers, "X-Request-ID": name}))
+        else:
+            files = {"file": (f"{name}.mid", file)}
+            answers.append(client.post("/jobs", files=files, data=options, headers=headers))
+    assert [answer.status_code for answer in answers] == [202, 202]
+    assert answers[0].json()["id"] == answers[1].json()["id"]
+    ended(client, answers[0].json()["id"])
+    other = {"midi": base64.b64encode(file).decode(), "options": {"bars": "6", "track": "bass"}}
+    assert client.post("/jobs", json=other, headers=headers).status_code == 409
+
+
+def test_behind_a_proxy_jobs_are_named_by_its_path():
+    with client_of(root_path="/midigpt") as proxied:
+        answer = proxied.post("/jobs", json=wish())
+        job = answer.json()
+        assert answer.headers["location"] == job["urls"]["get"] == f"/midigpt/jobs/{job['id']}"
+        done = ended(proxied, job["id"])
+        assert done["results"][0]["midi"].startswith("/midigpt/jobs/")
+        assert proxied.get(done["results"][0]["midi"]).status_code == 200
+
+
 def test_the_same_idempotency_key_makes_one_job(client):
     headers = {"Idempotency-Key": "once"}
     first = client.post("/jobs", json=wish(), headers=headers).json()["id"]

@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from dataclasses import replace
 
 import pytest
 from serving import midi
 from tiny import song
 
-from midigpt_core.score import Score
+from midigpt_core.score import Score, Track
 from tests.support import songs
 
 
@@ -165,3 +166,20 @@ def test_what_is_wrong_with_a_form_is_said_in_its_fields(client, fields, says):
     assert answer.status_code == 422, answer.text
     assert says in told["detail"]
     assert "--" not in told["detail"] + told["remedy"] + told["field"]
+
+
+def test_a_form_says_how_the_song_is_read(client):
+    """The fields are the command's: a track that plays drums, a silent one that is named, channels kept apart."""
+    told = {"bars": "5", "track": "melodic", "melodic_track": "drums", "plan_only": "true"}
+    assert infill(client, midi(), **told).json()["plan"][0]["generate"].keys() == {"0", "1", "2"}
+    assert infill(client, midi(), bars="5", drum_track="kazoo").status_code == 422
+    assert infill(client, midi(), bars="5", split_channels="perhaps").status_code == 422
+
+
+def test_a_silent_track_that_is_named_is_written(client):
+    score = song(8)
+    score.tracks.append(Track([replace(bar, notes=[]) for bar in score.tracks[0].bars], 33, name="Cello"))
+    answer = infill(client, midi(score), bars="5", track="cello", density_hard_limit="6")
+    assert answer.status_code == 200, answer.text
+    written = Score.from_midi(answer.content).tracks
+    assert [(track.name, track.instrument) for track in written][-1] == ("Cello", 33)

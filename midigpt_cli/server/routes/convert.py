@@ -71,6 +71,6 @@ def _to_midi(data: object, settings: ServerSettings) -> bytes:
 
 
 def _to_json(file: bytes, settings: ServerSettings) -> bytes:
-    score = Score.from_midi(file, read_limits(settings))
+    score = Score.from_midi(file, limits=read_limits(settings))
     check_song(score, 1, settings)
     return to_json(score.to_dict())

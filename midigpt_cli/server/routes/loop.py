@@ -67,7 +67,7 @@ class VariationAnswer(BaseModel):
     seam: float = Field(description="mean log-probability per token of the first bar after the last")
     accepted: bool
     rejected: list[str]
-    score: ScoreModel | None = None  # type: ignore[valid-type]
+    score: ScoreModel | None = None
     midi: str | None = None
 
 
@@ -175,7 +175,7 @@ def finish_as(kind: str) -> Any:
         first = result[0].score
         body = {
             "request_id": work.id,
-            "model": work.model.id,
+            "model": work.label,
             "bars": first.n_bars,
             "ticks": sum(bar.ticks(first.resolution) for bar in first.tracks[0].bars),
             "resolution": first.resolution,

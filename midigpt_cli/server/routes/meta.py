@@ -56,6 +56,7 @@ class ModelsAnswer(BaseModel):
     models: list[ModelAnswer]
 
 
+@router.head("/health", include_in_schema=False)
 @router.get("/health", responses=json_answer(HealthAnswer), summary="Whether the server lives")
 async def health(request: Request) -> dict[str, Any]:
     """Liveness probe; needs no key."""
