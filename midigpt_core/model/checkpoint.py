@@ -121,7 +121,7 @@ def _read_fast(file: Path) -> tuple[EncoderConfig, LanguageModel] | None:
     except (SafetensorError, OSError) as error:
         raise _unreadable(file, error) from error
     except CheckpointError as error:
-        raise CheckpointError(f"{file}: {error}") from error
+        raise CheckpointError(f"{file}: {str(error)[:500]}") from error
     return encoder, model
 
 
@@ -190,7 +190,7 @@ def _shape(file: Path, data: Any) -> GPT2Config:
     except TypeError as error:
         raise CheckpointError(f"{file}: model config {short(data)} does not fit GPT-2: {error}") from error
     except CheckpointError as error:
-        raise CheckpointError(f"{file}: {error}") from error
+        raise CheckpointError(f"{file}: {str(error)[:500]}") from error
 
 
 def _build(file: Path, config: GPT2Config, weights: Mapping[str, Any]) -> GPT2:
@@ -227,7 +227,7 @@ def _encoder_config(file: Path, data: Any, config: GPT2Config) -> EncoderConfig:
     try:
         encoder = EncoderConfig.from_dict(json.loads(data) if isinstance(data, str) else data)
     except (EncoderConfigError, ValueError, RecursionError) as error:
-        raise CheckpointError(f"{file}: encoder_config: {error}") from error
+        raise CheckpointError(f"{file}: encoder_config: {str(error)[:500]}") from error
     return check_vocabulary(file, encoder, config)
 
 
