@@ -18,6 +18,7 @@ from midigpt_cli.exit_codes import DONE, FAILURE, INTERRUPTED, TABLE, USAGE, cod
 from midigpt_cli.gc_tuning import stop_collecting
 from midigpt_cli.options import shells
 from midigpt_cli.options.folded import FoldedCommand
+from midigpt_cli.output.streams import open_all
 from midigpt_core.errors import MidiGptError
 
 UsageError: Any = typer.BadParameter.__mro__[1]  # the parser's own, wherever this version of typer keeps it
@@ -120,8 +121,16 @@ def midigpt(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit; the only place that turns an error into a sentence and an exit code."""
+    open_all()
     warnings.showwarning = _show_warning  # type: ignore[assignment]
     code = run(arguments)
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # nobody listens any more, and Python would say so
+    except OSError as error:
+        code = _said(f"standard output: {error.strerror}", FAILURE)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     stop_collecting()
     sys.exit(code)
 
@@ -144,14 +153,21 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return USAGE
     except MidiGptError as error:
         return _said(str(error), code_of(error))
-    except BrokenPipeError:
-        return DONE
+    except (BrokenPipeError, SystemExit) as leaving:
+        return _unheard(leaving)
     except OSError as error:  # a full disk, a vanished folder: whatever no command saw coming
         place = f"{error.filename}: " if error.filename else ""
         return _said(f"{place}{error.strerror or error}", FAILURE)
     if outcome == INTERRUPTED:  # typer's own answer to Ctrl-C
         return _said("interrupted", INTERRUPTED)
     return outcome if isinstance(outcome, int) else DONE
+
+
+def _unheard(leaving: BaseException) -> int:
+    """The answer to a pipe that nobody reads any more, for which typer leaves the program by itself."""
+    if isinstance(leaving, BrokenPipeError) or isinstance(leaving.__context__, BrokenPipeError):
+        return DONE
+    raise leaving
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *place: Any) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields, replace
 from operator import attrgetter
 from typing import IO, TYPE_CHECKING, Any
 
-from midigpt_core.errors import ScoreError
+from midigpt_core.errors import ScoreError, SongTooLargeError
 from midigpt_core.fields import Door, read, rows_of, sentence, setting, suggesting
 from midigpt_core.fields import check as check_values
 from midigpt_core.music import quarters_of
@@ -14,7 +14,7 @@ from midigpt_core.music import quarters_of
 if TYPE_CHECKING:
     from os import PathLike
 
-    from midigpt_core.midi_file import MidiSource
+    from midigpt_core.midi_file import MidiSource, ReadLimits
 
 MELODIC = "melodic"
 DRUM = "drum"
@@ -87,14 +87,20 @@ class Score:
     source: MidiSource | None = field(default=None, repr=False, compare=False, metadata={"hidden": True})
 
     @classmethod
-    def from_midi(cls, file: str | PathLike[str] | bytes | IO[bytes], split_channels: bool = False) -> Score:
+    def from_midi(
+        cls,
+        file: str | PathLike[str] | bytes | IO[bytes],
+        split_channels: bool = False,
+        limits: ReadLimits | None = None,
+    ) -> Score:
         """Read a .mid file: a path, its bytes, or a binary file object. Raises MidiFileError.
 
-        A line that plays over several channels (MPE, guitar strings) is one track, unless `split_channels`.
+        A line that plays over several channels (MPE, guitar strings) is one track, unless `split_channels`. `limits`
+        bounds bars, tracks and notes; a song beyond them is refused (SongTooLargeError) before it is built.
         """
         from midigpt_core.midi_file import read_score
 
-        return read_score(file, split_channels)
+        return read_score(file, split_channels, limits)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Score:
@@ -109,8 +115,13 @@ class Score:
         write_score(self, file)
 
     @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Score:
-        """Build a score from its JSON form. Raises ScoreError naming an unknown or wrongly typed key."""
+    def from_dict(cls, data: dict[str, Any], limits: ReadLimits | None = None) -> Score:
+        """Build a score from its JSON form. Raises ScoreError naming an unknown or wrongly typed key.
+
+        A score beyond the limits is refused (SongTooLargeError) before it is built.
+        """
+        if limits is not None:
+            _check_size(data, limits)
         return read(cls, data, "score", _DATA)
 
     def to_dict(self) -> dict[str, Any]:
@@ -152,6 +163,12 @@ class Score:
     def n_bars(self) -> int:
         """Bars of the longest track."""
         return max((len(track.bars) for track in self.tracks), default=0)
+
+    @property
+    def heard_bars(self) -> int:
+        """Bars up to the last one in which a note begins; all where none does."""
+        last = [max((i for i, bar in enumerate(track.bars) if bar.notes), default=-1) for track in self.tracks]
+        return max(last, default=-1) + 1 or self.n_bars
 
 
 _NOTE_KEYS = tuple(f.name for f in fields(Note))
@@ -210,3 +227,23 @@ def _all_sound(notes: list[Note]) -> bool:
         ):
             return False
     return True
+
+
+def _check_size(data: Any, limits: ReadLimits) -> None:
+    """Count what is there; what is no list is left to those who look closer."""
+    tracks = _listed(data, "tracks")
+    if len(tracks) > limits.tracks:
+        raise SongTooLargeError("tracks", limits.tracks, len(tracks))
+    notes = 0
+    for track in tracks:
+        bars = _listed(track, "bars")
+        if len(bars) > limits.bars:
+            raise SongTooLargeError("bars", limits.bars, len(bars))
+        notes += sum(len(_listed(bar, "notes")) for bar in bars)
+    if notes > limits.notes:
+        raise SongTooLargeError("notes", limits.notes, notes)
+
+
+def _listed(data: Any, key: str) -> list[Any]:
+    found = data.get(key) if isinstance(data, dict) else None
+    return found if isinstance(found, list) else []

@@ -12,6 +12,7 @@ from midigpt_cli.options.groups import Context, ModelChoice, Music, Output, Pres
 from midigpt_cli.options.settings import Settings, command_of
 from midigpt_cli.parse.reading import Reading
 from midigpt_cli.parse.selectors import TRACK_HELP
+from midigpt_core.fields import refused
 
 if TYPE_CHECKING:
     from midigpt_core.attributes.table import AttributeTable
@@ -28,7 +29,17 @@ class Continue:
     songs: Annotated[
         list[str], typer.Argument(metavar="SONG...", help="MIDI files, or folders of them; - reads standard input.")
     ]
-    bars: Annotated[int, typer.Option("--bars", "-b", help="Bars to add.", min=1, max=10_000)]
+    bars: Annotated[int, typer.Option("--bars", "-b", help="Bars to write.", min=1, max=10_000)]
+    start: Annotated[
+        int | None,
+        typer.Option(
+            "--from",
+            metavar="BAR",
+            help="First new bar, counted from 1.",
+            min=1,
+            show_default="after the last bar in which a note begins",
+        ),
+    ] = None
     track: Annotated[
         list[str],
         typer.Option(
@@ -51,7 +62,7 @@ class Continue:
 
 @command_of(Continue)
 def extend(options: Continue) -> None:
-    """Write new bars after the end of songs, in their last metre. What is there stays as it is.
+    """Write new bars after the last bar in which a note begins, in the song's metre. What is there stays as it is.
 
     midigpt continue song.mid --bars 8
     """
@@ -71,15 +82,38 @@ def extend(options: Continue) -> None:
         from midigpt_cli.parse.silent import with_silent
 
         score = with_silent(score, options.track)
-        new = range(score.n_bars, score.n_bars + options.bars)
-        tracks = select_tracks(options.track, score) if options.track else _lately_heard(score)
+        start = _start(options, score)
+        new = range(start, start + options.bars)
+        tracks = select_tracks(options.track, score) if options.track else _lately_heard(score, start)
         chosen = RequestOptions(
             {number: new for number in tracks}, options.music, options.context, options.settings, autoregressive=True
         )
-        longer = extended(score, options.bars)
+        longer = extended(score, new.stop - score.n_bars)
         return longer, build_request(chosen, longer, table)
 
     job.run(prepare, lambda song: read_song(song, options.reading))
+
+
+def _start(options: Continue, score: Score) -> int:
+    """The first new bar, from 0. Raises RequestValidationError for one beyond the song's end."""
+    if options.start is not None:
+        if options.start > score.n_bars + 1:
+            raise refused(
+                "--from",
+                options.start,
+                "lies beyond the end",
+                f"the song has {score.n_bars} bars; use 1 to {score.n_bars + 1}",
+            )
+        return options.start - 1
+    start, silent = score.heard_bars, score.n_bars - score.heard_bars
+    if silent and not options.reporting.quiet:
+        bars = "the last bar is" if silent == 1 else f"the last {silent} bars are"
+        typer.echo(
+            f"midigpt: {bars} silent and left out: the new ones begin at bar {start + 1} "
+            f"(--from {score.n_bars + 1} to begin after the silence)",
+            err=True,
+        )
+    return start
 
 
 def extended(score: Score, count: int) -> Score:
@@ -94,6 +128,7 @@ def extended(score: Score, count: int) -> Score:
     return replace(score, tracks=tracks)
 
 
-def _lately_heard(score: Score) -> list[int]:
-    heard = [i for i, track in enumerate(score.tracks) if any(bar.notes for bar in track.bars[-RECENT_BARS:])]
+def _lately_heard(score: Score, end: int) -> list[int]:
+    recent = slice(max(0, end - RECENT_BARS), end)
+    heard = [i for i, track in enumerate(score.tracks) if any(bar.notes for bar in track.bars[recent])]
     return heard or list(range(len(score.tracks)))

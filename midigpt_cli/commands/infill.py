@@ -142,7 +142,7 @@ def _request(options: Infill, score: Score, table: AttributeTable) -> Generation
     from midigpt_cli.parse.request import RequestOptions, build_request
     from midigpt_cli.parse.selectors import select_bars, tracks_to_write
 
-    bars = select_bars(options.bars or "", score.n_bars)
+    bars = select_bars(options.bars or "", score.n_bars, heard=score.heard_bars)
     tracks = tracks_to_write(options.track, score, bars)
     return build_request(
         RequestOptions({number: bars for number in tracks}, options.music, options.context, options.settings),

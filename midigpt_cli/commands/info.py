@@ -69,7 +69,7 @@ def song_report(song: str, with_attributes: bool = True, reading: Reading = AS_I
     facts = song_facts(score)
     source = score.source
     table, grid = _measuring(score)
-    values = [_attribute_values(table, grid, i) if with_attributes else {} for i in range(len(score.tracks))]
+    values = _attribute_values(table, grid) if with_attributes else [{} for _ in score.tracks]
     return {
         "song": song,
         "counted_from": COUNTED_FROM,
@@ -122,15 +122,23 @@ def _measuring(score: Score) -> tuple[AttributeTable, Score]:
     return tokenizer.attributes, to_grid(score, tokenizer.config)
 
 
-def _attribute_values(table: AttributeTable, grid: Score, index: int) -> dict[str, Any]:
-    """The track-level controls of one track, as {name: {"value", "of" (how many values there are), "label"}}."""
-    found = {}
-    for name, value in table.track_values(grid, index).items():
-        control = table.get(name)
-        labels = control.labels() if control else ()
-        label = labels[value] if value < len(labels) else str(value)
-        found[name] = {"value": value, "of": control.size if control else value + 1, "label": label}
-    return found
+def _attribute_values(table: AttributeTable, grid: Score) -> list[dict[str, Any]]:
+    """The track-level controls of each track, as {name: {"value", "of" (how many values there are), "label"}}."""
+    from midigpt_core.tokens.kernels import track_values
+
+    known = {attribute.name: attribute for attribute in table.attributes}
+    labels = {name: attribute.labels() for name, attribute in known.items()}
+    return [
+        {
+            name: {
+                "value": value,
+                "of": known[name].size,
+                "label": labels[name][value] if value < len(labels[name]) else str(value),
+            }
+            for name, value in sorted(found.items(), key=lambda item: list(known).index(item[0]))
+        }
+        for found in track_values(grid, table)
+    ]
 
 
 def _key_by_notes(table: AttributeTable, grid: Score) -> str | None:

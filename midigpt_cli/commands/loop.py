@@ -16,6 +16,7 @@ from midigpt_cli.options.groups import Context, ModelChoice, Music, NewDrums, Ne
 from midigpt_cli.options.settings import OUTPUT, Settings, command_of
 from midigpt_cli.output.destination import PIPE
 from midigpt_cli.output.rendering import RATE, SOUNDS, RenderOptions, make
+from midigpt_cli.parse.numbers import count
 from midigpt_cli.parse.reading import Reading
 from midigpt_cli.parse.selectors import BARS_HELP, SOUNDING, TRACK_HELP
 from midigpt_core.errors import GenerationError, RequestValidationError
@@ -138,9 +139,9 @@ def _check(options: Loop) -> None:
         raise refused("SONG", None, "is missing", "name a song, or --instrument and --drums to loop from nothing")
     if options.song and (options.instrument or options.drums):
         raise refused("--instrument", None, "is for loops from nothing", "choose tracks of the song with --track")
-    for option, count in (("--takes", options.settings.num_candidates), ("--keep-best", options.output.keep_best)):
-        if count:
-            raise refused(option, count, "is for takes, a loop has variations", f"say --variations {count}")
+    for option, number in (("--takes", options.settings.num_candidates), ("--keep-best", options.output.keep_best)):
+        if number:
+            raise refused(option, number, "is for takes, a loop has variations", f"say --variations {number}")
     if options.output.play:
         raise refused("--play", None, "is for takes", "hear the files afterwards: midigpt play FILE...")
     _check_output(options)
@@ -167,7 +168,7 @@ def _song(options: Loop) -> Score:
     from midigpt_cli.commands.generate import new_score
 
     bars = options.bars or str(USUAL_BARS)
-    if not bars.isdecimal() or not int(bars):
+    if not count(bars):
         raise refused("--bars", options.bars, "is no number of bars", "from nothing, say how many, such as 4")
     return new_score(options.instrument, options.drums, options.bpm or 120.0, options.metre, int(bars))
 
@@ -179,7 +180,7 @@ def _request(options: Loop, score: Score, table: AttributeTable) -> LoopRequest:
 
     if options.seam not in SEAMS:
         raise refused("--seam", options.seam, "is not known", f"use {' or '.join(SEAMS)}")
-    bars = select_bars(options.bars if options.song and options.bars else "all", score.n_bars)
+    bars = select_bars(options.bars if options.song and options.bars else "all", score.n_bars, heard=score.heard_bars)
     if options.song and not options.bars:
         bars = bars[:USUAL_BARS]
     first, end = min(bars), max(bars) + 1

@@ -12,6 +12,7 @@ import typer
 from midigpt_cli.options import completion
 from midigpt_cli.options.groups import AsJson
 from midigpt_cli.options.settings import OUTPUT, PLAN, command_of
+from midigpt_cli.parse.numbers import count
 from midigpt_cli.parse.reading import Reading
 from midigpt_cli.parse.selectors import (
     BARS_HELP,
@@ -37,9 +38,10 @@ COUNTED_FROM = 1  # bars and tracks, wherever this command shows a number
 def _count(word: str) -> int:
     if word == "auto":
         return 0
-    if not word.isdecimal() or word == "0":
+    number = count(word)
+    if not number:
         raise typer.BadParameter(f"{word!r} is neither a number from 1 nor auto")
-    return int(word)
+    return number
 
 
 def _auto(text: str, show_default: str = "auto") -> Any:
@@ -110,7 +112,7 @@ def _request(options: ShowPlan, score: Score) -> GenerationRequest:
     """What `infill` would ask for with these options."""
     from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt
 
-    bars = list(select_bars(options.bars, score.n_bars))
+    bars = list(select_bars(options.bars, score.n_bars, heard=score.heard_bars))
     tracks = tracks_to_write(options.track, score, bars)
     planning: dict[str, Any] = {
         "model_dim": options.window,

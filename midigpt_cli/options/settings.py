@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_origin, get_type_hints
 
 import typer
 
+from midigpt_cli.parse.numbers import count
 from midigpt_core.request import InferenceConfig
 
 READ, PLAN, SAMPLE, CHECK, MUSIC, MODEL, OUTPUT = (
@@ -158,9 +159,10 @@ def _help(meta: Mapping[str, Any]) -> str:
 def _auto_or_count(word: str) -> int:
     if word == "auto":
         return 0
-    if not word.isdecimal():
+    number = count(word)
+    if number is None:
         raise typer.BadParameter(f"{word!r} is neither a count nor auto")
-    return int(word)
+    return number
 
 
 def _settings_group() -> type:

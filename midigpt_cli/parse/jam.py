@@ -10,9 +10,11 @@ from typing import Any
 
 from midigpt_cli.live.session import NEVER, Pacing
 from midigpt_cli.parse.instruments import NAMES, program_of
+from midigpt_cli.parse.numbers import whole
 from midigpt_core import music
 from midigpt_core.fields import Door, nearest, read, refused, same, setting
 from midigpt_core.jam import JamSettings
+from midigpt_core.midi_file import ReadLimits
 from midigpt_core.music import bpm_of
 from midigpt_core.request import InferenceConfig, TrackPrompt
 from midigpt_core.score import DRUM, MELODIC, Score, Track
@@ -23,12 +25,12 @@ FIXED = ("metre", "tracks", "score", "midi", "pace", "ahead", "model", "chunk_mi
 _FORM_ONLY = Door(ranges=False)  # ranges are looked at with the model at hand
 
 
-def song_in(score: Any, midi: Any) -> Score | None:
-    """The song in `score` (JSON) or `midi` (base64). Raises RequestValidationError, ScoreError, MidiFileError."""
+def song_in(score: Any, midi: Any, limits: ReadLimits | None = None) -> Score | None:
+    """The song in `score` (JSON) or `midi` (base64), no larger than the limits. Raises MidiGptError."""
     if score is not None and midi is not None:
         raise refused("midi", None, "and score are both given", "give one of them")
     if score is not None:
-        return Score.from_dict(score)
+        return Score.from_dict(score, limits)
     if midi is None:
         return None
     if not isinstance(midi, str):
@@ -37,7 +39,7 @@ def song_in(score: Any, midi: Any) -> Score | None:
         file = base64.b64decode(midi, validate=True)
     except ValueError as error:
         raise refused("midi", None, f"is not base64 ({error})", "encode the bytes of a .mid file") from error
-    return Score.from_midi(file)
+    return Score.from_midi(file, limits=limits)
 
 
 def read_start(data: Mapping[str, Any], song: Score | None) -> JamSettings:
@@ -141,9 +143,9 @@ def _by_track(key: str, data: Mapping[Any, Any], count: int) -> dict[int, dict[s
     """{track: {name: value}}, in place of what those tracks had; keys may be strings."""
     found: dict[int, dict[str, Any]] = {}
     for name, values in data.items():
-        if not str(name).isdecimal() or int(name) >= count:
+        track = whole(str(name))
+        if track is None or not 0 <= track < count:
             raise refused(f"{key}.{name}", None, f"is no track of this jam of {count}", f"use 0 to {count - 1}")
-        track = int(name)
         prompt = TrackPrompt.from_dict({"id": track, key: values or {}}, f"{key}.{name}")
         found[track] = getattr(prompt, key)
     return found

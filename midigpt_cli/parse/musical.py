@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from midigpt_cli.parse.numbers import count, whole
 from midigpt_core.fields import refused
 from midigpt_core.music import metre_of
 
@@ -116,11 +117,10 @@ def time_signature(text: str) -> Limited:
 
 def pitch(word: str, option: str) -> int:
     """A MIDI pitch from its number or its name (C4 is 60)."""
-    if word.isdecimal():
-        number = int(word)
-    else:
+    number = count(word)
+    if number is None:
         found = _NOTE.fullmatch(word)
-        if found is None or found["octave"] is None:
+        if found is None or found["octave"] is None or whole(found["octave"]) is None:
             raise refused(option, word, "is no pitch", "write a name with its octave (C4 is 60) or a number")
         number = pitch_class(word[: found.end("accidental")], option, wrap=False) + 12 * (int(found["octave"]) + 1)
     if not 0 <= number <= 127:

@@ -12,6 +12,7 @@ from midigpt_cli.options import completion
 from midigpt_cli.options.settings import READ
 from midigpt_cli.parse.selectors import select_tracks
 from midigpt_core.fields import refused
+from midigpt_core.midi_file import ReadLimits
 from midigpt_core.score import DRUM, MELODIC, Score
 
 
@@ -42,9 +43,11 @@ class Reading:
 AS_IT_IS = Reading()
 
 
-def read_as_told(file: str | PathLike[str] | bytes | IO[bytes], reading: Reading) -> Score:
+def read_as_told(
+    file: str | PathLike[str] | bytes | IO[bytes], reading: Reading, limits: ReadLimits | None = None
+) -> Score:
     """The score of a file. Raises MidiFileError, RequestValidationError."""
-    score = Score.from_midi(file, split_channels=reading.split_channels)
+    score = Score.from_midi(file, split_channels=reading.split_channels, limits=limits)
     drums = select_tracks(reading.drum_track, score, "--drum-track")
     melodic = select_tracks(reading.melodic_track, score, "--melodic-track")
     for number in set(drums) & set(melodic):

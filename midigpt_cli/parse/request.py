@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 from midigpt_cli.options.groups import Context, Music
 from midigpt_cli.options.settings import given
 from midigpt_cli.parse import musical
+from midigpt_cli.parse.numbers import whole
 from midigpt_cli.parse.selectors import select_bars, select_tracks
+from midigpt_core.errors import short
 from midigpt_core.fields import nearest, refused
 from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt
 from midigpt_core.score import DRUM, Score, Track
@@ -67,8 +69,8 @@ def read_request(file: Path, settings: Any) -> GenerationRequest:
     """The request in a JSON file, or in what `--json` printed for one song; settings on the command line win."""
     try:
         data = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise refused("--request", str(file), f"cannot be read ({error})", "give a JSON file") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise refused("--request", str(file), f"cannot be read ({short(str(error))})", "give a JSON file") from error
     songs = data.get("songs") if isinstance(data, dict) else None
     if isinstance(songs, list):
         if len(songs) != 1 or not isinstance(songs[0], dict) or "request" not in songs[0]:
@@ -200,9 +202,8 @@ class _RequestBuilder:
 
 def _level(control: Attribute, entry: musical.AttributeOption) -> int:
     """The value of a control from its number or its word."""
-    if entry.level.lstrip("-").isdecimal():
-        number = int(entry.level)
-    else:
+    number = whole(entry.level)
+    if number is None:
         words = [label.lower() for label in control.labels()]
         if entry.level.lower() not in words:
             raise refused(

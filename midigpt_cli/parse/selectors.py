@@ -6,12 +6,13 @@ import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from midigpt_cli.parse.instruments import FAMILIES, NAMES, programs_meant
+from midigpt_cli.parse.numbers import count
 from midigpt_core.errors import RequestValidationError
 from midigpt_core.fields import refused
 from midigpt_core.score import DRUM, Score, Track
 
 SOUNDING = "tracks that sound in these bars or next to them"
-BARS_HELP = "Bars, counted from 1: 4-8, 5,7-9, 17- (to the end) or all."
+BARS_HELP = "Bars, counted from 1: 4-8, 5,7-9, 17- (to the end) or all (up to the last in which a note begins)."
 TRACK_HELP = (
     "Track: number from 1, name or instrument (or part of it), bass, lead, harmony, drums, melodic or all (repeatable)."
 )
@@ -26,16 +27,17 @@ _GROUPS: Mapping[str, Callable[[Track], bool]] = {
 _ROLES = {"bass": "bass", "lead": "lead", "melody": "lead", "harmony": "harmony", "chords": "harmony"}
 
 
-def select_bars(text: str, n_bars: int, option: str = "--bars") -> tuple[int, ...]:
+def select_bars(text: str, n_bars: int, option: str = "--bars", heard: int | None = None) -> tuple[int, ...]:
     """The bars, counted from 0 and in order, that a selector such as "5,7-9" or "17-" means in a song of `n_bars`.
 
+    `heard`: where "all" ends, in songs that end in silence.
     Raises RequestValidationError naming `option` for a selector that cannot be read or leaves the song.
     """
     if not n_bars:
         raise refused(option, text, "finds no bar", "the song has none")
     chosen: set[int] = set()
     for part in text.replace("\N{EN DASH}", "-").split(","):
-        first, last = _range(part.strip().lower(), n_bars, text, option)
+        first, last = _range(part.strip().lower(), n_bars, text, option, heard)
         if first > last:
             raise refused(option, text, "runs backwards", f"say {last}-{first}")
         if first < 1 or last > n_bars:
@@ -106,20 +108,21 @@ def _described(number: int, score: Score) -> str:
     return f"{describe_track(number, score)} ({NAMES[track.instrument]})"
 
 
-def _range(part: str, n_bars: int, text: str, option: str) -> tuple[int, int]:
+def _range(part: str, n_bars: int, text: str, option: str, heard: int | None) -> tuple[int, int]:
     if part == "all":
-        return 1, n_bars
+        return 1, heard or n_bars
     first, dash, last = (piece.strip() for piece in part.partition("-"))
-    if first.isdecimal() and (last.isdecimal() or (dash and not last) or not dash):
-        start = int(first)
-        return start, int(last) if last else (max(start, n_bars) if dash else start)
+    start, stop = count(first), count(last)
+    if start is not None and (stop is not None or not last):
+        return start, stop if stop is not None else (max(start, n_bars) if dash else start)
     raise refused(option, text, "is no range of bars", "say 4-8, or 5,7-9, or 17- (to the end), or all")
 
 
 def _tracks(word: str, score: Score, option: str) -> Sequence[int]:
     tracks, wanted = score.tracks, word.lower()
-    if wanted.isdecimal() and 1 <= int(wanted) <= len(tracks):
-        return [int(wanted) - 1]
+    number = count(wanted)
+    if number is not None and 1 <= number <= len(tracks):
+        return [number - 1]
     named = by_name(wanted, score) if wanted else []
     if len(named) == 1 and tracks[named[0]].name.strip().lower() == wanted:
         return named

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass
@@ -15,10 +16,12 @@ from starlette.formparsers import MultiPartException
 from midigpt_cli.server.errors import RefusalError, malformed
 from midigpt_core.errors import RequestValidationError
 from midigpt_core.fields import Door, read, sentence, setting
+from midigpt_core.midi_file import ReadLimits
 from midigpt_core.request import GenerationRequest
 from midigpt_core.score import Score
 
 T = TypeVar("T")
+MOST_DIGITS = 40  # of a whole number; what is too large for a field is refused under its name
 ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 
@@ -50,13 +53,26 @@ async def read_json(request: Request) -> Any:
 
 
 def parse_json(raw: bytes) -> Any:
-    """Strict JSON: no NaN, no Infinity, no endless nesting."""
+    """Strict JSON: no NaN, no Infinity, no number too large for any field, no endless nesting."""
     try:
-        return json.loads(raw, parse_constant=_no_constant)
+        return json.loads(raw, parse_constant=_no_constant, parse_float=_float, parse_int=_int)
     except RecursionError:
         raise RefusalError(422, "the body is nested too deeply; a score needs six levels") from None
     except ValueError as error:
         raise RefusalError(422, f"the body is not JSON: {error}") from None
+
+
+def _float(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:40]} is too large a number")
+    return number
+
+
+def _int(text: str) -> int:
+    if len(text) > MOST_DIGITS:
+        raise ValueError(f"{text[:40]} is too large a number")
+    return int(text)
 
 
 def _no_constant(word: str) -> Any:
@@ -83,9 +99,9 @@ def check_id(request_id: str | None) -> str | None:
     return request_id
 
 
-def read_score(data: Any) -> Score:
-    """The score in a request. Raises ScoreError (400)."""
-    return Score.from_dict(data)
+def read_score(data: Any, limits: ReadLimits) -> Score:
+    """The score in a request. Raises ScoreError (400), SongTooLargeError (413) before it is built."""
+    return Score.from_dict(data, limits)
 
 
 def read_request(data: Any) -> GenerationRequest:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,11 +15,12 @@ from midigpt_cli.parse.reading import Reading, read_as_told
 from midigpt_cli.parse.request import RequestOptions, build_request
 from midigpt_cli.parse.selectors import BARS_HELP, TRACK_HELP, select_bars, select_tracks, tracks_to_write
 from midigpt_cli.parse.silent import with_silent
-from midigpt_cli.server.body import parse_json, read_request
+from midigpt_cli.server.body import MOST_DIGITS, parse_json, read_request
 from midigpt_cli.server.errors import RefusalError
 from midigpt_core.attributes import AttributeTable
 from midigpt_core.errors import RequestValidationError
 from midigpt_core.fields import nearest
+from midigpt_core.midi_file import ReadLimits
 from midigpt_core.request import GenerationRequest, InferenceConfig
 from midigpt_core.score import Score
 
@@ -51,10 +53,10 @@ class FormRequest:
     def takes(self) -> int:
         return self.settings.num_candidates or 1
 
-    def score_of(self, data: bytes) -> Score:
+    def score_of(self, data: bytes, limits: ReadLimits) -> Score:
         """The song, read as the form says. Raises MidiFileError, RequestValidationError."""
         try:
-            return with_silent(read_as_told(data, self.reading), self.tracks)
+            return with_silent(read_as_told(data, self.reading, limits), self.tracks)
         except RequestValidationError as error:
             raise in_form_words(error) from error
 
@@ -73,7 +75,7 @@ class FormRequest:
                 422, "bars is missing; say which bars to write, counted from 1, such as bars=4-8", field="bars"
             )
         try:
-            bars = select_bars(self.own["bars"], score.n_bars, "bars")
+            bars = select_bars(self.own["bars"], score.n_bars, "bars", score.heard_bars)
             tracks = select_tracks(self.tracks, score, "track") if self.tracks else tracks_to_write((), score, bars)
             chosen = RequestOptions({number: bars for number in tracks}, self.music, self.context, self.settings)
             return build_request(chosen, score, table)
@@ -143,6 +145,8 @@ def _whole(name: str, text: str) -> int:
     if text == "auto" and name in ("model_dim", "bars_per_step", "tracks_per_step"):
         return 0
     try:
+        if len(text) > MOST_DIGITS or "_" in text:
+            raise ValueError
         return int(text)
     except ValueError:
         raise RefusalError(422, f"{name} = {text[:80]!r} is not a whole number", field=name) from None
@@ -150,7 +154,10 @@ def _whole(name: str, text: str) -> int:
 
 def _number(name: str, text: str) -> float:
     try:
-        return float(text)
+        number = float(text)
+        if not math.isfinite(number):
+            raise ValueError
+        return number
     except ValueError:
         raise RefusalError(422, f"{name} = {text[:80]!r} is not a number", field=name) from None
 

@@ -11,17 +11,17 @@ from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from midigpt_cli.server.body import ID
-from midigpt_cli.server.errors import RefusalError, describe, respond
+from midigpt_cli.server.errors import RefusalError, describe, json_answer, respond
 from midigpt_cli.server.settings import LOOPBACK
 from midigpt_cli.server.state import ServerState
 
 log = logging.getLogger("midigpt.access")
 
+LONGEST_LENGTH = 18  # digits of a Content-Length
 DRAIN_SECONDS, DRAIN_BYTES = 2.0, 256_000_000  # of a body that is refused
 OPEN_PATHS = ("/health", "/docs", "/openapi.json", "/docs/oauth2-redirect", "/studio")
 OPEN_FILES = ("/static-offline-docs/", "/studio/")  # what the pages are made of
@@ -85,7 +85,7 @@ class Doorkeeper:
         else:
             _, body, headers = describe(refusal)
             socket = WebSocket(scope, receive, send)
-            await socket.send_denial_response(JSONResponse(body, refusal.status, headers))
+            await socket.send_denial_response(json_answer(body, refusal.status, headers))
 
     def _refusal(self, scope: Scope) -> RefusalError | None:
         headers = Headers(scope=scope)
@@ -110,7 +110,9 @@ class Doorkeeper:
 
     def _foreign_host(self, headers: Headers) -> RefusalError | None:
         """A name that a foreign site has pointed at this machine (DNS rebinding)."""
-        host = urlsplit(f"//{headers.get('host', '')}").hostname or ""
+        host = _host_in(f"//{headers.get('host', '')}")
+        if host is None:
+            return RefusalError(400, "the Host header cannot be read; send the name of this machine")
         if not self.settings.local or host in LOOPBACK or host in self.settings.allow_host or not host:
             return None
         return RefusalError(
@@ -122,9 +124,19 @@ class Doorkeeper:
         allowed = self.settings.cors_origin
         if origin is None or "*" in allowed or origin in allowed:
             return None
-        if urlsplit(origin).netloc == headers.get("host"):
+        if _host_in(origin) is not None and urlsplit(origin).netloc == headers.get("host"):
             return None
-        return RefusalError(403, f"pages of {origin!r} may not call; start the server with --cors-origin {origin}")
+        return RefusalError(
+            403, f"pages of {origin[:200]!r} may not call; start the server with --cors-origin {origin[:200]}"
+        )
+
+
+def _host_in(url: str) -> str | None:
+    """The host name of an address, "" where it has none, None where it cannot be read."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return None
 
 
 class BodyLimit:
@@ -138,7 +150,7 @@ class BodyLimit:
             await self.app(scope, receive, send)
             return
         length = Headers(scope=scope).get("content-length", "0")
-        if not length.isdecimal() or int(length) > self.settings.max_body_bytes:
+        if not length.isdecimal() or len(length) > LONGEST_LENGTH or int(length) > self.settings.max_body_bytes:
             await _drain(scope, receive)
             await respond(Request(scope), self._too_large())(scope, receive, send)
             return

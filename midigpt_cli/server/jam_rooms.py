@@ -15,7 +15,7 @@ from typing import Any
 from midigpt_cli.live.session import NEVER, Delivery, JamSession
 from midigpt_cli.parse.jam import read_pacing, read_start, read_update, song_in
 from midigpt_cli.server.errors import OUR_FAULT, RefusalError, busy
-from midigpt_cli.server.limits import check_song
+from midigpt_cli.server.limits import check_song, read_limits
 from midigpt_cli.server.models import ModelEntry
 from midigpt_cli.server.queue import WorkQueue
 from midigpt_cli.server.settings import ServerSettings
@@ -177,7 +177,7 @@ class JamRooms:
         return given
 
     def _song(self, data: Mapping[str, Any]) -> Score | None:
-        song = song_in(data.get("score"), data.get("midi"))
+        song = song_in(data.get("score"), data.get("midi"), read_limits(self.settings))
         if song is not None:
             check_song(song, 1, self.settings)
         return song

@@ -7,6 +7,7 @@ import contextlib
 import threading
 import time
 import uuid
+import zlib
 from collections import OrderedDict
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -39,8 +40,26 @@ class Once:
 class TakeFile:
     """One finished take: its JSON, and its .mid file."""
 
-    json: bytes
-    midi: bytes
+    packed: bytes  # the JSON, compressed: scores repeat themselves
+    packed_midi: bytes
+
+    @classmethod
+    def of(cls, json: bytes, midi: bytes) -> TakeFile:
+        """Pack them."""
+        return cls(zlib.compress(json, 1), zlib.compress(midi, 1))
+
+    @property
+    def json(self) -> bytes:
+        return zlib.decompress(self.packed)
+
+    @property
+    def midi(self) -> bytes:
+        return zlib.decompress(self.packed_midi)
+
+    @property
+    def size(self) -> int:
+        """Bytes it takes while it is kept."""
+        return len(self.packed) + len(self.packed_midi)
 
 
 @dataclass
@@ -94,9 +113,21 @@ class Job:
         }
         if self.kind == "infill":
             facts.pop("score")
-        made = TakeFile(responses.to_json(facts), score_to_bytes(take.score))
+        made = TakeFile.of(responses.to_json(facts), score_to_bytes(take.score))
         with self._lock:
             self.takes[number] = made
+
+    @property
+    def size(self) -> int:
+        """Bytes its results take."""
+        summary = len(self.outcome.body.data) if self.outcome and self.outcome.body else 0
+        return summary + sum(take.size for take in self.takes.values()) + sum(map(len, self.files.values()))
+
+    def end(self, outcome: Outcome, expires_after: float) -> None:
+        """Note how it ended, and let go of the music it was made from: what callers may ask for is in its takes."""
+        self.outcome, self.ended = outcome, time.time()
+        self.expires = self.ended + expires_after
+        self.work.release()
 
     def json(self) -> bytes:
         """The job as callers and webhooks see it."""
@@ -184,12 +215,21 @@ class JobStore:
 
     def ended(self, job: Job, outcome: Outcome) -> None:
         """Note how a job ended, and tell its webhook."""
-        job.outcome, job.ended = outcome, time.time()
-        job.expires = job.ended + self.settings.job_seconds
+        job.end(outcome, self.settings.job_seconds)
+        self._make_space(job)
         if outcome.status == "failed" and outcome.error is not None:
             log_fault(outcome.error, job.id)
         if job.webhook_url:
-            self.postman.send(Message(job.id, job.webhook_url, job.json()))
+            self.postman.send(Message.of(job.id, job.webhook_url, job.json()))
+
+    def _make_space(self, newest: Job) -> None:
+        """Let the oldest ended jobs go where the results of all take too much."""
+        most, held = self.settings.max_jobs_mb * 1e6, sum(job.size for job in self._jobs.values())
+        for job in [old for old in self._jobs.values() if old.ended is not None and old is not newest]:
+            if held <= most:
+                return
+            held -= job.size
+            self.forget(job.id)
 
     def sweep(self) -> None:
         """Forget what has expired."""

@@ -13,6 +13,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from midigpt_cli.gc_tuning import collect_as_usual
+from midigpt_cli.server.connections import protocol_for
 from midigpt_cli.server.settings import ServerSettings
 from midigpt_cli.server.state import ServerState
 
@@ -60,6 +61,8 @@ def make_server(app: FastAPI, settings: ServerSettings) -> Server:
         log_config=None,
         access_log=False,
         server_header=False,
+        http=protocol_for(settings),
+        timeout_keep_alive=settings.keep_alive_seconds,  # type: ignore[arg-type]
         ws_max_size=settings.max_body_bytes,
         timeout_graceful_shutdown=int(settings.stop_seconds + STOPPED_LATE_SECONDS),
     )

@@ -95,6 +95,22 @@ class Session(Protocol):
         """Do all of it. Raises CancelledError where `cancel_event` is set meanwhile."""
 
 
+class Ended:
+    """What is left of a session that has run: its numbers."""
+
+    def __init__(self, gen_count: int, timing: Timing) -> None:
+        self.gen_count, self.timing = gen_count, timing
+        self.listener: trace.Listener = trace.ignore
+        self.cancel_event = threading.Event()
+
+    def run_takes(self) -> Any:
+        raise CancelledError(STOPPED_EARLY)
+
+
+def _over(*_: Any) -> Any:
+    """Nothing is made of what has ended."""
+
+
 @dataclass
 class Work:
     """One admitted request."""
@@ -142,6 +158,11 @@ class Work:
     def run_seconds(self) -> float:
         """Time spent running."""
         return 0.0 if self.started is None else (self.ended or time.monotonic()) - self.started
+
+    def release(self) -> None:
+        """Once it has ended: keep the numbers, let the session and all it holds go."""
+        self.session = Ended(self.session.gen_count, self.session.timing)
+        self.listeners, self.finish, self.interrupted = [], _over, _over
 
     def follow(self, event: trace.Event) -> None:
         """Keep the progress up to date and pass the event on."""

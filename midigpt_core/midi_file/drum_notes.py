@@ -16,7 +16,7 @@ Played = tuple[int, int, int]  # onset and end in ticks, pitch
 FEWEST = 16  # notes; fewer say nothing
 SURE = 1.0  # log odds from which notes alone make a drum part
 CONTRARY = -5.0  # log odds below which notes speak against a name that says drums
-_MOST = 2000  # notes looked at
+HEARD = 2000  # notes looked at
 
 _KICKS, _SNARES = frozenset((35, 36)), frozenset((37, 38, 39, 40))
 _CYMBALS = frozenset((42, 44, 46, 49, 51, 52, 53, 55, 57, 59))
@@ -40,7 +40,7 @@ _ALWAYS = -3.39
 
 def drum_log_odds(notes: Sequence[Played], division: int) -> float:
     """The log odds that these notes are a drum part's. `division` is ticks per quarter note."""
-    measured = _measures(notes[:_MOST], division)
+    measured = _measures(notes[:HEARD], division)
     return _ALWAYS + sum(weight * measured[name] for name, weight in _WEIGHTS.items())
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from midigpt_core.midi_file.drum_names import says_another, says_drums, says_only_drums
 from midigpt_core.midi_file.drum_notes import CONTRARY, FEWEST, SURE, Played, drum_log_odds
-from midigpt_core.midi_file.events import CONTROL, PROGRAM, TrackEvents
+from midigpt_core.midi_file.events import CONTROL, PROGRAM
+from midigpt_core.midi_file.source import Timed
 
 DRUM_CHANNEL = 9  # counted from 0: the tenth
 _BANK_SELECT = 0
@@ -16,7 +17,7 @@ _GM2_DRUM_BANK = 120
 _DRUM_BANKS = (_GM2_DRUM_BANK, *_XG_DRUM_BANKS)  # in a file that says nothing of its system
 
 
-def declared_channels(tracks: list[TrackEvents]) -> dict[int, bool]:
+def declared_channels(tracks: Sequence[Timed]) -> dict[int, bool]:
     """Channels a GS, XG or GM2 message turns into a drum part (True) or a melodic one (False)."""
     declared: dict[int, bool] = {}
     drum_banks: tuple[int, ...] = _DRUM_BANKS
@@ -29,7 +30,7 @@ def declared_channels(tracks: list[TrackEvents]) -> dict[int, bool]:
     return declared
 
 
-def _in_bank(tracks: list[TrackEvents], drum_banks: tuple[int, ...]) -> set[int]:
+def _in_bank(tracks: Sequence[Timed], drum_banks: tuple[int, ...]) -> set[int]:
     """Channels that choose a drum kit by bank select before a program change."""
     found: set[int] = set()
     for track in tracks:

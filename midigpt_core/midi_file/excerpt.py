@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from midigpt_core.midi_file.bars import spans
 from midigpt_core.midi_file.chunks import TRACK, FileChunk, FileLayout
 from midigpt_core.midi_file.events import (
     CONTROL,
@@ -20,7 +19,7 @@ from midigpt_core.midi_file.events import (
 from midigpt_core.midi_file.fit import NewNote, fit_notes
 from midigpt_core.midi_file.notes import ChannelNotes, pair_notes
 from midigpt_core.midi_file.placing import placed_notes
-from midigpt_core.midi_file.source import MidiSource, bars_end, signatures
+from midigpt_core.midi_file.source import MidiSource
 from midigpt_core.midi_file.weave import weave
 from midigpt_core.score import Bar, Note, Score, Track
 
@@ -72,7 +71,7 @@ def closed(track: Track, resolution: int, wrap: bool) -> Track:
 
 def _cut_file(alone: Score, source: MidiSource, first: int, end: int, tempo: int | None) -> bytes:
     chunks = source.read_tracks()
-    lines = spans(signatures(chunks), source.division, bars_end(chunks), end)
+    lines = source.bars(end)
     start, stop = lines[first].start, lines[end - 1].stop
     bodies = []
     for index, chunk in enumerate(chunks):

@@ -11,7 +11,6 @@ from midigpt_core.midi_file.fresh import free_channel
 from midigpt_core.midi_file.text import decode_text
 from midigpt_core.score import DRUM, MELODIC, Bar, Score, Track
 
-_NOTE_ONS = range(0x90, 0xA0)
 _CHANNEL_EVENTS = range(0x80, 0xF0)
 
 
@@ -27,25 +26,24 @@ def silent_tracks(score: Score) -> list[SilentTrack]:
     """The silent tracks of the file a score came from, in the order of their chunks."""
     if score.source is None or not score.tracks:
         return []
-    chunks = score.source.read_tracks()
-    declared = declared_channels(chunks)
+    source = score.source
+    declared = declared_channels(source.outlines)
     found: list[SilentTrack] = []
-    for index, chunk in enumerate(chunks):
+    for index, outline in enumerate(source.outlines):
+        if outline.last_onset >= 0:
+            continue
+        chunk = source.read_track(index)
         name, programs = _name(chunk), [event[1] for _, event in chunk.events if event[0] & 0xF0 == PROGRAM]
-        if _plays(chunk) or not (name or programs) or (_conducts(chunk) and not programs):
+        if not (name or programs) or (_conducts(chunk) and not programs):
             continue
         own = next((event[0] & 0x0F for _, event in chunk.events if event[0] in _CHANNEL_EVENTS), None)
         drums = declared.get(own, own == DRUM_CHANNEL) if own is not None else says_drums(name)
         taken = {silent.track.channel for silent in found}
-        channel = own if own is not None else DRUM_CHANNEL if drums else free_channel(chunks, taken)
+        channel = own if own is not None else DRUM_CHANNEL if drums else free_channel(source.read_tracks(), taken)
         program = min(programs[0], 127) if programs else None
         track = Track(_empty_bars(score), program or 0, DRUM if drums else MELODIC, name=name, channel=channel)
         found.append(SilentTrack(replace(track, midi_track=None if channel is None else index), program))
     return found
-
-
-def _plays(chunk: TrackEvents) -> bool:
-    return any(event[0] in _NOTE_ONS and event[2] for _, event in chunk.events)
 
 
 def _conducts(chunk: TrackEvents) -> bool:

@@ -92,6 +92,18 @@ def measure_table(notes: NoteTable, table: AttributeTable) -> AttributeValues:
     return values
 
 
+def track_values(score: Score, table: AttributeTable) -> list[dict[str, int]]:
+    """Per track of a score on the grid: what `table.track_values` says of it."""
+    keys = [key for key, _ in TRACK_ATTRIBUTES]
+    wanted = {c.name for c in table.attributes if c.measured and c.level == "track"}
+    flat = FAST_FLATTEN.flatten(score, score.resolution, False) if FAST_FLATTEN and _plan(table) else None
+    if flat is None or not wanted <= set(keys):
+        known: dict[str, int] = {}
+        return [table.track_values(score, index, known) for index in range(len(score.tracks))]
+    rows = measure_table(flat, table).tracks.tolist()
+    return [{key: value for key, value in zip(keys, row, strict=True) if value >= 0} for row in rows]
+
+
 def encode_table(
     notes: NoteTable,
     vocabulary: Vocabulary,

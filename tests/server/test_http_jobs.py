@@ -135,15 +135,22 @@ def test_old_jobs_make_room_and_running_ones_do_not():
 
 
 @contextmanager
-def receiver(statuses: list[int]):
+def receiver(statuses: list[int], location: str = ""):
     """A server that takes webhooks and answers with these statuses in turn."""
     got: list[tuple[dict, bytes]] = []
 
     class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            got.append(({}, b"GET"))
+            self.send_response(204)
+            self.end_headers()
+
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
             got.append(({key.lower(): value for key, value in self.headers.items()}, body))
             self.send_response(statuses[min(len(got), len(statuses)) - 1])
+            if location:
+                self.send_header("Location", location)
             self.end_headers()
 
         def log_message(self, *args: object) -> None:
@@ -172,6 +179,23 @@ def test_a_webhook_is_signed_retried_and_equal_to_the_job():
     signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
     expected = base64.b64encode(hmac.new(b"k" * 24, signed, hashlib.sha256).digest()).decode()
     assert headers["webhook-signature"] == f"v1,{expected}"
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_webhook_goes_nowhere_but_to_its_address(status):
+    settings = {"webhook_secret": SECRET, "webhook_private": True}
+    with (
+        receiver([204]) as (inside, reached),
+        receiver([status], inside) as (url, got),
+        client_of(**settings) as client,
+    ):
+        client.app.state.midigpt.jobs.postman.retry_seconds = (0.0, 0.05)
+        ended(client, client.post("/jobs", json={**wish(), "webhook_url": url}).json()["id"])
+        until = time.monotonic() + 10
+        while len(got) < 2 and time.monotonic() < until:
+            time.sleep(0.02)
+    assert len(got) == 2
+    assert not reached
 
 
 def test_webhooks_need_a_secret_and_a_public_address(client):
@@ -213,7 +237,7 @@ def test_a_webhook_is_checked_again_when_it_is_sent(monkeypatch):
 
     rebound = [(2, 1, 6, "", ("10.0.0.1", 443))]
     monkeypatch.setattr(outbound.socket, "getaddrinfo", lambda *args, **kwargs: rebound)
-    message = webhooks.Message("job", "https://example.org/", b"{}")
+    message = webhooks.Message.of("job", "https://example.org/", b"{}")
     with pytest.raises(outbound.BadTargetError, match="private"):
         webhooks.post(message, ServerSettings(webhook_secret=SECRET))
 

@@ -140,12 +140,16 @@ def test_half_a_letter_in_a_name_is_no_fault_of_ours(client):
     assert client.post("/score", content=raw, headers={"content-type": "application/json"}).status_code < 500
 
 
-def test_a_song_beyond_the_limits_is_a_413():
+def test_a_song_beyond_the_limits_is_a_413(client):
     from serving import client_of
 
     with client_of(max_bars=4, max_tracks=2) as small:
         assert infill(small, midi(), bars="1").status_code == 413
         assert small.post("/score", json=song(8).to_dict()).status_code == 413
+    many = b"MThd\0\0\0\6\0\1\0\1\0\1MTrk\0\0\0\x0f\0\xff\x58\4\1\2\x18\x08\x87\xff\xff\x7f\xff\x2f\0"
+    answer = client.post("/score", content=many, headers={"content-type": "audio/midi"})
+    assert answer.status_code == 413
+    assert "bars" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize(

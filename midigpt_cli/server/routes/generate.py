@@ -8,7 +8,7 @@ from midigpt_cli.server import responses
 from midigpt_cli.server.body import GenerateBody, check_id, read_body, read_json, read_request, read_score
 from midigpt_cli.server.errors import RefusalError, busy, request_id
 from midigpt_cli.server.events import EventStream, until_answered
-from midigpt_cli.server.limits import check_song
+from midigpt_cli.server.limits import check_lanes, check_song, read_limits
 from midigpt_cli.server.models import ModelEntry
 from midigpt_cli.server.queue import STOPPING, Outcome, Rendered, Work
 from midigpt_cli.server.request_models import body_of
@@ -59,9 +59,10 @@ async def cancel(request_id: str, request: Request) -> dict[str, str]:
 
 def prepare(entry: ModelEntry, envelope: GenerateBody, settings: ServerSettings) -> SamplingSession:
     """A checked session for a JSON request. Raises RefusalError, ScoreError, RequestValidationError."""
-    score = read_score(envelope.score)
+    score = read_score(envelope.score, read_limits(settings))
     generation = read_request(envelope.request)
     check_song(score, generation.config.num_candidates, settings)
+    check_lanes(generation, settings)
     return entry.engine.session(score, generation)
 
 

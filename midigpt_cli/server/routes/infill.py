@@ -17,7 +17,7 @@ from midigpt_cli.server.body import Form, check_id, read_form
 from midigpt_cli.server.errors import busy, request_id
 from midigpt_cli.server.events import until_answered
 from midigpt_cli.server.form import FormRequest, read_fields, schema
-from midigpt_cli.server.limits import check_song
+from midigpt_cli.server.limits import check_lanes, check_song, read_limits
 from midigpt_cli.server.models import ModelEntry
 from midigpt_cli.server.queue import STOPPING, Rendered, Work
 from midigpt_cli.server.response_models import ERRORS
@@ -68,10 +68,11 @@ async def infill(request: Request) -> Response:
 
 def prepare(entry: ModelEntry, form: Form, wanted: FormRequest, settings: ServerSettings) -> SamplingSession:
     """A checked session for a .mid file. Raises RefusalError, MidiFileError, RequestValidationError."""
-    score = wanted.score_of(form.data)
+    score = wanted.score_of(form.data, read_limits(settings))
     check_song(score, wanted.takes, settings)
     generation = wanted.request_for(score, entry.engine.tokenizer.attributes)
     check_song(score, generation.config.num_candidates, settings)
+    check_lanes(generation, settings)
     return entry.engine.session(score, generation)
 
 

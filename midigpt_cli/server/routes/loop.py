@@ -13,7 +13,7 @@ from midigpt_cli.parse.jam import song_in
 from midigpt_cli.server.body import check_id, read_json
 from midigpt_cli.server.errors import RefusalError, busy, request_id
 from midigpt_cli.server.events import until_answered
-from midigpt_cli.server.limits import check_song
+from midigpt_cli.server.limits import check_lanes, check_song, read_limits
 from midigpt_cli.server.models import ModelEntry
 from midigpt_cli.server.queue import STOPPING, Rendered, Work
 from midigpt_cli.server.request_models import ScoreModel, body_of
@@ -145,7 +145,7 @@ class LoopSession(SamplingSession):
 
 def prepare(entry: ModelEntry, body: LoopBody, settings: ServerSettings) -> LoopSession:
     """A checked session. Raises RefusalError, ScoreError, MidiFileError, RequestValidationError."""
-    song = song_in(body.score, body.midi)
+    song = song_in(body.score, body.midi, read_limits(settings))
     if song is None:
         raise RefusalError(422, "score is missing; give score (JSON) or midi (base64)", field="score")
     check(replace(body, score=None), "")
@@ -163,7 +163,9 @@ def prepare(entry: ModelEntry, body: LoopBody, settings: ServerSettings) -> Loop
     )
     check_song(song, loop_request.variations, settings)
     check_loop(loop_request, song)
-    return LoopSession(entry.engine, song, loop_request)
+    session = LoopSession(entry.engine, song, loop_request)
+    check_lanes(session.request, settings)
+    return session
 
 
 def finish_as(kind: str) -> Any:

@@ -267,7 +267,7 @@ def _finish_of(job: Job, asked: TranscribeRequest) -> Any:
             job.files[SOUND] = sound
         files = {name: f"/jobs/{job.id}/files/{name}" for name in job.files}
         facts = {"take": 0, "midi": f"/jobs/{job.id}/takes/0.mid", "files": files}
-        job.takes[0] = TakeFile(responses.to_json(facts), heard.midi)
+        job.takes[0] = TakeFile.of(responses.to_json(facts), heard.midi)
         return Rendered(responses.to_json(_summary(heard)))
 
     return finish
