@@ -18,7 +18,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from measure import table
+from benchmarks.measure import table
 
 from midigpt_core import MidiGptError, Score
 
