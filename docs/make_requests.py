@@ -6,7 +6,8 @@ import dataclasses
 import inspect
 from pathlib import Path
 
-from midigpt_core.constraints.controls import CONTROLS, GRIDS, SCALES
+from midigpt_core.constraints.controls import CONTROLS
+from midigpt_core.music import GRIDS, SCALES
 from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt
 
 HERE = Path(__file__).parent

@@ -47,6 +47,7 @@ COMMANDS = {
     "history": CommandRow("history", "history", "Show what was written from what, with seeds."),
     "undo": CommandRow("history", "undo", "Take back the last write to a file."),
     "config": CommandRow("config", "config", "Show defaults and presets."),
+    "studio": CommandRow("studio", "studio", "Open a page to see, rewrite and hear a song."),
     "serve": CommandRow("serve", "serve", "Offer all of this over HTTP."),
     "models": CommandRow("models", "app", "List, fetch and choose models."),
     "train": CommandRow("train", "app", "Train a model on your own MIDI files, or fine-tune one."),

@@ -13,7 +13,7 @@ import math
 import operator
 import types
 import typing
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from copy import copy
 from dataclasses import dataclass, field
 from functools import cache, partial, wraps
@@ -22,6 +22,7 @@ from typing import Any, TypeVar, get_args, get_origin
 from midigpt_core.errors import RequestValidationError
 
 T = TypeVar("T")
+_LOCAL: dict[str, Any] = {"MidiSource": object}  # named in annotations, but not part of any plain form
 Refuse = Callable[[str, Any, str, str], Exception]  # (field, value, problem, remedy) -> what to raise
 
 
@@ -122,16 +123,6 @@ def check(value: Any, where: str, door: Door = Door(data=False), without: str = 
             row.read(getattr(value, row.name), _under(where, row.name), door)
 
 
-def whole_numbers_in_range(cls: type[T], items: Sequence[T]) -> bool:
-    """Whether `check` would accept these, whose fields are all whole numbers: a fast test for many."""
-    for each in dataclasses.fields(cls):  # type: ignore[arg-type]
-        values = list(map(operator.attrgetter(each.name), items))
-        lowest, highest = _whole_range(int, each.metadata)
-        if not set(map(type, values)) <= {int} or (values and not lowest <= min(values) <= max(values) <= highest):
-            return False
-    return True
-
-
 def _under(where: str, key: Any) -> str:
     return f"{where}.{key}" if where else str(key)
 
@@ -171,9 +162,6 @@ def rows_of(cls: Any) -> Mapping[str, FieldRow]:
 def required_of(cls: Any) -> tuple[FieldRow, ...]:
     """The fields that have no default."""
     return tuple(row for row in rows_of(cls).values() if row.required)
-
-
-_LOCAL: dict[str, Any] = {"MidiSource": object}  # named in annotations, but not part of any plain form
 
 
 def _reader(hint: Any, meta: Mapping[str, Any]) -> Reader:

@@ -96,10 +96,19 @@ def serve(options: Serve) -> None:
 
     midigpt serve --port 8000 --api-key SECRET --host 0.0.0.0
     """
+    app, settings = application(options)
+    from midigpt_cli.server.lifecycle import serve as run
+
+    for line in greeting(settings, list(app.state.midigpt.models.by_id)):
+        typer.echo(line, err=True)
+    run(app, settings)
+
+
+def application(options: Serve) -> tuple[Any, ServerSettings]:
+    """The server that the options ask for, its models loaded. Raises MidiGptError where the extra is not installed."""
     try:
         from midigpt_cli.server import logs
         from midigpt_cli.server.app import create_app
-        from midigpt_cli.server.lifecycle import serve as run
     except ImportError as error:
         raise MidiGptError(
             f"{error.name} is missing; install the server with: pip install 'midigpt-cli[serve]'"
@@ -113,16 +122,13 @@ def serve(options: Serve) -> None:
 
     _use_threads(options.served.threads)
     models = Models([spec.load(settings.max_lanes) for spec in specs], default)
-    app = create_app(models, settings)
-    for line in greeting(settings, list(models.by_id)):
-        typer.echo(line, err=True)
-    run(app, settings)
+    return create_app(models, settings), settings
 
 
 def greeting(settings: ServerSettings, models: Sequence[str]) -> list[str]:
     """What is said at the start."""
     host = "127.0.0.1" if settings.host == "0.0.0.0" else settings.host
-    lines = [f"serving {', '.join(models)} on http://{host}:{settings.port} (try {'/docs'}; Ctrl-C stops)"]
+    lines = [f"serving {', '.join(models)} on http://{host}:{settings.port} (try /studio or /docs; Ctrl-C stops)"]
     if settings.host in LOOPBACK:
         lines.append("only this machine can reach it; open it with --host 0.0.0.0 --api-key SECRET")
     elif not settings.api_key:

@@ -120,6 +120,8 @@ def _report(options: Transcribe, found: Transcription, target: str) -> None:
         f"{facts['bars']} bars of {facts['metre']}",
         err=True,
     )
+    if found.pulse.trust == "unsure":
+        typer.echo(f"{options.audio}: the tempo is a guess; give it with --bpm if you know it", err=True)
     if target != PIPE and not sys.stdout.isatty():
         typer.echo(target)
 
@@ -134,6 +136,7 @@ def _facts(options: Transcribe, found: Transcription, target: str) -> dict[str, 
         "seconds": round(found.seconds, 3),
         "notes": len(found.notes),
         "bpm": round(found.pulse.bpm, 3),
+        "bpm_trust": found.pulse.trust,
         "metre": options.hearing.metre,
         "bars": found.bars,
         "offset_seconds": round(found.offset, 4),

@@ -57,7 +57,7 @@ def attributes(incomplete: str) -> list[str]:
 
 def scales(incomplete: str) -> list[str]:
     """ROOT:SCALE."""
-    from midigpt_core.constraints.controls import SCALES
+    from midigpt_core.music import SCALES
 
     root, colon, _ = incomplete.rpartition("/")[2].partition(":")
     head = incomplete[: incomplete.rfind("/") + 1]
@@ -69,7 +69,7 @@ def scales(incomplete: str) -> list[str]:
 
 def grids(incomplete: str) -> list[str]:
     """Units of a rhythm grid."""
-    from midigpt_core.constraints.controls import GRIDS
+    from midigpt_core.music import GRIDS
 
     return _begin(incomplete, GRIDS)
 

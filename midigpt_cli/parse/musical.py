@@ -52,8 +52,8 @@ def limited(text: str, read: Callable[[str], Any]) -> Limited:
 
 def scale(text: str) -> dict[str, Any]:
     """C:major, "C minor", Am, F#:dorian, or C alone for major: a pitch_mask."""
-    from midigpt_core.constraints.controls import SCALES
     from midigpt_core.fields import nearest
+    from midigpt_core.music import SCALES
 
     found = _KEY.fullmatch(text.strip())
     if found is None:
@@ -90,8 +90,8 @@ def pitch_set(text: str) -> dict[str, Any]:
 
 def grid(text: str) -> dict[str, Any]:
     """eighth, or eighth:0.8: a rhythm_mask."""
-    from midigpt_core.constraints.controls import GRIDS
     from midigpt_core.fields import nearest
+    from midigpt_core.music import GRIDS
 
     unit, _, strength = text.partition(":")
     unit = unit.strip().lower().replace("-", "_")

@@ -18,7 +18,19 @@ from midigpt_cli.server.guards import BodyLimit, Doorkeeper, Journal
 from midigpt_cli.server.jam_models import JAM_BODIES
 from midigpt_cli.server.models import Models
 from midigpt_cli.server.request_models import SEED_REQUEST, SEED_SCORE, components, model_of
-from midigpt_cli.server.routes import convert, generate, infill, jam, jam_socket, jobs, loop, meta, select, transcribe
+from midigpt_cli.server.routes import (
+    convert,
+    generate,
+    infill,
+    jam,
+    jam_socket,
+    jobs,
+    loop,
+    meta,
+    select,
+    studio,
+    transcribe,
+)
 from midigpt_cli.server.routes.jobs import JobBody
 from midigpt_cli.server.routes.loop import LoopBody
 from midigpt_cli.server.routes.select import SelectBody
@@ -36,6 +48,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     jobs.router,
     transcribe.router,
     select.router,
+    studio.router,
 )
 EXPOSED = (  # what pages may read of an answer's head
     "X-Request-ID",

@@ -23,8 +23,8 @@ from midigpt_cli.server.state import ServerState
 log = logging.getLogger("midigpt.access")
 
 DRAIN_SECONDS, DRAIN_BYTES = 2.0, 256_000_000  # of a body that is refused
-OPEN_PATHS = ("/health", "/docs", "/openapi.json", "/docs/oauth2-redirect")
-OPEN_FILES = "/static-offline-docs/"  # what the docs page is made of
+OPEN_PATHS = ("/health", "/docs", "/openapi.json", "/docs/oauth2-redirect", "/studio")
+OPEN_FILES = ("/static-offline-docs/", "/studio/")  # what the pages are made of
 
 
 class Journal:

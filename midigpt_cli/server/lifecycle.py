@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+import threading
 import time
+from collections.abc import Callable
 
 import uvicorn
 from fastapi import FastAPI
@@ -64,8 +66,11 @@ def make_server(app: FastAPI, settings: ServerSettings) -> Server:
     return Server(config, app.state.midigpt)
 
 
-def serve(app: FastAPI, settings: ServerSettings) -> None:
-    """Serve until stopped."""
+def serve(app: FastAPI, settings: ServerSettings, beside: Callable[[Server], None] | None = None) -> None:
+    """Serve until stopped; `beside` runs in a thread of its own meanwhile."""
     sys.setswitchinterval(SWITCH_SECONDS)
     collect_as_usual()
-    make_server(app, settings).run()
+    server = make_server(app, settings)
+    if beside is not None:
+        threading.Thread(target=beside, args=(server,), daemon=True).start()
+    server.run()

@@ -20,39 +20,11 @@ from midigpt_core.constraints.masks import (
     token_mask,
 )
 from midigpt_core.fields import nearest, refused
+from midigpt_core.music import GRIDS, SCALES
 from midigpt_core.score import Bar, Track
 from midigpt_core.tokens.config import EncoderConfig
 from midigpt_core.tokens.types import TokenType
 from midigpt_core.tokens.vocabulary import Vocabulary
-
-SCALES: Mapping[str, tuple[int, ...]] = {  # name -> semitones above the root
-    "chromatic": tuple(range(12)),
-    "major": (0, 2, 4, 5, 7, 9, 11),
-    "minor": (0, 2, 3, 5, 7, 8, 10),
-    "natural_minor": (0, 2, 3, 5, 7, 8, 10),
-    "harmonic_minor": (0, 2, 3, 5, 7, 8, 11),
-    "melodic_minor": (0, 2, 3, 5, 7, 9, 11),
-    "dorian": (0, 2, 3, 5, 7, 9, 10),
-    "phrygian": (0, 1, 3, 5, 7, 8, 10),
-    "lydian": (0, 2, 4, 6, 7, 9, 11),
-    "mixolydian": (0, 2, 4, 5, 7, 9, 10),
-    "locrian": (0, 1, 3, 5, 6, 8, 10),
-    "major_pentatonic": (0, 2, 4, 7, 9),
-    "minor_pentatonic": (0, 3, 5, 7, 10),
-    "blues": (0, 3, 5, 6, 7, 10),
-    "whole_tone": (0, 2, 4, 6, 8, 10),
-}
-
-GRIDS: Mapping[str, float] = {  # unit -> quarter notes
-    "whole": 4.0,
-    "half": 2.0,
-    "quarter": 1.0,
-    "eighth": 1 / 2,
-    "sixteenth": 1 / 4,
-    "quarter_triplet": 2 / 3,
-    "eighth_triplet": 1 / 3,
-    "sixteenth_triplet": 1 / 6,
-}
 
 
 @dataclass(frozen=True)

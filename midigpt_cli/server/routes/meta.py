@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from midigpt_cli.server.models import ModelEntry
 from midigpt_cli.server.response_models import ERRORS, json_answer
 from midigpt_cli.server.state import state_of
-from midigpt_core.constraints.controls import GRIDS, SCALES
+from midigpt_core.music import GRIDS, SCALES
 from midigpt_core.tokens.types import TokenType
 
 router = APIRouter(tags=["meta"])

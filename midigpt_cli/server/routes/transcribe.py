@@ -278,6 +278,7 @@ def _summary(heard: Transcription) -> Mapping[str, Any]:
         "seconds": round(heard.seconds, 3),
         "notes": len(heard.notes),
         "bpm": round(heard.pulse.bpm, 3),
+        "bpm_trust": heard.pulse.trust,
         "bars": heard.bars,
         "offset_seconds": round(heard.offset, 4),
     }
