@@ -22,7 +22,7 @@ from midigpt_cli.output.streams import open_all
 from midigpt_core.errors import MidiGptError
 
 UsageError: Any = typer.BadParameter.__mro__[1]  # the parser's own, wherever this version of typer keeps it
-NothingAskedError: Any = sys.modules[UsageError.__module__].NoArgsIsHelpError
+NothingAskedError: Any = getattr(sys.modules[UsageError.__module__], "NoArgsIsHelpError", ())  # () in older ones
 HELP = {"help_option_names": ["--help", "-h"]}  # handed on to every command
 
 

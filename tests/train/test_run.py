@@ -97,7 +97,7 @@ def test_a_time_budget_holds_with_the_held_out_loss_before_and_after(
         def monotonic(self) -> float:
             return self.now
 
-    clock, real = Clock(), run_module._Run.step
+    clock, real = Clock(), run_module._Training.step
 
     def slow_losses(model: Any, examples: Any, tokens: int) -> dict[str, float]:
         clock.now += len(examples)
@@ -109,7 +109,7 @@ def test_a_time_budget_holds_with_the_held_out_loss_before_and_after(
 
     monkeypatch.setattr(run_module, "time", clock)
     monkeypatch.setattr(run_module, "losses", slow_losses)
-    monkeypatch.setattr(run_module._Run, "step", slow_step)
+    monkeypatch.setattr(run_module._Training, "step", slow_step)
     result = train(plan(data, tmp_path, seconds=45.0), tiny(valid_windows=64, valid_every=0))
     assert 35 <= clock.now <= 45
     assert result["step"] >= 5
