@@ -19,7 +19,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.measure import table
-
 from midigpt_core import MidiGptError, Score
 
 Count = Callable[[Path], int]

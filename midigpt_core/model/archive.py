@@ -125,6 +125,8 @@ def _opened(file: Path) -> Iterator[zipfile.ZipFile]:
             if packed or sum(entry.file_size for entry in stored) > file.stat().st_size:
                 raise CheckpointError(f"{file}: refused: it unpacks to more than it holds, as no torch archive does")
             yield archive
+    except CheckpointError:
+        raise  # said already what is wrong
     except _FAULTS as error:
         raise CheckpointError(
             f"{file}: refused: truncated, or not a torch archive ({_first_line(error)}); fetch it again"

@@ -252,6 +252,8 @@ def _header(file: Path) -> dict[str, Any]:
         for name, entry in tensors.items():
             check_entry(name, entry, total - 8 - size)
         end = max((entry["data_offsets"][1] for entry in tensors.values()), default=0)
+    except CheckpointError:
+        raise  # of an entry, by its name
     except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
         raise CheckpointError(f"{file}: not a .safetensors file, or cut off in its header; fetch it again") from error
     if total < 8 + size + end:
