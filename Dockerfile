@@ -1,13 +1,14 @@
 # midigpt serve in a container:
-#   docker build -t midigpt .
+#   docker build -t midigpt .   (--build-arg TORCH_INDEX=URL: PyTorch's index of CPU wheels, gigabytes less)
 #   docker run -p 8000:8000 -v midigpt-models:/models -e MIDIGPT_API_KEY=secret midigpt
 FROM python:3.12-slim AS build
 RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .
+ARG TORCH_INDEX=
 RUN python -m venv /opt/midigpt && \
     /opt/midigpt/bin/pip install --no-cache-dir -c constraints.txt \
-    --extra-index-url https://download.pytorch.org/whl/cpu ".[serve]"
+    ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} ".[serve]"
 
 FROM python:3.12-slim
 RUN useradd --create-home --uid 1000 midigpt && mkdir /models && chown midigpt /models
