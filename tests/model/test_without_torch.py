@@ -19,6 +19,9 @@ from midigpt_core.model.base import log_softmax
 from midigpt_core.model.checkpoint import load_checkpoint, load_for_use
 from midigpt_core.model.fast import FastCache, FastModel
 from midigpt_core.model.hub import resolve
+from midigpt_core.score import Score
+from midigpt_core.tokens.encode import EncodeOptions
+from midigpt_core.tokens.tokenizer import Tokenizer
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "pop.mid"
 pytestmark = pytest.mark.skipif(compiled("decoder") is None, reason="the decoder is not built")
@@ -30,10 +33,10 @@ def no_accelerator(monkeypatch):
 
 
 def test_a_checkpoint_is_read_without_torch_into_the_same_bits(no_accelerator):
-    _, fast = load_for_use(resolve("open"))
+    encoder, fast = load_for_use(resolve("open"))
     assert isinstance(fast, FastModel)
     whole = load_checkpoint(resolve("open")).model
-    ids = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8]
+    ids = Tokenizer(encoder).encode(Score.from_midi(SAMPLE), EncodeOptions(window_bars=8), attributes=False)[:200]
     assert np.array_equal(fast.new_cache().prefill(0, ids), whole.new_cache().prefill(0, ids))
     with keys_and_values_as_codes(whole):
         wanted = whole.logits(ids).log_softmax(-1).numpy()
@@ -116,8 +119,6 @@ def test_threads_are_one_setting_with_and_without_torch():
 
 def test_an_engine_on_the_decoder_writes_the_notes_of_an_engine_on_torch(no_accelerator):
     from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt
-    from midigpt_core.score import Score
-    from midigpt_core.tokens.tokenizer import Tokenizer
 
     score = Score.from_midi(SAMPLE)
     prompts = [TrackPrompt(t, [3, 4] if t == 1 else []) for t in range(len(score.tracks))]
