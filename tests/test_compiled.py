@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+NO_EDITABLE_INSTALL = """import sys
+sys.meta_path[:] = [each for each in sys.meta_path if not getattr(each, "__module__", "").startswith("__editable__")]
+"""
 
 
 @pytest.fixture
@@ -20,6 +23,7 @@ def checkout(tmp_path: Path) -> Path:
         leave = shutil.ignore_patterns("*.so", "*.pyd", "__pycache__", "*.safetensors")
         shutil.copytree(ROOT / package, tmp_path / package, ignore=leave)
     (tmp_path / "cython_ext").mkdir()
+    (tmp_path / "sitecustomize.py").write_text(NO_EDITABLE_INSTALL)  # it would find this checkout's compiled modules
     return tmp_path
 
 
