@@ -58,11 +58,13 @@ def infill(options: Infill) -> None:
     midigpt infill song.mid --bars 4-8 --track drums
     """
     from midigpt_cli.job import CommandOptions, CommandRun
+    from midigpt_cli.parse.words import Wishes, told_of
 
+    understood = told_of(Wishes.of(options.music.prompt), options.reporting)
     whole = _whole_request(options)
     takes = whole.config.num_candidates if whole else options.settings.num_candidates or 1
     job = CommandRun(
-        CommandOptions("infill", options.model, options.output, options.reporting, by_file=whole is not None),
+        CommandOptions("infill", options.model, options.output, options.reporting, whole is not None, understood),
         takes,
         options.songs,
     )
@@ -92,9 +94,11 @@ def _whole_request(options: Infill) -> GenerationRequest | None:
 def _request(options: Infill, score: Score, table: AttributeTable) -> GenerationRequest:
     from midigpt_cli.parse.request import RequestOptions, build_request
     from midigpt_cli.parse.selectors import select_bars, tracks_to_write
+    from midigpt_cli.parse.words import tracks_named
 
     bars = select_bars(options.bars or "", score.n_bars)
-    tracks = tracks_to_write(options.track, score, bars)
+    tracks = () if options.track else tracks_named(options.music.prompt, score)
+    tracks = tracks or tracks_to_write(options.track, score, bars)
     return build_request(
         RequestOptions({number: bars for number in tracks}, options.music, options.context, options.settings),
         score,
