@@ -10,6 +10,7 @@ from typing import Any
 
 from midigpt_cli.live.session import NEVER, Pacing
 from midigpt_cli.parse.instruments import NAMES, program_of
+from midigpt_cli.parse.jam_words import WORDS, with_words
 from midigpt_core import music
 from midigpt_core.fields import nearest, refused
 from midigpt_core.jam import JamSettings
@@ -19,7 +20,7 @@ from midigpt_core.score import DRUM, MELODIC, Score, Track
 
 SAMPLING = tuple(f.name for f in dataclasses.fields(InferenceConfig) if f.name not in ("num_candidates", "plan_only"))
 CHANGING = ("bpm", "bars_per_chunk", "late", "config", "attributes", "controls", *SAMPLING)
-FIXED = ("metre", "tracks", "score", "midi", "pace", "ahead", "model", "chunk_midi")
+FIXED = ("metre", "tracks", "score", "midi", "pace", "ahead", "model", "chunk_midi", *WORDS)
 _TRACK_KEYS = ("instrument", "drums", "name", "attributes", "controls")
 
 
@@ -41,6 +42,7 @@ def song_in(score: Any, midi: Any) -> Score | None:
 def read_start(data: Mapping[str, Any], song: Score | None) -> JamSettings:
     """The settings a jam starts with; what is not said comes from the song. Raises RequestValidationError."""
     check_keys(data, (*CHANGING, *FIXED))
+    data = with_words(data, song is not None)
     settings = JamSettings()
     if song is not None:
         bars = [bar for track in song.tracks for bar in track.bars[-1:]]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from midigpt_cli.options.groups import Music, Reporting
 
 KEY = "key_signature"
-_MELODIC_ONLY = ("min_note_duration", "max_note_duration", "min_polyphony", "max_polyphony", "register")
+MELODIC_ONLY = ("min_note_duration", "max_note_duration", "min_polyphony", "max_polyphony", "register")
 
 
 @dataclass
@@ -127,7 +127,7 @@ def _key(scale: str) -> list[str]:
 
 def _fitting(feels: Mapping[str, str], track: Track) -> Iterator[tuple[str, str]]:
     drums = track.track_type == DRUM
-    return ((aspect, value) for aspect, value in feels.items() if not (drums and aspect in _MELODIC_ONLY))
+    return ((aspect, value) for aspect, value in feels.items() if not (drums and aspect in MELODIC_ONLY))
 
 
 def _range(register: str, track: Track) -> str:

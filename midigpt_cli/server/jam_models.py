@@ -51,6 +51,9 @@ class JamStart(JamChange):
 
     metre: str | list[int] = Field("4/4", examples=["4/4"])
     tracks: list[JamTrack] = Field(default_factory=list)
+    prompt: str | None = Field(None, description="in words what is not said otherwise: slow jazz piano in C minor")
+    styles: str | list[str] | None = Field(None, description="instead of prompt: styles, mixed by style_weights")
+    style_weights: str | list[float] | None = Field(None, description="one for each style; all alike if left out")
     pace: Literal["realtime", "asap"] = "realtime"
     ahead: int = Field(2, ge=1, le=64, description="chunks written ahead at most")
     score: ScoreModel | None = Field(None, description="a song to go on from")  # type: ignore[valid-type]

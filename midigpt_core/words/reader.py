@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
@@ -74,6 +74,16 @@ class _Named:
 def read_prompt(text: str) -> Understood:
     """What `text` asks for, what became of each of its words, and which are not known."""
     return _Reader(text).read()
+
+
+def mixed(weights: Mapping[str, float]) -> Understood:
+    """Several styles as one: parts, metre and feel of the heaviest, the weighted mean of the tempos."""
+    named = sorted((name for name, weight in weights.items() if weight > 0), key=lambda name: -weights[name])
+    first = read_prompt(" ".join(named[:1]))
+    total = sum(weights[name] for name in named)
+    bpm = sum(sum(table.STYLES[name].bpm) / 2 * weights[name] for name in named) / total
+    said = tuple(Said(name, f"style, weight {weights[name] / total:.2f}") for name in named)
+    return replace(first, text=", ".join(named), styles=tuple(named), bpm=float(round(bpm)), said=said)
 
 
 class _Reader:
