@@ -16,7 +16,19 @@ from midigpt_cli.server.guards import BodyLimit, Doorkeeper, Journal
 from midigpt_cli.server.jam_models import JAM_BODIES
 from midigpt_cli.server.models import Models
 from midigpt_cli.server.request_models import BODIES, components, model_of
-from midigpt_cli.server.routes import convert, generate, infill, jam, jam_socket, jobs, loop, meta, select, transcribe
+from midigpt_cli.server.routes import (
+    convert,
+    generate,
+    infill,
+    jam,
+    jam_socket,
+    jobs,
+    loop,
+    meta,
+    select,
+    transcribe,
+    words,
+)
 from midigpt_cli.server.routes.loop import LoopBody
 from midigpt_cli.server.routes.select import SelectBody
 from midigpt_cli.server.settings import ServerSettings
@@ -33,6 +45,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     jobs.router,
     transcribe.router,
     select.router,
+    words.router,
 )
 ABOUT = "Fill in bars of a song. Scores are JSON or .mid files; in JSON, tracks and bars count from 0."
 

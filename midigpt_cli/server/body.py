@@ -30,6 +30,7 @@ class Envelope:
     request_id: str | None = None
     stream: bool = False
     model: str | None = None
+    prompt: str | None = None
 
 
 _KINDS: Mapping[str, tuple[tuple[type, ...], str]] = {
@@ -38,6 +39,7 @@ _KINDS: Mapping[str, tuple[tuple[type, ...], str]] = {
     "request_id": ((str, type(None)), "a string"),
     "stream": ((bool,), "true or false"),
     "model": ((str, type(None)), "a string"),
+    "prompt": ((str, type(None)), "a string"),
 }
 
 

@@ -95,6 +95,7 @@ class GenerateBody(BaseModel):
     )
     stream: bool = Field(False, description="answer with server-sent events as bars are finished")
     model: str | None = Field(None, description="an id of GET /models; the default model if left out")
+    prompt: str | None = Field(None, description="in words how the tracks are to sound; GET /words tells it apart")
 
 
 class JobBody(BaseModel):

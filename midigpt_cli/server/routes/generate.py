@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
+from midigpt_cli.parse.prompted import joined
 from midigpt_cli.server import responses
 from midigpt_cli.server.body import Envelope, check_id, envelope_of, read_json, read_request, read_score
 from midigpt_cli.server.errors import RefusalError, busy, request_id
@@ -62,6 +63,7 @@ def prepare(entry: ModelEntry, envelope: Envelope, settings: ServerSettings) -> 
     score = read_score(envelope.score)
     generation = read_request(envelope.request)
     check_song(score, generation.config.num_candidates, settings)
+    generation = joined(generation, envelope.prompt, score, entry.engine.tokenizer.attributes)
     return entry.engine.session(score, generation)
 
 
