@@ -12,7 +12,6 @@ from pathlib import Path
 from midigpt_core import Score
 from midigpt_core.music import bpm_of
 
-# prompt, and its counterpart in density, where there is one
 PROMPTS = (
     "sparse funk bass in E minor, 100 bpm",
     "busy funk bass in E minor, 100 bpm",
@@ -61,7 +60,7 @@ def measured(prompt: str, seed: int, folder: Path) -> Row:
         wanted == found,
         abs(bpm_of(score.tempo) - understood["bpm"]) < 0.01,
         _share(pitches, understood["scale"]),
-        str(facts["key_by_notes"]),
+        str(facts["key_by_notes"] or ""),
         notes / score.n_bars / len(score.tracks),
     )
 

@@ -12,12 +12,14 @@ from midigpt_core.words import table
 PAGE = Path(__file__).parent / "words.md"
 INTRO = """# Words
 
-`--prompt TEXT` of `generate`, `loop`, `jam` and `infill`, and the form field `prompt` of `POST /infill`, ask in words:
+`--prompt TEXT` of `generate`, `loop`, `jam` and `infill` asks in words; over HTTP, `prompt` beside the other fields of
+`/generate`, `/loop`, `/infill` and `/jam/start` (there also `styles` with `style_weights`):
 
     midigpt generate --prompt "sparse funk bass in E minor, 100 bpm" -o bass.mid
 
 Words are looked up in the tables below; no network reads them. What became of each word, which words are not known and
-what contradicts what is said on standard error and, with `--json`, under `understood`.
+what contradicts what is said on standard error and, with `--json`, under `understood`; `GET /words?prompt=TEXT` answers
+with the same. The tracks of a score that is sent, its tempo and its metre stay as they are.
 
 - Options win over words, and the answer says so.
 - A word such as *sparse* is for the part it stands before; after a part, for that part; alone between commas, for all.
