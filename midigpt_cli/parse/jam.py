@@ -19,8 +19,8 @@ from midigpt_core.request import InferenceConfig, TrackPrompt
 from midigpt_core.score import DRUM, MELODIC, Score, Track
 
 SAMPLING = tuple(f.name for f in dataclasses.fields(InferenceConfig) if f.name not in ("num_candidates", "plan_only"))
-CHANGING = ("bpm", "bars_per_chunk", "late", "config", "attributes", "controls", *SAMPLING)
-FIXED = ("metre", "tracks", "score", "midi", "pace", "ahead", "model", "chunk_midi", *WORDS)
+CHANGING = (*WORDS, "bpm", "bars_per_chunk", "late", "config", "attributes", "controls", *SAMPLING)
+FIXED = ("metre", "tracks", "score", "midi", "pace", "ahead", "model", "chunk_midi")
 _TRACK_KEYS = ("instrument", "drums", "name", "attributes", "controls")
 
 
@@ -66,6 +66,7 @@ def read_update(data: Mapping[str, Any], settings: JamSettings) -> JamSettings:
         if key in data:
             raise refused(key, None, "cannot change during a jam", "stop this one and start another")
     check_keys(data, CHANGING)
+    data = {key: value for key, value in with_words(data, from_song=True).items() if key != "metre"}
     return _changed(settings, data)
 
 

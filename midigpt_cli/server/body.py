@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -15,9 +16,10 @@ from starlette.formparsers import MultiPartException
 from midigpt_cli.server.errors import RefusalError, malformed
 from midigpt_core.errors import RequestValidationError
 from midigpt_core.fields import nearest
-from midigpt_core.request import GenerationRequest
+from midigpt_core.request import GenerationRequest, InferenceConfig
 from midigpt_core.score import Score
 
+_SETTINGS = frozenset(row.name for row in dataclasses.fields(InferenceConfig))
 ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 
@@ -108,8 +110,16 @@ def read_score(data: Any) -> Score:
     return Score.from_dict(data)
 
 
+def settings_in_place(data: Any) -> None:
+    """Refuse settings that stand beside `config`, and say where they go. Raises RefusalError (422)."""
+    for key in data if isinstance(data, dict) else ():
+        if key in _SETTINGS:
+            raise RefusalError(422, f"{key} is a setting; put it into config", field=str(key))
+
+
 def read_request(data: Any) -> GenerationRequest:
     """The generation request in a request. Raises RefusalError (400) for one that cannot be read."""
+    settings_in_place(data)
     try:
         return GenerationRequest.from_dict(data)
     except RequestValidationError as error:

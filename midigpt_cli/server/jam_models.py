@@ -31,6 +31,9 @@ class JamChange(BaseModel):
 
     bpm: float = Field(120.0, ge=20, le=400, description="quarter notes per minute")
     bars_per_chunk: int = Field(1, ge=1)
+    prompt: str | None = Field(None, description="in words what is not said otherwise: slow jazz piano in C minor")
+    styles: str | list[str] | None = Field(None, description="instead of prompt: styles, mixed by style_weights")
+    style_weights: str | list[float] | None = Field(None, description="one for each style; all alike if left out")
     late: Literal["repeat", "rest", "skip"] = Field("repeat", description="what a chunk that is not ready gives way to")
     attributes: dict[str, dict[str, int]] = Field(default_factory=dict, description="control values by track")
     controls: dict[str, dict[str, Any]] = Field(default_factory=dict, description="pitch_mask, ... by track")
@@ -51,9 +54,6 @@ class JamStart(JamChange):
 
     metre: str | list[int] = Field("4/4", examples=["4/4"])
     tracks: list[JamTrack] = Field(default_factory=list)
-    prompt: str | None = Field(None, description="in words what is not said otherwise: slow jazz piano in C minor")
-    styles: str | list[str] | None = Field(None, description="instead of prompt: styles, mixed by style_weights")
-    style_weights: str | list[float] | None = Field(None, description="one for each style; all alike if left out")
     pace: Literal["realtime", "asap"] = "realtime"
     ahead: int = Field(2, ge=1, le=64, description="chunks written ahead at most")
     score: ScoreModel | None = Field(None, description="a song to go on from")  # type: ignore[valid-type]

@@ -125,8 +125,8 @@ STYLES: Mapping[str, Style] = {
 SPELLINGS: Mapping[str, str] = {  # another word for a style
     "funky": "funk", "jazzy": "jazz", "bluesy": "blues", "rocky": "rock", "bossa": "bossa nova", "rnb": "r&b",
     "hip hop": "hip-hop", "hiphop": "hip-hop", "lofi": "lo-fi", "lo fi": "lo-fi", "techno": "house", "dance": "house",
-    "edm": "house", "disco": "house", "heavy metal": "metal", "folky": "folk", "orchestral": "classical",
-    "baroque": "classical", "salsa": "latin", "hard rock": "rock",
+    "edm": "house", "electronic": "house", "disco": "house", "heavy metal": "metal", "folky": "folk",
+    "orchestral": "classical", "baroque": "classical", "salsa": "latin", "hard rock": "rock",
 }  # fmt: skip
 NEGATIONS = ("no", "without")
 JOINTS = ("and", "with", "plus", "over", "but", "under", "then")  # a new clause begins

@@ -60,3 +60,13 @@ def test_a_jam_answers_with_what_it_understood(client):
     assert answer.status_code == 200, answer.text
     assert answer.json()["understood"]["styles"] == ["jazz"]
     client.post("/jam/stop", json={"session_id": answer.json()["session_id"]})
+
+
+@pytest.mark.parametrize("key", ["seed", "temperature", "top_k"])
+def test_a_setting_in_the_wrong_place_is_told_where_it_goes(client, key):
+    loop = client.post("/loop", json={"score": song(4).to_dict(), key: 1})
+    body = wish()
+    body["request"][key] = 1
+    for answer in (loop, client.post("/generate", json=body)):
+        assert answer.status_code in (400, 422)
+        assert f"{key} is a setting; put it into config" in answer.text

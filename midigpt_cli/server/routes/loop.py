@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from midigpt_cli.parse.jam import song_in
 from midigpt_cli.parse.prompted import joined
-from midigpt_cli.server.body import check_id, read_json
+from midigpt_cli.server.body import check_id, read_json, settings_in_place
 from midigpt_cli.server.errors import RefusalError, busy, request_id
 from midigpt_cli.server.events import until_answered
 from midigpt_cli.server.limits import check_song
@@ -95,7 +95,9 @@ async def loops(request: Request) -> Response:
 
     To loop from nothing, send a score of empty bars.
     """
-    state, body = state_of(request), read(LoopBody, await read_json(request), "", _FORM_ONLY)
+    state, data = state_of(request), await read_json(request)
+    settings_in_place(data)
+    body = read(LoopBody, data, "", _FORM_ONLY)
     entry = state.models.get(body.model)
     request.state.request_id = check_id(body.request_id) or request_id(request)
     state.queue.check_room(client_of(request))
