@@ -110,16 +110,16 @@ def read_score(data: Any) -> Score:
     return Score.from_dict(data)
 
 
-def settings_in_place(data: Any) -> None:
-    """Refuse settings that stand beside `config`, and say where they go. Raises RefusalError (422)."""
+def settings_in_place(data: Any, status: int = 422) -> None:
+    """Refuse settings that stand beside `config`, and say where they go. Raises RefusalError."""
     for key in data if isinstance(data, dict) else ():
         if key in _SETTINGS:
-            raise RefusalError(422, f"{key} is a setting; put it into config", field=str(key))
+            raise RefusalError(status, f"{key} is a setting; put it into config", field=str(key))
 
 
 def read_request(data: Any) -> GenerationRequest:
     """The generation request in a request. Raises RefusalError (400) for one that cannot be read."""
-    settings_in_place(data)
+    settings_in_place(data, 400)
     try:
         return GenerationRequest.from_dict(data)
     except RequestValidationError as error:
