@@ -10,6 +10,7 @@ import typer
 
 from midigpt_cli.parse.instruments import NAMES
 from midigpt_cli.parse.musical import pitch_class
+from midigpt_core.fields import refused
 from midigpt_core.music import PITCH_CLASSES
 from midigpt_core.score import DRUM, Score, Track
 from midigpt_core.words import Part, Understood, read_prompt
@@ -101,11 +102,14 @@ def with_words(music: Music, score: Score, targets: Sequence[int], known: Collec
 
 
 def tracks_named(prompt: str | None, score: Score) -> tuple[int, ...]:
-    """The tracks of a song that the prompt names by instrument or part; none where it names none that is there."""
+    """The tracks of a song that the prompt names by instrument. Raises RequestValidationError for one not there."""
     understood = read_prompt(prompt) if prompt is not None else None
     if understood is None or not understood.named:
         return ()
     tracks = dict(enumerate(score.tracks))
+    missing = next((part.word for part in understood.parts if not _meant(part, tracks)), None)
+    if missing is not None:
+        raise refused("--prompt", missing, "is played by no track of this song", "say which with --track")
     return tuple(sorted({number for part in understood.parts for number in _meant(part, tracks)}))
 
 

@@ -46,6 +46,12 @@ def test_infill_writes_the_tracks_that_the_prompt_names(midigpt, song, model) ->
     assert after.tracks[:2] == before.tracks[:2]
 
 
+def test_infill_refuses_a_prompt_whose_part_no_track_plays(midigpt, song, model) -> None:
+    answer = midigpt("infill", song, "--bars", "3-4", "--prompt", "piano and tuba", *FEW, "-m", model)
+    assert answer.code == 2
+    assert "'tuba' is played by no track of this song" in answer.err
+
+
 def test_a_loop_from_nothing_is_asked_for_in_words(midigpt, tmp_path, model) -> None:
     file = tmp_path / "new.mid"
     words = ("--prompt", "2 bars of flute at 90 bpm", "--variations", 1, "-o", file, *FEW, "-m", model, "--json")
