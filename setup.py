@@ -1,11 +1,16 @@
-"""Build the optional compiled twins of `cython_ext/*.pyx`; every setting but these lives in pyproject.toml."""
+"""Build the compiled twins of `cython_ext/*.pyx`, tag wheels by what is in them, make the links of README whole.
+
+Every other setting lives in pyproject.toml. MIDIGPT_SOURCE_URL says where the source is published (a release sets it).
+"""
 
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from setuptools import Extension, setup
+from setuptools.command.bdist_wheel import bdist_wheel
 
 SOURCES = sorted(Path("cython_ext").glob("*.pyx"))
 INCLUDED = sorted(str(path) for path in Path("cython_ext").iterdir() if path.suffix in (".pxi", ".h"))
@@ -30,4 +35,48 @@ def extensions() -> list[Extension]:
     return built
 
 
-setup(ext_modules=extensions())
+class Wheel(bdist_wheel):
+    """A wheel for any machine (py3-none-any) where nothing could be compiled into it."""
+
+    def run(self) -> None:
+        """Compile first, so that it is known what the wheel holds."""
+        if self.distribution.has_ext_modules():
+            self.run_command("build_ext")
+            build = self.get_finalized_command("build_ext")
+            if not any(Path(file).exists() for file in build.get_outputs()):
+                self.distribution.ext_modules = []
+        self.root_is_pure = not self.distribution.has_ext_modules()
+        super().run()
+
+
+def readme(source: str) -> str:
+    """README with links and pictures that work elsewhere, once it is known where the source is."""
+    text = Path("README.md").read_text(encoding="utf-8")
+    if not source:
+        return text
+    text = re.sub(r"(!\[[^]]*\]\()(?!\w+:|#)", rf"\g<1>{source}/raw/main/", text)
+    return re.sub(r"((?<!!)\[[^]]*\]\()(?!\w+:|#)", rf"\g<1>{source}/blob/main/", text)
+
+
+def urls(source: str) -> dict[str, str]:
+    """What a package index shows beside the project."""
+    if not source:
+        return {}
+    pages = {
+        "Source": "",
+        "Documentation": "/tree/main/docs",
+        "Changes": "/blob/main/CHANGELOG.md",
+        "Issues": "/issues",
+    }
+    return {name: source + path for name, path in pages.items()}
+
+
+if __name__ == "__main__":
+    SOURCE = os.environ.get("MIDIGPT_SOURCE_URL", "").rstrip("/")
+    setup(
+        ext_modules=extensions(),
+        cmdclass={"bdist_wheel": Wheel},
+        long_description=readme(SOURCE),
+        long_description_content_type="text/markdown",
+        project_urls=urls(SOURCE),
+    )

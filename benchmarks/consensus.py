@@ -20,7 +20,7 @@ from benchmarks.fit_echo import real_songs
 from benchmarks.measure import table
 from midigpt_core.engine import InferenceEngine
 from midigpt_core.evaluate.judge import request_for
-from midigpt_core.evaluate.metrics import Scene, Written, measure
+from midigpt_core.evaluate.metrics import Passage, Written, measure
 from midigpt_core.evaluate.tasks import BASS, DRUMS, EVERY, MELODIC, Task, draw_tasks
 from midigpt_core.generation.candidates import Take
 from midigpt_core.generation.consensus import Table, agreement, note_f1
@@ -85,7 +85,7 @@ def takes_of(engine: InferenceEngine, task: Task, **config: Any) -> Sequence[Tak
 def draw(engine: InferenceEngine, task: Task, **config: Any) -> Drawn:
     """Eight takes of a task, each from a single candidate."""
     takes = takes_of(engine, task, num_candidates=8, pool=1, max_attempts=1, silence_check=False, **config)
-    found, scene = [written(task, take) for take in takes], Scene(task.score, task.cells)
+    found, scene = [written(task, take) for take in takes], Passage(task.score, task.cells)
     measures = [measure(scene, notes) for notes in found]
     return Drawn(task, measures, note_f1(found, task.score.resolution), [take.logprob for take in takes])
 
@@ -112,7 +112,7 @@ def by_voice(rows: Sequence[tuple[Any, ...]]) -> str:
 
 def original_rows(tasks: Sequence[Task]) -> list[tuple[Any, ...]]:
     """The originals against themselves."""
-    scenes = [Scene(task.score, task.cells) for task in tasks]
+    scenes = [Passage(task.score, task.cells) for task in tasks]
     return rows_of("original", tasks, [measure(scene, scene.original()) for scene in scenes])
 
 
@@ -121,7 +121,7 @@ def settings_table(engine: InferenceEngine, tasks: Sequence[Task]) -> str:
     rows = original_rows(tasks)
     for name, config in SETTINGS.items():
         found = [takes_of(engine, task, **config)[0] for task in tasks]
-        measures = [measure(Scene(t.score, t.cells), written(t, take)) for t, take in zip(tasks, found, strict=True)]
+        measures = [measure(Passage(t.score, t.cells), written(t, take)) for t, take in zip(tasks, found, strict=True)]
         rows += rows_of(name, tasks, measures)
     return by_voice(rows)
 
@@ -140,7 +140,7 @@ def steps_table(engine: InferenceEngine, tasks: Sequence[Task]) -> str:
     long = [task for task in tasks if len({bar for _, bar in task.cells}) >= 4]
     short = {"model_dim": 8, "bars_per_step": 2, "harmony": 1.5}
     each = [takes_of(engine, task, **short)[0] for task in long]
-    measures = [measure(Scene(t.score, t.cells), written(t, take)) for t, take in zip(long, each, strict=True)]
+    measures = [measure(Passage(t.score, t.cells), written(t, take)) for t, take in zip(long, each, strict=True)]
     whole = [draw(engine, task, **short) for task in long]
     rows = rows_of("a choice at each step", long, measures)
     rows += rows_of("among whole takes", long, [one.measures[_most_like(one, 0.05)] for one in whole])

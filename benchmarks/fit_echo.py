@@ -73,13 +73,14 @@ def _read(prompt: StepPrompt, body: Sequence[int], logprobs: Tensor, task: Task)
             rows.append([])
     for cell, (track, bar) in enumerate(prompt.cells):
         tokens, own = written[cell], logprobs[rows[cell]]
-        model, biased = (by.gather(1, ids[rows[cell], None])[:, 0] for by in (own, _biased(own, prompt.styles[cell])))
+        styled = _biased(own, prompt.known.styles[cell])
+        model, biased = (by.gather(1, ids[rows[cell], None])[:, 0] for by in (own, styled))
         gains, features = [torch.ones(len(tokens))], []
-        for source in prompt.repeatable[cell].sources:
+        for source in prompt.known.repeatable[cell].sources:
             said = [*(written[source.cell][:-1] if source.cell >= 0 else source.body), END]
             hits = torch.tensor(_hits(prompt, said, tokens))
             gains.append(torch.where(hits, SLIP + (1 - SLIP) * torch.exp(-biased), torch.tensor(SLIP)))
-            features.append([prompt.around.features(track, bar, source.bar)[name] for name in NAMES])
+            features.append([prompt.known.around.features(track, bar, source.bar)[name] for name in NAMES])
         drums = task.score.tracks[track].track_type == "drum"
         fitted = zlib.crc32(task.file.encode()) % 2 == 0
         table = torch.tensor(features).reshape(-1, len(NAMES))

@@ -24,6 +24,7 @@ from midigpt_core.constraints.masks import PITCH, Constraint, Cursor
 from midigpt_core.engine import InferenceEngine
 from midigpt_core.evaluate.judge import request_for
 from midigpt_core.evaluate.tasks import DRUMS, Task, draw_tasks
+from midigpt_core.generation.build import build_constraints
 from midigpt_core.generation.fit import narrowed
 from midigpt_core.generation.notes import original_tokens
 from midigpt_core.generation.plan import fitting_plan
@@ -67,7 +68,7 @@ def places_of(engine: InferenceEngine, task: Task) -> Iterator[Place]:
 def _read(prompt: StepPrompt, body: Sequence[int], logits: np.ndarray, task: Task) -> Iterator[Place]:
     vocabulary, grammar, at = prompt.tokenizer.vocabulary, prompt.grammar(), Cursor()
     first, last = vocabulary.range(TokenType.NOTE_ONSET)
-    constraints = prompt.constraints(0)
+    constraints = build_constraints(prompt, 0)
     harmony = next((constraint for constraint in constraints if isinstance(constraint, Harmony)), None)
     for row, token in zip(logits, body, strict=True):
         kind, value = vocabulary.decode(token)
@@ -102,7 +103,7 @@ def _others(constraints: Sequence[Constraint], at: Cursor, logprobs: np.ndarray)
 class Table:
     """Places side by side."""
 
-    logprobs: Tensor  # (places, 128)
+    before: Tensor  # (places, 128): log-probabilities without harmony
     features: Tensor  # (places, 128, features)
     pitch: Tensor  # (places,)
 
@@ -113,7 +114,7 @@ class Table:
 
     def logprobs(self, weights: Tensor) -> Tensor:
         """Of every pitch under these coefficients, (places, 128)."""
-        return (self.logprobs + self.features @ weights).log_softmax(-1)
+        return (self.before + self.features @ weights).log_softmax(-1)
 
     def loss(self, weights: Tensor) -> Tensor:
         """Nats per pitch."""

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import midigpt_core.tokens
 from midigpt_cli.parse import musical
-from midigpt_core.constraints.controls import GRIDS, PitchMask
+from midigpt_core.constraints.controls import PitchMask
+from midigpt_core.music import GRIDS
 from midigpt_core.score import DRUM, Note, Score
 from midigpt_core.tokens.config import EncoderConfig
 from midigpt_core.tokens.grid import to_grid

@@ -55,8 +55,8 @@ def row(engine: InferenceEngine, score: Score, tracks: range, name: str) -> str:
         marks.append(time.perf_counter())
         prompt, _ = narrowed(engine.tokenizer, score, steps[0], request, (), model.n_positions)
         marks.append(time.perf_counter())
-        assert prompt.repeatable
-        assert prompt.styles
+        assert prompt.known.repeatable
+        assert prompt.known.styles
         marks.append(time.perf_counter())
         for times, begin, end in zip(taken, marks, marks[1:], strict=False):
             times.append(1e3 * (end - begin))

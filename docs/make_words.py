@@ -53,9 +53,8 @@ def page() -> str:
         ("Metre", table.METRES, "metre"),
     ):
         parts += _section(title, ("word", meaning), words.items())
-    head = ("style", "tempo", "parts", "metre", "grid", "pieces in the training corpus")
+    head = ("style", "tempo", "parts", "metre", "grid")
     parts += _section("Styles", head, (_style(name, style) for name, style in table.STYLES.items()))
-    parts += ["A style with 0 pieces is one the bundled model has not heard: it sets tempo and instruments only.", ""]
     parts += _section("Other words for styles", ("word", "style"), table.SPELLINGS.items())
     return "\n".join(parts)
 
@@ -67,7 +66,7 @@ def _named(program: int | None) -> str:
 def _style(name: str, style: table.Style) -> tuple[Any, ...]:
     parts: Mapping[str, int | None] = style.parts
     listed = ", ".join(_named(program) for program in parts.values())
-    return name, f"{style.bpm[0]}-{style.bpm[1]}", listed, style.metre, style.grid, style.heard or 0
+    return name, f"{style.bpm[0]}-{style.bpm[1]}", listed, style.metre, style.grid
 
 
 def _section(title: str, head: tuple[str, ...], rows: Iterable[Iterable[Any]]) -> list[str]:

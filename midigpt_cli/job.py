@@ -7,10 +7,12 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
+from midigpt_cli import history
 from midigpt_cli.cli_errors import in_option_names
 from midigpt_cli.loading import Model
 from midigpt_cli.options.groups import ModelChoice, Output, Reporting
@@ -23,6 +25,7 @@ from midigpt_core.request import GenerationRequest
 from midigpt_core.score import Score
 
 if TYPE_CHECKING:
+    from midigpt_cli.live.sound import Device
     from midigpt_core.attributes.table import AttributeTable
     from midigpt_core.generation.candidates import Take
     from midigpt_core.generation.run import Result
@@ -32,7 +35,7 @@ Prepare = Callable[[Score, "AttributeTable"], tuple[Score, GenerationRequest]]  
 
 @dataclass(frozen=True)
 class CommandOptions:
-    """What every generating command is told beside its own options."""
+    """Options that all generating commands share."""
 
     command: str
     model: ModelChoice
@@ -49,27 +52,30 @@ class CommandRun:
         self.options, self.songs = options, list(songs)
         self.model = Model(options.model)
         self.destination = Destination(options.output, options.command, len(self.songs), takes)
-        if options.reporting.as_json and (
+        if options.reporting.to_program and (
             self.destination.is_pipe or (PIPE in songs and options.output.output is None)
         ):
             raise refused("--json", None, "and MIDI cannot share standard output", "name a file with -o")
+        self.device = _sound() if options.output.play else None
         self.reports: list[dict[str, Any]] = []
+        self._number = 0  # of the song at hand, from 0
 
     def run(self, prepare: Prepare, read: Callable[[str], Score] = read_song) -> None:
         """All songs, with one model. A single song's error is raised; several are gone through, then exit 1."""
         failure: MidiGptError | None = None
-        for song in self.songs:
+        for number, song in enumerate(self.songs):
+            self._number = number
             try:
                 self._in_words(song, prepare, read)
             except CheckpointError:
                 raise  # no song can do without the model
             except MidiGptError as error:
                 failure = error
-                self.reports.append({"song": song, "ok": False, "error": _error_facts(error)})
+                self._note({"song": song, "ok": False, "error": _error_facts(error)})
                 if len(self.songs) > 1:
                     said = str(error) if str(error).startswith(f"{song}: ") else f"{song}: {error}"
                     typer.echo(f"midigpt: {said}", err=True)
-        if self.options.reporting.as_json:
+        if self.options.reporting.as_json and not self.options.reporting.json_lines:
             self._print_json()
         if failure is not None:
             if len(self.songs) == 1:
@@ -94,19 +100,49 @@ class CommandRun:
             return
         result = self._generate(song, score, request)
         kept = self._kept(result)
-        paths = destination.write(song, [Written(take.score, number, rank, take.seed) for take, number, rank in kept])
-        how = rendering.RenderOptions(lit=frozenset(result.generated))
-        rendered = []
-        for (take, _, _), path in zip(kept, paths, strict=True):
-            rendered += [rendering.make(take.score, file, how)["path"] for file in destination.beside(path)]
+        if self.device is not None:
+            kept = self._heard(self.device, score, result, kept)
+        paths, rendered = self._write(destination, Done(song, score, request, result, {}, [], 0.0), kept)
         written = dict(zip((number for _, number, _ in kept), paths, strict=True))
         self._report(Done(song, score, request, result, written, rendered, time.perf_counter() - started))
+
+    def _write(
+        self, destination: Destination, done: Done, kept: list[tuple[Take, int, int]]
+    ) -> tuple[list[str], list[str]]:
+        """The files written, and those made of them; the history gets what stood there before."""
+        before: dict[str, bytes | None] = {}
+
+        def put(score: Score, path: Path) -> None:
+            before[str(path)] = history.contents(path)
+            score.to_midi(path)
+
+        results = [Written(take.score, number, rank, take.seed) for take, number, rank in kept]
+        paths = destination.write(done.song, results, put)
+        rendered, files = [], []
+        for (take, number, _), path in zip(kept, paths, strict=True):
+            how = rendering.of_changes(done.song, done.before, take.score, done.result.generated)
+            beside = destination.beside(path)
+            before |= {str(file): history.contents(file) for file in beside}
+            rendered += [rendering.make(take.score, file, how)["path"] for file in beside]
+            files += [(number, take.seed, str(file), before.get(str(file))) for file in (path, *beside) if path != PIPE]
+        request = done.facts()["request"]
+        history.remember(
+            {
+                "command": self.options.command,
+                "song": done.song,
+                "seed": done.result.seed,
+                "model": self.model.name,
+                "request": request,
+            },
+            files,
+        )
+        return paths, rendered
 
     def _generate(self, song: str, score: Score, request: GenerationRequest) -> Result:
         from midigpt_cli.output.progress import following
 
         session = self.model.engine.session(score, request)
-        with following(song, self.options.reporting) as listener:
+        with following(song, self.options.reporting, self._number, len(self.songs)) as listener:
             session.listener = listener
             return session.run_takes()
 
@@ -125,6 +161,20 @@ class CommandRun:
         wanted = self.options.output.keep_best or len(chosen)
         return sorted(chosen[:wanted], key=lambda row: row[1])
 
+    def _heard(
+        self, device: Device, score: Score, result: Result, kept: list[tuple[Take, int, int]]
+    ) -> list[tuple[Take, int, int]]:
+        """The takes that are to be written once somebody has heard them: one, none (the original), or all."""
+        from midigpt_cli.live.audition import Version, listen, say, sound_of
+        from midigpt_core.audio.piano_roll import around
+
+        bars = around(result.generated, score.n_bars, 1)
+        ranked = sorted(kept, key=lambda row: row[2])[:9]
+        versions = [Version(str(row[1]), f"take {row[1]}", sound_of(row[0].score, bars)) for row in ranked]
+        versions.append(Version("0", "the original", sound_of(score, bars)))
+        chosen = listen(versions, device, (lambda words: None) if self.options.reporting.quiet else say)
+        return kept if chosen is None else [row for row in kept if str(row[1]) == chosen]
+
     # ---- telling ----
 
     def _show_plan(self, song: str, score: Score, request: GenerationRequest) -> None:
@@ -132,29 +182,44 @@ class CommandRun:
 
         steps = step_estimates(self.model.encoder, self.model.n_positions, score, request)
         facts = plan_facts(song, score, steps, self.model.n_positions)
-        self.reports.append({**facts, "ok": True, "request": request.to_dict()})
-        if not self.options.reporting.as_json:
+        self._note({**facts, "ok": True, "request": request.to_dict()})
+        if not self.options.reporting.to_program:
             typer.echo("\n".join(plan_lines(facts, steps, score)))
 
     def _report(self, done: Done) -> None:
         reporting = self.options.reporting
-        self.reports.append(done.facts())
+        self._note(done.facts())
         if reporting.quiet:
             return
         for line in done.lines():
             typer.echo(line, err=True)
-        if not (reporting.as_json or sys.stdout.isatty() or self.destination.for_song(done.song).is_pipe):
+        if not (reporting.to_program or sys.stdout.isatty() or self.destination.for_song(done.song).is_pipe):
             typer.echo("\n".join(done.paths.values()))
-        if not reporting.as_json and sys.stdout.isatty():
+        if not reporting.to_program and sys.stdout.isatty():
             from rich.console import Console
 
             done.show(Console(stderr=True))
+
+    def _note(self, report: dict[str, Any]) -> None:
+        """Keep what is told of a song, or tell it at once where a line is asked for each."""
+        if self.options.reporting.json_lines:
+            typer.echo(json.dumps({"command": self.options.command, "model": self.model.facts(), **report}))
+            sys.stdout.flush()
+        else:
+            self.reports.append(report)
 
     def _print_json(self) -> None:
         report = {"command": self.options.command, "model": self.model.facts(), "songs": self.reports}
         if self.options.understood is not None:
             report["understood"] = self.options.understood
         typer.echo(json.dumps(report))
+
+
+def _sound() -> Device:
+    """Where takes are heard; refused before any work where nothing plays. Raises AudioError."""
+    from midigpt_cli.live.sound import open_device
+
+    return open_device()
 
 
 def _error_facts(error: MidiGptError) -> dict[str, Any]:

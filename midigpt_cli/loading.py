@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Model:
-    """The model a command runs on; each property is worked out when it is first asked for."""
+    """The model a command runs on; each property is computed on first use."""
 
     def __init__(self, choice: ModelChoice) -> None:
         self.choice = choice

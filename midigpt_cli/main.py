@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import os
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from midigpt_cli import config
 from midigpt_cli.exit_codes import DONE, FAILURE, INTERRUPTED, TABLE, USAGE, code_of
 from midigpt_cli.gc_tuning import stop_collecting
+from midigpt_cli.options import shells
+from midigpt_cli.options.folded import FoldedCommand
+from midigpt_cli.output.streams import open_all
 from midigpt_core.errors import MidiGptError
 
 UsageError: Any = typer.BadParameter.__mro__[1]  # the parser's own, wherever this version of typer keeps it
-NothingAskedError: Any = sys.modules[UsageError.__module__].NoArgsIsHelpError
+NothingAskedError: Any = getattr(sys.modules[UsageError.__module__], "NoArgsIsHelpError", ())  # () in older ones
 HELP = {"help_option_names": ["--help", "-h"]}  # handed on to every command
 
 
 class CommandRow(NamedTuple):
-    """One command: loaded when it is asked for, so that the others cost nothing."""
+    """One command, loaded on demand so that the others cost nothing."""
 
     module: str
     attribute: str  # a command function, or a Typer app for a group of commands
@@ -36,8 +42,13 @@ COMMANDS = {
     "plan": CommandRow("plan", "plan", "Show how bars would be written, without writing them."),
     "loop": CommandRow("loop", "loop", "Write variations that loop without a seam."),
     "jam": CommandRow("jam", "jam", "Play new bars without end."),
+    "play": CommandRow("play", "play", "Play songs, or some bars of them."),
     "render": CommandRow("render", "render", "Turn a song into audio or a picture."),
     "transcribe": CommandRow("transcribe", "transcribe", "Turn audio into MIDI."),
+    "history": CommandRow("history", "history", "Show what was written from what, with seeds."),
+    "undo": CommandRow("history", "undo", "Take back the last write to a file."),
+    "config": CommandRow("config", "config", "Show defaults and presets."),
+    "studio": CommandRow("studio", "studio", "Open a page to see, rewrite and hear a song."),
     "serve": CommandRow("serve", "serve", "Offer all of this over HTTP."),
     "models": CommandRow("models", "app", "List, fetch and choose models."),
     "train": CommandRow("train", "app", "Train a model on your own MIDI files, or fine-tune one."),
@@ -61,7 +72,11 @@ class Commands(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if args and args[0] in COMMANDS:
-            return args[0], load(args[0]), args[1:]
+            command = load(args[0])
+            options = (ctx.default_map or {}).get(args[0])
+            if options:
+                ctx.default_map[args[0]] = config.by_parameter(command, options)
+            return args[0], command, args[1:]
         near = difflib.get_close_matches(args[0].lower(), COMMANDS, 1) if args else []
         if near:
             ctx.fail(f"No such command {args[0]!r}. Did you mean {near[0]!r}?")
@@ -76,7 +91,7 @@ def load(name: str) -> Any:
         command = typer.main.get_command(found)
     else:
         app = typer.Typer(add_completion=False)
-        app.command(name, help=found.__doc__)(found)
+        app.command(name, cls=FoldedCommand, help=found.__doc__)(found)
         command = typer.main.get_command(app)
     command.name = name
     return command
@@ -89,9 +104,9 @@ app = typer.Typer(
 
 def _say_version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
+        import midigpt_core
 
-        typer.echo(f"midigpt {version('midigpt-cli')}")
+        typer.echo(f"midigpt {midigpt_core.__version__}")
         raise typer.Exit
 
 
@@ -106,15 +121,28 @@ def midigpt(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit; the only place that turns an error into a sentence and an exit code."""
+    open_all()
+    warnings.showwarning = _show_warning  # type: ignore[assignment]
     code = run(arguments)
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # nobody listens any more, and Python would say so
+    except OSError as error:
+        code = _said(f"standard output: {error.strerror}", FAILURE)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     stop_collecting()
     sys.exit(code)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code."""
+    if shells.ASKED in os.environ:
+        shells.prepare()
+    words = list(arguments) if arguments is not None else sys.argv[1:]
     try:
-        outcome: Any = app(list(arguments) if arguments is not None else None, standalone_mode=False)
+        own = config.defaults(words, config.read(), tuple(COMMANDS))
+        outcome: Any = app(words, standalone_mode=False, prog_name="midigpt", default_map=own)
     except (typer.Abort, KeyboardInterrupt):
         return _said("interrupted", INTERRUPTED)
     except NothingAskedError as error:
@@ -125,14 +153,29 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return USAGE
     except MidiGptError as error:
         return _said(str(error), code_of(error))
-    except BrokenPipeError:
-        return DONE
+    except (BrokenPipeError, SystemExit) as leaving:
+        return _unheard(leaving)
     except OSError as error:  # a full disk, a vanished folder: whatever no command saw coming
         place = f"{error.filename}: " if error.filename else ""
         return _said(f"{place}{error.strerror or error}", FAILURE)
     if outcome == INTERRUPTED:  # typer's own answer to Ctrl-C
         return _said("interrupted", INTERRUPTED)
     return outcome if isinstance(outcome, int) else DONE
+
+
+def _unheard(leaving: BaseException) -> int:
+    """The answer to a pipe that nobody reads any more, for which typer leaves the program by itself."""
+    if isinstance(leaving, BrokenPipeError) or isinstance(leaving.__context__, BrokenPipeError):
+        return DONE
+    raise leaving
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *place: Any) -> None:
+    """Ours as a sentence, others as Python writes them."""
+    if category.__module__.startswith("midigpt"):
+        typer.echo(f"midigpt: {message}", err=True)
+    else:
+        sys.stderr.write(warnings.formatwarning(message, category, *place[:2]))
 
 
 def _said(sentence: str, code: int) -> int:

@@ -25,6 +25,7 @@ _HOME = {  # public name -> the module that defines it; loaded on first use, so 
     "EncoderConfigError": "errors",
     "TokenError": "errors",
     "CheckpointError": "errors",
+    "CheckpointMissingError": "errors",
     "RequestValidationError": "errors",
     "GenerationError": "errors",
     "TrainingError": "errors",
@@ -37,10 +38,21 @@ __all__ = sorted(_HOME)
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return _version()
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return [*__all__, "__version__"]
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("midigpt-cli")
+    except PackageNotFoundError:  # a checkout that was never installed
+        return "0+unknown"

@@ -13,15 +13,16 @@ import math
 import operator
 import types
 import typing
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from copy import copy
 from dataclasses import dataclass, field
-from functools import cache, partial
+from functools import cache, partial, wraps
 from typing import Any, TypeVar, get_args, get_origin
 
 from midigpt_core.errors import RequestValidationError
 
 T = TypeVar("T")
+_LOCAL: dict[str, Any] = {"MidiSource": object}  # named in annotations, but not part of any plain form
 Refuse = Callable[[str, Any, str, str], Exception]  # (field, value, problem, remedy) -> what to raise
 
 
@@ -31,6 +32,21 @@ def setting(default: Any, meaning: str, low: float | None = None, high: float | 
     if isinstance(default, (list, dict)):
         return field(default_factory=partial(copy, default) if default else type(default), metadata=metadata)
     return field(default=default, metadata=metadata)
+
+
+def suggesting(cls: type[T]) -> type[T]:
+    """A dataclass that names the nearest field where an argument is none of its own. Raises TypeError."""
+    plain: Any = cls.__init__
+    known = {each.name for each in dataclasses.fields(cls)}  # type: ignore[arg-type]
+
+    @wraps(plain)
+    def checked(self: Any, *args: Any, **values: Any) -> None:
+        for name in values.keys() - known:
+            raise TypeError(f"{cls.__name__} has no {name!r}; {nearest(name, known)}")
+        plain(self, *args, **values)
+
+    cls.__init__ = checked  # type: ignore[method-assign]
+    return cls
 
 
 def same(cls: Any, name: str, **more: Any) -> Any:
@@ -107,16 +123,6 @@ def check(value: Any, where: str, door: Door = Door(data=False), without: str = 
             row.read(getattr(value, row.name), _under(where, row.name), door)
 
 
-def whole_numbers_in_range(cls: type[T], items: Sequence[T]) -> bool:
-    """Whether `check` would find nothing in these, all of whose fields are whole numbers: told fast, for many."""
-    for each in dataclasses.fields(cls):  # type: ignore[arg-type]
-        values = list(map(operator.attrgetter(each.name), items))
-        lowest, highest = _whole_range(int, each.metadata)
-        if not set(map(type, values)) <= {int} or (values and not lowest <= min(values) <= max(values) <= highest):
-            return False
-    return True
-
-
 def _under(where: str, key: Any) -> str:
     return f"{where}.{key}" if where else str(key)
 
@@ -127,7 +133,7 @@ Reader = Callable[[Any, str, Door], Any]
 
 
 @dataclass(frozen=True)
-class Row:
+class FieldRow:
     """One field of a dataclass."""
 
     name: str
@@ -139,7 +145,7 @@ class Row:
 
 
 @cache
-def rows_of(cls: Any) -> Mapping[str, Row]:
+def rows_of(cls: Any) -> Mapping[str, FieldRow]:
     """The fields of a dataclass by name; those marked `hidden` are not part of its plain form."""
     hints = typing.get_type_hints(cls, localns=_LOCAL)
     rows = {}
@@ -148,17 +154,14 @@ def rows_of(cls: Any) -> Mapping[str, Row]:
             required = each.default is dataclasses.MISSING and each.default_factory is dataclasses.MISSING
             meaning = str(each.metadata.get("help", ""))
             reader, whole = _reader(hints[each.name], each.metadata), _whole_range(hints[each.name], each.metadata)
-            rows[each.name] = Row(each.name, reader, required, meaning, *whole)
+            rows[each.name] = FieldRow(each.name, reader, required, meaning, *whole)
     return rows
 
 
 @cache
-def required_of(cls: Any) -> tuple[Row, ...]:
+def required_of(cls: Any) -> tuple[FieldRow, ...]:
     """The fields that have no default."""
     return tuple(row for row in rows_of(cls).values() if row.required)
-
-
-_LOCAL: dict[str, Any] = {"MidiSource": object}  # named in annotations, but not part of any plain form
 
 
 def _reader(hint: Any, meta: Mapping[str, Any]) -> Reader:
@@ -265,7 +268,7 @@ def _limits(meta: Mapping[str, Any]) -> Callable[[Any, str, Door], None] | None:
 
 def _range_in_words(meta: Mapping[str, Any]) -> str:
     """ "1 to 20", "at least 1", "above 0, at most 1"."""
-    low, high = meta.get("low"), meta.get("high")
+    low, high = (f"{end:g}" if isinstance(end, float) else end for end in (meta.get("low"), meta.get("high")))
     if low is not None and high is not None and not meta.get("open_low") and not meta.get("open_high"):
         return f"{low} to {high}"
     ends = [] if low is None else [f"{'above' if meta.get('open_low') else 'at least'} {low}"]

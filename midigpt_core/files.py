@@ -12,7 +12,7 @@ from pathlib import Path
 @contextlib.contextmanager
 def whole(path: Path) -> Iterator[Path]:
     """A file beside `path` to write to, which takes its name and permissions when it is complete, else goes."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".midigpt-", suffix=".part")
     os.close(handle)
     partial = Path(name)
     try:

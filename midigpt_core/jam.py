@@ -1,4 +1,4 @@
-"""Write music bar by bar without end: a jam keeps the last bars in mind and writes the next few when asked.
+"""Write music bar by bar without end: a jam remembers the last bars and writes the next few on demand.
 
 One `Jam` belongs to one player and is not shared between threads; jams of one engine share its model calls.
 """
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from midigpt_core.engine import InferenceEngine, SamplingSession
-from midigpt_core.fields import refused
+from midigpt_core.fields import check, refused, setting
 from midigpt_core.generation.plan import MAX_SEED, draw_seed
 from midigpt_core.midi_file import score_to_bytes
 from midigpt_core.music import quarters_of, tempo_of
@@ -21,7 +21,6 @@ from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt
 from midigpt_core.score import Bar, Note, Score, Track
 
 RESOLUTION = 480  # ticks per quarter note of every chunk
-BPM = (20.0, 400.0)
 CONTROL_TRIES = 1  # unless asked otherwise: a jam has no time for the versions it would not play
 POOL = 1  # unless asked otherwise: what candidates for bars with nothing behind them agree on is to go on as before
 LATE_POLICIES = ("repeat", "rest", "skip")
@@ -31,14 +30,14 @@ LATE_POLICIES = ("repeat", "rest", "skip")
 class JamSettings:
     """What a jam plays. Bars and tracks count from 0."""
 
-    bpm: float = 120.0  # quarter notes per minute
+    bpm: float = setting(120.0, "quarter notes per minute", 20.0, 400.0)
     metre: tuple[int, int] = (4, 4)
-    bars_per_chunk: int = 1
+    bars_per_chunk: int = setting(1, "bars written at a time, up to half a window")
     tracks: tuple[Track, ...] = ()  # instrument, track_type and name of each part; bars in them are ignored
     config: InferenceConfig = field(default_factory=lambda: InferenceConfig(control_tries=CONTROL_TRIES, pool=POOL))
     attributes: Mapping[int, Mapping[str, int]] = field(default_factory=dict)  # control values by track
     controls: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)  # pitch_mask, ... by track
-    late: str = "repeat"  # what a player does with a chunk that is not there in time: repeat, rest or skip
+    late: str = setting("repeat", "what to play when a chunk is late", choices=LATE_POLICIES)
 
     @property
     def bar_quarters(self) -> float:
@@ -101,8 +100,7 @@ def check_jam(settings: JamSettings, engine: InferenceEngine) -> None:
     """Raises RequestValidationError naming the field."""
     if not settings.tracks:
         raise refused("tracks", [], "names no part", "name at least one, such as {instrument: 33}")
-    if not BPM[0] <= settings.bpm <= BPM[1]:
-        raise refused("bpm", settings.bpm, "is out of range", f"use {BPM[0]:g} to {BPM[1]:g}")
+    check(settings, "")
     listed = engine.tokenizer.config.time_signatures
     if listed and tuple(settings.metre) not in listed:
         known = ", ".join(f"{n}/{d}" for n, d in listed)
@@ -110,8 +108,6 @@ def check_jam(settings: JamSettings, engine: InferenceEngine) -> None:
     longest = max(engine.tokenizer.config.num_bars_map, default=8) // 2
     if not 1 <= settings.bars_per_chunk <= longest:
         raise refused("bars_per_chunk", settings.bars_per_chunk, "is out of range", f"use 1 to {longest}")
-    if settings.late not in LATE_POLICIES:
-        raise refused("late", settings.late, "is not known", f"use {', '.join(LATE_POLICIES)}")
 
 
 class Jam:

@@ -3,11 +3,41 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 PITCH_CLASSES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 # Krumhansl and Kessler's probe-tone profiles (1982): weight of each pitch class, counted up from the tonic.
 MAJOR_PROFILE = (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88)
 MINOR_PROFILE = (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17)
+SCALES: Mapping[str, tuple[int, ...]] = {  # name -> semitones above the root
+    "chromatic": tuple(range(12)),
+    "major": (0, 2, 4, 5, 7, 9, 11),
+    "minor": (0, 2, 3, 5, 7, 8, 10),
+    "natural_minor": (0, 2, 3, 5, 7, 8, 10),
+    "harmonic_minor": (0, 2, 3, 5, 7, 8, 11),
+    "melodic_minor": (0, 2, 3, 5, 7, 9, 11),
+    "dorian": (0, 2, 3, 5, 7, 9, 10),
+    "phrygian": (0, 1, 3, 5, 7, 8, 10),
+    "lydian": (0, 2, 4, 6, 7, 9, 11),
+    "mixolydian": (0, 2, 4, 5, 7, 9, 10),
+    "locrian": (0, 1, 3, 5, 6, 8, 10),
+    "major_pentatonic": (0, 2, 4, 7, 9),
+    "minor_pentatonic": (0, 3, 5, 7, 10),
+    "blues": (0, 3, 5, 6, 7, 10),
+    "whole_tone": (0, 2, 4, 6, 8, 10),
+}
+
+GRIDS: Mapping[str, float] = {  # unit -> quarter notes
+    "whole": 4.0,
+    "half": 2.0,
+    "quarter": 1.0,
+    "eighth": 1 / 2,
+    "sixteenth": 1 / 4,
+    "quarter_triplet": 2 / 3,
+    "eighth_triplet": 1 / 3,
+    "sixteenth_triplet": 1 / 6,
+}
+
 _METRE = re.compile(r"\s*(\d{1,3})\s*/\s*(\d{1,3})\s*")
 _MICROSECONDS = 60_000_000  # of a minute
 

@@ -1,4 +1,4 @@
-"""Every wish of a caller: what to write, under which controls, sampled and checked how."""
+"""What a caller may ask for: bars to write, attributes and controls, sampling, checks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
-from midigpt_core.fields import Door, read, setting
+from midigpt_core.fields import Door, read, setting, suggesting
 
 AUTO = 0  # value of model_dim, bars_per_step and tracks_per_step that asks the planner to choose; JSON may say "auto"
 MASK_MODES = ("auto", "token", "attention", "attention_approx", "attention_skip", "remove")
@@ -19,6 +19,7 @@ _AUTO_WORD = {"auto": AUTO}
 _FORM_ONLY = Door(ranges=False)  # how a request is read; its ranges are looked at once its score is known
 
 
+@suggesting
 @dataclass(frozen=True)
 class InferenceConfig:
     """How steps are planned, tokens drawn and attempts judged, for the whole request."""
@@ -26,92 +27,83 @@ class InferenceConfig:
     # planning
     model_dim: int = setting(
         8,
-        "window in bars; must be in the checkpoint's num_bars_map; 0 or auto: the largest that fits",
+        "bars the model sees at once, one of the checkpoint's window lengths (0 or auto: the longest the song fills)",
         0,
         words=_AUTO_WORD,
     )
-    bars_per_step: int = setting(
-        AUTO, "bars one step may span; 0 or auto: infill takes a whole window", 0, words=_AUTO_WORD
+    bars_per_step: int = setting(AUTO, "most bars written in one step (0 or auto: a whole window)", 0, words=_AUTO_WORD)
+    tracks_per_step: int = setting(
+        AUTO, "most tracks written in one step (0 or auto: all of them)", 0, words=_AUTO_WORD
     )
-    tracks_per_step: int = setting(AUTO, "infill tracks written together; 0 or auto: all of them", 0, words=_AUTO_WORD)
-    ar_overlap: float = setting(
-        0.5, "auto bars_per_step, autoregressive: share of the window kept as history", 0.0, 1.0
-    )
-    min_overlap_bars: int = setting(2, "auto bars_per_step, autoregressive: bars of history kept at least", 0)
-    mask_mode: str = setting("auto", "how hidden bars are shown to the model", choices=MASK_MODES)
-    context: str = setting(
-        "auto", "which context tracks may be left out when a step is too long", choices=CONTEXT_MODES
-    )
-    context_drop: list[int] = setting([], "tracks to leave out first, in this order (0-based)")
-    context_keep: list[int] = setting([], "tracks never left out (0-based)")
-    budget_margin: float = setting(1.25, "safety factor on the tokens a step is expected to write", 1.0, 10.0)
+    ar_overlap: float = setting(0.5, "continuing a track: share of the window kept as history", 0.0, 1.0)
+    min_overlap_bars: int = setting(2, "continuing a track: fewest bars kept as history", 0)
+    mask_mode: str = setting("auto", "how bars that are hidden are shown to the model", choices=MASK_MODES)
+    context: str = setting("auto", "which context tracks may be dropped when a step is too long", choices=CONTEXT_MODES)
+    context_drop: list[int] = setting([], "tracks to drop first, in this order (0-based)")
+    context_keep: list[int] = setting([], "tracks never dropped (0-based)")
+    budget_margin: float = setting(1.25, "safety factor on the expected length of a step", 1.0, 10.0)
     infill_probability: float = setting(
-        1.0, "share of the infill bars that is rewritten, drawn by the seed", 0.0, 1.0, open_low=True
+        1.0, "share of the chosen bars to rewrite, drawn by the seed", 0.0, 1.0, open_low=True
     )
-    shuffle: bool = setting(False, "take the infill steps in random order (drawn by the seed)")
-    plan_only: bool = setting(False, "answer with the plan, write nothing")
+    shuffle: bool = setting(False, "write the steps in random order, drawn by the seed")
+    plan_only: bool = setting(False, "return the plan and write nothing")
     # sampling
     temperature: float = setting(
-        1.0, "higher is more random; 1 is what the checkpoint is meant for", 0.0, 10.0, open_low=True
+        1.0, "higher is more random; 1 is what the checkpoint is tuned for", 0.0, 10.0, open_low=True
     )
     top_k: int = setting(0, "keep the k most likely tokens (0: off)", 0)
     top_p: float = setting(
-        1.0, "keep the smallest set of tokens that holds this probability (1: off)", 0.0, 1.0, open_low=True
+        1.0, "keep the smallest set of tokens with this total probability (1: off)", 0.0, 1.0, open_low=True
     )
-    mask_k: int = setting(0, "then remove the k most likely tokens (0: off)", 0)
+    mask_k: int = setting(0, "then drop the k most likely tokens (0: off)", 0)
     mask_p: float = setting(
-        0.0, "then remove the most likely tokens that hold this probability (0: off)", 0.0, 1.0, open_high=True
+        0.0, "then drop the most likely tokens with this total probability (0: off)", 0.0, 1.0, open_high=True
     )
-    no_repeat_ngram: int = setting(0, "never write n pitches in a row that the track's context has (0: off)", 0, 64)
+    no_repeat_ngram: int = setting(0, "never repeat n pitches in a row from the rest of the track (0: off)", 0, 64)
     echo: float = setting(
         -1.0,
-        "how readily bars of the track are said again (0: never, and nothing leans towards its register and habits; "
-        "1: as music does; -1: as the checkpoint asks)",
+        "how strongly to reuse bars of the same track and keep to its style (0: off, 1: as often as real music, "
+        "-1: the model's default)",
         -1.0,
         20.0,
     )
     harmony: float = setting(
         -1.0,
-        "how much pitches are to fit what the other tracks play (0: not at all; 1: as in real music; -1: as the "
-        "checkpoint asks); off where a scale, pitches or a key are asked for",
+        "how strongly pitches fit what the other tracks play (0: off, 1: as in real music, -1: the model's default); "
+        "off where a scale, pitches or a key are given",
         -1.0,
         20.0,
     )
-    attribute_source: str = setting("context", "where unasked control tokens are measured", choices=ATTRIBUTE_SOURCES)
-    guidance: float = setting(
-        1.0, "how far to lean from the uncontrolled towards the controlled model (1: off)", 0.0, 20.0
+    attribute_source: str = setting(
+        "context", "which bars attributes that are not set are measured on", choices=ATTRIBUTE_SOURCES
     )
+    guidance: float = setting(1.0, "classifier-free guidance scale (1: off)", 0.0, 20.0)
     # checks and retries
-    control_tries: int = setting(
-        8, "versions of a step for which control values are asked; the one nearest to them is kept", 1, 64
-    )
+    control_tries: int = setting(8, "candidates per step when attributes are set; the closest match is kept", 1, 64)
     pool: int = setting(
         8,
-        "candidates drawn for the bars of a take; the one most like the others is kept (1: off; several takes share as "
-        "many, at least 3 each, and differ from one another)",
+        "candidates per step; the one most like the others is kept (1: off; several takes share them, at least 2 each)",
         1,
         64,
     )
     max_attempts: int = setting(3, "attempts per step before giving up", 1, 100)
     temperature_escalation: float = setting(1.0, "factor on the temperature at each retry", 0.0, 10.0, open_low=True)
     silence_check: bool = setting(True, "reject attempts without a note")
-    retry_stuck: bool = setting(
-        True, "write bars that hang on one pitch, unlike their track, once more, while attempts are left"
-    )
-    retry_unchanged: bool = setting(True, "write bars that came out as they were once more, while attempts are left")
-    novelty_check: bool = setting(False, "reject attempts that repeat what novelty_against names")
+    retry_stuck: bool = setting(True, "retry bars stuck on one pitch")
+    retry_unchanged: bool = setting(True, "retry bars that came out unchanged")
+    novelty_check: bool = setting(False, "reject attempts that copy what novelty_against names")
     novelty_threshold: float = setting(
-        1.0, "share of equal notes (onset and pitch) from which an attempt repeats", 0.0, 1.0, open_low=True
+        1.0, "share of equal notes (onset and pitch) that counts as a copy", 0.0, 1.0, open_low=True
     )
     novelty_against: list[str] = setting(
-        [], "any of original, takes, context; empty: original", choices=NOVELTY_REFERENCES
+        [], "what not to copy: any of original, takes, context (default: original)", choices=NOVELTY_REFERENCES
     )
-    seed: int = setting(-1, "same request and seed, same notes (-1: drawn and reported)", -1, 2**63 - 1)
-    num_candidates: int = setting(1, "takes to write from the same prompt", 1, 64)
-    batch_attempts: bool = setting(False, "accepted for compatibility; retries and takes always share model calls")
+    seed: int = setting(-1, "same request and seed, same notes (-1: random, and reported)", -1, 2**63 - 1)
+    num_candidates: int = setting(1, "takes to write", 1, 64)
+    batch_attempts: bool = setting(False, "ignored, kept for compatibility: attempts always share model calls")
     # hard limits
-    polyphony_hard_limit: int = setting(0, "notes sounding at once, at most (0: off)", 0)
-    density_hard_limit: int = setting(0, "notes per bar, at most (0: off)", 0)
+    polyphony_hard_limit: int = setting(0, "most notes sounding at once (0: no limit)", 0)
+    density_hard_limit: int = setting(0, "most notes per bar (0: no limit)", 0)
 
     def __post_init__(self) -> None:
         for name in ("model_dim", "bars_per_step", "tracks_per_step"):
@@ -128,18 +120,19 @@ class InferenceConfig:
         return dataclasses.asdict(self)
 
 
+@suggesting
 @dataclass(frozen=True)
 class TrackPrompt:
     """What to do with one track. Tracks and bars count from 0."""
 
     id: int = field(metadata={"help": "track index in the score"})
     bars: list[int] = setting([], "bars to write")
-    autoregressive: bool = setting(False, "continue the track bar by bar instead of filling gaps")
-    ignore: bool = setting(False, "leave the track out of the model's context")
-    mask_bars: list[int] = setting([], "bars to hide from the model (disjoint from bars)")
-    attributes: dict[str, int] = setting({}, "control values for the whole track, by name")
+    autoregressive: bool = setting(False, "continue the track bar by bar instead of filling in")
+    ignore: bool = setting(False, "keep the track out of the model's context")
+    mask_bars: list[int] = setting([], "bars to hide from the model; none of those in bars")
+    attributes: dict[str, int] = setting({}, "attribute values for the whole track, by name")
     controls: dict[str, Any] = setting({}, "time_signature, pitch_mask, rhythm_mask, rhythm_lock, remix")
-    bar_attributes: dict[int, dict[str, int]] = setting({}, "control values for single bars, by bar")
+    bar_attributes: dict[int, dict[str, int]] = setting({}, "attribute values for single bars, by bar")
     bar_controls: dict[int, dict[str, Any]] = setting({}, "time_signature for single bars, by bar")
 
     @classmethod
@@ -152,6 +145,7 @@ class TrackPrompt:
         return dataclasses.asdict(self)
 
 
+@suggesting
 @dataclass(frozen=True)
 class GenerationRequest:
     """What to write: a prompt per track, and the settings they share."""
@@ -174,6 +168,7 @@ class GenerationRequest:
         }
 
 
+@suggesting
 @dataclass(frozen=True)
 class LoopRequest:
     """Which bars to loop and what to write in them. Tracks and bars count from 0."""

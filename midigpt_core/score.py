@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
+from operator import attrgetter
 from typing import IO, TYPE_CHECKING, Any
 
-from midigpt_core.errors import ScoreError
-from midigpt_core.fields import Door, read, sentence, setting, whole_numbers_in_range
+from midigpt_core.errors import ScoreError, SongTooLargeError
+from midigpt_core.fields import Door, read, rows_of, sentence, setting, suggesting
 from midigpt_core.fields import check as check_values
 from midigpt_core.music import quarters_of
 
 if TYPE_CHECKING:
     from os import PathLike
 
-    from midigpt_core.midi_file import MidiSource
+    from midigpt_core.midi_file import MidiSource, ReadLimits
 
 MELODIC = "melodic"
 DRUM = "drum"
@@ -22,7 +23,7 @@ FOLLOWS = 0.0  # beat_length of a bar whose length follows from its metre
 MOST = 2**28 - 1  # no tick, tempo or metre in JSON is larger: what a MIDI file can hold
 
 
-@dataclass
+@dataclass(slots=True)
 class Note:
     """One note. Ticks are in the score's resolution; the onset counts from the start of its bar."""
 
@@ -33,7 +34,8 @@ class Note:
     delta: int = setting(0, "micro-timing below the grid, in ticks", -MOST, MOST)
 
 
-@dataclass
+@suggesting
+@dataclass(slots=True)
 class Bar:
     """One measure of one track."""
 
@@ -54,7 +56,8 @@ class Bar:
         return round(self.beat_length * resolution)
 
 
-@dataclass
+@suggesting
+@dataclass(slots=True)
 class Track:
     """One part: an instrument or a drum kit playing the same bars as every other track."""
 
@@ -65,10 +68,14 @@ class Track:
     name: str = setting("", "track name")
     channel: int | None = setting(None, "MIDI channel, from 0", 0, 15)
     midi_track: int | None = setting(None, "track chunk in the source file, from 0", 0, MOST)
-    told_by: str = field(default="", repr=False, compare=False, metadata={"hidden": True})  # why drums, or why not
+    # what says that it plays drums, or not, in words
+    told_by: str = field(default="", repr=False, compare=False, metadata={"hidden": True})
+    # all the channels it plays on, where there are several
+    channels: tuple[int, ...] = field(default=(), repr=False, compare=False, metadata={"hidden": True})
 
 
-@dataclass
+@suggesting
+@dataclass(slots=True)
 class Score:
     """A piece: tracks of equally many bars. `source` remembers the file it came from, so writing loses nothing."""
 
@@ -80,11 +87,25 @@ class Score:
     source: MidiSource | None = field(default=None, repr=False, compare=False, metadata={"hidden": True})
 
     @classmethod
-    def from_midi(cls, file: str | PathLike[str] | bytes | IO[bytes]) -> Score:
-        """Read a .mid file: a path, its bytes, or a binary file object. Raises MidiFileError."""
+    def from_midi(
+        cls,
+        file: str | PathLike[str] | bytes | IO[bytes],
+        split_channels: bool = False,
+        limits: ReadLimits | None = None,
+    ) -> Score:
+        """Read a .mid file: a path, its bytes, or a binary file object. Raises MidiFileError.
+
+        A line that plays over several channels (MPE, guitar strings) is one track, unless `split_channels`. `limits`
+        bounds bars, tracks and notes; a song beyond them is refused (SongTooLargeError) before it is built.
+        """
         from midigpt_core.midi_file import read_score
 
-        return read_score(file)
+        return read_score(file, split_channels, limits)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Score:
+        """Read the bytes of a .mid file. Raises MidiFileError."""
+        return cls.from_midi(data)
 
     def to_midi(self, file: str | PathLike[str] | IO[bytes]) -> None:
         """Write a .mid file: into the file this score came from, changed bars only, or from scratch."""
@@ -94,8 +115,13 @@ class Score:
         write_score(self, file)
 
     @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Score:
-        """Build a score from its JSON form. Raises ScoreError naming an unknown or wrongly typed key."""
+    def from_dict(cls, data: dict[str, Any], limits: ReadLimits | None = None) -> Score:
+        """Build a score from its JSON form. Raises ScoreError naming an unknown or wrongly typed key.
+
+        A score beyond the limits is refused (SongTooLargeError) before it is built.
+        """
+        if limits is not None:
+            _check_size(data, limits)
         return read(cls, data, "score", _DATA)
 
     def to_dict(self) -> dict[str, Any]:
@@ -106,10 +132,43 @@ class Score:
             "tracks": [_track_to_dict(track) for track in self.tracks],
         }
 
+    def resample(self, target_tpq: int) -> Score:
+        """A copy with `target_tpq` ticks to the quarter note; onsets and durations are rounded to the nearest."""
+        scale = target_tpq / self.resolution
+
+        def moved(note: Note) -> Note:
+            length = max(1, round(note.duration_ticks * scale))
+            return replace(note, onset_ticks=round(note.onset_ticks * scale), duration_ticks=length)
+
+        tracks = [
+            replace(track, bars=[replace(bar, notes=[moved(note) for note in bar.notes]) for bar in track.bars])
+            for track in self.tracks
+        ]
+        return replace(self, tracks=tracks, resolution=target_tpq)
+
+    def __repr__(self) -> str:
+        notes = sum(len(bar.notes) for track in self.tracks for bar in track.bars)
+        names = ", ".join(track.name or track.track_type for track in self.tracks[:8])
+        more = ", ..." if len(self.tracks) > 8 else ""
+        bpm = 60_000_000 / self.tempo if self.tempo else 0.0
+        return f"Score({self.n_bars} bars, {notes} notes, {bpm:.4g} bpm, tracks: {names}{more})"
+
+    def _repr_html_(self) -> str:
+        """A piano roll that plays, for notebooks."""
+        from midigpt_core.notebook import piano_roll
+
+        return piano_roll(self)
+
     @property
     def n_bars(self) -> int:
         """Bars of the longest track."""
         return max((len(track.bars) for track in self.tracks), default=0)
+
+    @property
+    def heard_bars(self) -> int:
+        """Bars up to the last one in which a note begins; all where none does."""
+        last = [max((i for i, bar in enumerate(track.bars) if bar.notes), default=-1) for track in self.tracks]
+        return max(last, default=-1) + 1 or self.n_bars
 
 
 _NOTE_KEYS = tuple(f.name for f in fields(Note))
@@ -154,6 +213,37 @@ def check_score(score: Score) -> None:
         where = f"score.tracks[{t}]"
         check_values(track, where, _VALUES, without="bars")
         notes = [note for bar in track.bars for note in bar.notes]
-        sound = whole_numbers_in_range(Note, notes)
+        sound = _all_sound(notes)
         for b, bar in enumerate(track.bars):
             check_values(bar, f"{where}.bars[{b}]", _VALUES, without="notes" if sound else "")
+
+
+def _all_sound(notes: list[Note]) -> bool:
+    """Whether `check` would accept these notes: a fast test, as there may be a hundred thousand."""
+    for row in rows_of(Note).values():
+        values = list(map(attrgetter(row.name), notes))
+        if not set(map(type, values)) <= {int} or (
+            values and not row.lowest <= min(values) <= max(values) <= row.highest
+        ):
+            return False
+    return True
+
+
+def _check_size(data: Any, limits: ReadLimits) -> None:
+    """Count what is there; what is no list is left to those who look closer."""
+    tracks = _listed(data, "tracks")
+    if len(tracks) > limits.tracks:
+        raise SongTooLargeError("tracks", limits.tracks, len(tracks))
+    notes = 0
+    for track in tracks:
+        bars = _listed(track, "bars")
+        if len(bars) > limits.bars:
+            raise SongTooLargeError("bars", limits.bars, len(bars))
+        notes += sum(len(_listed(bar, "notes")) for bar in bars)
+    if notes > limits.notes:
+        raise SongTooLargeError("notes", limits.notes, notes)
+
+
+def _listed(data: Any, key: str) -> list[Any]:
+    found = data.get(key) if isinstance(data, dict) else None
+    return found if isinstance(found, list) else []

@@ -16,7 +16,7 @@ PACKAGES = ("midigpt_core", "midigpt_cli")
 # Rooms from low to high. A module may import its own room and the rows above its room's, nothing else.
 ORDER = (
     ("errors", "trace", "compiled", "files", "music"),
-    ("fields",),
+    ("fields", "notebook"),
     ("score", "request", "words"),
     ("midi_file", "plan", "attributes"),
     ("tokens", "audio"),
@@ -100,6 +100,17 @@ def test_the_library_knows_nothing_of_its_faces() -> None:
         if target.split(".")[0] in ("midigpt_cli", *web) and not name.startswith("midigpt_core.train")
     ]
     assert not found
+
+
+def test_a_class_name_stands_in_one_module() -> None:
+    homes: dict[str, set[str]] = {}
+    for package in PACKAGES:
+        for name, tree in sources(package):
+            for node in tree.body:
+                if isinstance(node, ast.ClassDef):
+                    homes.setdefault(node.name.lstrip("_"), set()).add(name)
+    twice = {word: sorted(modules) for word, modules in homes.items() if len(modules) > 1}
+    assert not twice
 
 
 def test_every_module_begins_with_one_sentence() -> None:

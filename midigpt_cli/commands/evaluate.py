@@ -38,15 +38,17 @@ class Evaluate:
     ] = field(default_factory=list)
     per_kind: Annotated[int, typer.Option(help="Tasks of each kind.", min=1, rich_help_panel=TASKS)] = 24
     samplings: Annotated[int, typer.Option(help="Takes per task.", min=1, max=16, rich_help_panel=TASKS)] = 3
-    task_seed: Annotated[int, typer.Option(help="Same seed, same tasks.", rich_help_panel=TASKS)] = 0
+    task_seed: Annotated[int, typer.Option(help="Seed of the tasks.", rich_help_panel=TASKS)] = 0
     controls: Annotated[
         bool,
-        typer.Option("--controls/--no-controls", help="Also measure how controls are followed.", rich_help_panel=TASKS),
+        typer.Option(
+            "--controls/--no-controls", help="Also measure how attributes are followed.", rich_help_panel=TASKS
+        ),
     ] = True
     listen: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", help="Write original, takes and floors of some tasks there.", rich_help_panel=OUTPUT
+            metavar="DIR", help="Write originals, takes and baselines of some tasks there.", rich_help_panel=OUTPUT
         ),
     ] = None
     report: Annotated[
@@ -56,13 +58,14 @@ class Evaluate:
     as_json: AsJson = False
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.", rich_help_panel=OUTPUT)] = False
     model: ModelChoice = field(default_factory=ModelChoice)
-    settings: Settings = field(default_factory=Settings)  # type: ignore[valid-type]
+    settings: Settings = field(default_factory=Settings)
 
 
 @command_of(Evaluate)
 def evaluate(options: Evaluate) -> None:
     """Judge a model: bars of held-out songs are taken out, written anew, and compared with what stood there."""
     from midigpt_cli.loading import Model
+    from midigpt_cli.output.alive import Alive
     from midigpt_cli.output.destination import check_folder
     from midigpt_core.evaluate.adherence import adherence
     from midigpt_core.evaluate.judge import judge
@@ -72,16 +75,18 @@ def evaluate(options: Evaluate) -> None:
 
     if options.report:
         check_folder(options.report.parent)
-    tasks = _tasks(options)
-    model = Model(options.model)
     config = InferenceConfig.from_dict(given(options.settings))
-    with _Progress(options.quiet or options.as_json) as progress:
+    with Alive(options.quiet) as progress:
+        progress.of("reading songs")
+        tasks = _tasks(options)
+        model = Model(options.model)
         sheet = judge(model.engine, tasks, options.samplings, config, progress.of("tasks"))
         followed = (
             adherence(model.engine, _control_tasks(tasks), config, progress.of("controls")) if options.controls else []
         )
-    if options.listen:
-        write_listening_folder(model.engine, tasks[:: max(1, len(tasks) // 12)], options.listen, config=config)
+        if options.listen:
+            progress.of("songs to listen to")
+            write_listening_folder(model.engine, tasks[:: max(1, len(tasks) // 12)], options.listen, config=config)
     facts = {"model": model.facts()["name"], "sha256": model.facts()["sha256"], **_described(options, tasks, config)}
     summary = sheet.summary()
     if options.report:
@@ -119,7 +124,7 @@ def _tasks(options: Evaluate) -> list[Task]:
 
 
 def _control_tasks(tasks: list[Task]) -> list[Task]:
-    """Controls are asked of runs of two and four bars of one track."""
+    """Attributes are set for runs of two and four bars of one track."""
     return [task for task in tasks if task.kind in ("2 bars", "4 bars")]
 
 
@@ -164,25 +169,3 @@ def _show(summary: list[dict[str, Any]], followed: list[dict[str, Any]]) -> None
             shares = [row[key] for key in ("exact", "within_one", "guided_exact", "guided_within_one")]
             table.add_row(str(row["control"]), str(row["n"]), *(f"{share:.2f}" for share in shares))
         console.print(table)
-
-
-class _Progress:
-    """A bar per part of the work on standard error; nothing when quiet."""
-
-    def __init__(self, quiet: bool) -> None:
-        from rich.console import Console
-        from rich.progress import Progress
-
-        self._bars = Progress(console=Console(stderr=True), disable=quiet, transient=True)
-
-    def __enter__(self) -> _Progress:
-        self._bars.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bars.stop()
-
-    def of(self, what: str) -> Any:
-        """A function (done, total) that moves the bar of one part."""
-        bar = self._bars.add_task(what)
-        return lambda done, total: self._bars.update(bar, completed=done, total=total)

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from midigpt_cli.options import completion
-from midigpt_cli.options.groups import Context, ModelChoice, Music, Output, Reporting
+from midigpt_cli.options.groups import Context, ModelChoice, Music, Output, Presets, Reporting
 from midigpt_cli.options.settings import Settings, command_of
+from midigpt_cli.parse.reading import Reading
 from midigpt_cli.parse.selectors import TRACK_HELP
+from midigpt_core.fields import refused
 
 if TYPE_CHECKING:
     from midigpt_core.attributes.table import AttributeTable
@@ -22,10 +24,22 @@ RECENT_BARS = 8  # a track silent for longer is not taken up again unasked
 
 @dataclass(frozen=True, kw_only=True)
 class Continue:
-    """Everything `continue` may be told."""
+    """The options of `continue`."""
 
-    songs: Annotated[list[str], typer.Argument(metavar="SONG...", help="MIDI files; - reads standard input.")]
-    bars: Annotated[int, typer.Option("--bars", "-b", help="Bars to add.", min=1, max=10_000)]
+    songs: Annotated[
+        list[str], typer.Argument(metavar="SONG...", help="MIDI files, or folders of them; - reads standard input.")
+    ]
+    bars: Annotated[int, typer.Option("--bars", "-b", help="Bars to write.", min=1, max=10_000)]
+    start: Annotated[
+        int | None,
+        typer.Option(
+            "--from",
+            metavar="BAR",
+            help="First new bar, counted from 1.",
+            min=1,
+            show_default="after the last bar in which a note begins",
+        ),
+    ] = None
     track: Annotated[
         list[str],
         typer.Option(
@@ -36,9 +50,11 @@ class Continue:
             autocompletion=completion.tracks,
         ),
     ] = field(default_factory=list)
+    reading: Reading
+    presets: Presets
     music: Music
     context: Context
-    settings: Settings  # type: ignore[valid-type]
+    settings: Settings
     model: ModelChoice
     output: Output
     reporting: Reporting
@@ -46,31 +62,58 @@ class Continue:
 
 @command_of(Continue)
 def extend(options: Continue) -> None:
-    """Write new bars after the end of songs, in their last metre. What is there stays as it is.
+    """Write new bars after the last bar in which a note begins, in the song's metre. What is there stays as it is.
 
     midigpt continue song.mid --bars 8
     """
     from midigpt_cli.job import CommandOptions, CommandRun
+    from midigpt_cli.output.destination import read_song
+    from midigpt_cli.parse.songs import songs_in
 
     job = CommandRun(
         CommandOptions("continue", options.model, options.output, options.reporting),
         options.settings.num_candidates or 1,
-        options.songs,
+        songs_in(options.songs),
     )
 
     def prepare(score: Score, table: AttributeTable) -> tuple[Score, GenerationRequest]:
         from midigpt_cli.parse.request import RequestOptions, build_request
         from midigpt_cli.parse.selectors import select_tracks
+        from midigpt_cli.parse.silent import with_silent
 
-        new = range(score.n_bars, score.n_bars + options.bars)
-        tracks = select_tracks(options.track, score) if options.track else _lately_heard(score)
+        score = with_silent(score, options.track)
+        start = _start(options, score)
+        new = range(start, start + options.bars)
+        tracks = select_tracks(options.track, score) if options.track else _lately_heard(score, start)
         chosen = RequestOptions(
             {number: new for number in tracks}, options.music, options.context, options.settings, autoregressive=True
         )
-        longer = extended(score, options.bars)
+        longer = extended(score, new.stop - score.n_bars)
         return longer, build_request(chosen, longer, table)
 
-    job.run(prepare)
+    job.run(prepare, lambda song: read_song(song, options.reading))
+
+
+def _start(options: Continue, score: Score) -> int:
+    """The first new bar, from 0. Raises RequestValidationError for one beyond the song's end."""
+    if options.start is not None:
+        if options.start > score.n_bars + 1:
+            raise refused(
+                "--from",
+                options.start,
+                "lies beyond the end",
+                f"the song has {score.n_bars} bars; use 1 to {score.n_bars + 1}",
+            )
+        return options.start - 1
+    start, silent = score.heard_bars, score.n_bars - score.heard_bars
+    if silent and not options.reporting.quiet:
+        bars = "the last bar is" if silent == 1 else f"the last {silent} bars are"
+        typer.echo(
+            f"midigpt: {bars} silent and left out: the new ones begin at bar {start + 1} "
+            f"(--from {score.n_bars + 1} to begin after the silence)",
+            err=True,
+        )
+    return start
 
 
 def extended(score: Score, count: int) -> Score:
@@ -85,6 +128,7 @@ def extended(score: Score, count: int) -> Score:
     return replace(score, tracks=tracks)
 
 
-def _lately_heard(score: Score) -> list[int]:
-    heard = [i for i, track in enumerate(score.tracks) if any(bar.notes for bar in track.bars[-RECENT_BARS:])]
+def _lately_heard(score: Score, end: int) -> list[int]:
+    recent = slice(max(0, end - RECENT_BARS), end)
+    heard = [i for i, track in enumerate(score.tracks) if any(bar.notes for bar in track.bars[recent])]
     return heard or list(range(len(score.tracks)))

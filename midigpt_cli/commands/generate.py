@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from midigpt_cli.options import completion
-from midigpt_cli.options.groups import Context, ModelChoice, Music, Output, Reporting
+from midigpt_cli.options.groups import Context, ModelChoice, Music, Output, Presets, Reporting
 from midigpt_cli.options.settings import Settings, command_of
+from midigpt_cli.parse.reading import Reading
 from midigpt_core.fields import refused
 from midigpt_core.music import metre_of, tempo_of
 
@@ -25,7 +26,7 @@ RESOLUTION = 480  # ticks per quarter note of a new file
 
 @dataclass(frozen=True, kw_only=True)
 class Generate:
-    """Everything `generate` may be told."""
+    """The options of `generate`."""
 
     bars: Annotated[
         int | None,
@@ -36,7 +37,7 @@ class Generate:
         typer.Option(
             "--instrument",
             "-i",
-            help="A track for this General MIDI instrument; may be given again; help lists them.",
+            help="A track for this General MIDI instrument (repeatable; help lists them).",
             autocompletion=completion.instruments,
         ),
     ] = field(default_factory=list)
@@ -49,11 +50,15 @@ class Generate:
     ] = None
     to: Annotated[
         str | None,
-        typer.Option(metavar="SONG", help="Add the tracks to this song, in its own tempo and metre; - reads a pipe."),
+        typer.Option(
+            metavar="SONG", help="Add the tracks to this song, in its tempo and metre; - reads standard input."
+        ),
     ] = None
+    reading: Reading
+    presets: Presets
     music: Music
     context: Context
-    settings: Settings  # type: ignore[valid-type]
+    settings: Settings
     model: ModelChoice
     output: Output
     reporting: Reporting
@@ -71,6 +76,7 @@ def generate(options: Generate) -> None:
         typer.echo("\n".join(NAMES))
         return
     from midigpt_cli.job import CommandOptions, CommandRun
+    from midigpt_cli.output.destination import read_song
     from midigpt_cli.parse.words import Wishes, told_of
 
     wishes = Wishes.of(options.music.prompt, options.instrument, options.drums)
@@ -103,7 +109,7 @@ def generate(options: Generate) -> None:
         return longer, build_request(chosen, longer, table)
 
     if options.to:
-        job.run(prepare)
+        job.run(prepare, lambda song: read_song(song, options.reading))
     else:
         job.run(prepare, lambda song: _nothing(options))
 
@@ -129,12 +135,14 @@ def new_score(instruments: list[str], drums: bool, tempo: float, metre: str, bar
         drums=drums,
         tempo=tempo,
         metre=metre,
+        presets=Presets(),
         music=Music(),
         context=Context(),
         settings=Settings(),
         model=ModelChoice(),
         output=Output(),
         reporting=Reporting(),
+        reading=Reading(),
     )
     nothing = _nothing(options)
     return _with_tracks(nothing, _new_tracks(options), _metres(options, nothing))
@@ -147,7 +155,7 @@ def _nothing(options: Generate) -> Score:
 
 
 def _metres(options: Generate, score: Score) -> list[Bar]:
-    """Empty bars for the new tracks: the song's, or as many as were asked for."""
+    """Empty bars for the new tracks: the song's, or as many as requested."""
     from midigpt_core.score import Bar
 
     if score.n_bars:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from midigpt_cli.options import completion
-from midigpt_cli.options.groups import Context, ModelChoice, Music, Output, Reporting
+from midigpt_cli.options.groups import Context, ModelChoice, Music, Output, Presets, Reporting
 from midigpt_cli.options.settings import Settings, command_of
+from midigpt_cli.parse.reading import Reading
 from midigpt_cli.parse.selectors import BARS_HELP, SOUNDING, TRACK_HELP
 from midigpt_core.fields import refused
 
@@ -22,9 +23,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Infill:
-    """Everything `infill` may be told."""
+    """The options of `infill`."""
 
-    songs: Annotated[list[str], typer.Argument(metavar="SONG...", help="MIDI files; - reads standard input.")]
+    songs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SONG...", help="MIDI files, or folders of them; - reads standard input.", show_default=False
+        ),
+    ] = field(default_factory=list)
     bars: Annotated[str | None, typer.Option("--bars", "-b", help=BARS_HELP)] = None
     track: Annotated[
         list[str],
@@ -40,12 +46,21 @@ class Infill:
         Path | None,
         typer.Option(
             metavar="FILE.json",
-            help="The whole request, as Python and HTTP have it (bars and tracks from 0); settings given here win.",
+            help="The whole request as JSON (bars and tracks from 0); options given here override it.",
         ),
     ] = None
+    from_run: Annotated[
+        int | None,
+        typer.Option(
+            metavar="NUMBER",
+            help="Repeat a run listed by midigpt history; options given here override it.",
+        ),
+    ] = None
+    reading: Reading
+    presets: Presets
     music: Music
     context: Context
-    settings: Settings  # type: ignore[valid-type]
+    settings: Settings
     model: ModelChoice
     output: Output
     reporting: Reporting
@@ -53,42 +68,76 @@ class Infill:
 
 @command_of(Infill)
 def infill(options: Infill) -> None:
-    """Fill in bars of songs. Only the notes asked for change; the rest of each file stays as it is, event by event.
+    """Fill in bars of songs. Everything else in the file stays as it is, event for event.
 
     midigpt infill song.mid --bars 4-8 --track drums
     """
     from midigpt_cli.job import CommandOptions, CommandRun
+    from midigpt_cli.output.destination import read_song
+    from midigpt_cli.parse.songs import songs_in
     from midigpt_cli.parse.words import Wishes, told_of
 
+    options = _with_song(options)
     understood = told_of(Wishes.of(options.music.prompt), options.reporting)
     whole = _whole_request(options)
     takes = whole.config.num_candidates if whole else options.settings.num_candidates or 1
     job = CommandRun(
         CommandOptions("infill", options.model, options.output, options.reporting, whole is not None, understood),
         takes,
-        options.songs,
+        songs_in(options.songs),
     )
 
     def prepare(score: Score, table: AttributeTable) -> tuple[Score, GenerationRequest]:
+        from midigpt_cli.parse.silent import with_silent
+
+        score = with_silent(score, options.track)
         return score, whole or _request(options, score, table)
 
-    job.run(prepare)
+    job.run(prepare, lambda song: read_song(song, options.reading))
+
+
+def _with_song(options: Infill) -> Infill:
+    """With the song of the run that is made again, where none is named."""
+    if not options.songs and options.from_run is not None:
+        from midigpt_cli.history import run_of
+
+        options = replace(options, songs=[song for song in [run_of(options.from_run).song] if song])
+    if not options.songs:
+        raise refused("SONG", None, "is missing", "name a MIDI file")
+    return options
 
 
 def _whole_request(options: Infill) -> GenerationRequest | None:
-    """The request of --request, which leaves no other option to say what is written."""
-    if options.request is None:
+    """The request of --request or --from-run, which leaves no other option to say what is written."""
+    name, given = ("--from-run", options.from_run) if options.request is None else ("--request", options.request)
+    if given is None:
         if options.bars is None:
             raise refused("--bars", None, "is missing", "say which bars to write, such as --bars 4-8")
         return None
     for option, value in (("--bars", options.bars), ("--track", options.track)):
         if value:
-            raise refused(option, value, "and --request both say what is written", "keep one of them")
+            raise refused(option, value, f"and {name} both say what is written", "keep one of them")
     if options.music != Music() or options.context != Context():
-        raise refused("--request", str(options.request), "holds the musical controls and context", "put them there")
-    from midigpt_cli.parse.request import read_request
+        raise refused(name, str(given), "holds the musical controls and context", "put them there")
+    from midigpt_cli.parse.request import read_request, request_of
 
-    return read_request(options.request, options.settings)
+    if options.request is not None:
+        if options.from_run is not None:
+            raise refused("--from-run", given, "and --request both say what is written", "keep one of them")
+        return read_request(options.request, options.settings)
+    return request_of(_remembered(options), options.settings)
+
+
+def _remembered(options: Infill) -> dict[str, Any]:
+    """The request of the run. Raises RequestValidationError where it was another command's, tells of a changed song."""
+    from midigpt_cli.history import digest, run_of
+
+    run = run_of(options.from_run or 0)
+    if run.command != "infill":
+        raise refused("--from-run", run.id, f"was made by midigpt {run.command}", "say that command again")
+    if run.song and digest(Path(run.song)) != run.song_sha:
+        typer.echo(f"midigpt: {run.song} has changed since run {run.id}", err=True)
+    return run.request
 
 
 def _request(options: Infill, score: Score, table: AttributeTable) -> GenerationRequest:
@@ -96,7 +145,7 @@ def _request(options: Infill, score: Score, table: AttributeTable) -> Generation
     from midigpt_cli.parse.selectors import select_bars, tracks_to_write
     from midigpt_cli.parse.words import tracks_named
 
-    bars = select_bars(options.bars or "", score.n_bars)
+    bars = select_bars(options.bars or "", score.n_bars, heard=score.heard_bars)
     tracks = () if options.track else tracks_named(options.music.prompt, score)
     tracks = tracks or tracks_to_write(options.track, score, bars)
     return build_request(

@@ -10,6 +10,7 @@ import typer
 
 from midigpt_cli.options.groups import Context, ModelChoice, Music, NewDrums, NewInstruments
 from midigpt_cli.options.settings import OUTPUT, Settings, command_of
+from midigpt_cli.parse.reading import Reading
 from midigpt_core.errors import MidiGptError
 from midigpt_core.fields import refused
 
@@ -29,10 +30,11 @@ DENSITY = "note_density"
 
 @dataclass(frozen=True)
 class JamOptions:
-    """Everything `jam` may be told."""
+    """The options of `jam`."""
 
+    reading: Reading
     music: Music
-    settings: Settings  # type: ignore[valid-type]
+    settings: Settings
     model: ModelChoice
     song: Annotated[
         str | None,
@@ -55,13 +57,11 @@ class JamOptions:
     bars: Annotated[
         int | None,
         typer.Option(
-            "--bars", "-b", help="Stop after so many.", min=1, show_default=f"{USUAL_BARS}; ports: without end"
+            "--bars", "-b", help="Stop after this many bars.", min=1, show_default=f"{USUAL_BARS}; ports: without end"
         ),
     ] = None
-    ahead: Annotated[int, typer.Option(help="Chunks written ahead at most.", min=1, max=64)] = 2
-    late: Annotated[
-        str, typer.Option(help="What a chunk that is not ready in time gives way to: repeat, rest or skip.")
-    ] = "repeat"
+    ahead: Annotated[int, typer.Option(help="Most chunks written ahead.", min=1, max=64)] = 2
+    late: Annotated[str, typer.Option(help="What to play when a chunk is late: repeat, rest or skip.")] = "repeat"
     output: Annotated[
         list[str],
         typer.Option(
@@ -69,10 +69,10 @@ class JamOptions:
         ),
     ] = field(default_factory=list)
     list_ports: Annotated[
-        bool, typer.Option("--list-ports", help="Name the MIDI ports of this machine.", rich_help_panel=OUTPUT)
+        bool, typer.Option("--list-ports", help="List the MIDI ports of this machine.", rich_help_panel=OUTPUT)
     ] = False
     force: Annotated[bool, typer.Option("--force", "-f", help="Overwrite a file.", rich_help_panel=OUTPUT)] = False
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing.", rich_help_panel=OUTPUT)] = False
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No output but errors.", rich_help_panel=OUTPUT)] = False
 
 
 @command_of(JamOptions)
@@ -165,7 +165,7 @@ def _song(options: JamOptions) -> Score | None:
         )
     from midigpt_cli.output.destination import read_song
 
-    return read_song(options.song)
+    return read_song(options.song, options.reading)
 
 
 def _settings(options: JamOptions, song: Score | None, table: AttributeTable) -> JamSettings:
@@ -213,7 +213,7 @@ def _listen(options: JamOptions, session: JamSession, players: Sequence[Player])
                     _say(options, f"playing, seed {given.chunk.seed}")
                 left = None if left is None else left - len(given.chunk.score.tracks[0].bars)
             elif session.ended:
-                raise MidiGptError(f"the jam has {session.ended}; its last words are above")
+                raise MidiGptError("the jam stopped with an error (see above)")
             for key in keys.pressed():
                 if key == "q":
                     return

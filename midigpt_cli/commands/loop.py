@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from midigpt_cli.options import completion
-from midigpt_cli.options.groups import Context, ModelChoice, Music, NewDrums, NewInstruments, Output, Reporting
+from midigpt_cli.options.groups import Context, ModelChoice, Music, NewDrums, NewInstruments, Output, Presets, Reporting
 from midigpt_cli.options.settings import OUTPUT, Settings, command_of
 from midigpt_cli.output.destination import PIPE
 from midigpt_cli.output.rendering import RATE, SOUNDS, RenderOptions, make
+from midigpt_cli.parse.numbers import count
+from midigpt_cli.parse.reading import Reading
 from midigpt_cli.parse.selectors import BARS_HELP, SOUNDING, TRACK_HELP
 from midigpt_core.errors import GenerationError, RequestValidationError
 from midigpt_core.fields import limits_of, refused
@@ -33,18 +35,20 @@ FORMATS = ("mid", *(ending[1:] for ending in SOUNDS))
 
 @dataclass(frozen=True)
 class Loop:
-    """Everything `loop` may be told."""
+    """The options of `loop`."""
 
+    reading: Reading
+    presets: Presets
     music: Music
     context: Context
-    settings: Settings  # type: ignore[valid-type]
+    settings: Settings
     model: ModelChoice
     output: Output
     reporting: Reporting
     song: Annotated[
-        str | None, typer.Argument(metavar="[SONG]", help="A MIDI file; - reads standard input; none: from nothing.")
+        str | None, typer.Argument(metavar="[SONG]", help="A MIDI file, or - for standard input; none: from scratch.")
     ] = None
-    bars: Annotated[str | None, typer.Option("--bars", "-b", help=BARS_HELP + " From nothing: how many.")] = None
+    bars: Annotated[str | None, typer.Option("--bars", "-b", help=BARS_HELP + " From scratch: how many.")] = None
     track: Annotated[
         list[str],
         typer.Option(
@@ -55,7 +59,7 @@ class Loop:
             autocompletion=completion.tracks,
         ),
     ] = field(default_factory=list)
-    variations: Annotated[int, typer.Option(help="How many.", **limits_of(LoopRequest, "variations"))] = (
+    variations: Annotated[int, typer.Option(help="Variations to write.", **limits_of(LoopRequest, "variations"))] = (
         LoopRequest.variations
     )
     bpm: Annotated[
@@ -66,14 +70,14 @@ class Loop:
             **limits_of(LoopRequest, "bpm"),
         ),
     ] = None
-    seam: Annotated[
-        str, typer.Option(help="Notes over the seam: cut ends them, wrap lets them sound on at the beginning.")
-    ] = "cut"
-    solo: Annotated[bool, typer.Option("--solo", help="Write only the tracks that were written anew.")] = False
+    seam: Annotated[str, typer.Option(help="Notes held over the seam: cut them, or wrap them round to the start.")] = (
+        "cut"
+    )
+    solo: Annotated[bool, typer.Option("--solo", help="Write only the new tracks.")] = False
     instrument: NewInstruments = field(default_factory=list)
     drums: NewDrums = False
     metre: Annotated[
-        str | None, typer.Option("--metre", "--meter", help="From nothing: time signature.", show_default="4/4")
+        str | None, typer.Option("--metre", "--meter", help="From scratch: time signature.", show_default="4/4")
     ] = None
     format: Annotated[str, typer.Option(help="mid, wav, mp3, flac or ogg.", rich_help_panel=OUTPUT)] = "mid"
     soundfont: Annotated[
@@ -121,7 +125,7 @@ def _run(options: Loop) -> None:
     with following(name, options.reporting) as listener:
         for variation in run_loop(model.engine, score, request, listener):
             reports.append(_deliver(options, destination, name, variation, request))
-    if options.reporting.as_json:
+    if options.reporting.to_program:
         told: dict[str, Any] = {"understood": understood} if understood else {}
         told |= {"song": name, "bars": [request.first + 1, request.end], "variations": reports, "model": model.facts()}
         typer.echo(json.dumps(told))
@@ -157,9 +161,11 @@ def _check(options: Loop) -> None:
         raise refused("SONG", None, "is missing", "name a song, or --instrument and --drums to loop from nothing")
     if options.song and (options.instrument or options.drums):
         raise refused("--instrument", None, "is for loops from nothing", "choose tracks of the song with --track")
-    for option, count in (("--takes", options.settings.num_candidates), ("--keep-best", options.output.keep_best)):
-        if count:
-            raise refused(option, count, "is for takes, a loop has variations", f"say --variations {count}")
+    for option, number in (("--takes", options.settings.num_candidates), ("--keep-best", options.output.keep_best)):
+        if number:
+            raise refused(option, number, "is for takes, a loop has variations", f"say --variations {number}")
+    if options.output.play:
+        raise refused("--play", None, "is for takes", "hear the files afterwards: midigpt play FILE...")
     _check_output(options)
 
 
@@ -172,7 +178,7 @@ def _check_output(options: Loop) -> None:
         raise refused("--format", options.format, "goes into files", "leave out -o -")
     if options.variations != 1:
         raise refused("--output", PIPE, f"takes one file, not {options.variations}", "add --variations 1")
-    if options.reporting.as_json:
+    if options.reporting.to_program:
         raise refused("--json", None, "and MIDI cannot share standard output", "name a file with -o")
 
 
@@ -180,11 +186,11 @@ def _song(options: Loop) -> Score:
     from midigpt_cli.output.destination import read_song
 
     if options.song is not None:
-        return read_song(options.song)
+        return read_song(options.song, options.reading)
     from midigpt_cli.commands.generate import new_score
 
     bars = options.bars or str(USUAL_BARS)
-    if not bars.isdecimal() or not int(bars):
+    if not count(bars):
         raise refused("--bars", options.bars, "is no number of bars", "from nothing, say how many, such as 4")
     return new_score(options.instrument, options.drums, options.bpm or 120.0, options.metre or "4/4", int(bars))
 
@@ -196,7 +202,7 @@ def _request(options: Loop, score: Score, table: AttributeTable) -> LoopRequest:
 
     if options.seam not in SEAMS:
         raise refused("--seam", options.seam, "is not known", f"use {' or '.join(SEAMS)}")
-    bars = select_bars(options.bars if options.song and options.bars else "all", score.n_bars)
+    bars = select_bars(options.bars if options.song and options.bars else "all", score.n_bars, heard=score.heard_bars)
     if options.song and not options.bars:
         bars = bars[:USUAL_BARS]
     first, end = min(bars), max(bars) + 1
@@ -224,14 +230,15 @@ def _deliver(
     options: Loop, destination: Destination, name: str, variation: Variation, request: LoopRequest
 ) -> dict[str, Any]:
     """Write one variation as soon as it is there, if it may be; what is reported of it."""
-    path, rendered = None, []
+    path: str | None = None
+    rendered: list[Any] = []
     if variation.accepted or options.output.allow_partial:
         path, rendered = _write(options, destination, name, variation, request)
-    if not options.reporting.quiet and not options.reporting.as_json:
+    if not options.reporting.quiet and not options.reporting.to_program:
         fault = "" if variation.accepted else f"; rejected: {variation.rejected[-1]}"
         told = f"variation {variation.number}, seed {variation.seed}, seam {variation.seam:.2f} per token{fault}"
         typer.echo(f"{path or 'not written'}: {told}", err=True)
-    if path and path != PIPE and not (options.reporting.quiet or options.reporting.as_json or sys.stdout.isatty()):
+    if path and path != PIPE and not (options.reporting.quiet or options.reporting.to_program or sys.stdout.isatty()):
         typer.echo(path)
     return {
         "path": path,

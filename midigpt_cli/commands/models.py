@@ -47,8 +47,9 @@ def info(name: MaybeName = None, as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps(facts, indent=2))
         return
+    width = max(map(len, facts)) + 2
     for key, value in facts.items():
-        typer.echo(f"{key:<20}{_text(value)}")
+        typer.echo(f"{key:<{width}}{_text(value)}")
 
 
 @app.command()

@@ -1,9 +1,9 @@
-"""`midigpt plan`: which steps would write the bars asked for, what each hears, what is hidden, and how long it gets."""
+"""`midigpt plan`: which steps would write the bars, what each sees, what is hidden, and how long it is."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,12 +12,16 @@ import typer
 from midigpt_cli.options import completion
 from midigpt_cli.options.groups import AsJson
 from midigpt_cli.options.settings import OUTPUT, PLAN, command_of
+from midigpt_cli.parse.numbers import count
+from midigpt_cli.parse.reading import Reading
 from midigpt_cli.parse.selectors import (
     BARS_HELP,
+    MOST_NAMED,
     SOUNDING,
     TRACK_HELP,
     describe_bars,
     describe_track,
+    describe_tracks,
     select_bars,
     tracks_to_write,
 )
@@ -34,16 +38,17 @@ COUNTED_FROM = 1  # bars and tracks, wherever this command shows a number
 def _count(word: str) -> int:
     if word == "auto":
         return 0
-    if not word.isdecimal() or word == "0":
+    number = count(word)
+    if not number:
         raise typer.BadParameter(f"{word!r} is neither a number from 1 nor auto")
-    return int(word)
+    return number
 
 
 def _auto(text: str, show_default: str = "auto") -> Any:
     return typer.Option(metavar="COUNT|auto", parser=_count, help=text, show_default=show_default, rich_help_panel=PLAN)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ShowPlan:
     """What is to be planned."""
 
@@ -60,34 +65,41 @@ class ShowPlan:
             autocompletion=completion.tracks,
         ),
     ] = field(default_factory=list)
+    reading: Reading
     window: Annotated[
-        int | None, _auto("Bars the model sees at once; auto: the most the song fills.", show_default="8")
+        int | None, _auto("Bars the model sees at once (auto: the longest the song fills).", show_default="8")
     ] = None
-    bars_per_step: Annotated[int | None, _auto("Bars written in one step.")] = None
-    tracks_per_step: Annotated[int | None, _auto("Tracks written in one step; auto: all.")] = None
+    bars_per_step: Annotated[int | None, _auto("Most bars written in one step.")] = None
+    tracks_per_step: Annotated[int | None, _auto("Most tracks written in one step (auto: all).")] = None
     autoregressive: Annotated[
-        bool, typer.Option("--autoregressive", help="Write on from left to right, not between.", rich_help_panel=PLAN)
+        bool,
+        typer.Option(
+            "--autoregressive", help="Continue from left to right instead of filling in.", rich_help_panel=PLAN
+        ),
     ] = False
     encoder: Annotated[
         str | None,
         typer.Option(
             metavar="FILE",
-            help="Encoder configuration (JSON) of a model.",
+            help="Encoder configuration of a model (JSON).",
             show_default="the built-in one",
             rich_help_panel=PLAN,
         ),
     ] = None
-    context_tokens: Annotated[int, typer.Option(help="Tokens the model can hold.", min=64, rich_help_panel=PLAN)] = 2048
+    context_tokens: Annotated[
+        int, typer.Option(help="Context length of the model, in tokens.", min=64, rich_help_panel=PLAN)
+    ] = 2048
     as_json: AsJson = False
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No pictures.", rich_help_panel=OUTPUT)] = False
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No piano rolls.", rich_help_panel=OUTPUT)] = False
 
 
 @command_of(ShowPlan)
 def plan(options: ShowPlan) -> None:
     """Show how bars would be written: steps, windows, context, hidden bars, tokens. Bars and tracks count from 1."""
+    from midigpt_cli.parse.silent import with_silent
     from midigpt_core.tokens.config import EncoderConfig
 
-    score = _read(options.song)
+    score = with_silent(_read(options.song, options.reading), options.track)
     request = _request(options, score)
     encoder = EncoderConfig.load(options.encoder or _built_in())
     steps = step_estimates(encoder, options.context_tokens, score, request)
@@ -100,9 +112,9 @@ def _request(options: ShowPlan, score: Score) -> GenerationRequest:
     """What `infill` would ask for with these options."""
     from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt
 
-    bars = list(select_bars(options.bars, score.n_bars))
+    bars = list(select_bars(options.bars, score.n_bars, heard=score.heard_bars))
     tracks = tracks_to_write(options.track, score, bars)
-    planning = {
+    planning: dict[str, Any] = {
         "model_dim": options.window,
         "bars_per_step": options.bars_per_step,
         "tracks_per_step": options.tracks_per_step,
@@ -137,10 +149,10 @@ def plan_facts(song: str, score: Score, steps: list[StepEstimate], room: int) ->
     }
 
 
-def _read(song: str) -> Score:
+def _read(song: str, reading: Reading) -> Score:
     from midigpt_cli.output.destination import read_song
 
-    return read_song(song)
+    return read_song(song, reading)
 
 
 def _built_in() -> Any:
@@ -225,17 +237,20 @@ def _step_lines(number: int, item: StepEstimate, score: Score, room: int) -> Ite
     if step.pending:
         yield f"  hidden, as a later step writes them: {_named(step.pending, score)}"
     if item.dropped:
-        left_out = ", ".join(describe_track(track, score) for track in item.dropped)
-        yield f"  left out to make room: track {left_out}"
+        few = "track " if len(item.dropped) <= MOST_NAMED else ""
+        yield f"  left out to make room: {few}{describe_tracks(item.dropped, score)}"
     if not item.fits:
         yield f"  does not fit {room} tokens: ask for a smaller --window or fewer --bars-per-step"
 
 
 def _picture(item: StepEstimate, score: Score) -> Iterable[str]:
     step, heard = item.step, _heard(item, score)
-    for track in range(len(score.tracks)):
+    left_out = item.dropped if len(item.dropped) > MOST_NAMED else ()
+    for track in sorted(set(range(len(score.tracks))) - set(left_out)):
         row = "".join(_mark(item, heard, (track, bar)) for bar in range(step.start_bar, step.end_bar))
         yield f"  {row}  {describe_track(track, score)}"
+    if left_out:
+        yield f"  {'x' * (step.end_bar - step.start_bar)}  {describe_tracks(left_out, score)}"
 
 
 def _mark(item: StepEstimate, heard: set[tuple[int, int]], cell: tuple[int, int]) -> str:
@@ -245,6 +260,8 @@ def _mark(item: StepEstimate, heard: set[tuple[int, int]], cell: tuple[int, int]
     return next((mark for mark, cells in marks if cell in cells), ".")
 
 
-def _named(cells: Iterable[tuple[int, int]], score: Score) -> str:
+def _named(cells: Collection[tuple[int, int]], score: Score) -> str:
     rows = [f"bars {describe_bars(b)} of track {describe_track(t, score)}" for t, b in _by_track(cells).items()]
+    if len(rows) > MOST_NAMED:
+        return f"{len(set(cells))} bars on {len(rows)} of {len(score.tracks)} tracks"
     return "; ".join(row.replace("bars ", "bar ", 1) if row[5:].split(" of ")[0].isdecimal() else row for row in rows)

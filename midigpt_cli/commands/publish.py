@@ -14,16 +14,18 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def pack(  # noqa: PLR0913
-    origin: Annotated[Path, typer.Argument(help="A run's folder (its latest weights), or a checkpoint.")],
+    origin: Annotated[Path, typer.Argument(help="A training folder (its latest weights), or a checkpoint.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="The .safetensors file to write.")],
-    name: Annotated[str | None, typer.Option(help="What the card calls it.", show_default="the file's name")] = None,
+    name: Annotated[str | None, typer.Option(help="Name on the model card.", show_default="the file's name")] = None,
     licence: Annotated[str, typer.Option("--licence", "--license", help="SPDX name, e.g. CC-BY-SA-4.0.")] = "unknown",
-    dtype: Annotated[str, typer.Option(help="Of the weights: float16, bfloat16 or float32.")] = "float16",
+    dtype: Annotated[str, typer.Option(help="Type of the weights: float16, bfloat16 or float32.")] = "float16",
     eight_bit: Annotated[
         bool,
-        typer.Option("--eight-bit", help="Round matrices as a processor's decoder does: the same on every device."),
+        typer.Option(
+            "--eight-bit", help="Round weights to 8 bits as the CPU decoder does, so that every device agrees."
+        ),
     ] = False,
-    data: Annotated[Path | None, typer.Option(help="The data set, for the card's table of sources.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Data set, for the sources on the card.")] = None,
     force: Annotated[bool, typer.Option("--force", "-f", help="Overwrite files that exist.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -44,7 +46,7 @@ def pack(  # noqa: PLR0913
 def push(
     file: Annotated[Path, typer.Argument(help="A packed model.")],
     repo: Annotated[str, typer.Argument(help="owner/name on the hub; made if it is not there.")],
-    private: Annotated[bool, typer.Option("--private", help="For your eyes only.")] = False,
+    private: Annotated[bool, typer.Option("--private", help="Make the repository private.")] = False,
     token: Annotated[str | None, typer.Option(help="Hub access token (default: HF_TOKEN, or the login kept).")] = None,
 ) -> None:
     """Upload a packed model with its card to the hub."""

@@ -26,7 +26,7 @@ SOUND, PICTURE = "Sound", "Picture"
 
 @dataclass(frozen=True)
 class Render:
-    """Everything `render` may be told."""
+    """The options of `render`."""
 
     song: Annotated[str, typer.Argument(metavar="SONG", help="A MIDI file, or - for standard input.")]
     output: Annotated[
@@ -35,16 +35,18 @@ class Render:
             "--output",
             "-o",
             metavar="FILE",
-            help=f"What to make, by its ending: {' '.join(SOUNDS + PICTURES)}. May be given again.",
+            help=f"File to write, by its extension: {' '.join(SOUNDS + PICTURES)} (repeatable).",
             show_default="a .wav beside the song",
             rich_help_panel=OUTPUT,
         ),
     ] = field(default_factory=list)
     force: Force = False
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object with what was measured.", rich_help_panel=OUTPUT)
+        bool, typer.Option("--json", help="Print the measurements as one JSON object.", rich_help_panel=OUTPUT)
     ] = False
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no facts.", rich_help_panel=OUTPUT)] = False
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress or summary.", rich_help_panel=OUTPUT)] = (
+        False
+    )
     engine: Annotated[
         str,
         typer.Option(
@@ -62,22 +64,24 @@ class Render:
             rich_help_panel=SOUND,
         ),
     ] = None
-    rate: Annotated[int, typer.Option(help="Samples per second.", rich_help_panel=SOUND)] = RATE
+    rate: Annotated[int, typer.Option(help="Sample rate in Hz.", rich_help_panel=SOUND)] = RATE
     bars: Annotated[
-        str, typer.Option("--bars", "-b", help=f"Draw only these. {BARS_HELP}", rich_help_panel=PICTURE)
+        str, typer.Option("--bars", "-b", help=f"Draw only these bars. {BARS_HELP}", rich_help_panel=PICTURE)
     ] = "all"
     highlight: Annotated[
         list[str],
         typer.Option(
             metavar="TRACK:BARS",
-            help="Light these bars up, such as drums:5-8. May be given again.",
+            help="Highlight bars, such as drums:5-8 (repeatable).",
             rich_help_panel=PICTURE,
         ),
     ] = field(default_factory=list)
     compare: Annotated[
         str | None,
         typer.Option(
-            metavar="BEFORE.mid", help="Draw this song beside it, and light up what differs.", rich_help_panel=PICTURE
+            metavar="BEFORE.mid",
+            help="Draw this song beside it and highlight the differences.",
+            rich_help_panel=PICTURE,
         ),
     ] = None
 
@@ -134,7 +138,9 @@ def _how(options: Render, score: Score) -> RenderOptions:
     if options.bars != "all":
         chosen = select_bars(options.bars, score.n_bars)
         bars = range(chosen[0], chosen[-1] + 1)
-    return RenderOptions(options.soundfont, options.rate, options.engine, lit, before, bars)
+    return RenderOptions(
+        options.soundfont, options.rate, options.engine, lit, before, bars, Path(options.song).name.strip("-")
+    )
 
 
 def _lit(places: Iterable[str], score: Score) -> frozenset[tuple[int, int]]:

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_origin, get_type_hints
 
 import typer
 
@@ -74,15 +74,18 @@ def _options() -> type:
     return dataclasses.make_dataclass("Listening", rows, frozen=True, namespace={"__module__": __name__})
 
 
-Listening = _options()
+if TYPE_CHECKING:
+    Listening = ServerSettings  # with None where an option was not given
+else:
+    Listening = _options()
 
 
 @dataclass(frozen=True)
 class Serve:
-    """Everything `serve` may be told."""
+    """The options of `serve`."""
 
     served: Served
-    listening: Listening  # type: ignore[valid-type]
+    listening: Listening
     log_level: Annotated[str | None, typer.Option(help="DEBUG, INFO, WARNING or ERROR.", show_default="INFO")] = None
     log_format: Annotated[str, typer.Option(help="text, or json: one object per line.")] = "text"
 
@@ -93,10 +96,19 @@ def serve(options: Serve) -> None:
 
     midigpt serve --port 8000 --api-key SECRET --host 0.0.0.0
     """
+    app, settings = application(options)
+    from midigpt_cli.server.lifecycle import serve as run
+
+    for line in greeting(settings, list(app.state.midigpt.models.by_id)):
+        typer.echo(line, err=True)
+    run(app, settings)
+
+
+def application(options: Serve) -> tuple[Any, ServerSettings]:
+    """The server that the options ask for, its models loaded. Raises MidiGptError where the extra is not installed."""
     try:
         from midigpt_cli.server import logs
         from midigpt_cli.server.app import create_app
-        from midigpt_cli.server.lifecycle import serve as run
     except ImportError as error:
         raise MidiGptError(
             f"{error.name} is missing; install the server with: pip install 'midigpt-cli[serve]'"
@@ -110,16 +122,13 @@ def serve(options: Serve) -> None:
 
     _use_threads(options.served.threads)
     models = Models([spec.load(settings.max_lanes) for spec in specs], default)
-    app = create_app(models, settings)
-    for line in greeting(settings, list(models.by_id)):
-        typer.echo(line, err=True)
-    run(app, settings)
+    return create_app(models, settings), settings
 
 
 def greeting(settings: ServerSettings, models: Sequence[str]) -> list[str]:
     """What is said at the start."""
     host = "127.0.0.1" if settings.host == "0.0.0.0" else settings.host
-    lines = [f"serving {', '.join(models)} on http://{host}:{settings.port} (try {'/docs'}; Ctrl-C stops)"]
+    lines = [f"serving {', '.join(models)} on http://{host}:{settings.port} (try /studio or /docs; Ctrl-C stops)"]
     if settings.host in LOOPBACK:
         lines.append("only this machine can reach it; open it with --host 0.0.0.0 --api-key SECRET")
     elif not settings.api_key:

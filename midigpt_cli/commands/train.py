@@ -27,14 +27,15 @@ def prepare(  # noqa: PLR0913
     manifest: Annotated[
         Path | None, typer.Option(help="CSV with path, and any of source, piece, split, tier; others are left out.")
     ] = None,
-    valid_share: Annotated[float, typer.Option(help="Share of the pieces held out.", min=0, max=0.9)] = 0.05,
-    min_bars: Annotated[int, typer.Option(help="Leave shorter files out.", min=1)] = 4,
-    min_notes: Annotated[int, typer.Option(help="Leave emptier files out.", min=1)] = 30,
+    valid_share: Annotated[float, typer.Option(help="Share of pieces held out for validation.", min=0, max=0.9)] = 0.05,
+    min_bars: Annotated[int, typer.Option(help="Skip files with fewer bars.", min=1)] = 4,
+    min_notes: Annotated[int, typer.Option(help="Skip files with fewer notes.", min=1)] = 30,
     any_key: Annotated[bool, typer.Option(help="The same piece in another key counts as a duplicate.")] = False,
-    processes: Annotated[int, typer.Option(help="Processes that parse.", min=1)] = 2,
+    processes: Annotated[int, typer.Option(help="Parsing processes.", min=1)] = 2,
     as_json: AsJson = False,
 ) -> None:
     """Parse, deduplicate, split and tokenise MIDI files."""
+    from midigpt_cli.output.alive import Alive
     from midigpt_core.train.prepare import PrepareOptions
     from midigpt_core.train.prepare import prepare as run_prepare
     from midigpt_core.train.summary import as_text
@@ -47,8 +48,8 @@ def prepare(  # noqa: PLR0913
         any_key=any_key,
         processes=processes,
     )
-    with _bar("files") as bar:
-        result = run_prepare(places, out, _encoder(encoder), options, bar)
+    with Alive() as progress:
+        result = run_prepare(places, out, _encoder(encoder), options, progress.of("files"))
     typer.echo(json.dumps(result, indent=1) if as_json else as_text(result))
 
 
@@ -58,14 +59,14 @@ def run(  # noqa: PLR0913
     out: Out,
     config: Annotated[Path | None, typer.Option(help="TOML file of settings (see docs/finetuning.md).")] = None,
     init: Annotated[str | None, typer.Option(help="Checkpoint or model name to fine-tune, e.g. open.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last state in the folder.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume from the last state in the folder.")] = False,
     decay_from: Annotated[
         Path | None,
         typer.Option(help="Branch off from the state of a run in this folder and let the learning rate fall to zero."),
     ] = None,
     steps: Annotated[int | None, typer.Option(help="Optimiser steps (default: the settings').", min=1)] = None,
     time_budget: Annotated[
-        str | None, typer.Option(help="End after this time, e.g. 90s, 30m, 2h; the learning rate falls in time.")
+        str | None, typer.Option(help="Stop after this time, e.g. 90s, 30m, 2h; the schedule follows.")
     ] = None,
     devices: Annotated[str, typer.Option(help="Devices per machine: a number, or auto.")] = "auto",
     nodes: Annotated[int, typer.Option(help="Machines.", min=1)] = 1,
@@ -77,7 +78,7 @@ def run(  # noqa: PLR0913
     from midigpt_cli.gc_tuning import collect_as_usual
     from midigpt_core.model.hub import resolve
     from midigpt_core.train.config import FINE_TUNING, load_config
-    from midigpt_core.train.run import RunPlan
+    from midigpt_core.train.launch import RunPlan
     from midigpt_core.train.run import train as run_train
 
     settings = load_config(config) if config or not init else FINE_TUNING
@@ -123,28 +124,6 @@ def _seconds(text: str) -> float:
     if not 0 < seconds < float("inf"):
         raise typer.BadParameter(f"{text!r} is no time; write for example 90s, 30m or 2h", param_hint="--time-budget")
     return seconds
-
-
-class _bar:  # noqa: N801
-    """A progress bar on standard error, as a callable of (done, total)."""
-
-    def __init__(self, what: str) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        self._progress = Progress(*columns, console=Console(stderr=True))
-        self._task = self._progress.add_task(what, total=None)
-
-    def __enter__(self) -> _bar:
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
-
-    def __call__(self, done: int, total: int) -> None:
-        self._progress.update(self._task, completed=done, total=total)
 
 
 class _Lines:

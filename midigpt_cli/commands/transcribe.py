@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Transcribe:
-    """Everything `transcribe` may be told."""
+    """The options of `transcribe`."""
 
     audio: Annotated[str, typer.Argument(metavar="AUDIO", help="A wav, mp3, flac or ogg file.")]
     output: Annotated[
@@ -38,17 +38,17 @@ class Transcribe:
         ),
     ] = None
     notes_csv: Annotated[
-        str | None, typer.Option(metavar="FILE.csv", help="Also write the notes as a table.", rich_help_panel=OUTPUT)
+        str | None, typer.Option(metavar="FILE.csv", help="Also write the notes as CSV.", rich_help_panel=OUTPUT)
     ] = None
     sonify: Annotated[
         str | None,
-        typer.Option(
-            metavar="FILE.wav", help="Also play the result into a wav, mp3, flac or ogg.", rich_help_panel=OUTPUT
-        ),
+        typer.Option(metavar="FILE.wav", help="Also render the result: wav, mp3, flac or ogg.", rich_help_panel=OUTPUT),
     ] = None
     force: Force = False
     as_json: AsJson = False
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no facts.", rich_help_panel=OUTPUT)] = False
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress or summary.", rich_help_panel=OUTPUT)] = (
+        False
+    )
     hearing: TranscribeOptions = field(default_factory=TranscribeOptions)
 
 
@@ -120,6 +120,8 @@ def _report(options: Transcribe, found: Transcription, target: str) -> None:
         f"{facts['bars']} bars of {facts['metre']}",
         err=True,
     )
+    if found.pulse.trust == "unsure":
+        typer.echo(f"{options.audio}: the tempo is a guess; give it with --bpm if you know it", err=True)
     if target != PIPE and not sys.stdout.isatty():
         typer.echo(target)
 
@@ -134,6 +136,7 @@ def _facts(options: Transcribe, found: Transcription, target: str) -> dict[str, 
         "seconds": round(found.seconds, 3),
         "notes": len(found.notes),
         "bpm": round(found.pulse.bpm, 3),
+        "bpm_trust": found.pulse.trust,
         "metre": options.hearing.metre,
         "bars": found.bars,
         "offset_seconds": round(found.offset, 4),

@@ -163,7 +163,7 @@ class PortPlayer:
 
 
 def port_names() -> list[str]:
-    """The MIDI outputs of this machine. Raises MidiGptError where they cannot be asked."""
+    """The MIDI outputs of this machine. Raises MidiGptError where they cannot be listed."""
     import mido
 
     try:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from midigpt_core.errors import CancelledError, MidiGptError
-from midigpt_core.fields import refused
+from midigpt_core.fields import check, refused, setting
 from midigpt_core.jam import Chunk, Jam, JamSettings
 from midigpt_core.music import seconds_of
 from midigpt_core.score import Score
@@ -28,15 +28,12 @@ NEVER = float("inf")
 class Pacing:
     """How fast a jam is written. In `realtime` the bar clock starts with the first chunk that is taken."""
 
-    pace: str = "realtime"
-    ahead: int = 2  # chunks that may be ready and not yet taken (or, once the listener acknowledges, not yet consumed)
+    pace: str = setting("realtime", "against the clock, or as fast as chunks are taken", choices=PACES)
+    ahead: int = setting(2, "most chunks ready and not yet taken (or, once acknowledged, consumed)", 1, MOST_AHEAD)
     expires: float = NEVER  # seconds without a sign of life after which the jam ends
 
     def __post_init__(self) -> None:
-        if self.pace not in PACES:
-            raise refused("pace", self.pace, "is not known", f"use {' or '.join(PACES)}")
-        if not 1 <= self.ahead <= MOST_AHEAD:
-            raise refused("ahead", self.ahead, "is out of range", f"use 1 to {MOST_AHEAD}")
+        check(self, "")
 
 
 @dataclass(frozen=True)
@@ -68,7 +65,7 @@ class JamSession:
         self.consumed = -1  # last place acknowledged
         self._jam = jam
         self._changed = threading.Condition()
-        self._watchers: list[Callable[[], None]] = []
+        self._watchers: list[Callable[[], object]] = []
         self._changes: list[Callable[[Jam], object]] = []
         self._ready: deque[Chunk] = deque()
         self._kept: OrderedDict[int, Delivery] = OrderedDict()
@@ -100,7 +97,7 @@ class JamSession:
             self.end("failed")
 
     def _my_turn(self) -> bool:
-        """Wait until a chunk may be written, and take up what was asked for meanwhile; False at the end."""
+        """Wait until a chunk may be written, and apply changes made meanwhile; False at the end."""
         with self._changed:
             while not self.ended:
                 now = time.monotonic()
@@ -168,7 +165,7 @@ class JamSession:
         return max(0.001, self._due - MARGIN_SECONDS - time.monotonic())
 
     @contextmanager
-    def watched(self, tell: Callable[[], None]) -> Iterator[None]:
+    def watched(self, tell: Callable[[], object]) -> Iterator[None]:
         """Meanwhile call `tell`, from the writing thread, whenever something has changed."""
         with self._changed:
             self._watchers.append(tell)

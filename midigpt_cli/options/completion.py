@@ -57,17 +57,33 @@ def attributes(incomplete: str) -> list[str]:
 
 def scales(incomplete: str) -> list[str]:
     """ROOT:SCALE."""
-    from midigpt_core.constraints.controls import SCALES
+    from midigpt_core.music import SCALES
 
-    root = incomplete.partition(":")[0] or "C"
-    return _begin(incomplete, (f"{root}:{scale}" for scale in SCALES))
+    root, colon, _ = incomplete.rpartition("/")[2].partition(":")
+    head = incomplete[: incomplete.rfind("/") + 1]
+    if not colon and len(root) < 2:
+        roots = [f"{letter}{sign}" for letter in "CDEFGAB" for sign in ("", "b", "#")]
+        return _begin(incomplete, (f"{head}{name}:" for name in roots))
+    return _begin(incomplete, (f"{head}{root}:{scale}" for scale in SCALES))
 
 
 def grids(incomplete: str) -> list[str]:
     """Units of a rhythm grid."""
-    from midigpt_core.constraints.controls import GRIDS
+    from midigpt_core.music import GRIDS
 
     return _begin(incomplete, GRIDS)
+
+
+def presets(incomplete: str) -> list[str]:
+    """Presets, one's own too."""
+    from midigpt_cli import config
+    from midigpt_core.errors import MidiGptError
+
+    try:
+        names = config.presets(config.read())
+    except MidiGptError:
+        names = dict(config.PRESETS)
+    return _begin(incomplete, names)
 
 
 def instruments(incomplete: str) -> list[str]:
@@ -84,4 +100,6 @@ def _songs(ctx: typer.Context) -> list[str]:
 
 
 def _begin(start: str, words: Iterable[str]) -> list[str]:
-    return [word for word in words if word.lower().startswith(start.lower())]
+    """The words that begin so, whatever the case; the beginning stays as it was typed, or it would not be taken."""
+    fitting = (word for word in words if word.lower().startswith(start.lower()))
+    return list(dict.fromkeys(start + word[len(start) :] for word in fitting))

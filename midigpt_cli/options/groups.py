@@ -17,11 +17,11 @@ NewInstruments = Annotated[
     typer.Option(
         "--instrument",
         "-i",
-        help="From nothing: a track for this instrument; may be given again.",
+        help="From scratch: a track for this instrument (repeatable).",
         autocompletion=completion.instruments,
     ),
 ]
-NewDrums = Annotated[bool, typer.Option("--drums", help="From nothing: a drum track.")]
+NewDrums = Annotated[bool, typer.Option("--drums", help="From scratch: a drum track.")]
 
 
 def device_in(panel: str) -> Any:
@@ -31,7 +31,7 @@ def device_in(panel: str) -> Any:
 
 def threads_in(panel: str) -> Any:
     """The option that says on how many processor threads."""
-    return typer.Option(help="Processor threads (0: as many as there are cores).", min=0, rich_help_panel=panel)
+    return typer.Option(help="CPU threads (0: one per core).", min=0, rich_help_panel=panel)
 
 
 def _tracks(text: str) -> Any:
@@ -57,7 +57,7 @@ class ModelChoice:
     dtype: Annotated[
         str,
         typer.Option(
-            help="auto (on a processor: compiled, 8-bit weights), float32, bfloat16 or float16.",
+            help="auto (on a CPU: compiled, 8-bit weights), float32, bfloat16 or float16.",
             rich_help_panel=MODEL,
             autocompletion=completion.dtypes,
         ),
@@ -75,7 +75,7 @@ class Output:
             "--output",
             "-o",
             metavar="FILE|DIR|-",
-            help="File, folder, or - for standard output.",
+            help="Output file, folder, or - for standard output.",
             show_default="beside the song",
             rich_help_panel=OUTPUT,
         ),
@@ -84,7 +84,7 @@ class Output:
         str | None,
         typer.Option(
             metavar="TEMPLATE",
-            help="Name of each file, with {stem}, {take}, {rank}, {seed}, {command} and {ext}.",
+            help="File name template: {stem}, {take}, {rank}, {seed}, {command}, {ext}.",
             show_default="{stem}.{command}.{take}.{ext}",
             rich_help_panel=OUTPUT,
         ),
@@ -98,14 +98,22 @@ class Output:
         str | None,
         typer.Option(
             metavar="FORMATS",
-            help="Also make these of every file: wav, mp3, flac, ogg, png, svg, pdf; separated by commas.",
+            help="Also render each file: wav, mp3, flac, ogg, png, svg, pdf (comma-separated).",
             rich_help_panel=OUTPUT,
         ),
     ] = None
+    play: Annotated[
+        bool,
+        typer.Option(
+            "--play",
+            help="Hear the takes before they are written: 1-9 switch, 0 is the original, Enter keeps one.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = False
     allow_partial: Annotated[
         bool,
         typer.Option(
-            "--allow-partial", help="Write the best attempt even where all were rejected.", rich_help_panel=OUTPUT
+            "--allow-partial", help="Write the best attempt even if all were rejected.", rich_help_panel=OUTPUT
         ),
     ] = False
 
@@ -118,31 +126,56 @@ class Reporting:
         bool, typer.Option("--dry-run", help="Show the plan and write nothing.", rich_help_panel=OUTPUT)
     ] = False
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object about what was done.", rich_help_panel=OUTPUT)
+        bool, typer.Option("--json", help="Print the result as one JSON object.", rich_help_panel=OUTPUT)
     ] = False
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="No progress, table or picture.", rich_help_panel=OUTPUT)
+    json_lines: Annotated[
+        bool,
+        typer.Option(
+            "--json-lines", help="Print a JSON object per song as soon as it is done.", rich_help_panel=OUTPUT
+        ),
     ] = False
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.", rich_help_panel=OUTPUT)] = (
+        False
+    )
     verbose: Annotated[
         bool,
         typer.Option(
-            "--verbose", "-v", help="Say each step, rejected attempt and wish that gave way.", rich_help_panel=OUTPUT
+            "--verbose", "-v", help="Log steps, rejected attempts and relaxed constraints.", rich_help_panel=OUTPUT
         ),
     ] = False
     progress: Annotated[
         bool | None,
         typer.Option(
             "--progress/--no-progress",
-            help="Follow the work bar by bar.",
+            help="Show progress bar by bar.",
             rich_help_panel=OUTPUT,
             show_default="on a terminal",
+        ),
+    ] = None
+
+    @property
+    def to_program(self) -> bool:
+        """Whether standard output is for JSON alone."""
+        return self.as_json or self.json_lines
+
+
+@dataclass(frozen=True)
+class Presets:
+    """A handful of options under one name; they are put in place of the options' defaults before this is read."""
+
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            help="Options under one name: busier, sparser, simpler, fill, halftime, or your own (midigpt config).",
+            rich_help_panel=MUSIC,
+            autocompletion=completion.presets,
         ),
     ] = None
 
 
 @dataclass(frozen=True)
 class Music:
-    """Controls of the notes to be written; TRACK/ before a value keeps it to some tracks."""
+    """Controls of the notes to be written; TRACK/ before a value limits it to some tracks."""
 
     attribute: Annotated[
         list[str],
@@ -150,7 +183,7 @@ class Music:
             "--attribute",
             "-a",
             metavar="[TRACK/][BARS:]NAME=LEVEL",
-            help="Control of the model: note_density=7, 6:note_density=2 (bar 6), drums/note_density=7.",
+            help="Attribute value: note_density=7, 6:note_density=2 (bar 6), drums/note_density=7.",
             rich_help_panel=MUSIC,
             autocompletion=completion.attributes,
         ),
@@ -161,7 +194,7 @@ class Music:
             "--scale",
             "--key",
             metavar="[TRACK/]ROOT:SCALE",
-            help="Only these pitches: C:major.",
+            help="Only pitches of a scale, such as C:major.",
             rich_help_panel=MUSIC,
             autocompletion=completion.scales,
         ),
@@ -169,14 +202,16 @@ class Music:
     pitch_range: Annotated[
         list[str],
         typer.Option(
-            metavar="[TRACK/]LOW-HIGH", help="Only these pitches: C2-C4 (C4 is 60) or 36-60.", rich_help_panel=MUSIC
+            metavar="[TRACK/]LOW-HIGH",
+            help="Only pitches in a range: C2-C4 (C4 is 60) or 36-60.",
+            rich_help_panel=MUSIC,
         ),
     ] = field(default_factory=list)
     pitch_set: Annotated[
         list[str],
         typer.Option(
             metavar="[TRACK/]PITCHES",
-            help="Only these: C,Eb,G (in every octave) or 60,63,67 (those pitches).",
+            help="Only these pitches: C,Eb,G (any octave) or 60,63,67.",
             rich_help_panel=MUSIC,
         ),
     ] = field(default_factory=list)
@@ -184,43 +219,45 @@ class Music:
         list[str],
         typer.Option(
             metavar="[TRACK/]UNIT[:STRENGTH]",
-            help="Where notes begin: eighth, sixteenth_triplet, ...; strength 0 to 1 (only there).",
+            help="Rhythm grid: eighth, sixteenth_triplet, ...; strength 0 to 1 (1: strictly).",
             rich_help_panel=MUSIC,
             autocompletion=completion.grids,
         ),
     ] = field(default_factory=list)
     rhythm_lock: Annotated[
-        bool, typer.Option("--rhythm-lock", help="Same rhythm, new pitches.", rich_help_panel=MUSIC)
+        bool, typer.Option("--rhythm-lock", help="Keep the rhythm, write new pitches.", rich_help_panel=MUSIC)
     ] = False
     remix: Annotated[
         str | None,
         typer.Option(
             metavar="SHARE[:full]",
-            help="Change this share of the notes, keep the rest (full: durations too).",
+            help="Change this share of the notes (full: durations too).",
             rich_help_panel=MUSIC,
         ),
     ] = None
     time_signature: Annotated[
         list[str],
         typer.Option(
-            metavar="[BARS:]N/D", help="The metre the model is told; bars keep their length.", rich_help_panel=MUSIC
+            metavar="[BARS:]N/D",
+            help="Time signature shown to the model; bars keep their length.",
+            rich_help_panel=MUSIC,
         ),
     ] = field(default_factory=list)
     velocity: Annotated[
         bool | None,
         typer.Option(
-            "--velocity/--no-velocity", help="Write dynamics, where a model can do both.", rich_help_panel=MUSIC
+            "--velocity/--no-velocity", help="Write dynamics or not, if the model can choose.", rich_help_panel=MUSIC
         ),
     ] = None
     microtiming: Annotated[
         bool | None,
         typer.Option(
             "--microtiming/--no-microtiming",
-            help="Write notes off the grid, where a model can do both.",
+            help="Write notes off the grid or not, if the model can choose.",
             rich_help_panel=MUSIC,
         ),
     ] = None
-    genre: Annotated[str | None, typer.Option(help="Genre, where a model knows some.", rich_help_panel=MUSIC)] = None
+    genre: Annotated[str | None, typer.Option(help="Genre, if the model knows any.", rich_help_panel=MUSIC)] = None
     prompt: Annotated[
         str | None,
         typer.Option(
@@ -233,14 +270,16 @@ class Music:
 
 @dataclass(frozen=True)
 class Context:
-    """What the model hears beside the bars it writes."""
+    """What the model sees beside the bars it writes."""
 
-    ignore_track: Annotated[list[str], _tracks("Track the model does not hear.")] = field(default_factory=list)
-    mask_bars: Annotated[
-        list[str],
-        typer.Option(metavar="[TRACK/]BARS", help="Bars the model does not hear.", rich_help_panel=PLAN),
-    ] = field(default_factory=list)
-    context_drop: Annotated[list[str], _tracks("Track to leave out first when a step is too long.")] = field(
+    ignore_track: Annotated[list[str], _tracks("Track to keep out of the context (repeatable).")] = field(
         default_factory=list
     )
-    context_keep: Annotated[list[str], _tracks("Track that is never left out.")] = field(default_factory=list)
+    mask_bars: Annotated[
+        list[str],
+        typer.Option(metavar="[TRACK/]BARS", help="Bars to hide from the model.", rich_help_panel=PLAN),
+    ] = field(default_factory=list)
+    context_drop: Annotated[list[str], _tracks("Track to drop first when a step is too long.")] = field(
+        default_factory=list
+    )
+    context_keep: Annotated[list[str], _tracks("Track never to drop.")] = field(default_factory=list)

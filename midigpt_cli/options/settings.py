@@ -7,13 +7,15 @@ import enum
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_origin, get_type_hints
 
 import typer
 
+from midigpt_cli.parse.numbers import count
 from midigpt_core.request import InferenceConfig
 
-PLAN, SAMPLE, CHECK, MUSIC, MODEL, OUTPUT = (
+READ, PLAN, SAMPLE, CHECK, MUSIC, MODEL, OUTPUT = (
+    "Reading the song",
     "Planning",
     "Sampling",
     "Checks and retries",
@@ -39,7 +41,7 @@ def command_of(group: type) -> Callable[[Callable[[Any], None]], Callable[..., N
     return decorate
 
 
-def _parameters(group: type) -> Any:
+def _parameters(group: Any) -> Any:
     hints = get_type_hints(group, include_extras=True)
     for option in dataclasses.fields(group):
         hint = hints[option.name]
@@ -54,7 +56,7 @@ def _parameters(group: type) -> Any:
         yield inspect.Parameter(option.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=hint)
 
 
-def _filled(group: type, values: Mapping[str, Any]) -> Any:
+def _filled(group: Any, values: Mapping[str, Any]) -> Any:
     hints = get_type_hints(group, include_extras=True)
     found = {}
     for option in dataclasses.fields(group):
@@ -133,7 +135,7 @@ def _setting(option: dataclasses.Field[Any]) -> tuple[str, Any, Any]:
         extra["param_decls"] = (f"--{plain}/--no-{plain}",)
     if meta.get("choices"):
         word = enum.Enum(option.name, {choice: choice for choice in meta["choices"]})  # type: ignore[misc]
-        kind = list[word] if kind == list[str] else word  # type: ignore[valid-type]
+        kind = list[word] if kind == list[str] else word
     elif shown.auto:
         extra |= {"parser": _auto_or_count, "metavar": "COUNT|auto"}
     elif kind in (int, float):
@@ -157,9 +159,10 @@ def _help(meta: Mapping[str, Any]) -> str:
 def _auto_or_count(word: str) -> int:
     if word == "auto":
         return 0
-    if not word.isdecimal():
+    number = count(word)
+    if number is None:
         raise typer.BadParameter(f"{word!r} is neither a count nor auto")
-    return int(word)
+    return number
 
 
 def _settings_group() -> type:
@@ -174,7 +177,10 @@ def _settings_group() -> type:
     return dataclasses.make_dataclass("Settings", rows, frozen=True)
 
 
-Settings = _settings_group()
+if TYPE_CHECKING:
+    Settings = InferenceConfig  # with None where an option was not given
+else:
+    Settings = _settings_group()
 
 
 def given(settings: Any) -> dict[str, Any]:

@@ -24,47 +24,48 @@ class TranscribeOptions:
     bpm: Annotated[
         float | None,
         typer.Option(
-            help="Beats (the lower half of the metre) per minute.", show_default="estimated", rich_help_panel=TIME
+            help="Beats per minute; a beat is the metre's lower number.", show_default="estimated", rich_help_panel=TIME
         ),
     ] = None
-    metre: Annotated[str, typer.Option(help="Beats per bar / the note that is one.", rich_help_panel=TIME)] = "4/4"
+    metre: Annotated[str, typer.Option(help="Time signature.", rich_help_panel=TIME)] = "4/4"
     downbeat: Annotated[
         float | None,
-        typer.Option(help="A second at which a bar begins.", show_default="estimated", rich_help_panel=TIME),
+        typer.Option(help="Time of a downbeat, in seconds.", show_default="estimated", rich_help_panel=TIME),
     ] = None
     follow: Annotated[
         bool,
-        typer.Option("--follow", help="A tempo for every beat: for music that is not steady.", rich_help_panel=TIME),
+        typer.Option("--follow", help="Track the tempo beat by beat, for unsteady playing.", rich_help_panel=TIME),
     ] = False
     snap: Annotated[
         int,
         typer.Option(
-            help="Put notes on this many parts of a quarter note (4: sixteenths; 0: as played).",
+            help="Quantise to this many parts of a quarter note (4: sixteenths, 0: off).",
             min=0,
             max=48,
             rich_help_panel=TIME,
         ),
     ] = 0
-    onset_threshold: Annotated[
-        float, typer.Option(help="How clear a beginning must be, 0 to 1.", rich_help_panel=NOTES)
-    ] = 0.5
+    onset_threshold: Annotated[float, typer.Option(help="Onset threshold, 0 to 1.", rich_help_panel=NOTES)] = 0.5
     frame_threshold: Annotated[
-        float, typer.Option(help="How clear a pitch must be to sound on, 0 to 1.", rich_help_panel=NOTES)
+        float, typer.Option(help="Threshold for a pitch to be held, 0 to 1.", rich_help_panel=NOTES)
     ] = 0.3
     minimum_note_length: Annotated[
-        float, typer.Option(help="Milliseconds; shorter notes are left out.", rich_help_panel=NOTES)
+        float, typer.Option(help="Drop notes shorter than this, in milliseconds.", rich_help_panel=NOTES)
     ] = 127.7
     minimum_frequency: Annotated[
-        float | None, typer.Option(help="Hz; lower notes are left out.", rich_help_panel=NOTES)
+        float | None, typer.Option(help="Drop notes below this frequency, in Hz.", rich_help_panel=NOTES)
     ] = None
     maximum_frequency: Annotated[
-        float | None, typer.Option(help="Hz; higher notes are left out.", rich_help_panel=NOTES)
+        float | None, typer.Option(help="Drop notes above this frequency, in Hz.", rich_help_panel=NOTES)
     ] = None
     no_melodia: Annotated[
-        bool, typer.Option("--no-melodia", help="Only notes with a clear beginning.", rich_help_panel=NOTES)
+        bool, typer.Option("--no-melodia", help="Only notes with a clear onset.", rich_help_panel=NOTES)
     ] = False
     pitch_bends: Annotated[
-        bool, typer.Option("--pitch-bends", help="Write the bends of notes that sound alone.", rich_help_panel=NOTES)
+        bool,
+        typer.Option(
+            "--pitch-bends", help="Write pitch bends, where one note sounds at a time.", rich_help_panel=NOTES
+        ),
     ] = False
     instrument: Annotated[
         str,

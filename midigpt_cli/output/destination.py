@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import string
 import sys
 from collections.abc import Callable, Sequence
@@ -12,14 +13,17 @@ from pathlib import Path
 
 from midigpt_cli.options.groups import Output
 from midigpt_cli.output import rendering
+from midigpt_cli.output.streams import is_closed
+from midigpt_cli.parse.reading import AS_IT_IS, Reading, read_as_told
+from midigpt_cli.parse.songs import MIDI_ENDINGS
 from midigpt_core.errors import MidiWriteError
 from midigpt_core.fields import refused
 from midigpt_core.score import Score
 
 PIPE = "-"
+_SPEC = re.compile(r"[<>^]?0?\d{0,2}(\.\d{1,2})?[ds]?")  # of a field in --filename: no name is longer
 Put = Callable[[Score, Path], None]
 FIELDS = ("stem", "take", "rank", "seed", "command", "ext")
-MIDI_ENDINGS = (".mid", ".midi", ".kar")
 
 
 @dataclass(frozen=True)
@@ -32,13 +36,13 @@ class Written:
     seed: int
 
 
-def read_song(song: str) -> Score:
-    """The score of a file, or of standard input for "-". Raises MidiFileError."""
+def read_song(song: str, reading: Reading = AS_IT_IS) -> Score:
+    """The score of a file, or of standard input for "-". Raises MidiFileError, RequestValidationError."""
     if song != PIPE:
-        return Score.from_midi(song)
+        return read_as_told(song, reading)
     if sys.stdin.isatty():
         raise refused("SONG", song, "means standard input, which is a terminal", "pipe a MIDI file into it")
-    return Score.from_midi(sys.stdin.buffer)
+    return read_as_told(sys.stdin.buffer, reading)
 
 
 class Destination:
@@ -62,6 +66,8 @@ class Destination:
                 )
             if songs * self.files > 1:
                 raise refused("--output", PIPE, f"takes one file, not {songs * self.files}", "add --keep-best 1")
+            if is_closed("stdout"):
+                raise refused("--output", PIPE, "is standard output, which is closed", "name a file")
             if sys.stdout.isatty():
                 raise refused(
                     "--output", PIPE, "would write MIDI to a terminal", "pipe it into something, or name a file"
@@ -194,7 +200,10 @@ class Destination:
         if template is None:
             return
         try:
-            fields = {name for _, name, _, _ in string.Formatter().parse(template) if name is not None}
+            parts = [part[1:] for part in string.Formatter().parse(template) if part[1] is not None]
+            fields = {name for name, _, _ in parts}
+            if not fields <= set(FIELDS) or any(kind or not _SPEC.fullmatch(spec or "") for _, spec, kind in parts):
+                raise ValueError("a field or its width")
             template.format(stem="", take=1, rank=1, seed=0, command="", ext="mid")
         except (ValueError, LookupError, AttributeError, TypeError) as error:
             known = ", ".join(f"{{{field}}}" for field in FIELDS)

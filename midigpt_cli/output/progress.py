@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from midigpt_cli.options.groups import Reporting
+from midigpt_cli.parse.selectors import MOST_NAMED
 from midigpt_core import trace
 
 if TYPE_CHECKING:
@@ -18,8 +19,11 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def following(song: str, reporting: Reporting) -> Iterator[trace.Listener]:
-    """A listener that draws progress, one that writes a log, or one that hears nothing where nobody watches."""
+def following(song: str, reporting: Reporting, number: int = 0, songs: int = 1) -> Iterator[trace.Listener]:
+    """A listener that draws progress, one that writes a log, or one that hears nothing where nobody watches.
+
+    Of several songs, `number` are done: a second bar is drawn for them all.
+    """
     if reporting.verbose:
         yield _Log(song, everything=True)
         return
@@ -35,7 +39,7 @@ def following(song: str, reporting: Reporting) -> Iterator[trace.Listener]:
 
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[told]}"), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
-        yield _Follower(shown, song)
+        yield _Follower(shown, song, number, songs)
 
 
 class _Log:
@@ -70,7 +74,9 @@ def _detail(event: trace.Event) -> str:
         case trace.StepDone():
             return f"step {event.step + 1} of {event.steps}: done, {event.tokens} tokens written"
         case trace.ContextDropped():
-            return f"left out, for want of room: tracks {', '.join(str(track + 1) for track in event.tracks)}"
+            few = ", ".join(str(track + 1) for track in event.tracks)
+            told = f"tracks {few}" if len(event.tracks) <= MOST_NAMED else f"{len(event.tracks)} tracks"
+            return f"left out, for want of room: {told}"
         case trace.ConstraintRelaxed():
             return f"take {event.take + 1}: {event.preference} gave way at token {event.position + 1}"
         case trace.TakeReady():
@@ -98,8 +104,9 @@ class _Pace:
 class _Follower:
     """Counts bars as they come, of all takes and steps."""
 
-    def __init__(self, shown: Progress, song: str) -> None:
-        self.shown = shown
+    def __init__(self, shown: Progress, song: str, number: int = 0, songs: int = 1) -> None:
+        self.shown, self.number = shown, number
+        self.all = shown.add_task(f"song {number + 1} of {songs}", total=songs, told="") if songs > 1 else None
         self.task = shown.add_task(song, total=None, told="")
         self.pace = _Pace()
         self.closed = 0.0  # steps that are done, as a share of all
@@ -122,12 +129,15 @@ class _Follower:
 
     def _tell(self, words: str) -> None:
         done = sum(min(bars, self.targets) for bars in self.bars.values()) / max(1, self.targets * len(self.bars))
-        self.shown.update(self.task, total=1.0, completed=self.closed + self.share * done, told=words)
+        here = self.closed + self.share * done
+        self.shown.update(self.task, total=1.0, completed=here, told=words)
+        if self.all is not None:
+            self.shown.update(self.all, completed=self.number + here)
 
 
 @contextmanager
 def showing(name: str, wanted: bool) -> Iterator[Callable[[float], None] | None]:
-    """A function to be told the finished share, 0 to 1, which draws it; None where nobody watches."""
+    """A function that draws the finished share, 0 to 1; None where nobody watches."""
     if not wanted:
         yield None
         return

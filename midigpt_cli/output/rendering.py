@@ -19,9 +19,9 @@ RATE = 44_100
 NO_MIDI = (*PICTURES, *SOUNDS, ".jpg", ".jpeg", ".m4a", ".aiff", ".json", ".csv", ".txt", ".musicxml", ".xml")
 
 
-def endings(wish: str | None) -> tuple[str, ...]:
+def endings(formats: str | None) -> tuple[str, ...]:
     """The file name endings in a list such as "wav,png". Raises RequestValidationError for an unknown one."""
-    found = tuple(f".{word.strip().lower().removeprefix('.')}" for word in (wish or "").split(",") if word.strip())
+    found = tuple(f".{word.strip().lower().removeprefix('.')}" for word in (formats or "").split(",") if word.strip())
     for ending in found:
         if ending not in SOUNDS + PICTURES:
             known = [other[1:] for other in SOUNDS + PICTURES]
@@ -60,10 +60,22 @@ class RenderOptions:
     lit: Collection[Cell] = frozenset()
     before: Score | None = None
     bars: range | None = None  # drawn; None: all
+    title: str = ""  # of a picture
+
+
+def of_changes(song: str, before: Score, after: Score, cells: Collection[Cell]) -> RenderOptions:
+    """A picture of what was written: those bars and their surroundings, beside what stood there before, if anything."""
+    from midigpt_core.audio.piano_roll import around
+
+    replaced = any(before.tracks[t].bars[b].notes for t, b in cells if t < len(before.tracks))
+    bars = around(cells, after.n_bars)
+    return RenderOptions(
+        lit=frozenset(cells), before=before if replaced else None, bars=bars, title=Path(song).name.strip("-")
+    )
 
 
 def make(score: Score, path: Path, how: RenderOptions, tell: Callable[[float], None] | None = None) -> dict[str, Any]:
-    """Play the score into a sound file, or draw it, as the ending says; what is told of the file. Raises AudioError."""
+    """Render the score to audio or a picture, by the file's extension; facts about the file. Raises AudioError."""
     if path.suffix.lower() in SOUNDS:
         from midigpt_core.audio.synthesis import render_audio
         from midigpt_core.midi_file import score_to_bytes
@@ -71,6 +83,6 @@ def make(score: Score, path: Path, how: RenderOptions, tell: Callable[[float], N
         return render_audio(score_to_bytes(score), path, how.soundfont, how.rate, how.engine, tell).to_dict()
     from midigpt_core.audio.picture import draw_score
 
-    draw_score(score, path, how.lit, how.before, how.bars)
+    draw_score(score, path, how.lit, how.before, how.bars, how.title)
     bars = score.n_bars if how.bars is None else len(how.bars)
     return {"path": str(path), "bars": bars, "tracks": len(score.tracks), "highlighted": len(how.lit)}

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from midigpt_cli.parse.selectors import describe_bars, describe_track
+from midigpt_cli.parse.selectors import describe_bars, describe_track, describe_tracks
 from midigpt_core.music import pitch_name
 from midigpt_core.request import GenerationRequest
 from midigpt_core.score import Score, Track
@@ -72,18 +72,34 @@ class Done:
         }
 
     def lines(self) -> list[str]:
-        """One line per take: where it is, its seed, how much the other candidates agree with it."""
+        """One line per take, the best first: where it is, its seed, how much the other candidates agree with it."""
+        numbers = {id(take): number for number, take in enumerate(self.result.takes, 1)}
         lines = []
-        for number, take in enumerate(self.result.takes, 1):
+        for rank, take in enumerate(self.result.ranked, 1):
+            number = numbers[id(take)]
             place = self.paths.get(number)
             where = f"{self.song} -> {place}" if place else f"{self.song}: take {number} not written"
+            of_many = f"{rank}. " if len(numbers) > 1 else ""
             fault = "" if take.accepted else f"; rejected: {take.rejected[-1]}"
             cut = "; cut off where the model's context was full" if take.truncated else ""
-            lines.append(f"{where} (seed {take.seed}, consensus {take.consensus:.2f}{fault}{cut})")
+            lines.append(f"{of_many}{where} (seed {take.seed}, consensus {take.consensus:.2f}{fault}{cut})")
+        if len(numbers) > 1:
+            lines.append(self._best(numbers))
         if self.result.dropped_context:
-            names = ", ".join(describe_track(number, self.before) for number in self.result.dropped_context)
-            lines.append(f"not heard, for want of room in the model's context: {names}")
+            names = describe_tracks(self.result.dropped_context, self.before)
+            where = " in some steps" if len(self.result.steps) > 1 else ""
+            lines.append(f"not heard{where}, for want of room in the model's context: {names}")
         return lines
+
+    def _best(self, numbers: Mapping[int, int]) -> str:
+        """Which take is the best, and why."""
+        best, second = self.result.ranked[:2]
+        name = f"best: take {numbers[id(best)]}"
+        if not best.accepted:
+            return f"{name}, but all were rejected"
+        if not second.accepted:
+            return f"{name}, the only one that was not rejected"
+        return f"{name}, with which the others agree most ({best.consensus:.2f}, the next {second.consensus:.2f})"
 
     def show(self, console: Console) -> None:
         """A table of what changed in the best take, and its picture."""
@@ -103,7 +119,8 @@ class Done:
                 describe_track(number, after), describe_bars(bars), str(len(old)), str(len(new)), "" if drums else span
             )
         console.print(table)
-        console.print(picture(self.before, after, self.result.generated, console.width))
+        colours = bool(console.color_system) and not console.no_color
+        console.print(picture(self.before, after, self.result.generated, console.width, colours))
 
 
 def _notes(track: Track, bars: list[int]) -> list[int]:

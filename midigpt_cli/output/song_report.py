@@ -31,6 +31,7 @@ def report_lines(report: dict[str, Any], width: int, most: int = SOME) -> Iterat
         yield f"key    {report['key_by_notes']}, by its notes; the file names none"
     yield ""
     yield from _table(tracks)
+    yield from _remarks(report)
     if tracks and width:
         yield ""
         yield from _picture(tracks, report["bars"], width)
@@ -66,6 +67,19 @@ def _table(tracks: Sequence[dict[str, Any]]) -> Iterator[str]:
         cells = (track["number"], track["name"], track["instrument"], channel, chunk, track["notes"], pitches)
         rows.append((*map(str, cells), sounding if len(sounding) <= 24 else f"{len(track['sounding_bars'])} bars"))
     yield from aligned(rows)
+
+
+def _remarks(report: dict[str, Any]) -> Iterator[str]:
+    """What the table does not say: why a track is drums, over which channels a line plays, and what is silent."""
+    for track in report["tracks"]:
+        number = track["number"]
+        if track["told_by"] and track["told_by"] != "channel 10":
+            yield f"track {number} is {'drums' if track['drums'] else 'melodic'}: told by {track['told_by']}"
+        if track["channels"]:
+            told = describe_bars(track["channels"])
+            yield f"track {number} is one line over channels {told} (--split-channels keeps them apart)"
+    for silent in report["silent_tracks"]:
+        yield f"chunk {silent['midi_track']}, {silent['name']!r}, is silent; name it with --track to have it written"
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:

@@ -58,17 +58,28 @@ def program_of(name: str, where: str = "--instrument") -> int:
 
     Raises RequestValidationError, naming `where` the name stood, with the nearest one.
     """
-    wanted = _plain(_USUAL.get(name.strip().lower(), name))
-    plain = [_plain(known) for known in NAMES]
-    if wanted in plain:
-        return plain.index(wanted)
-    holding = [i for i, known in enumerate(plain) if wanted and wanted in known]
-    if holding:
-        return holding[0]
+    found = _found(name)
+    if found is not None:
+        return found
+    wanted, plain = _plain(name), [_plain(known) for known in NAMES]
     meant = {word: word for known in plain for word in known.split()} | dict(zip(plain, NAMES, strict=True))
     near = difflib.get_close_matches(wanted, meant, 1)
     remedy = f"did you mean {meant[near[0]]!r}?" if near else "midigpt generate -i help lists them all"
     raise refused(where, name, "is no General MIDI instrument", remedy)
+
+
+def heard_in(name: str) -> int:
+    """The program that a track's name speaks of, whole or in one of its words; a piano where it speaks of none."""
+    words = re.findall(r"[^\W\d_]{3,}", name)
+    return next((found for found in map(_found, (name, *words)) if found is not None), 0)
+
+
+def _found(name: str) -> int | None:
+    wanted = _plain(_USUAL.get(name.strip().lower(), name))
+    plain = [_plain(known) for known in NAMES]
+    if wanted in plain:
+        return plain.index(wanted)
+    return next((i for i, known in enumerate(plain) if wanted and wanted in known), None)
 
 
 def programs_meant(word: str) -> list[set[int]]:

@@ -1,19 +1,21 @@
-"""Read what a jam is asked to play from JSON: its parts, tempo, metre and controls, at the start and later."""
+"""Read the JSON messages of a jam: parts, tempo, metre and controls, at the start and later."""
 
 from __future__ import annotations
 
 import base64
 import dataclasses
 from collections.abc import Collection, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from midigpt_cli.live.session import NEVER, Pacing
 from midigpt_cli.parse.instruments import NAMES, program_of
 from midigpt_cli.parse.jam_words import WORDS, with_words
+from midigpt_cli.parse.numbers import whole
 from midigpt_core import music
-from midigpt_core.fields import nearest, refused
+from midigpt_core.fields import Door, nearest, read, refused, same, setting
 from midigpt_core.jam import JamSettings
+from midigpt_core.midi_file import ReadLimits
 from midigpt_core.music import bpm_of
 from midigpt_core.request import InferenceConfig, TrackPrompt
 from midigpt_core.score import DRUM, MELODIC, Score, Track
@@ -21,22 +23,24 @@ from midigpt_core.score import DRUM, MELODIC, Score, Track
 SAMPLING = tuple(f.name for f in dataclasses.fields(InferenceConfig) if f.name not in ("num_candidates", "plan_only"))
 CHANGING = (*WORDS, "bpm", "bars_per_chunk", "late", "config", "attributes", "controls", *SAMPLING)
 FIXED = ("metre", "tracks", "score", "midi", "pace", "ahead", "model", "chunk_midi")
-_TRACK_KEYS = ("instrument", "drums", "name", "attributes", "controls")
+_FORM_ONLY = Door(ranges=False)  # ranges are looked at with the model at hand
 
 
-def song_in(score: Any, midi: Any) -> Score | None:
-    """The song in `score` (JSON) or `midi` (base64). Raises RequestValidationError, ScoreError, MidiFileError."""
+def song_in(score: Any, midi: Any, limits: ReadLimits | None = None) -> Score | None:
+    """The song in `score` (JSON) or `midi` (base64), no larger than the limits. Raises MidiGptError."""
     if score is not None and midi is not None:
         raise refused("midi", None, "and score are both given", "give one of them")
     if score is not None:
-        return Score.from_dict(score)
+        return Score.from_dict(score, limits)
     if midi is None:
         return None
+    if not isinstance(midi, str):
+        raise refused("midi", midi, "is not a string", "give a .mid file in base64")
     try:
-        file = base64.b64decode(_of("midi", midi, str, "a string (base64)"), validate=True)
+        file = base64.b64decode(midi, validate=True)
     except ValueError as error:
         raise refused("midi", None, f"is not base64 ({error})", "encode the bytes of a .mid file") from error
-    return Score.from_midi(file)
+    return Score.from_midi(file, limits=limits)
 
 
 def read_start(data: Mapping[str, Any], song: Score | None) -> JamSettings:
@@ -51,12 +55,17 @@ def read_start(data: Mapping[str, Any], song: Score | None) -> JamSettings:
         settings = replace(settings, metre=(bars[0].ts_numerator, bars[0].ts_denominator)) if bars else settings
     if "metre" in data:
         settings = replace(settings, metre=metre_of(data["metre"]))
-    items = _of("tracks", data.get("tracks", []), list, "a list")
-    if items:
-        settings = replace(settings, tracks=tuple(_track(item, f"tracks[{i}]") for i, item in enumerate(items)))
-        for key in ("attributes", "controls"):
-            told = {i: item[key] for i, item in enumerate(items) if item.get(key)}
-            settings = replace(settings, **{key: _by_track(key, told, len(items))})
+    items = data.get("tracks", [])
+    if not isinstance(items, list):
+        raise refused("tracks", items, "is not a list", "give one object per part")
+    parts = [read(JamPart, item, f"tracks[{i}]") for i, item in enumerate(items)]
+    if parts:
+        settings = replace(
+            settings,
+            tracks=tuple(_track(part, f"tracks[{i}]") for i, part in enumerate(parts)),
+            attributes={i: part.attributes for i, part in enumerate(parts) if part.attributes},
+            controls={i: part.controls for i, part in enumerate(parts) if part.controls},
+        )
     return _changed(settings, data)
 
 
@@ -72,8 +81,8 @@ def read_update(data: Mapping[str, Any], settings: JamSettings) -> JamSettings:
 
 def read_pacing(data: Mapping[str, Any], expires: float = NEVER) -> Pacing:
     """`pace` and `ahead`. Raises RequestValidationError."""
-    ahead = _of("ahead", data.get("ahead", Pacing.ahead), int, "a whole number")
-    return Pacing(_of("pace", data.get("pace", Pacing.pace), str, "a string"), ahead, expires)
+    given = {key: data[key] for key in ("pace", "ahead") if key in data}
+    return replace(read(Pacing, given, ""), expires=expires)
 
 
 def metre_of(value: Any) -> tuple[int, int]:
@@ -94,46 +103,62 @@ def check_keys(data: Any, known: Collection[str], where: str = "") -> None:
             raise refused(f"{where}.{key}".strip("."), None, "is not a known key", nearest(str(key), known))
 
 
+@dataclass(frozen=True)
+class JamChanges:
+    """What may change while a jam plays."""
+
+    bpm: float = same(JamSettings, "bpm")
+    bars_per_chunk: int = same(JamSettings, "bars_per_chunk")
+    late: str = same(JamSettings, "late")
+    config: dict[str, Any] = setting({}, "sampling; its fields may stand beside it too")
+    attributes: dict[str, dict[str, int]] = setting({}, "attribute values by track")
+    controls: dict[str, dict[str, Any]] = setting({}, "pitch_mask, ... by track")
+
+
+@dataclass(frozen=True)
+class JamPart:
+    """One part of a jam."""
+
+    instrument: Any = 0  # a program from 0, or a General MIDI name
+    drums: bool = setting(False, "whether it is a drum part")
+    name: str | None = setting(None, "its name; the instrument's if left out")
+    attributes: dict[str, int] = setting({}, "attribute values")
+    controls: dict[str, Any] = setting({}, "pitch_mask, rhythm_mask, ...")
+
+
 def _changed(settings: JamSettings, data: Mapping[str, Any]) -> JamSettings:
-    asked = _of("config", data.get("config", {}), dict, "an object")
-    asked = {**asked, **{key: data[key] for key in SAMPLING if key in data}}
-    config = InferenceConfig.from_dict({**settings.config.to_dict(), **asked})
+    known = {row.name for row in dataclasses.fields(JamChanges)}
+    given = {key: value for key, value in data.items() if key in known}
+    asked = read(JamChanges, given, "", _FORM_ONLY)
+    sampling = {**asked.config, **{key: data[key] for key in SAMPLING if key in data}}
     count = len(settings.tracks)
+    plain: dict[str, Any] = {key: getattr(asked, key) for key in ("bpm", "bars_per_chunk", "late") if key in given}
     return replace(
         settings,
-        config=config,
-        bpm=float(_of("bpm", data.get("bpm", settings.bpm), (int, float), "a number")),
-        bars_per_chunk=_of("bars_per_chunk", data.get("bars_per_chunk", settings.bars_per_chunk), int, "whole"),
-        late=_of("late", data.get("late", settings.late), str, "a string"),
-        attributes={**settings.attributes, **_by_track("attributes", data.get("attributes", {}), count)},
-        controls={**settings.controls, **_by_track("controls", data.get("controls", {}), count)},
+        **plain,
+        config=InferenceConfig.from_dict({**settings.config.to_dict(), **sampling}),
+        attributes={**settings.attributes, **_by_track("attributes", asked.attributes, count)},
+        controls={**settings.controls, **_by_track("controls", asked.controls, count)},
     )
 
 
-def _by_track(key: str, data: Any, count: int) -> dict[int, dict[str, Any]]:
+def _by_track(key: str, data: Mapping[Any, Any], count: int) -> dict[int, dict[str, Any]]:
     """{track: {name: value}}, in place of what those tracks had; keys may be strings."""
     found: dict[int, dict[str, Any]] = {}
-    for name, values in _of(key, data, dict, "an object by track").items():
-        if not str(name).isdecimal() or int(name) >= count:
+    for name, values in data.items():
+        track = whole(str(name))
+        if track is None or not 0 <= track < count:
             raise refused(f"{key}.{name}", None, f"is no track of this jam of {count}", f"use 0 to {count - 1}")
-        track = int(name)
         prompt = TrackPrompt.from_dict({"id": track, key: values or {}}, f"{key}.{name}")
         found[track] = getattr(prompt, key)
     return found
 
 
-def _track(data: Any, where: str) -> Track:
-    check_keys(data, _TRACK_KEYS, where)
-    drums = _of(f"{where}.drums", data.get("drums", False), bool, "true or false")
-    instrument = data.get("instrument", 0)
+def _track(part: JamPart, where: str) -> Track:
+    instrument = part.instrument
     program = program_of(instrument, f"{where}.instrument") if isinstance(instrument, str) else instrument
     if type(program) is not int or not 0 <= program <= 127:
         raise refused(f"{where}.instrument", instrument, "is no instrument", "use 0 to 127, or a General MIDI name")
-    name = _of(f"{where}.name", data.get("name", "Drums" if drums else NAMES[program]), str, "a string")
-    return Track(instrument=program, track_type=DRUM if drums else MELODIC, name=name, channel=9 if drums else None)
-
-
-def _of(name: str, value: Any, kind: Any, words: str) -> Any:
-    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-        raise refused(name, value, f"is not {words}", "correct it")
-    return value
+    name = part.name if part.name is not None else "Drums" if part.drums else NAMES[program]
+    kind = DRUM if part.drums else MELODIC
+    return Track(instrument=program, track_type=kind, name=name, channel=9 if part.drums else None)

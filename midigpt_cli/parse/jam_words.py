@@ -9,7 +9,7 @@ from midigpt_cli.parse.musical import grid, pitch_range, scale
 from midigpt_cli.parse.words import MELODIC_ONLY
 from midigpt_core.attributes.note_duration import DURATION_NAMES
 from midigpt_core.fields import nearest, refused
-from midigpt_core.words import Part, Understood, mixed, read_prompt
+from midigpt_core.words import PromptPart, Understood, mixed, read_prompt
 from midigpt_core.words.table import BASSES, REGISTERS, STYLES
 
 WORDS = ("prompt", "styles", "style_weights")
@@ -40,7 +40,7 @@ def with_words(data: Mapping[str, Any], from_song: bool) -> dict[str, Any]:
     return {**{key: value for key, value in asked.items() if value is not None}, **rest}
 
 
-def _track(part: Part, understood: Understood) -> dict[str, Any]:
+def _track(part: PromptPart, understood: Understood) -> dict[str, Any]:
     """A part as an entry of `tracks`."""
     drums = part.program is None
     feels = {**understood.feels, **part.feels}

@@ -7,11 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from midigpt_cli.parse.numbers import count, whole
 from midigpt_core.fields import refused
 from midigpt_core.music import metre_of
 
 _ROOTS = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
 _NOTE = re.compile(r"(?P<letter>[A-Ga-g])(?P<accidental>[#b]?)(?P<octave>-?\d+)?")
+_KEY = re.compile(r"(?P<root>[A-Ga-g][#b]?)[\s:]*(?P<scale>.*)")
+_SCALE_WORDS = {"": "major", "m": "major", "maj": "major", "ionian": "major", "min": "minor", "aeolian": "minor"}
+_SCALE_WORDS |= {"pentatonic": "major_pentatonic", "chromatics": "chromatic"}
 _ATTRIBUTE = re.compile(r"(?:(?P<track>.+)/)?(?:(?P<bars>[\d,-]+):)?(?P<name>\w+)=(?P<level>.+)")
 
 
@@ -48,15 +52,19 @@ def limited(text: str, read: Callable[[str], Any]) -> Limited:
 
 
 def scale(text: str) -> dict[str, Any]:
-    """C:major, F#:dorian, or C alone for major: a pitch_mask."""
-    from midigpt_core.constraints.controls import SCALES
+    """C:major, "C minor", Am, F#:dorian, or C alone for major: a pitch_mask."""
     from midigpt_core.fields import nearest
+    from midigpt_core.music import SCALES
 
-    root, _, name = text.partition(":")
-    name = (name or "major").lower().replace("-", "_").replace(" ", "_")
+    found = _KEY.fullmatch(text.strip())
+    if found is None:
+        raise refused("--scale", text, "names no key", "write ROOT:SCALE, such as A:minor, Am or C")
+    word = found["scale"]
+    name = "minor" if word == "m" else re.sub(r"[-\s]+", "_", word.strip().lower())
+    name = _SCALE_WORDS.get(name, name)
     if name not in SCALES:
-        raise refused("--scale", text, "names no scale", nearest(name, SCALES))
-    return {"scale": name, "root": pitch_class(root, "--scale")}
+        raise refused("--scale", text, "names no scale", f"{nearest(name, SCALES)}, as in {found['root']}:minor")
+    return {"scale": name, "root": pitch_class(found["root"], "--scale")}
 
 
 def pitch_range(text: str) -> dict[str, Any]:
@@ -83,8 +91,8 @@ def pitch_set(text: str) -> dict[str, Any]:
 
 def grid(text: str) -> dict[str, Any]:
     """eighth, or eighth:0.8: a rhythm_mask."""
-    from midigpt_core.constraints.controls import GRIDS
     from midigpt_core.fields import nearest
+    from midigpt_core.music import GRIDS
 
     unit, _, strength = text.partition(":")
     unit = unit.strip().lower().replace("-", "_")
@@ -109,11 +117,10 @@ def time_signature(text: str) -> Limited:
 
 def pitch(word: str, option: str) -> int:
     """A MIDI pitch from its number or its name (C4 is 60)."""
-    if word.isdecimal():
-        number = int(word)
-    else:
+    number = count(word)
+    if number is None:
         found = _NOTE.fullmatch(word)
-        if found is None or found["octave"] is None:
+        if found is None or found["octave"] is None or whole(found["octave"]) is None:
             raise refused(option, word, "is no pitch", "write a name with its octave (C4 is 60) or a number")
         number = pitch_class(word[: found.end("accidental")], option, wrap=False) + 12 * (int(found["octave"]) + 1)
     if not 0 <= number <= 127:

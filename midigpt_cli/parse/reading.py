@@ -4,39 +4,32 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from os import PathLike
-from typing import IO, Annotated
+from typing import IO, Annotated, Any
 
 import typer
 
 from midigpt_cli.options import completion
 from midigpt_cli.options.settings import READ
 from midigpt_cli.parse.selectors import select_tracks
-from midigpt_core.request import refused
+from midigpt_core.fields import refused
+from midigpt_core.midi_file import ReadLimits
 from midigpt_core.score import DRUM, MELODIC, Score
+
+
+def _tracks(text: str) -> Any:
+    return typer.Option(metavar="TRACK", help=text, rich_help_panel=READ, autocompletion=completion.tracks)
 
 
 @dataclass(frozen=True)
 class Reading:
     """What a file does not say of its tracks, or says wrongly."""
 
-    drum_track: Annotated[
-        list[str],
-        typer.Option(
-            metavar="TRACK",
-            help="Track that plays drums, whatever the file says.",
-            rich_help_panel=READ,
-            autocompletion=completion.tracks,
-        ),
-    ] = field(default_factory=list)
-    melodic_track: Annotated[
-        list[str],
-        typer.Option(
-            metavar="TRACK",
-            help="Track that does not play drums, whatever the file says.",
-            rich_help_panel=READ,
-            autocompletion=completion.tracks,
-        ),
-    ] = field(default_factory=list)
+    drum_track: Annotated[list[str], _tracks("Track that plays drums, whatever the file says.")] = field(
+        default_factory=list
+    )
+    melodic_track: Annotated[list[str], _tracks("Track that does not play drums, whatever the file says.")] = field(
+        default_factory=list
+    )
     split_channels: Annotated[
         bool,
         typer.Option(
@@ -47,9 +40,14 @@ class Reading:
     ] = False
 
 
-def read_as_told(file: str | PathLike[str] | bytes | IO[bytes], reading: Reading) -> Score:
+AS_IT_IS = Reading()
+
+
+def read_as_told(
+    file: str | PathLike[str] | bytes | IO[bytes], reading: Reading, limits: ReadLimits | None = None
+) -> Score:
     """The score of a file. Raises MidiFileError, RequestValidationError."""
-    score = Score.from_midi(file, split_channels=reading.split_channels)
+    score = Score.from_midi(file, split_channels=reading.split_channels, limits=limits)
     drums = select_tracks(reading.drum_track, score, "--drum-track")
     melodic = select_tracks(reading.melodic_track, score, "--melodic-track")
     for number in set(drums) & set(melodic):

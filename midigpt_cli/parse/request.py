@@ -1,4 +1,4 @@
-"""Turn what was asked on the command line into a GenerationRequest for one song."""
+"""Turn command-line options into a GenerationRequest for one song."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 from midigpt_cli.options.groups import Context, Music
 from midigpt_cli.options.settings import given
 from midigpt_cli.parse import musical
+from midigpt_cli.parse.numbers import whole
 from midigpt_cli.parse.selectors import select_bars, select_tracks
 from midigpt_cli.parse.words import with_words
+from midigpt_core.errors import short
 from midigpt_core.fields import nearest, refused
 from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt
 from midigpt_core.score import DRUM, Score, Track
@@ -69,13 +71,18 @@ def read_request(file: Path, settings: Any) -> GenerationRequest:
     """The request in a JSON file, or in what `--json` printed for one song; settings on the command line win."""
     try:
         data = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise refused("--request", str(file), f"cannot be read ({error})", "give a JSON file") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise refused("--request", str(file), f"cannot be read ({short(str(error))})", "give a JSON file") from error
     songs = data.get("songs") if isinstance(data, dict) else None
     if isinstance(songs, list):
         if len(songs) != 1 or not isinstance(songs[0], dict) or "request" not in songs[0]:
             raise refused("--request", str(file), f"reports on {len(songs)} songs", "keep the request of one")
         data = songs[0]["request"]
+    return request_of(data, settings)
+
+
+def request_of(data: dict[str, Any], settings: Any) -> GenerationRequest:
+    """The request of its JSON form; settings on the command line win."""
     request = GenerationRequest.from_dict(data)
     return replace(request, config=replace(request.config, **given(settings)))
 
@@ -162,7 +169,8 @@ class _RequestBuilder:
     def _control(self, entry: musical.AttributeOption) -> Attribute:
         """The control meant: of bars where bars are named; a control of bars is found without its `bar_` too."""
         own, of_bars = self.table.get(entry.name), self.table.get(f"bar_{entry.name}")
-        if own is None and of_bars is None:
+        found = own or of_bars
+        if found is None:
             raise refused(
                 "--attribute", entry.name, "is no control of this model", nearest(entry.name, self.table.names)
             )
@@ -170,7 +178,7 @@ class _RequestBuilder:
             if of_bars is None:
                 raise refused("--attribute", entry.name, "is a control of whole tracks", "leave out the bars")
             return of_bars
-        return own or of_bars  # type: ignore[return-value]
+        return found
 
     def _meant(self, option: str, selector: str, fits: Callable[[Track], bool]) -> list[int]:
         """The tracks a value is for: those named, else those it applies to, of the tracks to be written."""
@@ -196,9 +204,8 @@ class _RequestBuilder:
 
 def _level(control: Attribute, entry: musical.AttributeOption) -> int:
     """The value of a control from its number or its word."""
-    if entry.level.lstrip("-").isdecimal():
-        number = int(entry.level)
-    else:
+    number = whole(entry.level)
+    if number is None:
         words = [label.lower() for label in control.labels()]
         if entry.level.lower() not in words:
             raise refused(

@@ -6,16 +6,18 @@ import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from midigpt_cli.parse.instruments import FAMILIES, NAMES, programs_meant
+from midigpt_cli.parse.numbers import count
 from midigpt_core.errors import RequestValidationError
 from midigpt_core.fields import refused
 from midigpt_core.score import DRUM, Score, Track
 
 SOUNDING = "tracks that sound in these bars or next to them"
-BARS_HELP = "Bars, counted from 1: 4-8, or 5,7-9, or 17- (to the end), or all."
+BARS_HELP = "Bars, counted from 1: 4-8, 5,7-9, 17- (to the end) or all (up to the last in which a note begins)."
 TRACK_HELP = (
-    "Track: its number from 1, a name or instrument or part of one, bass, lead, harmony, drums, melodic, or all. "
-    "May be given again."
+    "Track: number from 1, name or instrument (or part of it), bass, lead, harmony, drums, melodic or all (repeatable)."
 )
+
+MOST_NAMED = 12  # tracks in a sentence
 
 _GROUPS: Mapping[str, Callable[[Track], bool]] = {
     "all": lambda track: True,
@@ -25,16 +27,17 @@ _GROUPS: Mapping[str, Callable[[Track], bool]] = {
 _ROLES = {"bass": "bass", "lead": "lead", "melody": "lead", "harmony": "harmony", "chords": "harmony"}
 
 
-def select_bars(text: str, n_bars: int, option: str = "--bars") -> tuple[int, ...]:
+def select_bars(text: str, n_bars: int, option: str = "--bars", heard: int | None = None) -> tuple[int, ...]:
     """The bars, counted from 0 and in order, that a selector such as "5,7-9" or "17-" means in a song of `n_bars`.
 
+    `heard`: where "all" ends, in songs that end in silence.
     Raises RequestValidationError naming `option` for a selector that cannot be read or leaves the song.
     """
     if not n_bars:
         raise refused(option, text, "finds no bar", "the song has none")
     chosen: set[int] = set()
     for part in text.replace("\N{EN DASH}", "-").split(","):
-        first, last = _range(part.strip().lower(), n_bars, text, option)
+        first, last = _range(part.strip().lower(), n_bars, text, option, heard)
         if first > last:
             raise refused(option, text, "runs backwards", f"say {last}-{first}")
         if first < 1 or last > n_bars:
@@ -53,7 +56,7 @@ def select_tracks(selectors: Iterable[str], score: Score, option: str = "--track
     """
     chosen: dict[int, None] = {}
     for selector in selectors:
-        whole = _by_name(selector.strip().lower(), score)
+        whole = by_name(selector.strip().lower(), score)
         parts = [selector] if len(whole) == 1 else selector.split(",")
         for part in parts:
             chosen.update(dict.fromkeys(_tracks(part.strip(), score, option)))
@@ -90,6 +93,13 @@ def describe_track(number: int, score: Score) -> str:
     return f'{number + 1} "{name}"' if name else str(number + 1)
 
 
+def describe_tracks(numbers: Sequence[int], score: Score) -> str:
+    """Tracks counted from 0 as people say them: `3 "Bass", 4 "Drums"`; where they are many, how many."""
+    if len(numbers) > MOST_NAMED:
+        return f"{len(numbers)} of {len(score.tracks)} tracks"
+    return ", ".join(describe_track(number, score) for number in numbers)
+
+
 def _described(number: int, score: Score) -> str:
     """The same with its instrument: `3 "Bass" (Acoustic Bass)`."""
     track = score.tracks[number]
@@ -98,21 +108,22 @@ def _described(number: int, score: Score) -> str:
     return f"{describe_track(number, score)} ({NAMES[track.instrument]})"
 
 
-def _range(part: str, n_bars: int, text: str, option: str) -> tuple[int, int]:
+def _range(part: str, n_bars: int, text: str, option: str, heard: int | None) -> tuple[int, int]:
     if part == "all":
-        return 1, n_bars
+        return 1, heard or n_bars
     first, dash, last = (piece.strip() for piece in part.partition("-"))
-    if first.isdecimal() and (last.isdecimal() or (dash and not last) or not dash):
-        start = int(first)
-        return start, int(last) if last else (max(start, n_bars) if dash else start)
+    start, stop = count(first), count(last)
+    if start is not None and (stop is not None or not last):
+        return start, stop if stop is not None else (max(start, n_bars) if dash else start)
     raise refused(option, text, "is no range of bars", "say 4-8, or 5,7-9, or 17- (to the end), or all")
 
 
 def _tracks(word: str, score: Score, option: str) -> Sequence[int]:
     tracks, wanted = score.tracks, word.lower()
-    if wanted.isdecimal() and 1 <= int(wanted) <= len(tracks):
-        return [int(wanted) - 1]
-    named = _by_name(wanted, score) if wanted else []
+    number = count(wanted)
+    if number is not None and 1 <= number <= len(tracks):
+        return [number - 1]
+    named = by_name(wanted, score) if wanted else []
     if len(named) == 1 and tracks[named[0]].name.strip().lower() == wanted:
         return named
     if wanted in _GROUPS:
@@ -128,7 +139,12 @@ def _tracks(word: str, score: Score, option: str) -> Sequence[int]:
     return named
 
 
-def _by_name(wanted: str, score: Score) -> list[int]:
+def is_group(word: str, score: Score) -> bool:
+    """Whether a word stands for a kind of tracks, and the score has some."""
+    return word in _GROUPS and any(map(_GROUPS[word], score.tracks))
+
+
+def by_name(wanted: str, score: Score) -> list[int]:
     """The tracks whose name is `wanted`, else (a number aside) begins with it, else holds it."""
     names = [track.name.strip().lower() for track in score.tracks]
     tests: tuple[Callable[[str], bool], ...] = (
@@ -172,4 +188,4 @@ def _unknown(word: str, score: Score, option: str) -> RequestValidationError:
 
 def _listed(numbers: Iterable[int], score: Score, joint: str = ", ") -> str:
     listed = [_described(number, score) for number in numbers]
-    return joint.join(listed[:12]) + (", ..." if len(listed) > 12 else "") if listed else "no tracks"
+    return joint.join(listed[:MOST_NAMED]) + (", ..." if len(listed) > MOST_NAMED else "") if listed else "no tracks"

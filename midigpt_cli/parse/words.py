@@ -13,7 +13,7 @@ from midigpt_cli.parse.musical import pitch_class
 from midigpt_core.fields import refused
 from midigpt_core.music import PITCH_CLASSES
 from midigpt_core.score import DRUM, Score, Track
-from midigpt_core.words import Part, Understood, read_prompt
+from midigpt_core.words import PromptPart, Understood, read_prompt
 from midigpt_core.words.table import BASSES, REGISTERS
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Wishes:
 
 def told_of(wishes: Wishes, reporting: Reporting) -> dict[str, Any] | None:
     """What was understood, said on standard error and, for --json, as a dict."""
-    if not (reporting.quiet or reporting.as_json):
+    if not (reporting.quiet or reporting.to_program):
         for line in wishes.lines():
             typer.echo(line, err=True)
     return wishes.to_dict()
@@ -113,7 +113,7 @@ def tracks_named(prompt: str | None, score: Score) -> tuple[int, ...]:
     return tuple(sorted({number for part in understood.parts for number in _meant(part, tracks)}))
 
 
-def _meant(part: Part, tracks: Mapping[int, Track]) -> list[int]:
+def _meant(part: PromptPart, tracks: Mapping[int, Track]) -> list[int]:
     """The tracks that play this part: its instrument, else one of its family."""
     if part.program is None:
         return [number for number, track in tracks.items() if track.track_type == DRUM]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
@@ -12,10 +13,11 @@ from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
 
 from midigpt_cli.server import errors
+from midigpt_cli.server.body import GenerateBody
 from midigpt_cli.server.guards import BodyLimit, Doorkeeper, Journal
 from midigpt_cli.server.jam_models import JAM_BODIES
 from midigpt_cli.server.models import Models
-from midigpt_cli.server.request_models import BODIES, components, model_of
+from midigpt_cli.server.request_models import SEED_REQUEST, SEED_SCORE, components, model_of
 from midigpt_cli.server.routes import (
     convert,
     generate,
@@ -26,9 +28,11 @@ from midigpt_cli.server.routes import (
     loop,
     meta,
     select,
+    studio,
     transcribe,
     words,
 )
+from midigpt_cli.server.routes.jobs import JobBody
 from midigpt_cli.server.routes.loop import LoopBody
 from midigpt_cli.server.routes.select import SelectBody
 from midigpt_cli.server.settings import ServerSettings
@@ -45,7 +49,18 @@ ROUTERS: tuple[APIRouter, ...] = (
     jobs.router,
     transcribe.router,
     select.router,
+    studio.router,
     words.router,
+)
+EXPOSED = (  # what pages may read of an answer's head
+    "X-Request-ID",
+    "X-Midigpt-Seed",
+    "X-Midigpt-Report",
+    "Retry-After",
+    "Location",
+    "Content-Disposition",
+    "Content-Length",
+    "WWW-Authenticate",
 )
 ABOUT = "Fill in bars of a song. Scores are JSON or .mid files; in JSON, tracks and bars count from 0."
 
@@ -87,11 +102,18 @@ def _guard(app: FastAPI, state: ServerState) -> None:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=list(state.settings.cors_origin),
-            allow_methods=["GET", "POST", "DELETE"],
+            allow_methods=["GET", "HEAD", "POST", "DELETE"],
             allow_headers=["*"],
-            expose_headers=["X-Request-ID", "Retry-After", "Location", "Content-Disposition"],
+            expose_headers=EXPOSED,
+            **_private_network(),
         )
     app.add_middleware(Journal, state=state)
+
+
+def _private_network() -> dict[str, Any]:
+    """Pages that may call may do so from the public internet, where the framework knows how to say so."""
+    known = inspect.signature(CORSMiddleware.__init__).parameters
+    return {"allow_private_network": True} if "allow_private_network" in known else {}
 
 
 def _describe(app: FastAPI, settings: ServerSettings) -> None:
@@ -102,7 +124,9 @@ def _describe(app: FastAPI, settings: ServerSettings) -> None:
         if app.openapi_schema is None:
             schema = plain()
             parts = schema.setdefault("components", {})
-            bodies = [*BODIES, *JAM_BODIES, model_of(LoopBody), model_of(SelectBody)]
+            example = {"score": SEED_SCORE, "request": SEED_REQUEST}
+            written = [model_of(GenerateBody, example), model_of(JobBody, example)]
+            bodies = [*written, *JAM_BODIES, model_of(LoopBody), model_of(SelectBody)]
             parts.setdefault("schemas", {}).update(components(bodies))
             if settings.api_key:
                 parts["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}

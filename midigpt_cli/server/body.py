@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import MISSING, dataclass
+from typing import Any, TypeVar
 
 from fastapi import Request
 from starlette.datastructures import UploadFile
@@ -15,34 +16,29 @@ from starlette.formparsers import MultiPartException
 
 from midigpt_cli.server.errors import RefusalError, malformed
 from midigpt_core.errors import RequestValidationError
-from midigpt_core.fields import nearest
+from midigpt_core.fields import Door, read, sentence, setting
+from midigpt_core.midi_file import ReadLimits
 from midigpt_core.request import GenerationRequest, InferenceConfig
 from midigpt_core.score import Score
 
+T = TypeVar("T")
+MOST_DIGITS = 40  # of a whole number; what is too large for a field is refused under its name
 _SETTINGS = frozenset(row.name for row in dataclasses.fields(InferenceConfig))
 ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 
 @dataclass(frozen=True)
-class Envelope:
-    """The outer object of a JSON request, its parts not yet read."""
+class GenerateBody:
+    """A score, what to write into it, and how to answer."""
 
-    score: Any
-    request: Any
-    request_id: str | None = None
-    stream: bool = False
-    model: str | None = None
-    prompt: str | None = None
-
-
-_KINDS: Mapping[str, tuple[tuple[type, ...], str]] = {
-    "score": ((dict,), "an object"),
-    "request": ((dict,), "an object"),
-    "request_id": ((str, type(None)), "a string"),
-    "stream": ((bool,), "true or false"),
-    "model": ((str, type(None)), "a string"),
-    "prompt": ((str, type(None)), "a string"),
-}
+    score: dict[str, Any] = setting(MISSING, "score", model=Score)
+    request: dict[str, Any] = setting(MISSING, "request", model=GenerationRequest)
+    request_id: str | None = setting(
+        None, "the caller's own id, needed to cancel; else one is made", pattern=f"^{ID.pattern}$"
+    )
+    stream: bool = setting(False, "answer with server-sent events as bars are finished")
+    model: str | None = setting(None, "an id of GET /models; the default model if left out")
+    prompt: str | None = setting(None, "in words how the tracks are to sound; GET /words tells it apart")
 
 
 def is_json(content_type: str) -> bool:
@@ -60,40 +56,41 @@ async def read_json(request: Request) -> Any:
 
 
 def parse_json(raw: bytes) -> Any:
-    """Strict JSON: no NaN, no Infinity, no endless nesting."""
+    """Strict JSON: no NaN, no Infinity, no number too large for any field, no endless nesting."""
     try:
-        return json.loads(raw, parse_constant=_no_constant)
+        return json.loads(raw, parse_constant=_no_constant, parse_float=_float, parse_int=_int)
     except RecursionError:
         raise RefusalError(422, "the body is nested too deeply; a score needs six levels") from None
     except ValueError as error:
         raise RefusalError(422, f"the body is not JSON: {error}") from None
 
 
+def _float(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:40]} is too large a number")
+    return number
+
+
+def _int(text: str) -> int:
+    if len(text) > MOST_DIGITS:
+        raise ValueError(f"{text[:40]} is too large a number")
+    return int(text)
+
+
 def _no_constant(word: str) -> Any:
     raise ValueError(f"{word} is not a JSON number")
 
 
-def read_envelope(data: Any, kinds: Mapping[str, tuple[tuple[type, ...], str]] = _KINDS) -> dict[str, Any]:
-    """The outer object, every key known and of the right type. Raises RefusalError (422)."""
-    if not isinstance(data, dict):
-        raise RefusalError(422, f"the body is {type(data).__name__}, not an object; give score and request")
-    for key, value in data.items():
-        if key not in kinds:
-            raise RefusalError(422, f"{key} is not a known key; {nearest(str(key), kinds)}", field=str(key))
-        types, words = kinds[key]
-        if not isinstance(value, types):
-            raise RefusalError(422, f"{key} is not {words}; correct it", field=key)
-    check_id(data.get("request_id"))
-    return data
+def read_body(cls: type[T], data: Any) -> T:
+    """The outer object of a request, its score and its request not yet read. Raises RefusalError (422)."""
+    body = read(cls, data, "", Door(_unprocessable))
+    check_id(getattr(body, "request_id", None))
+    return body
 
 
-def envelope_of(data: Any) -> Envelope:
-    """The outer object of POST /generate. Raises RefusalError (422)."""
-    values = read_envelope(data)
-    for key in ("score", "request"):
-        if key not in values:
-            raise RefusalError(422, f"{key} is missing; give score and request", field=key)
-    return Envelope(**values)
+def _unprocessable(name: str, value: Any, problem: str, remedy: str) -> RefusalError:
+    return RefusalError(422, sentence(name or "the body", value, problem, remedy), field=name)
 
 
 def check_id(request_id: str | None) -> str | None:
@@ -105,9 +102,9 @@ def check_id(request_id: str | None) -> str | None:
     return request_id
 
 
-def read_score(data: Any) -> Score:
-    """The score in a request. Raises ScoreError (400)."""
-    return Score.from_dict(data)
+def read_score(data: Any, limits: ReadLimits) -> Score:
+    """The score in a request. Raises ScoreError (400), SongTooLargeError (413) before it is built."""
+    return Score.from_dict(data, limits)
 
 
 def settings_in_place(data: Any, status: int = 422) -> None:

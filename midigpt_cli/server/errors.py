@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import math
 from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError as EnvelopeError
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
@@ -21,6 +23,7 @@ from midigpt_core.errors import (
     MidiGptError,
     RequestValidationError,
     ScoreError,
+    SongTooLargeError,
     TokenError,
 )
 
@@ -29,6 +32,7 @@ log = logging.getLogger("midigpt.server")
 STATUS: tuple[tuple[type[MidiGptError], int], ...] = (  # the first that fits
     (RequestValidationError, 422),
     (ScoreError, 400),
+    (SongTooLargeError, 413),
     (MidiFileError, 400),
     (TokenError, 422),
     (AudioFileError, 400),
@@ -81,6 +85,8 @@ def _fields(error: BaseException) -> dict[str, Any]:
 
 def _short(value: Any) -> Any:
     """A value fit to be repeated: long lists, strings and numbers are cut."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return repr(value)
     text = repr(value)
     return value if len(text) <= 200 else text[:200] + "..."
 
@@ -111,11 +117,16 @@ def respond(request: Request, error: BaseException) -> Response:
     status, body, headers = describe(error)
     log_fault(error, request_id(request))
     headers["X-Request-ID"] = request_id(request)
-    return JSONResponse({**body, "request_id": request_id(request)}, status, headers)
+    return json_answer({**body, "request_id": request_id(request)}, status, headers)
+
+
+def json_answer(body: Mapping[str, Any], status: int, headers: Mapping[str, str]) -> Response:
+    """JSON in ASCII: half a letter (a lone surrogate), which a caller may send, cannot be sent as it is."""
+    return Response(json.dumps(body), status, headers, "application/json")
 
 
 def log_fault(error: BaseException, request_id: str) -> None:
-    """Keep what the caller is not told of an error that is our fault."""
+    """Log the details of an internal error, which the caller does not see."""
     if describe(error)[0] >= 500 and not isinstance(error, RefusalError):
         log.error("request failed", exc_info=error, extra={"request_id": request_id})
 

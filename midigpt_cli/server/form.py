@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,13 +11,16 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from midigpt_cli.options.groups import Context, Music
 from midigpt_cli.options.settings import Settings
+from midigpt_cli.parse.reading import Reading, read_as_told
 from midigpt_cli.parse.request import RequestOptions, build_request
 from midigpt_cli.parse.selectors import BARS_HELP, TRACK_HELP, select_bars, select_tracks, tracks_to_write
-from midigpt_cli.server.body import parse_json, read_request
+from midigpt_cli.parse.silent import with_silent
+from midigpt_cli.server.body import MOST_DIGITS, parse_json, read_request
 from midigpt_cli.server.errors import RefusalError
 from midigpt_core.attributes import AttributeTable
 from midigpt_core.errors import RequestValidationError
 from midigpt_core.fields import nearest
+from midigpt_core.midi_file import ReadLimits
 from midigpt_core.request import GenerationRequest, InferenceConfig
 from midigpt_core.score import Score
 
@@ -29,6 +33,7 @@ OWN = {  # field of the form -> meaning
     "request_id": "The caller's own id.",
     "plan_only": "Answer with the plan as JSON, write nothing.",
 }
+_GROUPS: tuple[type, ...] = (Music, Context, Settings, Reading)
 _OPTION = re.compile(r"--([a-z]+(?:-[a-z]+)*)")
 _YES, _NO = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 
@@ -42,10 +47,18 @@ class FormRequest:
     music: Music
     context: Context
     settings: Any  # options.Settings
+    reading: Reading
 
     @property
     def takes(self) -> int:
         return self.settings.num_candidates or 1
+
+    def score_of(self, data: bytes, limits: ReadLimits) -> Score:
+        """The song, read as the form says. Raises MidiFileError, RequestValidationError."""
+        try:
+            return with_silent(read_as_told(data, self.reading, limits), self.tracks)
+        except RequestValidationError as error:
+            raise in_form_words(error) from error
 
     def request_for(self, score: Score, table: AttributeTable) -> GenerationRequest:
         """The request for this song. Raises RequestValidationError, RefusalError."""
@@ -62,7 +75,7 @@ class FormRequest:
                 422, "bars is missing; say which bars to write, counted from 1, such as bars=4-8", field="bars"
             )
         try:
-            bars = select_bars(self.own["bars"], score.n_bars, "bars")
+            bars = select_bars(self.own["bars"], score.n_bars, "bars", score.heard_bars)
             tracks = select_tracks(self.tracks, score, "track") if self.tracks else tracks_to_write((), score, bars)
             chosen = RequestOptions({number: bars for number in tracks}, self.music, self.context, self.settings)
             return build_request(chosen, score, table)
@@ -82,9 +95,9 @@ def _field_of(option: re.Match[str]) -> str:
 
 def read_fields(fields: Mapping[str, Sequence[str]], extra: Sequence[str] = ()) -> FormRequest:
     """The fields of a form, each known and of the right kind. Raises RefusalError (422)."""
-    groups = {name: (group, hint) for group in (Music, Context, Settings) for name, hint in _kinds(group).items()}
+    groups = {name: (group, hint) for group in _GROUPS for name, hint in _kinds(group).items()}
     known = {*groups, *OWN, *extra}
-    values: dict[type, dict[str, Any]] = {Music: {}, Context: {}, Settings: {}}
+    values: dict[type, dict[str, Any]] = {group: {} for group in _GROUPS}
     own: dict[str, str] = {}
     for name, texts in fields.items():
         if name not in known:
@@ -102,6 +115,7 @@ def read_fields(fields: Mapping[str, Sequence[str]], extra: Sequence[str] = ()) 
         Music(**values[Music]),
         Context(**values[Context]),
         Settings(**values[Settings]),
+        Reading(**values[Reading]),
     )
 
 
@@ -131,6 +145,8 @@ def _whole(name: str, text: str) -> int:
     if text == "auto" and name in ("model_dim", "bars_per_step", "tracks_per_step"):
         return 0
     try:
+        if len(text) > MOST_DIGITS or "_" in text:
+            raise ValueError
         return int(text)
     except ValueError:
         raise RefusalError(422, f"{name} = {text[:80]!r} is not a whole number", field=name) from None
@@ -138,7 +154,10 @@ def _whole(name: str, text: str) -> int:
 
 def _number(name: str, text: str) -> float:
     try:
-        return float(text)
+        number = float(text)
+        if not math.isfinite(number):
+            raise ValueError
+        return number
     except ValueError:
         raise RefusalError(422, f"{name} = {text[:80]!r} is not a number", field=name) from None
 
@@ -153,7 +172,7 @@ def schema() -> dict[str, Any]:
     rows["track"] = {"type": "array", "items": {"type": "string"}, "description": TRACK_HELP}
     rows["plan_only"]["type"] = "boolean"
     rows["bars"]["examples"] = ["4-8"]
-    for group in (Music, Context, Settings):
+    for group in _GROUPS:
         rows |= rows_of(group)
     return {
         "title": "InfillForm",

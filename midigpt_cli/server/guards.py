@@ -11,28 +11,31 @@ from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from midigpt_cli.server.body import ID
-from midigpt_cli.server.errors import RefusalError, describe, respond
+from midigpt_cli.server.errors import RefusalError, describe, json_answer, respond
 from midigpt_cli.server.settings import LOOPBACK
 from midigpt_cli.server.state import ServerState
 
 log = logging.getLogger("midigpt.access")
 
-OPEN_PATHS = ("/health", "/docs", "/openapi.json", "/docs/oauth2-redirect")
-OPEN_FILES = "/static-offline-docs/"  # what the docs page is made of
+LONGEST_LENGTH = 18  # digits of a Content-Length
+DRAIN_SECONDS, DRAIN_BYTES = 2.0, 256_000_000  # of a body that is refused
+OPEN_PATHS = ("/health", "/docs", "/openapi.json", "/docs/oauth2-redirect", "/studio")
+OPEN_FILES = ("/static-offline-docs/", "/studio/")  # what the pages are made of
 
 
 class Journal:
-    """Gives every request an id (the caller's own, or a new one), logs and counts it."""
+    """Gives every request an id (the caller's own, or a new one) and the proxy's path, logs and counts it."""
 
     def __init__(self, app: ASGIApp, state: ServerState) -> None:
         self.app, self.server = app, state
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self.server.settings.root_path and scope["type"] in ("http", "websocket"):
+            scope["root_path"] = self.server.settings.root_path
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -82,12 +85,13 @@ class Doorkeeper:
         else:
             _, body, headers = describe(refusal)
             socket = WebSocket(scope, receive, send)
-            await socket.send_denial_response(JSONResponse(body, refusal.status, headers))
+            await socket.send_denial_response(json_answer(body, refusal.status, headers))
 
     def _refusal(self, scope: Scope) -> RefusalError | None:
         headers = Headers(scope=scope)
         if self.settings.api_key:
-            open_to_all = scope["path"] in OPEN_PATHS or scope["path"].startswith(OPEN_FILES)
+            path = scope["path"].removeprefix(self.settings.root_path)
+            open_to_all = path in OPEN_PATHS or path.startswith(OPEN_FILES)
             if open_to_all or scope.get("method") == "OPTIONS" or self._knows_key(headers):
                 return None
             ask = {"WWW-Authenticate": "Bearer"}
@@ -106,7 +110,9 @@ class Doorkeeper:
 
     def _foreign_host(self, headers: Headers) -> RefusalError | None:
         """A name that a foreign site has pointed at this machine (DNS rebinding)."""
-        host = urlsplit(f"//{headers.get('host', '')}").hostname or ""
+        host = _host_in(f"//{headers.get('host', '')}")
+        if host is None:
+            return RefusalError(400, "the Host header cannot be read; send the name of this machine")
         if not self.settings.local or host in LOOPBACK or host in self.settings.allow_host or not host:
             return None
         return RefusalError(
@@ -118,9 +124,19 @@ class Doorkeeper:
         allowed = self.settings.cors_origin
         if origin is None or "*" in allowed or origin in allowed:
             return None
-        if urlsplit(origin).netloc == headers.get("host"):
+        if _host_in(origin) is not None and urlsplit(origin).netloc == headers.get("host"):
             return None
-        return RefusalError(403, f"pages of {origin!r} may not call; start the server with --cors-origin {origin}")
+        return RefusalError(
+            403, f"pages of {origin[:200]!r} may not call; start the server with --cors-origin {origin[:200]}"
+        )
+
+
+def _host_in(url: str) -> str | None:
+    """The host name of an address, "" where it has none, None where it cannot be read."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return None
 
 
 class BodyLimit:
@@ -134,7 +150,8 @@ class BodyLimit:
             await self.app(scope, receive, send)
             return
         length = Headers(scope=scope).get("content-length", "0")
-        if not length.isdecimal() or int(length) > self.settings.max_body_bytes:
+        if not length.isdecimal() or len(length) > LONGEST_LENGTH or int(length) > self.settings.max_body_bytes:
+            await _drain(scope, receive)
             await respond(Request(scope), self._too_large())(scope, receive, send)
             return
         until = time.monotonic() + self.settings.body_seconds
@@ -148,6 +165,8 @@ class BodyLimit:
             seen += len(message.get("body", b""))
             complete = not message.get("more_body", False)
             if seen > self.settings.max_body_bytes:
+                if not complete:
+                    await _drain(scope, receive)
                 raise self._too_large()
             return message
 
@@ -165,3 +184,18 @@ class BodyLimit:
     def _too_large(self) -> RefusalError:
         most = self.settings.max_body_mb
         return RefusalError(413, f"the body is larger than {most:g} MB (max_body_mb)", {"Connection": "close"})
+
+
+async def _drain(scope: Scope, receive: Receive) -> None:
+    """Take in for a moment what is still on its way: a client that is sending while the line is closed sees a reset
+    instead of the answer. One that asks first (Expect: 100-continue) is not told to go on."""
+    if "expect" in Headers(scope=scope):
+        return
+    until, more, seen = time.monotonic() + DRAIN_SECONDS, True, 0
+    while more and seen < DRAIN_BYTES:
+        try:
+            message = await asyncio.wait_for(receive(), max(0.0, until - time.monotonic()))
+        except asyncio.TimeoutError:
+            return
+        more = message["type"] == "http.request" and message.get("more_body", False)
+        seen += len(message.get("body", b""))

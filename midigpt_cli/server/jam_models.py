@@ -6,8 +6,12 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from midigpt_cli.live.session import Pacing
 from midigpt_cli.server.request_models import ConfigModel, ScoreModel
+from midigpt_core.fields import limits_of
+from midigpt_core.jam import JamSettings
 
+_BPM, _AHEAD = limits_of(JamSettings, "bpm"), limits_of(Pacing, "ahead")
 _OPEN = ConfigDict(extra="allow")  # any field of config may stand beside it too
 _ID = Field(description="as POST /jam/start answered")
 
@@ -29,16 +33,17 @@ class JamChange(BaseModel):
 
     model_config = _OPEN
 
-    bpm: float = Field(120.0, ge=20, le=400, description="quarter notes per minute")
+    bpm: float = Field(JamSettings.bpm, ge=_BPM["min"], le=_BPM["max"], description="quarter notes per minute")
     bars_per_chunk: int = Field(1, ge=1)
     prompt: str | None = Field(None, description="in words what is not said otherwise: slow jazz piano in C minor")
     styles: str | list[str] | None = Field(None, description="instead of prompt: styles, mixed by style_weights")
     style_weights: str | list[float] | None = Field(None, description="one for each style; all alike if left out")
-    late: Literal["repeat", "rest", "skip"] = Field("repeat", description="what a chunk that is not ready gives way to")
+    late: Literal["repeat", "rest", "skip"] = Field("repeat", description="what to play when a chunk is late")
     attributes: dict[str, dict[str, int]] = Field(default_factory=dict, description="control values by track")
     controls: dict[str, dict[str, Any]] = Field(default_factory=dict, description="pitch_mask, ... by track")
-    config: ConfigModel = Field(  # type: ignore[valid-type]
-        default_factory=dict, description="sampling; its fields may stand beside it too: temperature, top_k, seed, ..."
+    config: ConfigModel = Field(
+        default_factory=ConfigModel,
+        description="sampling; its fields may stand beside it too: temperature, top_k, seed, ...",
     )
 
 
@@ -55,8 +60,8 @@ class JamStart(JamChange):
     metre: str | list[int] = Field("4/4", examples=["4/4"])
     tracks: list[JamTrack] = Field(default_factory=list)
     pace: Literal["realtime", "asap"] = "realtime"
-    ahead: int = Field(2, ge=1, le=64, description="chunks written ahead at most")
-    score: ScoreModel | None = Field(None, description="a song to go on from")  # type: ignore[valid-type]
+    ahead: int = Field(Pacing.ahead, ge=_AHEAD["min"], le=_AHEAD["max"], description="most chunks written ahead")
+    score: ScoreModel | None = Field(None, description="a song to go on from")
     midi: str | None = Field(None, description="the same as a base64 .mid file")
     chunk_midi: bool = Field(False, description="chunks carry a base64 .mid file")
     model: str | None = None
@@ -74,7 +79,7 @@ class JamReseed(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     session_id: str = _ID
-    score: ScoreModel | None = None  # type: ignore[valid-type]
+    score: ScoreModel | None = None
     midi: str | None = Field(None, description="a .mid file in base64")
 
 
@@ -107,7 +112,7 @@ class StartedAnswer(BaseModel):
     tracks: list[dict[str, Any]]
     pace: str
     ahead: int
-    late: str = Field(description="what a late chunk gives way to: repeat, rest or skip")
+    late: str = Field(description="what is played when a chunk is late: repeat, rest or skip")
     expires_seconds: float | None = Field(description="without a sign of life; null: while the connection is open")
     version: int
 

@@ -9,12 +9,13 @@ import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from midigpt_cli.live.session import NEVER, Delivery, JamSession
 from midigpt_cli.parse.jam import read_pacing, read_start, read_update, song_in
 from midigpt_cli.server.errors import OUR_FAULT, RefusalError, busy
-from midigpt_cli.server.limits import check_song
+from midigpt_cli.server.limits import check_song, read_limits
 from midigpt_cli.server.models import ModelEntry
 from midigpt_cli.server.queue import WorkQueue
 from midigpt_cli.server.settings import ServerSettings
@@ -39,7 +40,7 @@ class Room:
     id: str = field(default_factory=lambda: f"jam_{uuid.uuid4().hex}")
 
     def started(self) -> dict[str, Any]:
-        """What a player is told at the start."""
+        """The answer to a player at the start."""
         settings, pacing = self.session.settings, self.session.pacing
         return {
             "session_id": self.id,
@@ -164,7 +165,7 @@ class JamRooms:
         """The next chunk, waited for; None at the end. Raises RefusalError (408), or what the jam failed with."""
         loop, wake = asyncio.get_running_loop(), asyncio.Event()
         until = time.monotonic() + seconds
-        with room.session.watched(lambda: loop.call_soon_threadsafe(wake.set)):
+        with room.session.watched(partial(loop.call_soon_threadsafe, wake.set)):
             while (given := room.session.take()) is None:
                 if room.session.ended or self.queue.closing:
                     return None
@@ -176,7 +177,7 @@ class JamRooms:
         return given
 
     def _song(self, data: Mapping[str, Any]) -> Score | None:
-        song = song_in(data.get("score"), data.get("midi"))
+        song = song_in(data.get("score"), data.get("midi"), read_limits(self.settings))
         if song is not None:
             check_song(song, 1, self.settings)
         return song

@@ -1,4 +1,4 @@
-"""The jobs of one server: kept while they run and for a while after, told by webhook when they end."""
+"""The jobs of one server: kept while they run and for a while after, announced by webhook when they end."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import contextlib
 import threading
 import time
 import uuid
+import zlib
 from collections import OrderedDict
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -28,7 +29,7 @@ SWEEP_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Once:
-    """Who asked for what: an Idempotency-Key makes a job once, however often it is sent."""
+    """Caller and content: an Idempotency-Key makes a job once, however often it is sent."""
 
     caller: str
     key: str | None
@@ -39,8 +40,26 @@ class Once:
 class TakeFile:
     """One finished take: its JSON, and its .mid file."""
 
-    json: bytes
-    midi: bytes
+    packed: bytes  # the JSON, compressed: scores repeat themselves
+    packed_midi: bytes
+
+    @classmethod
+    def of(cls, json: bytes, midi: bytes) -> TakeFile:
+        """Pack them."""
+        return cls(zlib.compress(json, 1), zlib.compress(midi, 1))
+
+    @property
+    def json(self) -> bytes:
+        return zlib.decompress(self.packed)
+
+    @property
+    def midi(self) -> bytes:
+        return zlib.decompress(self.packed_midi)
+
+    @property
+    def size(self) -> int:
+        """Bytes it takes while it is kept."""
+        return len(self.packed) + len(self.packed_midi)
 
 
 @dataclass
@@ -51,6 +70,7 @@ class Job:
     kind: str
     model: str
     webhook_url: str | None = None
+    root: str = ""  # before every path, as a proxy has it
     created: float = field(default_factory=time.time)
     ended: float | None = None
     takes: dict[int, TakeFile] = field(default_factory=dict)
@@ -61,14 +81,14 @@ class Job:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
-    def new(cls, kind: str, model: str, webhook_url: str | None) -> Job:
+    def new(cls, kind: str, model: str, webhook_url: str | None, root: str = "") -> Job:
         """A job with an id of its own."""
-        return cls(f"job_{uuid.uuid4().hex}", kind, model, webhook_url)
+        return cls(f"job_{uuid.uuid4().hex}", kind, model, webhook_url, root)
 
     @property
     def urls(self) -> dict[str, str]:
         """Where to look, and where to stop it (DELETE)."""
-        return {"get": f"/jobs/{self.id}", "cancel": f"/jobs/{self.id}"}
+        return dict.fromkeys(("get", "cancel"), f"{self.root}/jobs/{self.id}")
 
     @property
     def status(self) -> str:
@@ -80,18 +100,34 @@ class Job:
     def follow(self, event: trace.Event) -> None:
         """Keep a take as soon as it is finished."""
         if isinstance(event, trace.TakeReady):
-            self.keep(event.take, self.work.session.ready(event.take), self.work.progress.steps)
+            self.keep(event.take, self.work.writing.ready(event.take), self.work.progress.steps)
 
     def keep(self, number: int, take: Take, steps: int) -> None:
         """Render a take, once."""
         if number in self.takes:
             return
-        facts = {"take": number, "midi": f"/jobs/{self.id}/takes/{number}.mid", **responses.candidate(steps, take)}
+        facts = {
+            "take": number,
+            "midi": f"{self.root}/jobs/{self.id}/takes/{number}.mid",
+            **responses.candidate(steps, take),
+        }
         if self.kind == "infill":
             facts.pop("score")
-        made = TakeFile(responses.to_json(facts), score_to_bytes(take.score))
+        made = TakeFile.of(responses.to_json(facts), score_to_bytes(take.score))
         with self._lock:
             self.takes[number] = made
+
+    @property
+    def size(self) -> int:
+        """Bytes its results take."""
+        summary = len(self.outcome.body.data) if self.outcome and self.outcome.body else 0
+        return summary + sum(take.size for take in self.takes.values()) + sum(map(len, self.files.values()))
+
+    def end(self, outcome: Outcome, expires_after: float) -> None:
+        """Note how it ended, and let go of the music it was made from: what callers may ask for is in its takes."""
+        self.outcome, self.ended = outcome, time.time()
+        self.expires = self.ended + expires_after
+        self.work.release()
 
     def json(self) -> bytes:
         """The job as callers and webhooks see it."""
@@ -179,12 +215,21 @@ class JobStore:
 
     def ended(self, job: Job, outcome: Outcome) -> None:
         """Note how a job ended, and tell its webhook."""
-        job.outcome, job.ended = outcome, time.time()
-        job.expires = job.ended + self.settings.job_seconds
+        job.end(outcome, self.settings.job_seconds)
+        self._make_space(job)
         if outcome.status == "failed" and outcome.error is not None:
             log_fault(outcome.error, job.id)
         if job.webhook_url:
-            self.postman.send(Message(job.id, job.webhook_url, job.json()))
+            self.postman.send(Message.of(job.id, job.webhook_url, job.json()))
+
+    def _make_space(self, newest: Job) -> None:
+        """Let the oldest ended jobs go where the results of all take too much."""
+        most, held = self.settings.max_jobs_mb * 1e6, sum(job.size for job in self._jobs.values())
+        for job in [old for old in self._jobs.values() if old.ended is not None and old is not newest]:
+            if held <= most:
+                return
+            held -= job.size
+            self.forget(job.id)
 
     def sweep(self) -> None:
         """Forget what has expired."""

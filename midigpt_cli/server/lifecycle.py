@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+import threading
 import time
+from collections.abc import Callable
 
 import uvicorn
 from fastapi import FastAPI
 
 from midigpt_cli.gc_tuning import collect_as_usual
+from midigpt_cli.server.connections import protocol_for
 from midigpt_cli.server.settings import ServerSettings
 from midigpt_cli.server.state import ServerState
 
@@ -58,14 +61,19 @@ def make_server(app: FastAPI, settings: ServerSettings) -> Server:
         log_config=None,
         access_log=False,
         server_header=False,
+        http=protocol_for(settings),
+        timeout_keep_alive=settings.keep_alive_seconds,  # type: ignore[arg-type]
         ws_max_size=settings.max_body_bytes,
         timeout_graceful_shutdown=int(settings.stop_seconds + STOPPED_LATE_SECONDS),
     )
     return Server(config, app.state.midigpt)
 
 
-def serve(app: FastAPI, settings: ServerSettings) -> None:
-    """Serve until stopped."""
+def serve(app: FastAPI, settings: ServerSettings, beside: Callable[[Server], None] | None = None) -> None:
+    """Serve until stopped; `beside` runs in a thread of its own meanwhile."""
     sys.setswitchinterval(SWITCH_SECONDS)
     collect_as_usual()
-    make_server(app, settings).run()
+    server = make_server(app, settings)
+    if beside is not None:
+        threading.Thread(target=beside, args=(server,), daemon=True).start()
+    server.run()

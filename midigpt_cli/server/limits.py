@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from midigpt_cli.server.errors import RefusalError
 from midigpt_cli.server.settings import ServerSettings
+from midigpt_core.midi_file import ReadLimits
+from midigpt_core.request import GenerationRequest
 from midigpt_core.score import Score
 
 TAKES_OF_LARGEST = 4  # an answer may hold this many times the notes of the largest song
+
+
+def read_limits(settings: ServerSettings) -> ReadLimits:
+    """How far a .mid file is read before it is refused."""
+    return ReadLimits(
+        settings.max_notes, settings.max_tracks, settings.max_bars, settings.max_tracks * settings.max_bars
+    )
 
 
 def check_song(score: Score, takes: int, settings: ServerSettings) -> None:
@@ -28,4 +37,19 @@ def check_song(score: Score, takes: int, settings: ServerSettings) -> None:
             413,
             f"{takes} takes of {notes} notes are more than one answer may hold; ask for {most} (config.num_candidates)",
             field="config.num_candidates",
+        )
+
+
+def check_lanes(request: GenerationRequest, settings: ServerSettings) -> None:
+    """Refuse more takes times tries than one caller may have written at once. Raises RefusalError (422)."""
+    tries = request.config.control_tries
+    if not any(prompt.attributes or prompt.bar_attributes for prompt in request.tracks):
+        tries = 1  # without values to come near to, a step is written once
+    lanes = request.config.num_candidates * tries
+    if lanes > settings.max_request_lanes:
+        raise RefusalError(
+            422,
+            f"{request.config.num_candidates} takes of {tries} tries are {lanes} lanes; this server takes "
+            f"{settings.max_request_lanes} in one request (max_request_lanes): lower config.control_tries",
+            field="config.control_tries",
         )

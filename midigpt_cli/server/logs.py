@@ -15,6 +15,17 @@ def _facts(record: logging.LogRecord) -> dict[str, Any]:
     return {key: value for key, value in vars(record).items() if key not in _PLAIN and value not in ("", None)}
 
 
+def _harmless(text: str) -> str:
+    """The text on one line, without codes that a terminal would obey; letters of any script stay."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _shown(value: Any) -> str:
+    """A value that ends where it ends: in quotes where it holds spaces or quotes, so that none looks like two."""
+    text = _harmless(str(value))
+    return json.dumps(text, ensure_ascii=False) if any(c in text for c in ' "=\\') else text
+
+
 class JsonLines(logging.Formatter):
     """One JSON object per line."""
 
@@ -35,8 +46,8 @@ class Words(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         moment = datetime.fromtimestamp(record.created).strftime("%H:%M:%S")
-        pairs = " ".join(f"{key}={value}" for key, value in _facts(record).items())
-        line = f"{moment} {record.levelname.lower():<7} {record.getMessage()} {pairs}".rstrip()
+        pairs = " ".join(f"{key}={_shown(value)}" for key, value in _facts(record).items())
+        line = f"{moment} {record.levelname.lower():<7} {_harmless(record.getMessage())} {pairs}".rstrip()
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 

@@ -40,7 +40,7 @@ class Counter:
 
 
 class Gauge:
-    """Numbers read when they are asked for: {label value: number}."""
+    """Numbers read on demand: {label value: number}."""
 
     def __init__(
         self, name: str, meaning: str, read: Callable[[], Mapping[str, float]], label: str = "", kind: str = "gauge"
@@ -90,7 +90,7 @@ def exposition(metrics: Iterable[Counter | Gauge | Histogram]) -> str:
 
 
 def resident_bytes() -> float:
-    """Memory this process holds, in bytes; the peak where the present is not told."""
+    """Memory of this process in bytes; the peak where the current value is not available."""
     try:
         with open("/proc/self/statm", encoding="ascii") as file:
             import resource

@@ -9,7 +9,7 @@ from typing import Any
 
 from midigpt_cli.server.errors import RefusalError
 from midigpt_core.engine import InferenceEngine
-from midigpt_core.errors import CheckpointError
+from midigpt_core.errors import CheckpointError, short
 from midigpt_core.fields import nearest, refused
 
 
@@ -33,8 +33,8 @@ class ModelSpec:
     device: str = "auto"
     local: bool = False  # the reference is a path, and must exist
 
-    def load(self, max_lanes: int) -> ModelEntry:
-        """Load it. Raises CheckpointError."""
+    def load(self, max_lanes: int, label: str | None = None) -> ModelEntry:
+        """Load it; `label` is what callers see of its reference. Raises CheckpointError."""
         if self.local and not Path(self.reference).exists():
             raise CheckpointError(
                 f"{self.reference}: no such checkpoint; give a .safetensors file, .pt bundle or folder"
@@ -46,7 +46,7 @@ class ModelSpec:
             token: dict[str, Any] = {"token": self.token} if self.token else {}
             engine = InferenceEngine.from_pretrained(self.reference, self.filename, **token, **place)
         engine.warmup()
-        return ModelEntry(self.id, engine, self.reference)
+        return ModelEntry(self.id, engine, label or self.reference)
 
 
 class Models:
@@ -97,8 +97,8 @@ def specs_from_file(path: str, known_settings: Sequence[str]) -> tuple[list[Mode
         data = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise refused("config", path, f"cannot be read ({error.strerror})", "name a YAML file") from error
-    except yaml.YAMLError as error:
-        raise refused("config", path, "is not YAML", str(error).replace("\n", " ")) from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: not UTF-8
+        raise refused("config", path, "is not YAML", short(str(error).replace("\n", " "))) from error
     if not isinstance(data, dict) or not isinstance(data.get("models"), list) or not data["models"]:
         raise refused("config", path, "lists no models", "give a top-level list 'models' of {id, ckpt or pretrained}")
     for key in data:

@@ -1,4 +1,4 @@
-"""Addresses outside that the server is asked to call: looked up, checked, and called exactly where they led."""
+"""Outbound calls: addresses are resolved, checked, and called exactly where they resolved to."""
 
 from __future__ import annotations
 
@@ -10,7 +10,12 @@ from collections.abc import Sequence
 from urllib.parse import SplitResult, urlsplit
 
 LONGEST_URL = 2000
+# Special ranges after the registries of IANA. Of IPv6, only what has been given out as global unicast can be public;
+# that leaves out forms of IPv4 addresses that a router may turn back: ::a.b.c.d, ::ffff:0:a.b.c.d, 64:ff9b:1::/48.
+_UNICAST = ipaddress.ip_network("2000::/3")
+_SPECIAL = tuple(ipaddress.ip_network(net) for net in ("2001::/23", "2001:db8::/32", "3fff::/20"))
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_RELAYS = ipaddress.ip_network("192.88.99.0/24")
 
 
 class BadTargetError(ValueError):
@@ -52,13 +57,14 @@ def addresses(parts: SplitResult, allow_private: bool) -> Sequence[str]:
 def is_public(number: str) -> bool:
     """Whether an IP address, or the one wrapped inside it, belongs to the open internet."""
     address = ipaddress.ip_address(number.split("%")[0])
-    if isinstance(address, ipaddress.IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour
-        if address in _NAT64:
-            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-        if inner is not None:
-            return is_public(str(inner))
-    return address.is_global and not address.is_multicast
+    if isinstance(address, ipaddress.IPv4Address):
+        return address.is_global and not address.is_multicast and address not in _RELAYS
+    inner = address.ipv4_mapped or address.sixtofour
+    if address in _NAT64:
+        inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    if inner is not None:
+        return is_public(str(inner))
+    return address in _UNICAST and address.is_global and not any(address in net for net in _SPECIAL)
 
 
 def _port(parts: SplitResult) -> int:

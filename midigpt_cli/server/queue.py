@@ -84,11 +84,31 @@ class Session(Protocol):
 
     listener: trace.Listener
     cancel_event: threading.Event
-    gen_count: int
-    timing: Timing
+
+    @property
+    def gen_count(self) -> int: ...
+
+    @property
+    def timing(self) -> Timing: ...
 
     def run_takes(self) -> Any:
         """Do all of it. Raises CancelledError where `cancel_event` is set meanwhile."""
+
+
+class Ended:
+    """What is left of a session that has run: its numbers."""
+
+    def __init__(self, gen_count: int, timing: Timing) -> None:
+        self.gen_count, self.timing = gen_count, timing
+        self.listener: trace.Listener = trace.ignore
+        self.cancel_event = threading.Event()
+
+    def run_takes(self) -> Any:
+        raise CancelledError(STOPPED_EARLY)
+
+
+def _over(*_: Any) -> Any:
+    """Nothing is made of what has ended."""
 
 
 @dataclass
@@ -119,6 +139,12 @@ class Work:
             self.progress.max_context_tokens = self.model.engine.model.n_positions
 
     @property
+    def writing(self) -> SamplingSession:
+        """Its session, where a model of ours writes."""
+        assert isinstance(self.session, SamplingSession)
+        return self.session
+
+    @property
     def label(self) -> str:
         """The model's id, or the kind of work where there is no model."""
         return self.model.id if self.model else self.kind
@@ -132,6 +158,11 @@ class Work:
     def run_seconds(self) -> float:
         """Time spent running."""
         return 0.0 if self.started is None else (self.ended or time.monotonic()) - self.started
+
+    def release(self) -> None:
+        """Once it has ended: keep the numbers, let the session and all it holds go."""
+        self.session = Ended(self.session.gen_count, self.session.timing)
+        self.listeners, self.finish, self.interrupted = [], _over, _over
 
     def follow(self, event: trace.Event) -> None:
         """Keep the progress up to date and pass the event on."""

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 from pydantic.json_schema import models_json_schema
 
 from midigpt_core import score as scores
-from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt
+from midigpt_core.request import GenerationRequest, InferenceConfig
 
 REF = "#/components/schemas/{model}"
 _STRICT = ConfigDict(extra="forbid")
 _MADE: dict[type, type[BaseModel]] = {}
 
 
-def model_of(cls: type) -> type[BaseModel]:
+def model_of(cls: type, example: Any = None) -> type[BaseModel]:
     """A pydantic model with the fields, defaults, ranges and meanings of a dataclass."""
     if cls not in _MADE:
         hints = get_type_hints(cls, localns={"MidiSource": object})
@@ -24,7 +24,8 @@ def model_of(cls: type) -> type[BaseModel]:
         for row in dataclasses.fields(cls):
             if not row.metadata.get("hidden"):
                 rows[row.name] = _row(row, hints[row.name])
-        _MADE[cls] = create_model(cls.__name__, __config__=_STRICT, __doc__=_first_line(cls), **rows)
+        config = ConfigDict(**_STRICT, json_schema_extra={"examples": [example]}) if example else _STRICT
+        _MADE[cls] = create_model(cls.__name__, __config__=config, __doc__=_first_line(cls), **rows)
     return _MADE[cls]
 
 
@@ -40,6 +41,8 @@ def _row(row: dataclasses.Field[Any], hint: Any) -> tuple[Any, Any]:
         low, high = meta.get("low"), meta.get("high")
         extra |= {"gt" if meta.get("open_low") else "ge": low} if low is not None else {}
         extra |= {"lt" if meta.get("open_high") else "le": high} if high is not None else {}
+    if "pattern" in meta:
+        extra["pattern"] = meta["pattern"]
     if "example" in meta:
         extra["examples"] = [meta["example"]]
     if row.default is not dataclasses.MISSING:
@@ -50,22 +53,30 @@ def _row(row: dataclasses.Field[Any], hint: Any) -> tuple[Any, Any]:
 
 
 def _hint(row: dataclasses.Field[Any], hint: Any) -> Any:
-    if "model" in row.metadata:
-        return model_of(row.metadata["model"]) | None
-    words = row.metadata.get("choices")
-    if words:
-        return list[Literal[words]] if get_origin(hint) is list else Literal[words]  # type: ignore[valid-type]
-    if row.metadata.get("words"):
-        return int | Literal[tuple(row.metadata["words"])]  # type: ignore[valid-type]
-    if get_origin(hint) is list and dataclasses.is_dataclass(get_args(hint)[0]):
-        return list[model_of(get_args(hint)[0])]  # type: ignore[misc]
-    return model_of(hint) if dataclasses.is_dataclass(hint) else hint  # type: ignore[arg-type]
+    """The type that says what a field takes: words where it has choices, a model where it holds another's form."""
+    meta = row.metadata
+    if "model" in meta:
+        found: Any = model_of(meta["model"])
+    elif meta.get("choices"):
+        words: Any = Literal.__getitem__(meta["choices"])
+        found = list[words] if get_origin(hint) is list else words
+    elif meta.get("words"):
+        found = int | Literal[tuple(meta["words"])]
+    elif get_origin(hint) is list and dataclasses.is_dataclass(get_args(hint)[0]):
+        found = list[model_of(get_args(hint)[0])]  # type: ignore[misc]
+    else:
+        found = model_of(hint) if isinstance(hint, type) and dataclasses.is_dataclass(hint) else hint
+    return found | None if type(None) in get_args(hint) else found
 
 
-ScoreModel = model_of(scores.Score)
-RequestModel = model_of(GenerationRequest)
-ConfigModel = model_of(InferenceConfig)
-PromptModel = model_of(TrackPrompt)
+if TYPE_CHECKING:
+    ScoreModel: TypeAlias = BaseModel
+    RequestModel: TypeAlias = BaseModel
+    ConfigModel: TypeAlias = BaseModel
+else:
+    ScoreModel = model_of(scores.Score)
+    RequestModel = model_of(GenerationRequest)
+    ConfigModel = model_of(InferenceConfig)
 
 SEED_SCORE: Any = {
     "resolution": 480,
@@ -79,42 +90,6 @@ SEED_SCORE: Any = {
     ],
 }
 SEED_REQUEST: Any = {"tracks": [{"id": 0, "bars": [0, 1, 2, 3]}], "config": {"model_dim": 4}}
-
-
-class GenerateBody(BaseModel):
-    """A score, what to write into it, and how to answer."""
-
-    model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{"score": SEED_SCORE, "request": SEED_REQUEST}]}
-    )
-
-    score: ScoreModel  # type: ignore[valid-type]
-    request: RequestModel  # type: ignore[valid-type]
-    request_id: str | None = Field(
-        None, pattern=r"^[A-Za-z0-9._:-]{1,128}$", description="the caller's own id, needed to cancel; else one is made"
-    )
-    stream: bool = Field(False, description="answer with server-sent events as bars are finished")
-    model: str | None = Field(None, description="an id of GET /models; the default model if left out")
-    prompt: str | None = Field(None, description="in words how the tracks are to sound; GET /words tells it apart")
-
-
-class JobBody(BaseModel):
-    """A job: score and request, or a .mid file and the options of /infill."""
-
-    model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{"score": SEED_SCORE, "request": SEED_REQUEST}]}
-    )
-
-    kind: Literal["generate", "infill"] | None = Field(None, description="follows from what is given if left out")
-    score: ScoreModel | None = None  # type: ignore[valid-type]
-    request: RequestModel | None = None  # type: ignore[valid-type]
-    midi: str | None = Field(None, description="a .mid file in base64")
-    options: dict[str, Any] | None = Field(None, description="fields of /infill: bars, track, ...; both count from 1")
-    model: str | None = None
-    webhook_url: str | None = Field(None, description="called with this job when it has ended, signed")
-
-
-BODIES: list[type[BaseModel]] = [GenerateBody, JobBody]
 
 
 def body_of(name: str, content_type: str = "application/json") -> dict[str, Any]:

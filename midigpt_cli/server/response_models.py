@@ -51,7 +51,7 @@ class SummaryAnswer(BaseModel):
 class CandidateAnswer(BaseModel):
     """One take."""
 
-    score: ScoreModel | None  # type: ignore[valid-type]
+    score: ScoreModel | None
     seed: int
     error: str | None = Field(description="why its last attempt was rejected; null for a take that passed its checks")
     gen_count: int = 0
@@ -78,7 +78,7 @@ class GenerateAnswer(BaseModel):
     status: Literal["completed", "cancelled", "planned"]
     dropped_context: list[int] = Field(description="context tracks left out because a step was too long")
     generated_bars: dict[str, list[int]] | None = Field(None, description="bars written, by track")
-    score: ScoreModel | None = None  # type: ignore[valid-type]
+    score: ScoreModel | None = None
     seed: int | None = None
     base_seed: int | None = Field(None, description="seed of the first candidate")
     attempts: int | None = Field(None, description="1 unless attempts were rejected")
@@ -126,7 +126,7 @@ class JobTakeAnswer(BaseModel):
     logprob: float
     rejected: list[str]
     truncated: bool
-    score: ScoreModel | None = Field(None, description="for jobs of kind generate")  # type: ignore[valid-type]
+    score: ScoreModel | None = Field(None, description="for jobs of kind generate")
 
 
 class TranscriptAnswer(BaseModel):

@@ -30,7 +30,7 @@ def by_track(cells: Collection[Cell]) -> dict[str, list[int]]:
 
 
 def completed(work: Work, result: Result) -> dict[str, Any]:
-    """The answer of a finished run: one score, or candidates when several were asked for. Raises GenerationError."""
+    """The answer of a finished run: one score, or candidates if several were requested. Raises GenerationError."""
     if not any(take.accepted for take in result.takes):
         raise GenerationError(rejected_sentence(work, result.takes))
     return completed_or_rejected(work, result)
@@ -38,7 +38,7 @@ def completed(work: Work, result: Result) -> dict[str, Any]:
 
 def completed_or_rejected(work: Work, result: Result) -> dict[str, Any]:
     """The same, whether or not a take passed its checks."""
-    if work.session.request.config.num_candidates > 1:
+    if work.writing.request.config.num_candidates > 1:
         return {**_head(work, result), **_candidates(result), **_tail(work, result)}
     take = result.takes[0]
     return {
@@ -53,7 +53,7 @@ def completed_or_rejected(work: Work, result: Result) -> dict[str, Any]:
 def rejected_sentence(work: Work, takes: Sequence[Take]) -> str:
     """Why a run without an accepted take failed, and the way out."""
     why = next((take.rejected[-1] for take in takes if take.rejected), "no reason noted")
-    attempts = work.session.request.config.max_attempts
+    attempts = work.writing.request.config.max_attempts
     return (
         f"all {attempts} attempts were rejected ({why}); raise config.max_attempts or config.temperature_escalation, "
         "or switch the check off (config.silence_check, config.novelty_check)"
@@ -62,16 +62,16 @@ def rejected_sentence(work: Work, takes: Sequence[Take]) -> str:
 
 def cancelled(work: Work) -> dict[str, Any]:
     """The answer of a run that was stopped: the score as far as it was written, whole steps only."""
-    partial = work.session.partial()
+    partial = work.writing.partial()
     body: dict[str, Any] = {
         "request_id": work.id,
-        "model": work.model.id,
+        "model": work.label,
         "status": "cancelled",
         "reason": work.stop.reason,
         "generated_bars": by_track(partial.written),
         "dropped_context": [],
     }
-    if work.session.request.config.num_candidates > 1:
+    if work.writing.request.config.num_candidates > 1:
         body["base_seed"] = partial.seed
         body["candidates"] = [
             {"score": score.to_dict(), "seed": partial.seed + i, "error": None}
@@ -86,7 +86,7 @@ def cancelled(work: Work) -> dict[str, Any]:
 def _head(work: Work, result: Result) -> dict[str, Any]:
     return {
         "request_id": work.id,
-        "model": work.model.id,
+        "model": work.label,
         "status": "completed",
         "generated_bars": by_track(result.generated),
         "dropped_context": list(result.dropped_context),
@@ -146,7 +146,7 @@ def _timing(work: Work) -> dict[str, Any]:
 def tokens_block(work: Work, truncated: bool) -> dict[str, Any]:
     """How much of the model's context was used, and how fast tokens came."""
     progress, forward = work.progress, work.session.timing.model_forward_s
-    most, count = work.model.engine.model.n_positions, work.session.gen_count
+    most, count = work.writing.engine.model.n_positions, work.session.gen_count
     return {
         "context_tokens": progress.context_tokens,
         "generated_tokens": count,

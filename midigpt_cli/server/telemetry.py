@@ -8,6 +8,16 @@ from midigpt_cli.server.metrics import Counter, Gauge, Histogram, exposition, re
 from midigpt_cli.server.models import Models
 from midigpt_cli.server.queue import Work, WorkQueue
 
+METHODS = (
+    "GET",
+    "HEAD",
+    "POST",
+    "PUT",
+    "PATCH",
+    "DELETE",
+    "OPTIONS",
+)  # others share one series: anybody may invent one
+
 
 class Telemetry:
     """All metrics of one application."""
@@ -74,7 +84,7 @@ class Telemetry:
 
     def request(self, method: str, path: str, status: int, seconds: float) -> None:
         """One request was answered; `path` is the route's template."""
-        self.requests.add(method=method, path=path, status=str(status))
+        self.requests.add(method=method if method in METHODS else "other", path=path, status=str(status))
         self.request_seconds.observe(seconds, path=path)
 
     def text(self) -> str:

@@ -9,6 +9,7 @@ import hmac
 import http.client
 import logging
 import time
+import zlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -61,7 +62,16 @@ class Message:
 
     id: str
     url: str
-    body: bytes
+    packed: bytes  # the body, compressed: it may wait for minutes
+
+    @classmethod
+    def of(cls, message_id: str, url: str, body: bytes) -> Message:
+        """Pack the body."""
+        return cls(message_id, url, zlib.compress(body, 1))
+
+    @property
+    def body(self) -> bytes:
+        return zlib.decompress(self.packed)
 
 
 def post(message: Message, settings: ServerSettings) -> int:

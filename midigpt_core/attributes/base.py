@@ -8,12 +8,13 @@ from midigpt_core.score import DRUM, Bar, Score, Track
 
 
 class Attribute(ABC):
-    """One musical property of a track or of a bar, as a small number the model can read and be asked for.
+    """A musical property of a track or bar, as a small number that the model reads and can be given as a target.
 
     name: key in requests ("note_density"). token_type: name of the token that carries it. level: "track" or "bar".
     track_type: "melodic", "drum" or "both". size: values run from 0 to size - 1. revision: 1 measures exactly as
     midigpt 0.4.2 does, 2 corrects what is wrong there (docs/differences.md). measured: False where notes alone
-    cannot tell the value, so that only a caller can give it.
+    cannot tell the value, so that only a caller can give it. whole: the value is that of the whole score, for
+    every track the same.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Attribute(ABC):
     revision: int = 1
     measured: bool = True
     ordered: bool = True
+    whole: bool = False
 
     @abstractmethod
     def measure(self, score: Score, track: int, bar: int | None = None) -> float:

@@ -30,6 +30,7 @@ class KeySignature(Attribute):
     ordered = False
     track_type = "melodic"
     size = 25
+    whole = True
 
     def measure(self, score: Score, track: int, bar: int | None = None) -> float:
         weights = [0.0] * 12

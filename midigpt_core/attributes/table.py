@@ -102,7 +102,7 @@ class AttributeTable:
 
     @classmethod
     def from_config(cls, config: NamesAttributes) -> AttributeTable:
-        """The attributes an encoder configuration speaks of, in its token domains or in its "attribute_controls"."""
+        """The attributes of an encoder configuration, from its token domains and its "attribute_controls"."""
         return cls(make_attributes((t.value for t, _ in config.token_domains), config.attribute_controls))
 
     def __iter__(self) -> Iterator[Attribute]:
@@ -116,25 +116,46 @@ class AttributeTable:
     def names(self) -> tuple[str, ...]:
         return tuple(attribute.name for attribute in self.attributes)
 
-    def track_values(self, score: Score, track: int) -> dict[str, int]:
-        """{attribute key: value} of every track-level attribute that applies to the track."""
-        return {c.key(): c.value(score, track) for c in self._measured(score, track, "track")}
+    def attribute_sizes(self) -> dict[str, int]:
+        """How many values each attribute has, by name."""
+        return {attribute.name: attribute.size for attribute in self}
+
+    def attribute_levels(self) -> dict[str, str]:
+        """ "track" or "bar" for each attribute, by name."""
+        return {attribute.name: attribute.level for attribute in self}
+
+    def track_values(self, score: Score, track: int, known: dict[str, int] | None = None) -> dict[str, int]:
+        """{attribute key: value} of every track-level attribute that applies to the track.
+
+        `known`, kept from track to track of one score, holds what is the same for all of them.
+        """
+        known = {} if known is None else known
+        found = {}
+        for attribute in self._measured(score, track, "track"):
+            if attribute.whole:
+                if attribute.name not in known:
+                    known[attribute.name] = attribute.value(score, track)
+                found[attribute.key()] = known[attribute.name]
+            else:
+                found[attribute.key()] = attribute.value(score, track)
+        return found
 
     def bar_values(self, score: Score, track: int, bar: int) -> dict[str, int]:
         """{attribute key: value} of every bar-level attribute that applies to the track, for one bar."""
         return {c.key(bar): c.value(score, track, bar) for c in self._measured(score, track, "bar")}
 
-    def values(self, score: Score, track: int) -> dict[str, int]:
+    def values(self, score: Score, track: int, known: dict[str, int] | None = None) -> dict[str, int]:
         """{attribute key: value} of every attribute that applies, for the track and all of its bars."""
-        found = self.track_values(score, track)
+        found = self.track_values(score, track, known)
         for bar in range(len(score.tracks[track].bars)):
             found.update(self.bar_values(score, track, bar))
         return found
 
     def annotate(self, score: Score) -> Score:
         """A copy of the score with every value measured into `Track.attributes`; bars are shared, not copied."""
+        known: dict[str, int] = {}
         tracks = [
-            replace(track, attributes={**track.attributes, **self.values(score, i)})
+            replace(track, attributes={**track.attributes, **self.values(score, i, known)})
             for i, track in enumerate(score.tracks)
         ]
         return replace(score, tracks=tracks)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,12 +12,14 @@ import numpy.typing as npt
 
 from midigpt_core.audio.note_finding import HeardNote
 from midigpt_core.audio.pitch_model import RATE
+from midigpt_core.audio.tempo import GIVEN, UNSURE, choose_tempo
 from midigpt_core.errors import AudioError
 
 Floats = npt.NDArray[np.float64]
 
 SLOWEST, FASTEST = 20.0, 400.0  # beats per minute that may be given
 _USUAL = (60.0, 200.0)  # beats per minute that are looked for
+_STEP = 0.005  # the same, of a tempo found in the onsets
 _SEARCH = 0.06  # share by which the onsets may correct the estimated tempo
 _LEVELS = ((1.0, 1.0), (0.5, 0.7), (0.25, 0.5))  # parts of a beat onsets fall on, and how much each tells
 _BASS = 48  # notes below this pitch tell more of where bars begin
@@ -32,6 +35,7 @@ class Pulse:
     period: float  # seconds per beat (on the average)
     downbeat: float  # seconds at which the first bar begins; may lie before the audio
     beats: tuple[float, ...] = ()  # seconds of every beat from the downbeat on, where they are not steady
+    trust: str = GIVEN  # how far the tempo is to be trusted: given, sure, likely, unsure
 
     @property
     def bpm(self) -> float:
@@ -66,18 +70,20 @@ def find_pulse(
     """
     check_tempo(bpm)
     times, weights = _accents(notes)
-    period = 60 / bpm if bpm else _best_period(60 / _estimate(samples) / _parts(metre), times, weights)
+    period, trust = (60 / bpm, GIVEN) if bpm else _heard_period(samples, times, weights, _parts(metre))
     if downbeat is None:
         phase = _phase(times, weights, period)
         downbeat = _first_bar(phase, period, metre[0], notes)
-    return Pulse(period, _before_music(downbeat, period * metre[0], notes))
+    return Pulse(period, _before_music(downbeat, period * metre[0], notes), trust=trust)
 
 
 def follow_beats(samples: npt.NDArray[np.float32], steady: Pulse) -> Pulse:
     """The same pulse with every beat where it is played; beats go on steadily before and after those heard."""
-    heard = _librosa().beat.beat_track(
-        y=samples, sr=RATE, units="time", start_bpm=steady.bpm, tightness=200, trim=False
-    )[1]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        heard = _librosa().beat.beat_track(
+            y=samples, sr=RATE, units="time", start_bpm=steady.bpm, tightness=200, trim=False
+        )[1]
     heard = np.asarray(heard, dtype=float)
     if len(heard) < _FEWEST:
         return steady
@@ -86,15 +92,26 @@ def follow_beats(samples: npt.NDArray[np.float32], steady: Pulse) -> Pulse:
     step = float(np.median(np.diff(heard[-_FEWEST:])))
     after = heard[-1] + step * np.arange(1, _FEWEST)
     beats = np.concatenate([before, heard[max(-missing, 0) :], after])
-    return Pulse(float(np.diff(beats).mean()), float(beats[0]), tuple(map(float, beats)))
+    return Pulse(float(np.diff(beats).mean()), float(beats[0]), tuple(map(float, beats)), steady.trust)
 
 
-def _estimate(samples: npt.NDArray[np.float32]) -> float:
+def _heard_period(samples: npt.NDArray[np.float32], times: Floats, weights: Floats, parts: int) -> tuple[float, str]:
+    """Seconds per beat, and how far they are to be trusted; `parts` beats make what people tap."""
+    tempo = choose_tempo(_estimate(samples), times, weights, thirds=parts == 3)
+    if tempo is None:
+        return 60 / _FALLBACK / parts, UNSURE
+    reach = _STEP if tempo.by_notes else _SEARCH
+    return _best_period(60 / tempo.bpm / parts, times, weights, reach), tempo.trust
+
+
+def _estimate(samples: npt.NDArray[np.float32]) -> float | None:
     """Beats per minute as librosa's beat tracker hears them, brought into the usual range by halving or doubling."""
-    found = _librosa().beat.beat_track(y=samples, sr=RATE)[0]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a short sound, of silence: what is heard, or not, says as much
+        found = _librosa().beat.beat_track(y=samples, sr=RATE)[0]
     bpm = float(np.atleast_1d(found)[0])
     if not np.isfinite(bpm) or bpm <= 0:
-        return _FALLBACK
+        return None
     while bpm < _USUAL[0]:
         bpm *= 2
     while bpm > _USUAL[1]:
@@ -116,12 +133,12 @@ def _accents(notes: Sequence[HeardNote]) -> tuple[Floats, Floats]:
     return times, weights
 
 
-def _best_period(guess: float, times: Floats, weights: Floats) -> float:
+def _best_period(guess: float, times: Floats, weights: Floats, reach: float) -> float:
     """The period near the guess at which the onsets fall most neatly on beats and their halves and quarters."""
     if len(times) < 8:
         return guess
     times, weights = times[:_MOST_NOTES], weights[:_MOST_NOTES]
-    periods = guess * np.linspace(1 - _SEARCH, 1 + _SEARCH, 1201)
+    periods = guess * np.linspace(1 - reach, 1 + reach, 1201)
     score = np.zeros(len(periods))
     for part, trust in _LEVELS:
         turns = np.exp(2j * np.pi * times[None, :] / (periods[:, None] * part))

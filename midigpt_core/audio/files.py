@@ -16,6 +16,7 @@ Wave = npt.NDArray[np.float32]
 
 INSTALL = 'pip install "midigpt-cli[audio]"'
 _MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
+_CANCELS = 0.1  # a mixdown below this share of its loudest channel has lost what was in it
 _OGG_BLOCK = 1 << 16  # libsndfile's Vorbis writer overflows its stack on long writes
 FORMATS = {
     ".wav": ("WAV", "PCM_16"),
@@ -63,8 +64,16 @@ def read_audio(path: str | os.PathLike[str]) -> tuple[Wave, int]:
         raise AudioFileError(f"{path}: not audio that can be read (wav, flac, ogg, mp3): {error}") from None
     if not len(samples):
         raise AudioFileError(f"{path}: there is no sound in it: 0 samples")
+    return _mixed(np.nan_to_num(samples)), int(rate)
+
+
+def _mixed(samples: Wave) -> Wave:
+    """The channels as one; the loudest alone where together they cancel, as with one of them turned upside down."""
     mono: Wave = samples.mean(axis=1, dtype=np.float32)
-    return np.nan_to_num(mono), int(rate)
+    loudness = np.sqrt(np.square(samples, dtype=np.float64).mean(axis=0))
+    if np.sqrt(np.square(mono, dtype=np.float64).mean()) < _CANCELS * loudness.max():
+        mono = samples[:, int(loudness.argmax())].copy()
+    return mono
 
 
 def _write_wav(wave: Wave, path: str | os.PathLike[str], rate: int) -> None:

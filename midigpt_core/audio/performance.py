@@ -12,7 +12,9 @@ import numpy.typing as npt
 from midigpt_core.midi_file.drums import DRUM_CHANNEL, declared_channels
 from midigpt_core.midi_file.events import CONTROL, META, PROGRAM, TrackEvents, meta_data
 from midigpt_core.midi_file.notes import pair_notes
+from midigpt_core.midi_file.read import score_from
 from midigpt_core.midi_file.source import MidiSource, last_tick, tempi
+from midigpt_core.score import DRUM
 
 _BEND = 0xE0
 _PORT = 0x21
@@ -88,20 +90,27 @@ class Performance:
     seconds: float
 
 
+def _kits(source: MidiSource) -> dict[tuple[int, int], bool]:
+    """Whether the notes of a chunk and channel are a drum part's."""
+    tracks = score_from(source, split_channels=True).tracks
+    places = ((t.midi_track, t.channel, t.track_type == DRUM) for t in tracks)
+    return {(chunk or 0, channel or 0): drums for chunk, channel, drums in places}
+
+
 def perform(source: MidiSource) -> Performance:
     """What the file plays. Raises MidiFileError."""
     chunks = source.read_tracks()
     clock = _clock(tempi(chunks), source.division)
-    drums = declared_channels(chunks)
+    kits, declared = _kits(source), declared_channels(chunks)
     parts: dict[tuple[int, int], Part] = defaultdict(Part)
     programs: dict[tuple[int, int], Curve] = defaultdict(lambda: Curve(0))
     for tick, port, event in _merged(chunks):
         place = (port, event[0] & 0x0F)
         _apply(event, _second(clock, tick), parts[place], programs[place])
-    for chunk in chunks:
+    for index, chunk in enumerate(chunks):
         port = _port(chunk)
         for channel, found in pair_notes(chunk.events).items():
-            kit = drums.get(channel, channel == DRUM_CHANNEL)
+            kit = kits.get((index, channel), declared.get(channel, channel == DRUM_CHANNEL))
             struck = [(n.onset, n.end, n.pitch, n.velocity) for n in found.notes]
             struck += [(tick, chunk.end_tick, pitch, chunk.events[on][1][2]) for tick, pitch, on in found.hanging]
             part = parts[port, channel]

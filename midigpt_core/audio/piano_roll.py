@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from midigpt_core.errors import AudioError
@@ -76,6 +76,12 @@ def changed_cells(before: Score, after: Score) -> frozenset[Cell]:
             if _sounds(bar, after) != earlier:
                 found.add((number, index))
     return frozenset(found)
+
+
+def around(cells: Collection[Cell], n_bars: int, more: int = 2) -> range:
+    """The bars of these cells, those between them, and `more` on either side; all where there are no cells."""
+    bars = [bar for _, bar in cells] or [0, n_bars - 1]
+    return range(max(0, min(bars) - more), min(n_bars, max(bars) + 1 + more))
 
 
 def _sounds(bar: Bar, score: Score) -> Counter[tuple[int, int, float, float]]:

@@ -27,11 +27,12 @@ _DPI = 120
 _NARROWEST, _ROOMY, _WIDEST = 7.0, 14.0, 40.0  # inches of music: at least, drawn at full width, at most
 _WIDE_QUARTER, _NARROW_QUARTER = 0.22, 0.07  # inches
 _THINNEST = 0.075  # inches, a note
+_HEADING = 0.3  # inches, a title
 _MAX_STRIPS = 64
 
 
 @dataclass(frozen=True)
-class _Sheet:
+class _Column:
     """What one column of the picture shows."""
 
     rolls: Sequence[PianoRoll]
@@ -52,8 +53,9 @@ def draw_score(
     highlight: Collection[Cell] = frozenset(),
     before: Score | None = None,
     bars: range | None = None,
+    title: str = "",
 ) -> Path:
-    """Write a picture of a score as .png, .svg or .pdf.
+    """Write a picture of a score as .png, .svg or .pdf, with a title above it.
 
     `highlight` holds the (track, bar) cells, from 0, to be lit; with `before`, that score stands to the left, and
     cells that differ are lit where `highlight` is empty. `bars` draws a part only. Raises AudioError.
@@ -65,7 +67,7 @@ def draw_score(
     if not len(shown) or not score.tracks:
         raise AudioError("there is nothing to draw: no tracks, or no bars")
     lit = frozenset(highlight) or (changed_cells(before, score) if before is not None else frozenset())
-    figure = _figure(score, before, shown, lit)
+    figure = _figure(score, before, shown, lit, title)
     try:
         figure.savefig(target, dpi=_DPI, facecolor=_GROUND)
     except OSError as error:
@@ -73,16 +75,16 @@ def draw_score(
     return target
 
 
-def _figure(score: Score, before: Score | None, bars: range, lit: Collection[Cell]) -> Figure:
+def _figure(score: Score, before: Score | None, bars: range, lit: Collection[Cell], title: str = "") -> Figure:
     figures = _matplotlib()
     both = [score] if before is None else [before, score]
     columns = rolls(both, bars, _MAX_STRIPS)
     titles = _TITLES if before is not None else ("",)
-    sheets = [_Sheet(s, one, bars, lit, t) for s, one, t in zip(columns, both, titles, strict=True)]
+    sheets = [_Column(s, one, bars, lit, t) for s, one, t in zip(columns, both, titles, strict=True)]
     heights = [roll.height for roll in columns[0]]
     quarters = max(bar_lines(one, bars)[-1] for one in both)
     width = _width(quarters, len(both))
-    left, top, bottom, gap = 2.0, 0.75, 0.45, 0.12
+    left, top, bottom, gap = 2.0, 0.75 + (_HEADING if title else 0.0), 0.45, 0.12
     height = sum(heights) + gap * (len(heights) - 1) + top + bottom
     total = left + width * len(both) + 0.35 * (len(both) - 1) + 0.25
     figure: Figure = figures.Figure(figsize=(total, height))
@@ -99,6 +101,8 @@ def _figure(score: Score, before: Score | None, bars: range, lit: Collection[Cel
             y -= gap
     if lit:
         _legend(figure, len(lit))
+    if title:
+        figure.text(0.12 / total, 1 - 0.3 / height, title, color=_INK, fontsize=11, fontweight="bold")
     return figure
 
 
@@ -111,7 +115,7 @@ def _width(quarters: float, columns: int) -> float:
     return min(max(wide, _NARROWEST / columns), _WIDEST / columns)
 
 
-def _draw_roll(axes: Axes, roll: PianoRoll, sheet: _Sheet, first_column: bool) -> None:
+def _draw_roll(axes: Axes, roll: PianoRoll, sheet: _Column, first_column: bool) -> None:
     lines = bar_lines(sheet.score, sheet.bars)
     axes.set_xlim(lines[0], lines[-1])
     axes.set_ylim(roll.low - 0.75, roll.high + 0.75)
@@ -152,7 +156,7 @@ def _inches_left(axes: Axes) -> Any:
     return blended_transform_factory(inches, axes.transAxes)
 
 
-def _draw_notes(axes: Axes, roll: PianoRoll, sheet: _Sheet) -> None:
+def _draw_notes(axes: Axes, roll: PianoRoll, sheet: _Column) -> None:
     """Rectangles for notes; drum hits, which have no length, as marks that grow with loudness."""
     from matplotlib.collections import PolyCollection
     from matplotlib.colors import to_rgba
@@ -171,7 +175,7 @@ def _draw_notes(axes: Axes, roll: PianoRoll, sheet: _Sheet) -> None:
     axes.add_collection(PolyCollection(boxes, facecolors=faces, edgecolors="white", linewidths=0.25, zorder=3))
 
 
-def _mark_bars(axes: Axes, sheet: _Sheet) -> None:
+def _mark_bars(axes: Axes, sheet: _Column) -> None:
     """Bar numbers, metres where they change, and the title, above the first roll."""
     lines = bar_lines(sheet.score, sheet.bars)
     box = axes.get_window_extent()

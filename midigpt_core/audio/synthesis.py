@@ -48,7 +48,7 @@ def play(
     source = midi if isinstance(midi, MidiSource) else take(midi)
     engine, font = _choose(settings)
     if engine == "fluidsynth" and font:
-        wave = fluid.play(source.layout.join(), font, settings.rate)
+        wave = fluid.play(source.layout.unwrapped.join(), font, settings.rate)
     elif engine == "builtin" and font:
         from midigpt_core.audio.mixer import play as mix
         from midigpt_core.audio.performance import perform
@@ -146,6 +146,6 @@ def _sines(source: MidiSource, rate: int) -> Wave:
 
     import pretty_midi
 
-    song = pretty_midi.PrettyMIDI(io.BytesIO(source.layout.join()))
+    song = pretty_midi.PrettyMIDI(io.BytesIO(source.layout.unwrapped.join()))
     mono = np.asarray(song.synthesize(fs=rate), dtype=np.float32)
     return np.repeat(mono[:, None], 2, axis=1)

@@ -1,8 +1,8 @@
-"""Control values that a caller asks of the written bars: how far an attempt is from them, and what helps to get there.
+"""Attribute targets of the written bars: how far an attempt is from them, and the constraints that help to meet them.
 
 The model reads attribute values as tokens and follows them as well as it has learnt to. On top of that, what can be
-obeyed note by note becomes a constraint for the sampler (notes per bar, pitch range, key), and of several versions of a
-step the one nearest to what was asked is kept.
+enforced note by note becomes a constraint for the sampler (notes per bar, pitch range, key), and of several candidates
+per step the closest match is kept.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ MAJOR_SCALE, MINOR_SCALE = (0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 10, 11)  #
 
 @dataclass(frozen=True)
 class AttributeTarget:
-    """One value asked of some bars of one track: of all that a step writes there, or of a single one."""
+    """A target value for bars of one track: all that a step writes there, or a single one."""
 
     attribute: Attribute
     value: int
@@ -65,11 +65,11 @@ class AttributeTarget:
         return self.attribute.value(to_grid(alone, tokenizer.config), 0, None if self.attribute.level == "track" else 0)
 
     def near(self, level: int) -> bool:
-        """Whether a measured level is as asked, give or take one where levels have an order."""
+        """Whether a measured level meets the target, give or take one where levels are ordered."""
         return abs(level - self.value) <= int(self.attribute.ordered)
 
     def distance(self, level: int) -> float:
-        """How far a measured level is from what was asked, as a share of the scale."""
+        """Distance of a measured level from the target, as a share of the scale."""
         return abs(level - self.value) / self.attribute.size if self.attribute.ordered else float(level != self.value)
 
 
@@ -80,16 +80,16 @@ class AttributeTargets:
     targets: tuple[AttributeTarget, ...]
 
     def distance(self, score: Score, tokenizer: Tokenizer) -> float:
-        """How far the written bars of a score are from all that was asked of them; 0: as asked."""
+        """Distance of the written bars of a score from all targets; 0: all are met."""
         return sum(target.distance(target.level(score, tokenizer)) for target in self.targets)
 
     def kinds(self, cell: Cell) -> frozenset[TokenType]:
-        """The kinds of tokens that something asked for a cell bears on."""
+        """The token types that the targets of a cell concern."""
         here = [target.attribute for target in self.targets if target.track == cell[0] and cell[1] in target.bars]
         return frozenset().union(*(kinds for attribute in here for of, kinds in BEARS_ON if isinstance(attribute, of)))
 
     def free(self, track: int) -> bool:
-        """Whether nobody asks for few pitches on a track."""
+        """Whether no target asks for few pitches on a track."""
         few = (PitchRange, PitchClassSet)
         return not any(target.track == track and isinstance(target.attribute, few) for target in self.targets)
 

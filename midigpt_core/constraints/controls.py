@@ -1,49 +1,30 @@
-"""Controls at decode time, on any checkpoint: pitches, rhythm, rhythm lock, remix; how each is checked and obeyed."""
+"""Controls at decode time, on any checkpoint: pitches, rhythm, rhythm lock, remix, as constraints."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 
-from midigpt_core.constraints.masks import AllowedTokens, Constraint, Schedule, Scheduled, Slot, TokenBias, token_mask
+from midigpt_core.constraints.masks import (
+    Allowed,
+    AllowedTokens,
+    Constraint,
+    Schedule,
+    Scheduled,
+    Slot,
+    TokenBias,
+    token_mask,
+)
 from midigpt_core.fields import nearest, refused
+from midigpt_core.music import GRIDS, SCALES
 from midigpt_core.score import Bar, Track
 from midigpt_core.tokens.config import EncoderConfig
 from midigpt_core.tokens.types import TokenType
 from midigpt_core.tokens.vocabulary import Vocabulary
-
-SCALES: Mapping[str, tuple[int, ...]] = {  # name -> semitones above the root
-    "chromatic": tuple(range(12)),
-    "major": (0, 2, 4, 5, 7, 9, 11),
-    "minor": (0, 2, 3, 5, 7, 8, 10),
-    "natural_minor": (0, 2, 3, 5, 7, 8, 10),
-    "harmonic_minor": (0, 2, 3, 5, 7, 8, 11),
-    "melodic_minor": (0, 2, 3, 5, 7, 9, 11),
-    "dorian": (0, 2, 3, 5, 7, 9, 10),
-    "phrygian": (0, 1, 3, 5, 7, 8, 10),
-    "lydian": (0, 2, 4, 6, 7, 9, 11),
-    "mixolydian": (0, 2, 4, 5, 7, 9, 10),
-    "locrian": (0, 1, 3, 5, 6, 8, 10),
-    "major_pentatonic": (0, 2, 4, 7, 9),
-    "minor_pentatonic": (0, 3, 5, 7, 10),
-    "blues": (0, 3, 5, 6, 7, 10),
-    "whole_tone": (0, 2, 4, 6, 8, 10),
-}
-
-GRIDS: Mapping[str, float] = {  # unit -> quarter notes
-    "whole": 4.0,
-    "half": 2.0,
-    "quarter": 1.0,
-    "eighth": 1 / 2,
-    "sixteenth": 1 / 4,
-    "quarter_triplet": 2 / 3,
-    "eighth_triplet": 1 / 3,
-    "sixteenth_triplet": 1 / 6,
-}
 
 
 @dataclass(frozen=True)
@@ -53,6 +34,7 @@ class Scene:
     vocabulary: Vocabulary
     bars: tuple[Bar, ...]  # the target bars as they were, on the grid, in the order they are written
     seed: int
+    within: Mapping[int, Allowed] = field(default_factory=dict)  # by cell, the tokens that a pitch mask leaves
 
 
 class DecodeControl(Protocol):
@@ -66,7 +48,7 @@ class DecodeControl(Protocol):
 
 
 class TimeSignature:
-    """The metre the model is told, as an index into the checkpoint's list or as "3/4"; as long as the bar it is for."""
+    """The metre shown to the model, by index or name ("3/4") in the checkpoint's list; bars keep their length."""
 
     def check(self, value: Any, where: str, encoder: EncoderConfig, track: Track) -> None:
         signature_of(value, where, encoder)
@@ -204,7 +186,9 @@ class RhythmMask:
                 pinned[cell] = ~off
             else:
                 biased[cell] = np.where(off, math.log(1.0 - strength), 0.0).astype(np.float32)
-        constraints: list[Constraint] = [Scheduled(scene.vocabulary, exact, "rhythm_mask")] if exact else []
+        constraints: list[Constraint] = (
+            [Scheduled(scene.vocabulary, exact, "rhythm_mask", scene.within)] if exact else []
+        )
         constraints += [AllowedTokens(pinned, "rhythm_mask.grid")] if pinned else []
         return constraints + ([TokenBias(biased, "rhythm_mask.grid")] if biased else [])
 
@@ -227,7 +211,7 @@ class RhythmLock:
         locked = {}
         for cell in (cell for cell, value in values.items() if value):
             locked[cell] = [(tick, [Slot()] * len(notes)) for tick, notes in _chords(scene.bars[cell])]
-        return [Scheduled(scene.vocabulary, _sounding(locked), "rhythm_lock")] if locked else []
+        return [Scheduled(scene.vocabulary, _sounding(locked), "rhythm_lock", scene.within)] if locked else []
 
 
 class Remix:
@@ -255,7 +239,7 @@ class Remix:
                 (tick, [_remixed(note, (i, j) in changed, full) for j, note in enumerate(notes)])
                 for i, (tick, notes) in enumerate(chords)
             ]
-        return [Scheduled(scene.vocabulary, _sounding(schedules), "remix")]
+        return [Scheduled(scene.vocabulary, _sounding(schedules), "remix", scene.within)]
 
 
 CONTROLS: Mapping[str, DecodeControl] = {

@@ -1,4 +1,4 @@
-"""Rules that hold a bar to a control value the caller asked for, where that can be done note by note."""
+"""Constraints that hold a bar to an attribute value, where that can be done note by note."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from midigpt_core.constraints.masks import ENDS, LEADS_TO_NOTE, PITCH, Allowed, 
 from midigpt_core.tokens.types import TokenType
 from midigpt_core.tokens.vocabulary import Vocabulary
 
-PULL = 1.5  # added to the logits of what leads to the value asked for
+PULL = 1.5  # added to the logits of what leads to the target
 KEY_PULL = 12.0  # the same for a key, by how far it leads the others per quarter note
 KEY_LEAD = 0.1  # a lead that is clear enough
 KEY_PRIOR = 2.0  # quarter notes that count as written from the start, so that the first note is not forced
 HANDS = 10  # notes at one onset, from which on nobody is kept there for want of more
-CHANCE = 0.1  # probability that a note which reaches the value asked for is given, at least
+CHANCE = 0.1  # least probability of a note that reaches the target
 
 
 @dataclass(frozen=True)

@@ -238,7 +238,7 @@ def token_mask(vocabulary: Vocabulary, *kinds: TokenType) -> Allowed:
 
 @dataclass
 class Opening(Constraint):
-    """Control tokens at the head of a track or bar that the model writes itself: asked values are pinned.
+    """Attribute tokens at the head of a track or bar that the model writes itself: requested values are forced.
 
     `head` and `by_cell` give values by token type, in the order the encoder writes them. With `free`, the model may
     write control tokens nobody asked for in between; without, it writes none of its own.

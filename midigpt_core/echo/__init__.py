@@ -1,1 +1,1 @@
-"""Bars of the piece said again: which may be, how likely each is, and the mixture with the model."""
+"""Repetition of the piece: which bars may be repeated, how likely each is, and the mixture with the model."""

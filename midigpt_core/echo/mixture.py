@@ -1,4 +1,4 @@
-"""A model and bars that may be said again, as experts of one mixture: what they expect, and how far each is trusted.
+"""The model and bars that may be repeated, as experts of one mixture: what each expects, and its weight.
 
 `Mixture` is one bar's; its compiled twin is in cython_ext/echo.pyx.
 """

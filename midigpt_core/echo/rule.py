@@ -1,4 +1,4 @@
-"""Say again what the piece has said: bars of it, as experts that the model is mixed with.
+"""The echo: bars of the piece as experts that the model is mixed with.
 
 More than half of the bars of real music stand elsewhere in the same track. Each bar that stays is an expert that
 expects itself, token by token, with a slip now and then; its prior weight says how likely the bar to be written is to
@@ -39,7 +39,7 @@ CONTENT = NOTE_TOKENS.union(ENDS)  # of a bar
 
 @dataclass(frozen=True)
 class Source:
-    """A bar that may be said again: one that stays, or (`cell`) one that the lane itself has written before."""
+    """A bar that may be repeated: one that is kept, or (`cell`) one that the lane has just written."""
 
     bar: int
     log_weight: float  # without what the other tracks say

@@ -1,4 +1,4 @@
-"""Which bars of the piece a bar to be written may say again, and how likely each is: the prior of the echo.
+"""Which bars of the piece a new bar may repeat, and how likely each is: the prior of the echo.
 
 Log weights are a linear function of how alike the surroundings of both bars are. Its coefficients were fitted by
 maximum likelihood on held-out real songs (`benchmarks/fit_echo.py` fits them anew and says what they are worth).
@@ -107,7 +107,7 @@ class Surroundings:
         return equal / every if every else None
 
     def features(self, track: int, bar: int, source: int) -> dict[str, float]:
-        """What speaks for `bar` to repeat `source`, by the names of WEIGHTS."""
+        """Evidence that `bar` repeats `source`, by the names of WEIGHTS."""
         distance = abs(bar - source)
         left, right = self.beside(track, bar - 1, source - 1), self.beside(track, bar + 1, source + 1)
         return {
@@ -141,7 +141,7 @@ class SourceFilter:
     _levels: dict[tuple[str, Cell], int] = field(default_factory=dict)  # (attribute, bar) -> what it measures there
 
     def met(self, cell: Cell, source: int) -> bool:
-        """Whether the bar `source` of the cell's track has what is asked for the cell, give or take one level."""
+        """Whether the bar `source` of the cell's track meets the cell's targets, give or take one level."""
         if cell not in self._targets:
             self._targets[cell] = attribute_targets(self.prompts, [cell], self.tokenizer.attributes).targets
         return all(target.near(self._level(replace(target, bars=(source,)))) for target in self._targets[cell])

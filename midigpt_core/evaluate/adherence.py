@@ -55,7 +55,7 @@ def adherence(
 def _distances(
     engine: InferenceEngine, tasks: Sequence[Task], control: Attribute, seed: int, config: InferenceConfig
 ) -> npt.NDArray[np.int64]:
-    """Per task, how many levels lie between what was asked for and what came out."""
+    """Per task, how many levels the result is from the target."""
     levels = [_level(engine, task.score, task, control.name) for task in tasks]
     random = np.random.Generator(np.random.PCG64(seed))
     found = []

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from midigpt_core.evaluate.metrics import Scene, key_of
+from midigpt_core.evaluate.metrics import Passage, key_of
 from midigpt_core.evaluate.tasks import Task
 from midigpt_core.plan.steps import Cell
 from midigpt_core.score import DRUM, Note, Score
@@ -39,13 +39,13 @@ def stock(tasks: Sequence[Task]) -> Shelf:
 
 def copy_previous(task: Task, shelf: Shelf) -> Notes:
     """The bars before the gap, repeated into it."""
-    scene, filled = Scene(task.score, task.cells), {}
+    passage, filled = Passage(task.score, task.cells), {}
     for track in sorted({t for t, _ in task.cells}):
         bars = sorted(b for t, b in task.cells if t == track)
         length = len(bars)
         for i, bar in enumerate(bars):
             source = bars[0] - length + i if bars == list(range(bars[0], bars[0] + length)) else bar - 1
-            filled[track, bar] = _bar(scene, (track, source), bar)
+            filled[track, bar] = _bar(passage, (track, source), bar)
     return filled
 
 
@@ -97,7 +97,7 @@ def silence(task: Task, shelf: Shelf) -> Notes:
 
 def original(task: Task, shelf: Shelf) -> Notes:
     """What stood there: the ceiling."""
-    return Scene(task.score, task.cells).original()
+    return Passage(task.score, task.cells).original()
 
 
 FLOORS: Mapping[str, Callable[[Task, Shelf], Notes]] = {
@@ -109,11 +109,11 @@ FLOORS: Mapping[str, Callable[[Task, Shelf], Notes]] = {
 }
 
 
-def _bar(scene: Scene, source: Cell, bar: int) -> list[Note]:
+def _bar(passage: Passage, source: Cell, bar: int) -> list[Note]:
     track, place = source
-    if place < 0 or (track, place) in scene.cells:
+    if place < 0 or (track, place) in passage.cells:
         return []
-    return _fit(scene.score.tracks[track].bars[place].notes, scene.score, (track, bar))
+    return _fit(passage.score.tracks[track].bars[place].notes, passage.score, (track, bar))
 
 
 def _fit(notes: Sequence[Note], score: Score, cell: Cell) -> list[Note]:

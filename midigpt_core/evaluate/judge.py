@@ -12,7 +12,7 @@ import numpy as np
 
 from midigpt_core.engine import InferenceEngine
 from midigpt_core.evaluate.floors import FLOORS, stock
-from midigpt_core.evaluate.metrics import Scene, measure
+from midigpt_core.evaluate.metrics import Passage, measure
 from midigpt_core.evaluate.tasks import Task
 from midigpt_core.generation.fit import narrowed
 from midigpt_core.generation.notes import original_tokens
@@ -69,10 +69,10 @@ def judge(
     sheet = Sheet()
     shelf = stock(tasks)
     for number, task in enumerate(tasks):
-        scene = Scene(task.score, task.cells)
+        passage = Passage(task.score, task.cells)
         for name, floor in FLOORS.items():
-            sheet.add(name, task, measure(scene, floor(task, shelf)))
-        for values in _model_measures(engine, task, scene, samplings, config or InferenceConfig()):
+            sheet.add(name, task, measure(passage, floor(task, shelf)))
+        for values in _model_measures(engine, task, passage, samplings, config or InferenceConfig()):
             sheet.add("model", task, values)
         if tell:
             tell(number + 1, len(tasks))
@@ -93,7 +93,7 @@ def request_for(
 
 
 def _model_measures(
-    engine: InferenceEngine, task: Task, scene: Scene, samplings: int, config: InferenceConfig
+    engine: InferenceEngine, task: Task, passage: Passage, samplings: int, config: InferenceConfig
 ) -> list[dict[str, float]]:
     """One row per sampling, each a request of its own, with the next seed: what a user gets who asks for one take."""
     request, rows = request_for(task, config), []
@@ -107,7 +107,7 @@ def _model_measures(
         written = {(t, b): take.score.tracks[t].bars[b].notes for t, b in task.cells}
         rows.append(
             {
-                **measure(scene, written),
+                **measure(passage, written),
                 **(likelihood if number == 0 else {}),  # the same for all takes: one observation
                 "retried": float(take.attempts > len(result.steps)),
                 "failed": float(not take.accepted),

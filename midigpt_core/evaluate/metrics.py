@@ -24,7 +24,7 @@ _SCALES = ((0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 10))
 
 
 @dataclass(frozen=True)
-class Scene:
+class Passage:
     """A task's surroundings."""
 
     score: Score  # the excerpt with the original notes
@@ -45,46 +45,46 @@ class Scene:
         return self.score.tracks[cell[0]].track_type == DRUM
 
 
-def measure(scene: Scene, written: Written) -> dict[str, float]:
+def measure(passage: Passage, written: Written) -> dict[str, float]:
     """Every metric of one task. Keys that do not apply (pitch measures on drums alone) are left out."""
-    original = scene.original()
+    original = passage.original()
     found = {
-        "note_f1": note_f1(scene, written, original),
-        "groove": _mean([groove(scene, cell, written[cell], original[cell]) for cell in scene.cells]),
-        "covered": _mean([float(bool(written[cell])) for cell in scene.cells if original[cell]]),
-        "collapse": float(stuck(scene, written)),
-        "copy": copy_rate(scene, written),
+        "note_f1": note_f1(passage, written, original),
+        "groove": _mean([groove(passage, cell, written[cell], original[cell]) for cell in passage.cells]),
+        "covered": _mean([float(bool(written[cell])) for cell in passage.cells if original[cell]]),
+        "collapse": float(stuck(passage, written)),
+        "copy": copy_rate(passage, written),
         "notes": float(sum(map(len, written.values()))),
     }
-    tonal = [cell for cell in scene.cells if not scene.is_drum(cell)]
+    tonal = [cell for cell in passage.cells if not passage.is_drum(cell)]
     if tonal:
         found["pce_diff"] = abs(_entropy(_pooled(written, tonal)) - _entropy(_pooled(original, tonal)))
         sounding = [cell for cell in tonal if original[cell]]
         found["chroma"] = _mean([_cosine(chroma(written[cell]), chroma(original[cell])) for cell in sounding])
-        in_key = in_key_rate(scene, written, tonal)
+        in_key = in_key_rate(passage, written, tonal)
         if in_key is not None:
             found["in_key"] = in_key
-        found["in_range"] = in_range_rate(scene, written, tonal)
-        found |= fit_with_band(scene.score, written)
+        found["in_range"] = in_range_rate(passage, written, tonal)
+        found |= fit_with_band(passage.score, written)
     return {key: value for key, value in found.items() if value == value}
 
 
-def note_f1(scene: Scene, written: Written, original: Written) -> float:
+def note_f1(passage: Passage, written: Written, original: Written) -> float:
     """Share of notes found again (onset on the sixteenth grid, and pitch), as F1 over all cells."""
 
     def placed(notes: Written) -> Counter[tuple[Cell, int, int]]:
-        step = scene.score.resolution / GRID
-        return Counter((cell, round(n.onset_ticks / step), n.pitch) for cell in scene.cells for n in notes[cell])
+        step = passage.score.resolution / GRID
+        return Counter((cell, round(n.onset_ticks / step), n.pitch) for cell in passage.cells for n in notes[cell])
 
     a, b = placed(written), placed(original)
     total = sum(a.values()) + sum(b.values())
     return 2 * sum((a & b).values()) / total if total else 1.0
 
 
-def groove(scene: Scene, cell: Cell, written: Sequence[Note], original: Sequence[Note]) -> float:
+def groove(passage: Passage, cell: Cell, written: Sequence[Note], original: Sequence[Note]) -> float:
     """1 minus the share of grid positions where one bar has an onset and the other has none."""
-    length = max(1, scene.score.tracks[cell[0]].bars[cell[1]].ticks(GRID))
-    step = scene.score.resolution / GRID
+    length = max(1, passage.score.tracks[cell[0]].bars[cell[1]].ticks(GRID))
+    step = passage.score.resolution / GRID
     a, b = np.zeros(length, bool), np.zeros(length, bool)
     for onsets, notes in ((a, written), (b, original)):
         for note in notes:
@@ -120,9 +120,9 @@ def key_of(score: Score, cells: Sequence[Cell] = ()) -> tuple[int, int] | None:
     return tonic, mode
 
 
-def in_key_rate(scene: Scene, written: Written, cells: Sequence[Cell]) -> float | None:
+def in_key_rate(passage: Passage, written: Written, cells: Sequence[Cell]) -> float | None:
     """Share of notes in the scale of the key of the surroundings."""
-    key = key_of(scene.score, scene.cells)
+    key = key_of(passage.score, passage.cells)
     pitches = [note.pitch for cell in cells for note in written[cell]]
     if key is None or not pitches:
         return None
@@ -130,11 +130,11 @@ def in_key_rate(scene: Scene, written: Written, cells: Sequence[Cell]) -> float 
     return _mean([float(pitch % 12 in scale) for pitch in pitches])
 
 
-def in_range_rate(scene: Scene, written: Written, cells: Sequence[Cell]) -> float:
+def in_range_rate(passage: Passage, written: Written, cells: Sequence[Cell]) -> float:
     """Share of the sounding bars whose mean pitch lies between the lowest and highest note of their track's context."""
     ranges = {}
     for track in {t for t, _ in cells}:
-        pitches = [note.pitch for bar in scene.context(track) for note in bar]
+        pitches = [note.pitch for bar in passage.context(track) for note in bar]
         if pitches:
             ranges[track] = min(pitches), max(pitches)
     means = [
@@ -145,31 +145,31 @@ def in_range_rate(scene: Scene, written: Written, cells: Sequence[Cell]) -> floa
     return _mean([float(low <= mean <= high) for (low, high), mean in means])
 
 
-def stuck(scene: Scene, written: Written) -> bool:
+def stuck(passage: Passage, written: Written) -> bool:
     """Stuck: eight notes or more of one track, all of one pitch, where its context has more than two."""
-    for track in {t for t, _ in scene.cells}:
-        notes = [note for cell in scene.cells if cell[0] == track for note in written[cell]]
-        usual = {note.pitch for bar in scene.context(track) for note in bar}
+    for track in {t for t, _ in passage.cells}:
+        notes = [note for cell in passage.cells if cell[0] == track for note in written[cell]]
+        usual = {note.pitch for bar in passage.context(track) for note in bar}
         if len(notes) >= 8 and len({note.pitch for note in notes}) == 1 and len(usual) > 2:
             return True
     return False
 
 
-def copy_rate(scene: Scene, written: Written) -> float:
+def copy_rate(passage: Passage, written: Written) -> float:
     """Share of the sounding written bars that equal (onset and pitch) a bar of their track's context."""
     known: dict[int, set[Shape]] = {}
-    for track in {t for t, _ in scene.cells}:
-        known[track] = {shape for bar in scene.context(track) for shape in _shapes(scene, bar)}
-    sounding = [cell for cell in scene.cells if written[cell]]
-    return _mean([float(_shapes(scene, written[cell])[0] in known[cell[0]]) for cell in sounding])
+    for track in {t for t, _ in passage.cells}:
+        known[track] = {shape for bar in passage.context(track) for shape in _shapes(passage, bar)}
+    sounding = [cell for cell in passage.cells if written[cell]]
+    return _mean([float(_shapes(passage, written[cell])[0] in known[cell[0]]) for cell in sounding])
 
 
-def _shapes(scene: Scene, notes: Sequence[Note]) -> tuple[Shape, Shape]:
+def _shapes(passage: Passage, notes: Sequence[Note]) -> tuple[Shape, Shape]:
     """Onsets and pitches, onsets moved to the nearest twelfth of a quarter note, and to the one before.
 
     Models read played music in one of these two ways; what they copy is known for a copy by either.
     """
-    resolution = scene.score.resolution
+    resolution = passage.score.resolution
     nearest = frozenset((nearest_tick(n.onset_ticks, resolution, 12), n.pitch) for n in notes)
     return nearest, frozenset((12 * n.onset_ticks // resolution, n.pitch) for n in notes)
 

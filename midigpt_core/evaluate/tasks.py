@@ -1,4 +1,4 @@
-"""What a model is asked to do when it is judged: bars of held-out songs taken out, the same ones every time."""
+"""Evaluation tasks: bars of held-out songs to fill in, the same ones every time."""
 
 from __future__ import annotations
 

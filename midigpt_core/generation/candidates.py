@@ -100,7 +100,7 @@ class Judge:
 
     @cached_property
     def _free(self) -> set[int]:
-        """The tracks whose pitches and rhythm nobody asked for."""
+        """The tracks whose pitches and rhythm the caller left free."""
         prompts = {prompt.id: prompt for prompt in self.prompt.request.tracks}
         asked = attribute_targets(prompts, sorted(self.prompt.step.cells), self.tokenizer.attributes)
         return {track for track, prompt in prompts.items() if not prompt.controls and asked.free(track)}
@@ -120,6 +120,14 @@ class Take:
     accepted: bool  # every step passed its checks
     truncated: bool  # a step ran out of the model's context before its last bar
 
+    def __repr__(self) -> str:
+        state = "" if self.accepted else f", rejected: {self.rejected[-1]}"
+        return f"Take(seed {self.seed}, consensus {self.consensus:.2f}, {self.tokens} tokens{state})"
+
+    def _repr_html_(self) -> str:
+        """Its score, for notebooks."""
+        return self.score._repr_html_()
+
 
 @dataclass
 class Draft:
@@ -138,11 +146,12 @@ class Draft:
     accepted: bool = True
     truncated: bool = False
 
-    def keep(self, candidate: Candidate) -> None:
-        """Keep the candidate, unless one of an earlier attempt is better."""
+    def keep(self, candidate: Candidate) -> Candidate:
+        """Keep the candidate, unless one of an earlier attempt is better; returns what is kept."""
         self.attempts += 1
         if self.best is None or candidate.rank < self.best.rank:
             self.best = candidate
+        return self.best
 
     def close_step(self) -> None:
         """Adopt the best candidate of the step."""

@@ -1,4 +1,4 @@
-"""Make a step's prompt fit the model: leave out context tracks, then shorten the window around the targets."""
+"""Make a step's prompt fit the model: leave out context tracks, shorten the window, hide what is far off."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from midigpt_core.generation.prompt import StepPrompt, prepare_step
-from midigpt_core.plan.narrow import drop_order, expected_tokens
-from midigpt_core.plan.steps import Step, smaller_window
+from midigpt_core.plan.narrow import drop_order, expected_tokens, guessed_costs
+from midigpt_core.plan.steps import Cell, Step, smaller_window
 from midigpt_core.request import GenerationRequest
 from midigpt_core.score import Score
 from midigpt_core.tokens.tokenizer import Tokenizer
@@ -23,7 +23,7 @@ def narrowed(
     n_positions: int,
 ) -> tuple[StepPrompt, list[int]]:
     """The step's prompt, made to fit the model together with what it will write: context tracks are dropped first
-    (and named), then the window is shortened around the targets."""
+    (and named), then the window is shortened around the targets, then the bars farthest from them are hidden."""
     config = request.config
     room = n_positions - config.budget_margin * expected_tokens(score, step)
     prompt = prepare_step(tokenizer, score, step, request, left_out)
@@ -48,7 +48,33 @@ def narrowed(
             break
         step = shorter
         prompt = prepare_step(tokenizer, score, step, request, {*left_out, *newly})
+    far = _farthest_first(prompt) if config.context == "auto" else []
+    while far and len(prompt.prompt.tokens) >= max(room, n_positions / 4):
+        half = -(-len(far) // 2)
+        step, far = replace(step, pending=step.pending | set(far[:half])), far[half:]
+        prompt = prepare_step(tokenizer, score, step, request, {*left_out, *newly})
     return prompt, newly
+
+
+def _farthest_first(prompt: StepPrompt) -> list[Cell]:
+    """The bars that the model hears, those farthest from what is written first."""
+    step, written = prompt.step, {bar for _, bar in prompt.step.cells}
+    heard = {(track, bar) for track in prompt.tracks for bar in range(step.start_bar, step.end_bar)}
+    distance = {bar: min(abs(bar - other) for other in written) for _, bar in heard}
+    return sorted(heard - step.cells - step.pending, key=lambda cell: (-distance[cell[1]], cell))
+
+
+def alone_fits(tokenizer: Tokenizer, score: Score, step: Step, request: GenerationRequest, n_positions: int) -> bool:
+    """Whether a step fits the model with what it will write, all the context left out that may be."""
+    writes = request.config.budget_margin * expected_tokens(score, step)
+    targets = {track for track, _ in step.cells}
+    guessed = guessed_costs(score, step)
+    if request.config.context == "auto" and writes + sum(guessed[track] for track in targets) < n_positions / 2:
+        return True  # by far: no need to write the prompt
+    left_out = {prompt.id for prompt in request.tracks if prompt.ignore}
+    left_out |= set(_droppable(score, step, request) if request.config.context != "all" else ())
+    shown = replace(step, pending=frozenset())  # a later step may see what an earlier one has written there
+    return len(prepare_step(tokenizer, score, shown, request, left_out).prompt.tokens) + writes < n_positions
 
 
 def _lengths(prompt: StepPrompt) -> dict[int, int]:

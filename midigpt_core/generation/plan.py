@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from midigpt_core.generation.fit import narrowed
+from midigpt_core.generation.fit import alone_fits, narrowed
+from midigpt_core.plan.divide import Division, divided
 from midigpt_core.plan.narrow import expected_tokens
-from midigpt_core.plan.steps import Cell, PlanOptions, Step, choose_window, plan_steps
+from midigpt_core.plan.steps import Cell, PlanOptions, Step, choose_window, plan_steps, with_pending
 from midigpt_core.request import AUTO, GenerationRequest
 from midigpt_core.score import Score
 from midigpt_core.tokens.tokenizer import Tokenizer
@@ -25,8 +26,8 @@ MAX_SEED = 2**31  # drawn seeds stay short enough to type
 class Plan:
     """What a request comes to."""
 
-    seed: int  # of the first take: the one asked for, or drawn
-    window: int  # bars the model sees at once: those asked for, or chosen
+    seed: int  # of the first take: as requested, or drawn
+    window: int  # bars the model sees at once: as requested, or chosen
     cells: frozenset[Cell]  # (track, bar) to write
     steps: tuple[Step, ...]  # in the order they are run
 
@@ -65,15 +66,22 @@ def estimates(
     found = []
     for step in made.steps:
         prompt, newly = narrowed(tokenizer, score, step, request, left_out, n_positions)
-        left_out |= set(newly)
         reads, writes = len(prompt.prompt.tokens), expected_tokens(score, step)
         fits = reads + request.config.budget_margin * writes <= n_positions
-        found.append(StepEstimate(prompt.step, tuple(sorted(left_out)), reads, writes, fits))
+        found.append(
+            StepEstimate(
+                prompt.step,
+                tuple(sorted({*left_out, *newly} - {track for track, _ in step.cells})),
+                reads,
+                writes,
+                fits,
+            )
+        )
     return found
 
 
 def chosen_cells(request: GenerationRequest, score: Score, seed: int) -> frozenset[Cell]:
-    """The cells to write: all that are asked for, or the share infill_probability draws of the infill ones."""
+    """The cells to write: all requested ones, or of the infill ones the share that infill_probability draws."""
     infill: list[Cell] = []
     forward: list[Cell] = []
     for prompt in request.tracks:
@@ -97,7 +105,8 @@ def fitting_plan(
     seed: int,
     n_positions: int,
 ) -> list[Step]:
-    """As `plan_request`, with fewer bars per step (where that is "auto") until a step leaves the model room to read."""
+    """As `plan_request`, with fewer bars per step until a step leaves the model room to read; steps that are still too
+    long are divided by tracks, then by bars, until they fit. What is not "auto" stays as it is."""
     steps = plan_request(request, score, targets, tokenizer, seed)
     bars = max((len({bar for _, bar in step.cells}) for step in steps), default=1)
     while request.config.bars_per_step == AUTO and bars > 1:
@@ -107,7 +116,14 @@ def fitting_plan(
         bars //= 2
         config = replace(request.config, bars_per_step=bars)
         steps = plan_request(replace(request, config=config), score, targets, tokenizer, seed)
-    return steps
+    config = request.config
+    how = Division(
+        lambda step: alone_fits(tokenizer, score, step, request, n_positions),
+        by_tracks=config.tracks_per_step == AUTO,
+        by_bars=config.bars_per_step == AUTO,
+    )
+    parts = [part for step in steps for part in divided(step, how)]
+    return with_pending(parts) if len(parts) > len(steps) else steps
 
 
 def plan_request(

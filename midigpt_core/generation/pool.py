@@ -15,20 +15,20 @@ from midigpt_core.request import InferenceConfig
 from midigpt_core.score import Note
 from midigpt_core.tokens.tokenizer import Tokenizer
 
-FEWEST = 3  # candidates per take, where several takes share a pool
+FEWEST = 2  # candidates per take, where several takes share a pool
 
 
 def candidates_per_take(config: InferenceConfig, prompt: StepPrompt, takes: int) -> int:
     """How many candidates are drawn for each of so many takes: all takes together have as many as one alone, but no
     fewer than FEWEST each. Tracks continued bar by bar have one."""
-    tries = config.control_tries if prompt.attribute_targets.targets else 1
+    tries = config.control_tries if prompt.known.attribute_targets.targets else 1
     if prompt.step.autoregressive:
         return tries
     return max(tries, min(config.pool, max(FEWEST, -(-config.pool // takes))))
 
 
 @dataclass
-class Pool:
+class CandidatePool:
     """The candidates of one attempt at a step, of all takes that are open."""
 
     tokenizer: Tokenizer
@@ -43,7 +43,7 @@ class Pool:
         several = len(self.candidates) > 1
         for candidate, agreed in zip(self.candidates, agreement(self._table), strict=True):
             candidate.consensus = float(agreed) - (SAMENESS * _sameness(candidate) if several else 0.0)
-            targets = candidate.prompt.attribute_targets
+            targets = candidate.prompt.known.attribute_targets
             if several and targets.targets:
                 candidate.distance = targets.distance(candidate.score, self.tokenizer)
 
@@ -77,7 +77,7 @@ class Pool:
 
 def _sameness(candidate: Candidate) -> float:
     """Share of the candidate's sounding bars that stand elsewhere in their tracks, among bars that are known."""
-    around, resolution = candidate.prompt.around, candidate.before.resolution
+    around, resolution = candidate.prompt.known.around, candidate.before.resolution
 
     def stands_elsewhere(cell: Cell, notes: Sequence[Note]) -> bool:
         return note_set(notes, resolution) in _bars_near(around, cell)

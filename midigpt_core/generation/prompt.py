@@ -4,17 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 
-from midigpt_core.constraints.attribute_targets import AttributeTargets, attribute_targets
-from midigpt_core.constraints.controls import CONTROLS, Scene, borne_on, signature_of
-from midigpt_core.constraints.masks import AllowedTokens, Constraint, NoRepeat, Opening, Scheduled
-from midigpt_core.echo.mixture import Body, StyleBias
-from midigpt_core.echo.rule import Choice, Echo
-from midigpt_core.echo.sources import SourceFilter, Surroundings, choices, kept_bars
-from midigpt_core.echo.style_prior import styles
-from midigpt_core.harmony.band import band_of
-from midigpt_core.harmony.rule import Harmony, Known
+from midigpt_core.constraints.controls import signature_of
+from midigpt_core.echo.sources import Surroundings
+from midigpt_core.generation.knowledge import StepKnowledge, switch
 from midigpt_core.plan.steps import Cell, Step
 from midigpt_core.plan.window import cut, kept_notes
 from midigpt_core.request import GenerationRequest, TrackPrompt
@@ -22,16 +15,12 @@ from midigpt_core.sampling.prompt import Prompt
 from midigpt_core.score import DRUM, Bar, Note, Score, Track
 from midigpt_core.tokens import kernels
 from midigpt_core.tokens.drum_hits import hit_ticks
-from midigpt_core.tokens.encode import BAR_ATTRIBUTES, TRACK_ATTRIBUTES, EncodeOptions
+from midigpt_core.tokens.encode import EncodeOptions
 from midigpt_core.tokens.grammar import Grammar, GrammarOptions
 from midigpt_core.tokens.grid import to_grid, with_listed_metres
 from midigpt_core.tokens.targets import targets_in
 from midigpt_core.tokens.tokenizer import Tokenizer
 from midigpt_core.tokens.types import TokenType
-
-PITCH = TokenType.NOTE_ONSET
-HARMONY = 1.5  # strength for a checkpoint made for an echo that does not speak of harmony
-LESS_READILY = 4.0  # factor by which an attempt's echo is weaker than that of the one before
 
 
 @dataclass(frozen=True)
@@ -46,9 +35,9 @@ class StepPrompt:
     tracks: tuple[int, ...]  # the score's tracks in the order the prompt has them
     cells: tuple[Cell, ...]  # (track, bar) of the score, in the order they are written
     originals: Score  # the window as it was, on the grid, tracks in the prompt's order
-    window: Score  # the window as the model is told it, on the grid, targets empty
+    window: Score  # the window as the model sees it, on the grid, targets empty
     first: Grammar  # primed with the prompt
-    around: Surroundings  # the piece, as far as the step may know it
+    known: StepKnowledge  # of the piece around, and of what the caller asks
 
     @property
     def drums(self) -> tuple[bool, ...]:
@@ -67,118 +56,12 @@ class StepPrompt:
         grammar.options = replace(grammar.options, max_tokens=max(0, n_positions - len(self.prompt.tokens)))
         return grammar
 
-    def constraints(self, seed: int, attempt: int = 1) -> tuple[Constraint, ...]:
-        """The caller's preferences for one lane, fresh. Every further attempt repeats the piece less readily."""
-        originals = tuple(self.originals.tracks[track].bars[bar] for track, bar in self.local_cells)
-        scene = Scene(self.tokenizer.vocabulary, originals, seed)
-        prompts = {prompt.id: prompt for prompt in self.request.tracks}
-        constraints: list[Constraint] = []
-        for name, control in CONTROLS.items():
-            values = {
-                i: prompts[t].controls[name] for i, (t, _) in enumerate(self.cells) if name in prompts[t].controls
-            }
-            constraints += control.constraints(values, scene) if values else []
-        pitches = next((r.by_cell for r in constraints if isinstance(r, AllowedTokens) and r.name == "pitch_mask"), {})
-        for schedule in (constraint for constraint in constraints if isinstance(constraint, Scheduled)):
-            schedule.within = pitches
-        if self.step.autoregressive:
-            constraints.append(_opening(self, prompts))
-        if self.request.config.no_repeat_ngram:
-            context = _context_pitches(self.window)
-            by_cell = {i: context[track] for i, (track, _) in enumerate(self.local_cells)}
-            constraints.append(NoRepeat(self.tokenizer.vocabulary, self.request.config.no_repeat_ngram, by_cell))
-        constraints += self.attribute_targets.constraints(
-            self.tokenizer.vocabulary, self.cells, self.around.score, pitches
-        )
-        strength = echo_strength(self.tokenizer, self.request)
-        if strength > 0:
-            anew = {
-                cell for constraint in constraints if isinstance(constraint, Scheduled) for cell in constraint.by_cell
-            }
-            known = self.repeatable if attempt == 1 else self._otherwise
-            free = {cell: choice for cell, choice in known.items() if cell not in anew}
-            strength /= LESS_READILY ** (attempt - 1)
-            constraints.append(Echo(self.tokenizer.vocabulary, free, strength, self.styles))
-        if self._tonal:
-            together = len({track for track, _ in self._tonal.values()}) > 1
-            constraints.append(Harmony(self.tokenizer.vocabulary, self._band, self._tonal, together))
-        return tuple(constraints)
-
-    @cached_property
-    def _tonal(self) -> dict[int, Cell]:
-        """The cells, by place, whose pitches are to fit the other tracks: melodic ones of which nobody asks pitches."""
-        if harmony_strength(self.tokenizer, self.request) <= 0 or not self.tokenizer.vocabulary.has(PITCH):
-            return {}
-        free = {i: cell for i, cell in enumerate(self.cells) if PITCH not in self._asked_kinds(cell)}
-        return {i: cell for i, cell in free.items() if not self.drums[i]}
-
-    @cached_property
-    def _band(self) -> Known:
-        """What the other tracks play, for all lanes."""
-        around, resolution = self.around, self.tokenizer.config.resolution
-        band = band_of(around.score, self.step, around.tracks, around.unknown, resolution)
-        return Known(band, harmony_strength(self.tokenizer, self.request))
-
-    @cached_property
-    def attribute_targets(self) -> AttributeTargets:
-        """The control values the caller asks of the cells."""
-        prompts = {prompt.id: prompt for prompt in self.request.tracks}
-        return attribute_targets(prompts, self.cells, self.tokenizer.attributes)
-
-    @cached_property
-    def _otherwise(self) -> dict[int, Choice]:
-        """What a further attempt may say again: nothing that would give back the bars that are to be replaced."""
-        found = {}
-        for i, choice in self.repeatable.items():
-            sources = (s for s in choice.sources if s.cell >= 0 or not self.around.gives_back(self.cells[i], s.bar))
-            found[i] = replace(choice, sources=tuple(sources))
-        return found
-
-    @cached_property
-    def repeatable(self) -> dict[int, Choice]:
-        """Per cell, the bars of the piece that it may say again."""
-        prompts = {prompt.id: prompt for prompt in self.request.tracks}
-        accepted = SourceFilter(self.around.score, prompts, self.tokenizer)
-        return choices(self.around, accepted, self._kept_bars, self.cells)
-
-    @cached_property
-    def styles(self) -> dict[int, StyleBias]:
-        """Per cell, the style of its track."""
-        callers = {cell: self._asked_kinds(cell) for cell in self.cells}
-        return styles(self.around.score, self._kept_bars, callers, self.tokenizer.vocabulary)
-
-    def _asked_kinds(self, cell: Cell) -> frozenset[TokenType]:
-        """The kinds of tokens of a cell that the caller asks something of."""
-        controls = next(prompt.controls for prompt in self.request.tracks if prompt.id == cell[0])
-        return self.attribute_targets.kinds(cell) | borne_on(controls)
-
-    @cached_property
-    def _kept_bars(self) -> dict[int, dict[int, Body]]:
-        """The bars that stay of the tracks that are written, by track and bar, as tokens."""
-        options = replace(_switches(self.request), window_bars=self.step.n_bars)
-        return kept_bars(self.around, self.cells, self.tokenizer, options)
-
     def window_of(self, written: Mapping[Cell, Sequence[Note]], score: Score) -> Score:
         """The written notes as a window that `paste` takes: tracks as in the score, notes in its resolution."""
         tracks = [Track(bars=[Bar() for _ in range(self.step.n_bars)]) for _ in score.tracks]
         for (track, bar), notes in written.items():
             tracks[track].bars[bar - self.step.start_bar].notes = list(notes)
         return Score(tracks=tracks, resolution=score.resolution)
-
-
-def echo_strength(tokenizer: Tokenizer, request: GenerationRequest) -> float:
-    """How readily bars are said again: what was asked, or what the checkpoint recommends (0 if it does not say)."""
-    asked = request.config.echo
-    return asked if asked >= 0 else tokenizer.config.echo
-
-
-def harmony_strength(tokenizer: Tokenizer, request: GenerationRequest) -> float:
-    """How much pitches are to fit the other tracks: what was asked, or what the checkpoint recommends. One that
-    recommends an echo and does not speak of harmony is taken to want HARMONY."""
-    asked, config = request.config.harmony, tokenizer.config
-    if asked >= 0:
-        return asked
-    return config.harmony if config.harmony is not None else HARMONY if config.echo else 0.0
 
 
 def own_temperature(tokenizer: Tokenizer, drums: bool = False) -> float:
@@ -202,7 +85,7 @@ def prepare_step(
     told = _told_metres(
         with_listed_metres(_emptied(originals, local), tokenizer.config), step, tracks, prompts, tokenizer
     )
-    asked = [_asked(prompts[t], step, tokenizer) for t in tracks]
+    asked = [asked_attributes(prompts[t], step, tokenizer) for t in tracks]
     measured = _measured(tokenizer, told, originals, local, request)
     controlled = _with_attributes(told, [{**m, **a} for m, a in zip(measured, asked, strict=True)], step)
     prompt, window_prompt = _write(tokenizer, controlled, step, local, request), None
@@ -215,7 +98,8 @@ def prepare_step(
     targets = targets_in(true, local, tokenizer.vocabulary, step.autoregressive, sounding, hits)
     grammar = Grammar(tokenizer.vocabulary, targets, _limits(request)).prime(prompt.tokens)
     around = Surroundings(score, _unknown(step, prompts), tracks)
-    return StepPrompt(tokenizer, request, step, prompt, window_prompt, tracks, cells, originals, told, grammar, around)
+    known = StepKnowledge(tokenizer, request, step, cells, around)
+    return StepPrompt(tokenizer, request, step, prompt, window_prompt, tracks, cells, originals, told, grammar, known)
 
 
 def _order(score: Score, step: Step, left_out: Collection[int]) -> tuple[int, ...]:
@@ -255,15 +139,15 @@ def _emptied(score: Score, cells: Collection[Cell]) -> Score:
 def _told_metres(
     window: Score, step: Step, tracks: Sequence[int], prompts: Mapping[int, TrackPrompt], tokenizer: Tokenizer
 ) -> Score:
-    """The window with the metres that time_signature controls ask the model to be told."""
+    """The window with the metres that time_signature controls show to the model."""
     told = []
     for number, track in zip(tracks, window.tracks, strict=True):
         prompt, bars = prompts[number], list(track.bars)
         for b in range(len(bars)):
             place = step.start_bar + b
-            wish = prompt.bar_controls.get(place, {}).get("time_signature", prompt.controls.get("time_signature"))
-            if wish is not None and (number, place) in step.cells:
-                numerator, denominator = signature_of(wish, "time_signature", tokenizer.config)
+            metre = prompt.bar_controls.get(place, {}).get("time_signature", prompt.controls.get("time_signature"))
+            if metre is not None and (number, place) in step.cells:
+                numerator, denominator = signature_of(metre, "time_signature", tokenizer.config)
                 bars[b] = replace(bars[b], ts_numerator=numerator, ts_denominator=denominator)
         told.append(replace(track, bars=bars))
     return replace(window, tracks=told)
@@ -272,7 +156,7 @@ def _told_metres(
 # ---- control tokens ----
 
 
-def _asked(prompt: TrackPrompt, step: Step, tokenizer: Tokenizer) -> dict[str, int]:
+def asked_attributes(prompt: TrackPrompt, step: Step, tokenizer: Tokenizer) -> dict[str, int]:
     """The caller's control values, by the key the encoder reads them under (bars counted from the window's first).
 
     What is asked of the track is meant for the bars that are written: a model that does without controls is told so
@@ -296,7 +180,7 @@ def _asked(prompt: TrackPrompt, step: Step, tokenizer: Tokenizer) -> dict[str, i
 def _measured(
     tokenizer: Tokenizer, told: Score, originals: Score, cells: Collection[Cell], request: GenerationRequest
 ) -> list[dict[str, int]]:
-    """Control values nobody asked for, per track: none where the checkpoint does without them, else measured on the
+    """Attributes the caller did not set, per track: none where the checkpoint does without them, else measured on the
     bars that stay (or, with attribute_source "original", on the bars to be replaced too)."""
     if tokenizer.config.optional_controls:
         return [{} for _ in told.tracks]
@@ -320,25 +204,13 @@ def _with_attributes(window: Score, attributes: Sequence[dict[str, int]], step: 
     """The window with these control values; a track continued from its very beginning writes its own."""
     tracks = []
     for t, (track, values) in enumerate(zip(window.tracks, attributes, strict=True)):
-        own = step.autoregressive and t == len(window.tracks) - 1 and _from_nothing(step)
+        own = step.autoregressive and t == len(window.tracks) - 1 and from_nothing(step)
         tracks.append(replace(track, attributes={} if own else dict(values)))
     return replace(window, tracks=tracks)
 
 
-def _from_nothing(step: Step) -> bool:
+def from_nothing(step: Step) -> bool:
     return step.autoregressive and min(bar for _, bar in step.cells) == step.start_bar
-
-
-def _opening(prompt: StepPrompt, prompts: Mapping[int, TrackPrompt]) -> Opening:
-    """Control tokens the model writes itself (autoregressive): the caller's values are pinned where they come up."""
-    vocabulary, step = prompt.tokenizer.vocabulary, prompt.step
-    asked = _asked(prompts[prompt.cells[0][0]], step, prompt.tokenizer)
-    head = {kind: asked[key] for key, kind in TRACK_ATTRIBUTES if key in asked and _from_nothing(step)}
-    by_cell: dict[int, dict[TokenType, int]] = {}
-    for cell, (_, bar) in enumerate(prompt.local_cells):
-        by_cell[cell] = {kind: asked[f"bar_{n}_{bar}"] for n, kind in BAR_ATTRIBUTES if f"bar_{n}_{bar}" in asked}
-    free = not prompt.tokenizer.config.optional_controls
-    return Opening(vocabulary, head, by_cell, free)
 
 
 # ---- tokens ----
@@ -357,8 +229,8 @@ def _write(
         partial_track=len(window.tracks) - 1 if step.autoregressive else -1,
         partial_bars=min(bar for _, bar in cells) if step.autoregressive else -1,
         hiding=mode if mode in ("token", "remove") else "span",
-        use_velocity=_switch(request, "velocity"),
-        use_microtiming=_switch(request, "microtiming"),
+        use_velocity=switch(request, "velocity"),
+        use_microtiming=switch(request, "microtiming"),
         genre=tokenizer.config.genre_id(request.controls["genre"]) if "genre" in request.controls else -1,
     )
     encoded = kernels.encode(window, tokenizer.vocabulary, options)
@@ -370,15 +242,6 @@ def _write(
         tokens = tokens[: tokens.index(tokenizer.vocabulary.range(TokenType.FILL_IN_START)[0]) + 1]
     spans = tuple((a, min(b, len(tokens))) for a, b in encoded.hidden_spans if a < len(tokens))
     return Prompt(tuple(tokens), spans, mode if mode.startswith("attention") else "attention")
-
-
-def _switch(request: GenerationRequest, name: str) -> int:
-    return int(request.controls[name]) if name in request.controls else -1
-
-
-def _switches(request: GenerationRequest) -> EncodeOptions:
-    """How notes are written, nothing else."""
-    return EncodeOptions(use_velocity=_switch(request, "velocity"), use_microtiming=_switch(request, "microtiming"))
 
 
 def _limits(request: GenerationRequest) -> GrammarOptions:
@@ -395,17 +258,9 @@ def _sounding(
 
 
 def _true_lengths(told: Score, part: Score) -> Score:
-    """The bars as long as they are in the piece, in the metres the model is told."""
+    """The bars as long as they are in the piece, in the metres shown to the model."""
     tracks = []
     for track, true in zip(told.tracks, part.tracks, strict=True):
         bars = [replace(b, beat_length=t.beat_length) for b, t in zip(track.bars, true.bars, strict=True)]
         tracks.append(replace(track, bars=bars))
     return replace(told, tracks=tracks)
-
-
-def _context_pitches(window: Score) -> list[list[int]]:
-    """Per track, the pitches of the bars that stay, in the order they are written."""
-    return [
-        [n.pitch for bar in track.bars for n in sorted(bar.notes, key=lambda n: (n.onset_ticks, n.pitch))]
-        for track in window.tracks
-    ]

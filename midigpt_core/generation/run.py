@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import html
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 
 from midigpt_core import trace
 from midigpt_core.errors import CancelledError
+from midigpt_core.generation.build import build_constraints
 from midigpt_core.generation.candidates import Candidate, Draft, Fault, Take
 from midigpt_core.generation.checks import on_grid
 from midigpt_core.generation.fit import narrowed
 from midigpt_core.generation.notes import read_cell, read_cells
 from midigpt_core.generation.plan import Plan
-from midigpt_core.generation.pool import Pool, candidates_per_take
+from midigpt_core.generation.pool import CandidatePool, candidates_per_take
 from midigpt_core.generation.prompt import StepPrompt, own_temperature
 from midigpt_core.plan.steps import Cell, Step
 from midigpt_core.request import GenerationRequest
@@ -51,6 +54,19 @@ class Result:
     def ranked(self) -> tuple[Take, ...]:
         """Accepted takes before rejected ones, each by how much the other candidates agree with it, most first."""
         return tuple(sorted(self.takes, key=lambda take: (not take.accepted, -take.consensus)))
+
+    def __repr__(self) -> str:
+        best = self.ranked[0] if self.takes else None
+        told = f", best: {best}" if best else ""
+        return f"Result({len(self.takes)} takes, {len(self.generated)} bars written{told})"
+
+    def _repr_html_(self) -> str:
+        """The best take, for notebooks, with what was written lit."""
+        from midigpt_core.notebook import piano_roll
+
+        return (
+            f"<p>{html.escape(repr(self))}</p>{piano_roll(self.ranked[0].score, self.generated) if self.takes else ''}"
+        )
 
 
 @dataclass(frozen=True)
@@ -126,7 +142,7 @@ class Run:
         return [shared[id(draft.score)] for draft in takes]
 
     def _fitting_prompt(self, score: Score, step: Step, left_out: set[int], dropped: set[int]) -> StepPrompt:
-        prompt, newly = narrowed(self.tokenizer, score, step, self.request, left_out | dropped, self.n_positions)
+        prompt, newly = narrowed(self.tokenizer, score, step, self.request, left_out, self.n_positions)
         if newly:
             dropped.update(newly)
             self.listen(trace.ContextDropped(tuple(newly)))
@@ -154,7 +170,7 @@ class Run:
             draft.close_step()
         self.listen(trace.StepDone(number, count, self.written - before))
 
-    def _pool(self, places: Sequence[tuple[int, Draft, StepPrompt]], attempt: int) -> Pool:
+    def _pool(self, places: Sequence[tuple[int, Draft, StepPrompt]], attempt: int) -> CandidatePool:
         """The candidates of all open takes, rated.
 
         Of a single one per take listeners hear while it is written, of several they hear once it is known which is
@@ -165,38 +181,52 @@ class Run:
             count = candidates_per_take(self.request.config, prompt, self.request.config.num_candidates)
             at_once = count == 1 or self.listen is trace.ignore
             for version in range(count):
-                later: list[trace.Event] = []
-                tell = self.listen if at_once else later.append
-                lanes.append((self._lane(take, draft, prompt, attempt, version, tell), take, later))
+                events: list[trace.Event] = []
+                tell = partial(self._tell, events) if at_once else events.append
+                lanes.append((self._lane(take, draft, prompt, attempt, version, tell), take, events))
         self._decode([lane for lane, _, _ in lanes])
         by_take = {take: (draft, prompt) for take, draft, prompt in places}
         for take, (draft, _) in by_take.items():
             draft.tokens += sum(len(lane.written) for lane, owner, _ in lanes if owner == take)
         started = time.perf_counter()
-        found = [self._candidate(lane, *by_take[take], take, later) for lane, take, later in lanes]
-        pool = Pool(self.tokenizer, found)
+        found = [self._candidate(lane, *by_take[take], take, events) for lane, take, events in lanes]
+        pool = CandidatePool(self.tokenizer, found)
         self.timing.decode_s += time.perf_counter() - started
         return pool
 
     def _choose(
-        self, number: int, attempt: int, takes: Sequence[Draft], open_takes: Sequence[int], pool: Pool
+        self, number: int, attempt: int, takes: Sequence[Draft], open_takes: Sequence[int], pool: CandidatePool
     ) -> list[int]:
         """Each open take keeps a candidate, one after the other; those that hope for a better one are returned."""
-        still_open = []
+        still_open, several = [], len(pool.candidates) > len(open_takes)
         last = attempt == self.request.config.max_attempts
+        bearable = Fault.CUT_OFF if last else Fault.NONE
         for take in open_takes:
             draft = takes[take]
             others = [other.best for other in takes if other is not draft and other.best is not None]
-            passed = [best.written for best in others if best.fault <= (Fault.CUT_OFF if last else Fault.NONE)]
-            chosen = pool.take_for(draft, take, passed)
-            for event in chosen.events:
-                self.listen(_told_of(event, take))
-            draft.keep(chosen)
-            if chosen.fault > (Fault.CUT_OFF if last else Fault.NONE):
+            chosen = pool.take_for(draft, take, [best.written for best in others if best.fault <= bearable])
+            best = draft.keep(chosen)
+            if several:
+                self._tell_of(chosen, take)
+            if chosen.fault > bearable:
                 draft.rejected.append(chosen.reason)
-                still_open.append(take)
                 self.listen(trace.AttemptRejected(take, number, attempt, chosen.reason))
+            if last and best is not chosen:
+                self._tell_of(best, take)
+            if (best if last else chosen).fault > bearable:
+                still_open.append(take)
         return still_open
+
+    def _tell(self, events: list[trace.Event], event: trace.Event) -> None:
+        """Tell an event at once, and remember it."""
+        events.append(event)
+        self.listen(event)
+
+    def _tell_of(self, candidate: Candidate, take: int) -> None:
+        """Tell what a take keeps, whatever seed it was drawn with."""
+        for event in candidate.events:
+            if isinstance(event, trace.BarReady | trace.ConstraintRelaxed):
+                self.listen(replace(event, take=take))
 
     def _lane(
         self, take: int, draft: Draft, prompt: StepPrompt, attempt: int, version: int, tell: trace.Listener
@@ -214,7 +244,7 @@ class Run:
             prompt=prompt.prompt,
             grammar=prompt.grammar(self.n_positions),
             drums=prompt.drums,
-            constraints=prompt.constraints(seed, attempt),
+            constraints=build_constraints(prompt, seed, attempt),
             parameters=parameters,
             drum_parameters=drum_parameters,
             seed=seed,
@@ -249,8 +279,3 @@ class Run:
         cell, notes = prompt.cells[place], read_cell(self.tokenizer, prompt, lane.written, self.score, place)
         told = tuple((n.pitch, n.velocity, n.onset_ticks, n.duration_ticks) for n in notes)
         return trace.BarReady(take, cell[0], cell[1], told, len(lane.written))
-
-
-def _told_of(event: trace.Event, take: int) -> trace.Event:
-    """An event of a candidate as one of the take that keeps it."""
-    return replace(event, take=take) if isinstance(event, trace.BarReady | trace.ConstraintRelaxed) else event

@@ -21,7 +21,7 @@ from midigpt_core.tokens.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownBand:
     """What all lanes of a step share: the band, and the scores of pitches against it, computed where first asked."""
 
     band: Band
@@ -34,7 +34,7 @@ class Harmony(Constraint):
     """What the other tracks speak for, as a bias on pitches."""
 
     vocabulary: Vocabulary
-    known: Known
+    known: KnownBand
     cells: Mapping[int, Cell]  # melodic cells whose pitches are free
     listening: bool = True  # whether notes of this lane sound for its later cells: several tracks are written
     name: str = "harmony"

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from midigpt_core.midi_file.outline import ReadLimits
 from midigpt_core.midi_file.source import MidiSource
-from midigpt_core.midi_file.store import Readable, Writable, put, take
+from midigpt_core.midi_file.store import LARGEST, Readable, Writable, put, take
 
 if TYPE_CHECKING:
     from midigpt_core.score import Score
 
-__all__ = ["MidiSource", "read_score", "score_to_bytes", "write_score"]
+__all__ = ["MidiSource", "ReadLimits", "read_score", "score_to_bytes", "write_score"]
 
 
-def read_score(file: Readable) -> Score:
+def read_score(file: Readable, split_channels: bool = False, limits: ReadLimits | None = None) -> Score:
     """Read a .mid file: a path, its bytes, or a binary file object.
 
     The score's resolution is the file's division; every track has the same bars, up to the end of the file.
-    `score.source` remembers the bytes. Raises MidiFileError.
+    `score.source` remembers the bytes. A line that plays over several channels (MPE, guitar strings) is one track,
+    unless `split_channels`. Raises MidiFileError; SongTooLargeError, soon, for a song
+    beyond the limits.
     """
     from midigpt_core.midi_file.read import score_from
 
-    return score_from(take(file))
+    return score_from(take(file, limits or LARGEST), split_channels)
 
 
 def score_to_bytes(score: Score) -> bytes:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass
 from itertools import pairwise
+from math import ceil
 
-from midigpt_core.errors import MidiFileError
+from midigpt_core.errors import SongTooLargeError
 
-MAX_BARS = 50_000  # a day of music
+MAX_BARS = 50_000  # of one file; a day of music
 
 Signature = tuple[int, int, int]  # tick, numerator, denominator
 
@@ -31,22 +32,19 @@ def usable(signatures: list[Signature], division: int) -> list[Signature]:
     return good
 
 
-def spans(signatures: list[Signature], division: int, end: int, least: int = 1) -> list[BarSpan]:
+def spans(signatures: list[Signature], division: int, end: int, least: int = 1, most: int = MAX_BARS) -> list[BarSpan]:
     """The bars that begin before tick `end`, at least `least` of them and always one; the last has its full length.
 
-    Bar lines that fall between ticks are rounded one by one, so rounding never adds up. Raises MidiFileError
-    where there would be more than MAX_BARS bars.
+    Bar lines that fall between ticks are rounded one by one, so rounding never adds up. Raises
+    SongTooLargeError where there would be more than `most` bars, all metres together.
     """
     metres = usable(signatures, division)
+    _check_number(metres, division, end, most)
     starts: dict[int, tuple[int, int]] = {}
     for index, (tick, numerator, denominator) in enumerate(metres):
         length = division * 4 * numerator / denominator
         last = index + 1 == len(metres)
         stop = end if last else metres[index + 1][0]
-        if (stop - tick) / length > MAX_BARS:
-            raise MidiFileError(
-                f"{(stop - tick) / length:.0f} bars of {numerator}/{denominator} - too long to be music"
-            )
         position = float(tick)
         while position < stop - 1e-6 or (last and len(starts) < max(least, 1)):
             starts[round(position)] = (numerator, denominator)
@@ -56,6 +54,24 @@ def spans(signatures: list[Signature], division: int, end: int, least: int = 1) 
     full = lines[-1] + max(round(division * 4 * numerator / denominator), 1)
     lines.append(min([full] + [metre[0] for metre in metres if metre[0] > lines[-1]]))
     return [BarSpan(a, b, *starts[a]) for a, b in pairwise(lines)]
+
+
+def on_bar_line(tick: int, signatures: list[Signature], division: int) -> bool:
+    """Whether a bar begins or ends at this tick."""
+    start, numerator, denominator = [metre for metre in usable(signatures, division) if metre[0] <= tick][-1]
+    length = division * 4 * numerator / denominator
+    return round(start + round((tick - start) / length) * length) == tick
+
+
+def _check_number(metres: list[Signature], division: int, end: int, most: int) -> None:
+    """Count the bars before any of them is made."""
+    stops = [tick for tick, _, _ in metres[1:]] + [end]
+    bars = sum(
+        ceil(max(stop - tick, 0) * denominator / (division * 4 * numerator) - 1e-6)
+        for (tick, numerator, denominator), stop in zip(metres, stops, strict=True)
+    )
+    if bars > most:
+        raise SongTooLargeError("bars", most, bars)
 
 
 def bar_of(lines: list[int], tick: int) -> int:

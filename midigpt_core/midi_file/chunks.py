@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from midigpt_core.errors import MidiFileError
+from midigpt_core.midi_file.wrappers import Wrapper, rewrapped, unwrap
 
 TRACK = b"MTrk"
 
@@ -26,7 +27,7 @@ class FileLayout:
     chunks: tuple[FileChunk, ...]  # in file order, up to the last promised track
     header_extra: bytes = b""  # header bytes after the six that every file has
     tail: bytes = b""  # bytes after the last promised track
-    riff: tuple[bytes, bytes] | None = None  # (before, after) the MIDI data in a RIFF wrapper
+    wrapper: Wrapper | None = None
 
     @property
     def tracks(self) -> list[bytes]:
@@ -50,7 +51,12 @@ class FileLayout:
         parts = [_chunk(b"MThd", header + self.header_extra)]
         parts += [_chunk(chunk.kind, chunk.body) for chunk in self.chunks]
         midi = b"".join([*parts, self.tail])
-        return midi if self.riff is None else _rewrap(midi, self.riff)
+        return midi if self.wrapper is None else rewrapped(midi, self.wrapper)
+
+    @property
+    def unwrapped(self) -> FileLayout:
+        """The MIDI file alone, as other programs read it."""
+        return replace(self, wrapper=None)
 
 
 def _chunk(kind: bytes, body: bytes) -> bytes:
@@ -61,7 +67,7 @@ def split(data: bytes, name: str) -> FileLayout:
     """Take a file apart. `name` is what error messages call it. Raises MidiFileError."""
     if not data:
         raise MidiFileError(f"{name}: the file is empty (0 bytes)")
-    midi, riff = _unwrap(data, name)
+    midi, wrapper = unwrap(data, name)
     if midi[:4] != b"MThd":
         raise MidiFileError(f"{name}: not a MIDI file (it begins with {midi[:4]!r}, a MIDI file with b'MThd')")
     size = int.from_bytes(midi[4:8], "big")
@@ -71,7 +77,7 @@ def split(data: bytes, name: str) -> FileLayout:
     kind, n_tracks, division = (int.from_bytes(header[i : i + 2], "big") for i in (0, 2, 4))
     _check_header(kind, n_tracks, division, name)
     chunks, end = _read_chunks(midi, 8 + size, n_tracks, name)
-    return FileLayout(kind, division, chunks, header[6:], midi[end:], riff)
+    return FileLayout(kind, division, chunks, header[6:], midi[end:], wrapper)
 
 
 def _check_header(kind: int, n_tracks: int, division: int, name: str) -> None:
@@ -83,8 +89,6 @@ def _check_header(kind: int, n_tracks: int, division: int, name: str) -> None:
         raise MidiFileError(f"{name}: timed in SMPTE frames, without beats or bars; save it in ticks per quarter note")
     if division == 0:
         raise MidiFileError(f"{name}: the header says 0 ticks per quarter note; it must be at least 1")
-    if n_tracks == 0:
-        raise MidiFileError(f"{name}: the header says the file has no tracks")
 
 
 def _read_chunks(midi: bytes, start: int, n_tracks: int, name: str) -> tuple[tuple[FileChunk, ...], int]:
@@ -105,33 +109,28 @@ def _read_chunks(midi: bytes, start: int, n_tracks: int, name: str) -> tuple[tup
         chunks.append(FileChunk(kind, body))
         found += kind == TRACK
         position += 8 + size
+    further, position = _read_further(midi, position)
+    chunks += further
+    if not any(chunk.kind == TRACK for chunk in chunks):
+        raise MidiFileError(f"{name}: the file has no tracks")
+    rest = midi[position:]
+    if not [chunk for chunk in chunks if chunk.kind == TRACK][-1].body and rest.strip(b"\0") and not rest[:4].isalnum():
+        raise MidiFileError(f"{name}: its last track says that it has 0 bytes, and {len(rest)} follow")
     return tuple(chunks), position
 
 
-def _unwrap(data: bytes, name: str) -> tuple[bytes, tuple[bytes, bytes] | None]:
-    """The MIDI bytes inside a RIFF RMID wrapper and what stands around them; other data as it is."""
-    if data[:4] != b"RIFF" or data[8:12] != b"RMID":
-        return data, None
-    position = 12
-    while position + 8 <= len(data):
-        size = int.from_bytes(data[position + 4 : position + 8], "little")
-        start = position + 8
-        if data[position : position + 4] == b"data":
-            if start + size > len(data):
-                raise MidiFileError(
-                    f"{name}: cut off: {size} bytes of MIDI in its RIFF wrapper, {len(data) - start} follow"
-                )
-            return data[start : start + size], (data[:start], data[start + size :])
-        position = start + size + size % 2
-    raise MidiFileError(f"{name}: a RIFF RMID file without MIDI data in it")
-
-
-def _rewrap(midi: bytes, riff: tuple[bytes, bytes]) -> bytes:
-    before, after = riff
-    before = before[:-4] + len(midi).to_bytes(4, "little")
-    old_size = int.from_bytes(riff[0][-4:], "little")
-    if old_size % 2 and after[:1] == b"\0":
-        after = after[1:]
-    padding = b"\0" if len(midi) % 2 and (after or old_size % 2) else b""
-    whole = before + midi + padding + after
-    return whole[:4] + (len(whole) - 8).to_bytes(4, "little") + whole[8:]
+def _read_further(midi: bytes, start: int) -> tuple[list[FileChunk], int]:
+    """The chunks up to the last whole track that the header did not promise: other programs read it."""
+    kept: list[FileChunk] = []
+    waiting: list[FileChunk] = []
+    position, end = start, start
+    while position + 8 <= len(midi):
+        size = int.from_bytes(midi[position + 4 : position + 8], "big")
+        chunk = FileChunk(midi[position : position + 4], midi[position + 8 : position + 8 + size])
+        if len(chunk.body) < size:
+            break
+        waiting.append(chunk)
+        position += 8 + size
+        if chunk.kind == TRACK:
+            kept, waiting, end = [*kept, *waiting], [], position
+    return kept, end

@@ -11,7 +11,7 @@ _KITS = """
     schlagzeug schlagwerk perkussion trommeln? becken rührtrommel batterie batteries caisses? cymbales grosse-caisse
     batería bateria baterías baterias caja bombo percusión percusion percussão percussao caixa batteria batterie
     percussioni rullante grancassa piatti slagverk slagwerk slaginstrument slagtøj slagtoj trummor trommer trumset
-    rummut lyömäsoittimet perkusja bębny bebny perkuse bicí bici ütőhangszerek dob dobok davul vurmalı ударные барабаны
+    rummut lyömäsoittimet perkusja bębny bebny perkuse bicí bici ütőhangszerek dob dobok davul ударные барабаны
     барабан перкуссия ударна τύμπανα κρουστά תופים طبول
 """
 _PRODUCTS = """
@@ -60,6 +60,18 @@ def says_drums(name: str) -> bool:
     if any(word in plain for word in _EASTERN):
         return True
     return _NOT.search(plain) is None and _WORD.search(plain) is not None
+
+
+def says_only_drums(name: str) -> bool:
+    """Whether the name says that and nothing else: "Drums 2", not "The Little Drummer Boy".
+
+    "Percussion" may stand over a part of an orchestra that plays a glockenspiel too, and is not enough alone.
+    """
+    return (
+        says_drums(name)
+        and not re.search(r"per[ck]", name, re.IGNORECASE)
+        and not re.search(r"[^\W\d_]{3,}", _WORD.sub("", name.replace("_", " ")))
+    )
 
 
 def says_another(name: str) -> bool:

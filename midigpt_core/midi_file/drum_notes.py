@@ -11,12 +11,12 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from math import sqrt
 
-from midigpt_core.midi_file.notes import RawNote
+Played = tuple[int, int, int]  # onset and end in ticks, pitch
 
 FEWEST = 16  # notes; fewer say nothing
 SURE = 1.0  # log odds from which notes alone make a drum part
 CONTRARY = -5.0  # log odds below which notes speak against a name that says drums
-_MOST = 2000  # notes looked at
+HEARD = 2000  # notes looked at
 
 _KICKS, _SNARES = frozenset((35, 36)), frozenset((37, 38, 39, 40))
 _CYMBALS = frozenset((42, 44, 46, 49, 51, 52, 53, 55, 57, 59))
@@ -38,28 +38,28 @@ _WEIGHTS = {  # log odds per unit of each measure
 _ALWAYS = -3.39
 
 
-def drum_log_odds(notes: Sequence[RawNote], division: int) -> float:
+def drum_log_odds(notes: Sequence[Played], division: int) -> float:
     """The log odds that these notes are a drum part's. `division` is ticks per quarter note."""
-    measured = _measures(notes[:_MOST], division)
+    measured = _measures(notes[:HEARD], division)
     return _ALWAYS + sum(weight * measured[name] for name, weight in _WEIGHTS.items())
 
 
-def _measures(notes: Sequence[RawNote], division: int) -> dict[str, float]:
+def _measures(notes: Sequence[Played], division: int) -> dict[str, float]:
     count = len(notes)
-    pitches = Counter(note.pitch for note in notes)
+    pitches = Counter(pitch for _, _, pitch in notes)
     lengths: dict[int, Counter[int]] = defaultdict(Counter)
     onsets: dict[int, set[int]] = defaultdict(set)
-    for note in notes:
-        lengths[note.pitch][round((note.end - note.onset) / division * _SLOT)] += 1
-        onsets[round(note.onset / division * _SLOT)].add(note.pitch)
+    for onset, end, pitch in notes:
+        lengths[pitch][round((end - onset) / division * _SLOT)] += 1
+        onsets[round(onset / division * _SLOT)].add(pitch)
     shares = [sum(pitches[pitch] for pitch in family) / count for family in (_KICKS, _SNARES, _CYMBALS)]
     both = sum(1 for struck in onsets.values() if struck & _CYMBALS and struck & (_KICKS | _SNARES))
-    classes = Counter(note.pitch % 12 for note in notes)
+    classes = Counter(pitch % 12 for _, _, pitch in notes)
     return {
         "struck": sum(shares),
         "families": sum(share > 0.02 for share in shares),
         "steady": sum(found.most_common(1)[0][1] for found in lengths.values()) / count,
-        "short": sum((note.end - note.onset) / division <= _SHORT for note in notes) / count,
+        "short": sum((end - onset) / division <= _SHORT for onset, end, _ in notes) / count,
         "wide": len(pitches) / sqrt(count),
         "together": min(both / len(onsets), 0.3),
         "scale": max(sum(classes[(root + step) % 12] for step in _MAJOR) for root in range(12)) / count,

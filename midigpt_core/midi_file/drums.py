@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from midigpt_core.midi_file.drum_names import says_another, says_drums
-from midigpt_core.midi_file.drum_notes import CONTRARY, FEWEST, SURE, drum_log_odds
-from midigpt_core.midi_file.events import CONTROL, PROGRAM, TrackEvents
-from midigpt_core.midi_file.notes import RawNote
+from midigpt_core.midi_file.drum_names import says_another, says_drums, says_only_drums
+from midigpt_core.midi_file.drum_notes import CONTRARY, FEWEST, SURE, Played, drum_log_odds
+from midigpt_core.midi_file.events import CONTROL, PROGRAM
+from midigpt_core.midi_file.source import Timed
 
 DRUM_CHANNEL = 9  # counted from 0: the tenth
 _BANK_SELECT = 0
@@ -17,7 +17,7 @@ _GM2_DRUM_BANK = 120
 _DRUM_BANKS = (_GM2_DRUM_BANK, *_XG_DRUM_BANKS)  # in a file that says nothing of its system
 
 
-def declared_channels(tracks: list[TrackEvents]) -> dict[int, bool]:
+def declared_channels(tracks: Sequence[Timed]) -> dict[int, bool]:
     """Channels a GS, XG or GM2 message turns into a drum part (True) or a melodic one (False)."""
     declared: dict[int, bool] = {}
     drum_banks: tuple[int, ...] = _DRUM_BANKS
@@ -30,7 +30,7 @@ def declared_channels(tracks: list[TrackEvents]) -> dict[int, bool]:
     return declared
 
 
-def _in_bank(tracks: list[TrackEvents], drum_banks: tuple[int, ...]) -> set[int]:
+def _in_bank(tracks: Sequence[Timed], drum_banks: tuple[int, ...]) -> set[int]:
     """Channels that choose a drum kit by bank select before a program change."""
     found: set[int] = set()
     for track in tracks:
@@ -68,21 +68,21 @@ def _gs_rhythm_part(message: bytes) -> dict[int, bool]:
 
 
 @dataclass(frozen=True)
-class Part:
+class DrumPart:
     """What is known of a part before it is told whether it plays drums."""
 
     channel: int
     name: str
     program: int | None  # None: nothing chooses one
-    notes: Sequence[RawNote]
+    notes: Sequence[Played]
     division: int  # ticks per quarter note
 
 
-def why_drums(parts: Sequence[Part], declared: dict[int, bool]) -> list[str]:
+def why_drums(parts: Sequence[DrumPart], declared: dict[int, bool]) -> list[str]:
     """For each part of a file what says that it plays drums, in words; empty for a melodic one.
 
-    A name counts where no program was chosen or the notes bear it out. Notes alone count only where the name is
-    silent, no program was chosen, and nothing else in the file is a drum part.
+    A name that says drums and nothing else counts where no program was chosen, any other where the notes agree.
+    Notes alone count only where the name is silent, no program was chosen, and the file has no other drum part.
     """
     reasons = [_told(part, declared) for part in parts]
     if any(reasons):
@@ -90,19 +90,21 @@ def why_drums(parts: Sequence[Part], declared: dict[int, bool]) -> list[str]:
     return ["its notes, struck as drums are" if _heard(part, declared) else "" for part in parts]
 
 
-def _told(part: Part, declared: dict[int, bool]) -> str:
+def _told(part: DrumPart, declared: dict[int, bool]) -> str:
     if part.channel in declared:
         return "a message or drum bank on its channel" if declared[part.channel] else ""
     if part.channel == DRUM_CHANNEL:
         return "channel 10"
     if not says_drums(part.name):
         return ""
-    least = SURE if part.program else CONTRARY
-    enough = len(part.notes) >= FEWEST
-    borne_out = drum_log_odds(part.notes, part.division) > least if enough else not part.program
-    return "its name" if borne_out else ""
+    if part.program or not says_only_drums(part.name):
+        least = SURE if part.program else CONTRARY
+        enough = len(part.notes) >= FEWEST
+        if not (drum_log_odds(part.notes, part.division) > least if enough else not part.program):
+            return ""
+    return "its name"
 
 
-def _heard(part: Part, declared: dict[int, bool]) -> bool:
+def _heard(part: DrumPart, declared: dict[int, bool]) -> bool:
     silent = not (part.program or part.channel in declared or says_another(part.name))
     return silent and len(part.notes) >= FEWEST and drum_log_odds(part.notes, part.division) > SURE

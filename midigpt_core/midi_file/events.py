@@ -48,6 +48,8 @@ def read_events(body: bytes, where: str) -> TrackEvents:
 def _scan(body: bytes) -> TrackEvents:
     events: list[Event] = []
     append, size_of = events.append, _SIZE_OF
+    seen: dict[bytes, bytes] = {}  # most events come again and again, and are kept once
+    kept = seen.setdefault
     tick = position = running = 0
     ran, size = False, len(body)
     while position < size:
@@ -61,13 +63,15 @@ def _scan(body: bytes) -> TrackEvents:
         status = body[position]
         if 0x80 <= status < 0xF0:
             stop = position + 1 + size_of[status]
-            append((tick, body[position:stop]))
+            event = body[position:stop]
+            append((tick, kept(event, event)))
             running = status
         elif status < 0x80:
             if not running:
                 raise _DamagedError(f"a data byte {status:#04x} stands at byte {position} where an event must begin")
             stop = position + size_of[running]
-            append((tick, bytes((running,)) + body[position:stop]))
+            event = bytes((running,)) + body[position:stop]
+            append((tick, kept(event, event)))
             ran = True
         else:
             stop = _end_of_system_event(body, position)
@@ -140,6 +144,24 @@ def write_events(track: TrackEvents) -> bytes:
     if track.has_end:
         out += _delta(track.end_tick - last_tick) + meta(END_OF_TRACK, b"")
     return bytes(out) + track.tail
+
+
+def with_tail(track: TrackEvents, before: TrackEvents) -> TrackEvents:
+    """The track, where its end-of-track mark has moved, with the events behind the mark at the ticks they had.
+
+    Other programs play what stands there; it goes among the events that come before the new mark. Bytes that are no
+    events stay behind it.
+    """
+    if not track.tail or track.end_tick == before.end_tick:
+        return track
+    try:
+        late = _scan(track.tail)
+    except (IndexError, _DamagedError):
+        return track
+    events = [*track.events, *((before.end_tick + tick, event) for tick, event in late.events)]
+    events.sort(key=lambda item: item[0])
+    end = max(track.end_tick, before.end_tick + late.end_tick)
+    return TrackEvents(events, end, True, track.running or late.running, late.tail)
 
 
 def _delta(ticks: int) -> bytes:

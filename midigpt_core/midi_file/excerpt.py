@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from midigpt_core.midi_file.bars import spans
 from midigpt_core.midi_file.chunks import TRACK, FileChunk, FileLayout
 from midigpt_core.midi_file.events import (
     CONTROL,
@@ -18,9 +17,9 @@ from midigpt_core.midi_file.events import (
     write_events,
 )
 from midigpt_core.midi_file.fit import NewNote, fit_notes
-from midigpt_core.midi_file.notes import ChannelNotes
+from midigpt_core.midi_file.notes import ChannelNotes, pair_notes
 from midigpt_core.midi_file.placing import placed_notes
-from midigpt_core.midi_file.source import MidiSource, bars_end, signatures
+from midigpt_core.midi_file.source import MidiSource
 from midigpt_core.midi_file.weave import weave
 from midigpt_core.score import Bar, Note, Score, Track
 
@@ -72,7 +71,7 @@ def closed(track: Track, resolution: int, wrap: bool) -> Track:
 
 def _cut_file(alone: Score, source: MidiSource, first: int, end: int, tempo: int | None) -> bytes:
     chunks = source.read_tracks()
-    lines = spans(signatures(chunks), source.division, bars_end(chunks), end)
+    lines = source.bars(end)
     start, stop = lines[first].start, lines[end - 1].stop
     bodies = []
     for index, chunk in enumerate(chunks):
@@ -82,7 +81,7 @@ def _cut_file(alone: Score, source: MidiSource, first: int, end: int, tempo: int
         if index == 0:
             events = [*_conducting(lines[first].numerator, lines[first].denominator, tempo, events), *events]
         plain = TrackEvents(events, stop - start)
-        bodies.append(write_events(weave(plain, set(), _notes(alone, index))))
+        bodies.append(write_events(weave(plain, set(), _notes(alone, index, _owners(chunk, start)))))
     layout = source.layout
     return FileLayout(layout.format, layout.division, tuple(FileChunk(TRACK, body) for body in bodies)).join()
 
@@ -128,13 +127,21 @@ def _during(chunk: TrackEvents, start: int, stop: int) -> list[Event]:
     ]
 
 
-def _notes(alone: Score, chunk: int) -> dict[int, list[NewNote]]:
-    """The excerpt's notes of one chunk, by channel."""
+def _owners(chunk: TrackEvents, start: int) -> dict[tuple[int, int], int]:
+    """The channel of each note, by its onset (counted from tick `start`) and pitch."""
+    parts = pair_notes(chunk.events).items()
+    return {(note.onset - start, note.pitch): channel for channel, part in parts for note in part.notes}
+
+
+def _notes(alone: Score, chunk: int, owners: dict[tuple[int, int], int]) -> dict[int, list[NewNote]]:
+    """The excerpt's notes of one chunk, by channel; those of a line over several channels stay on theirs."""
     found: dict[int, list[NewNote]] = {}
     for track in alone.tracks:
         if track.midi_track == chunk and track.channel is not None:
             position = 0.0
             for bar in track.bars:
-                found.setdefault(track.channel, []).extend(placed_notes(bar, round(position), track.name))
+                for note in placed_notes(bar, round(position), track.name):
+                    own = owners.get((note.onset, note.pitch), track.channel)
+                    found.setdefault(own if own in track.channels else track.channel, []).append(note)
                 position += bar.beat_length * alone.resolution
     return {channel: fit_notes(notes, ChannelNotes())[0] for channel, notes in found.items()}

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from midigpt_core.midi_file.bars import bar_of, spans
+from midigpt_core.midi_file.bars import bar_of
 from midigpt_core.midi_file.events import KEY, metas
-from midigpt_core.midi_file.source import MidiSource, bars_end, last_tick, signatures, tempi
+from midigpt_core.midi_file.source import MidiSource, last_tick, tempi
 from midigpt_core.midi_file.timeline import load_timeline
 from midigpt_core.music import bpm_of, quarters_of
 from midigpt_core.score import Score, Track
@@ -49,8 +49,8 @@ def song_facts(score: Score) -> SongFacts:
     from midigpt_core.midi_file import score_to_bytes
 
     source = score.source or MidiSource(score_to_bytes(score), "score")
-    chunks = source.read_tracks()
-    lines = [span.start for span in spans(signatures(chunks), source.division, bars_end(chunks))]
+    chunks = source.outlines
+    lines = [span.start for span in source.bars()]
     timeline = load_timeline(chunks, source.division)
     bars = max((track.bars for track in score.tracks), key=len, default=[])
     metres = [f"{bar.ts_numerator}/{bar.ts_denominator}" for bar in bars]

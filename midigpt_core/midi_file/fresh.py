@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from midigpt_core.errors import ScoreError
@@ -47,19 +48,24 @@ def added_track(track: Track, starts: list[int], stop: int, chunks: list[TrackEv
 
     It plays on a channel no other chunk uses; where all are in use, on the first one of a further MIDI port.
     """
-    used = {event[0] & 0x0F for chunk in chunks for _, event in chunk.events if 0x80 <= event[0] < 0xF0}
     ports = {event[3] for chunk in chunks for _, event in chunk.events if event[:3] == bytes((0xFF, _PORT, 1))}
     head: list[Event] = []
-    free = [channel for channel in [track.channel, *_MELODIC_CHANNELS] if channel in _MELODIC_CHANNELS]
-    free = [channel for channel in free if channel not in used]
+    free = free_channel(chunks, wish=track.channel)
     if track.track_type == DRUM:
         channel = DRUM_CHANNEL
-    elif free:
-        channel = free[0] or 0
+    elif free is not None:
+        channel = free
     else:
         channel = 0
         head = [(0, meta(_PORT, bytes((min(max(ports, default=0) + 1, 127),))))]
     return _track_body(replace(track, channel=channel), starts, stop, head, f"new track {track.name!r}")
+
+
+def free_channel(chunks: list[TrackEvents], taken: Collection[int | None] = (), wish: int | None = None) -> int | None:
+    """A melodic channel that no chunk uses and that is not taken, `wish` if that is one; None where there is none."""
+    used = {event[0] & 0x0F for chunk in chunks for _, event in chunk.events if 0x80 <= event[0] < 0xF0}
+    free = [channel for channel in _MELODIC_CHANNELS if channel not in used and channel not in taken]
+    return wish if wish in free else next(iter(free), None)
 
 
 def _bar_starts(bars: list[Bar], resolution: int) -> list[int]:
@@ -109,10 +115,10 @@ def _outputs(tracks: list[Track]) -> list[tuple[int, int]]:
     found = {i: (0, DRUM_CHANNEL) for i, track in enumerate(tracks) if track.track_type == DRUM}
     free = list(_MELODIC_CHANNELS)
     for i in melodic:
-        wish = tracks[i].channel
-        if wish in free:
-            found[i] = (0, wish)
-            free.remove(wish)
+        own = tracks[i].channel
+        if own in free:
+            found[i] = (0, own)
+            free.remove(own)
     by_program = {tracks[i].instrument: found[i] for i in melodic if i in found}
     further = ((port, channel) for port in range(1, 128) for channel in _MELODIC_CHANNELS)
     crowded = len(melodic) > len(_MELODIC_CHANNELS)

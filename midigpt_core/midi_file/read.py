@@ -4,98 +4,139 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 
-from midigpt_core.errors import MidiFileError
-from midigpt_core.midi_file import bars as bar_lines
-from midigpt_core.midi_file.drums import Part, declared_channels, why_drums
+from midigpt_core.errors import SongTooLargeError
+from midigpt_core.midi_file.bars import BarSpan
+from midigpt_core.midi_file.drum_notes import HEARD
+from midigpt_core.midi_file.drums import DrumPart, declared_channels, why_drums
 from midigpt_core.midi_file.events import (
     CHANNEL_PREFIX,
     META,
     PROGRAM,
     TEXT_INSTRUMENT,
     TEXT_NAME,
-    TrackEvents,
     meta_data,
 )
-from midigpt_core.midi_file.notes import ChannelNotes, pair_notes
-from midigpt_core.midi_file.source import MidiSource, bars_end, signatures
+from midigpt_core.midi_file.lines import joined, line_channels
+from midigpt_core.midi_file.notes import pair_notes
+from midigpt_core.midi_file.outline import NoteColumns, Outline, columns_of
+from midigpt_core.midi_file.source import MidiSource
 from midigpt_core.midi_file.text import decode_text
 from midigpt_core.midi_file.timeline import first_tempo, load_timeline
 from midigpt_core.score import DRUM, MELODIC, Bar, Note, Score, Track
 
-MAX_CELLS = 1_000_000  # bars times tracks; real files have fewer than 20,000
+_PORT = 0x21  # meta event: which of several MIDI outputs a chunk plays on
 
-Programs = dict[tuple[int, int], list[tuple[int, int]]]  # (chunk, channel) -> program changes as (tick, program)
+Changes = tuple[list[int], list[int]]  # ticks of program changes, and the programs
+Output = tuple[int, int]  # port, channel
 
 
-def score_from(source: MidiSource) -> Score:
-    """The score of a file. Ticks are the file's own; the last bar has its full length. Raises MidiFileError."""
-    chunks = source.read_tracks()
-    try:
-        spans = bar_lines.spans(signatures(chunks), source.division, bars_end(chunks))
-    except MidiFileError as error:
-        raise MidiFileError(f"{source.name}: {error}") from None
-    parts = {(i, channel): part for i, chunk in enumerate(chunks) for channel, part in _sounding(chunk).items()}
-    if len(parts) * len(spans) > MAX_CELLS:
-        raise MidiFileError(f"{source.name}: {len(spans)} bars of {len(parts)} tracks: too long to be music")
-    programs = _program_changes(chunks)
+def score_from(source: MidiSource, split_channels: bool = False) -> Score:
+    """The score of a file. Ticks are the file's own; the last bar has its full length.
+
+    Raises MidiFileError, or SongTooLargeError before any of it is built.
+    """
+    chunks, limits, kind = source.outlines, source.limits, source.layout.format
+    n_parts = sum(len(chunk.parts) for chunk in chunks)
+    if n_parts > limits.tracks:
+        raise SongTooLargeError("tracks", limits.tracks, n_parts, source.name)
+    spans = source.bars()
+    if n_parts * len(spans) > limits.cells:
+        raise SongTooLargeError("bars in all tracks together", limits.cells, n_parts * len(spans), source.name)
+    programs = _Programs(chunks)
+    found = {
+        (index, channels[0]): (channels, notes)
+        for index in range(len(chunks))
+        for channels, notes in sorted(_sounding(source, index, split_channels))
+    }
     described = []
-    for place in sorted(parts):
-        name = _track_name(chunks[place[0]], place[1], source.layout.format)
-        program = _main_program(parts[place], place, programs)
-        described.append(Part(place[1], name, program, parts[place].notes, source.division))
+    for (index, channel), (_, notes) in found.items():
+        name = _track_name(chunks[index], channel, kind)
+        program = programs.main(index, channel, notes)
+        described.append(DrumPart(channel, name, program, notes.played(HEARD), source.division))
     tracks = []
     reasons = why_drums(described, declared_channels(chunks))
-    for place, part, reason in zip(sorted(parts), described, reasons, strict=True):
-        track = Track(_bars(parts[place], spans, source.division), part.program or 0, DRUM if reason else MELODIC)
-        tracks.append(replace(track, name=part.name, channel=place[1], midi_track=place[0], told_by=reason))
+    for (place, (channels, notes)), part, reason in zip(found.items(), described, reasons, strict=True):
+        track = Track(_bars(notes, spans, source.division), part.program or 0, DRUM if reason else MELODIC)
+        track = replace(track, name=part.name, channel=place[1], midi_track=place[0], told_by=reason)
+        tracks.append(replace(track, channels=channels if len(channels) > 1 else ()))
     tempo = first_tempo(load_timeline(chunks, source.division))
     return Score(tracks, resolution=source.division, tempo=tempo, source=source)
 
 
-def _sounding(chunk: TrackEvents) -> dict[int, ChannelNotes]:
-    return {channel: part for channel, part in pair_notes(chunk.events).items() if part.notes}
+def _sounding(source: MidiSource, index: int, split: bool) -> Iterator[tuple[tuple[int, ...], NoteColumns]]:
+    """What plays in a chunk, by the channels it plays on: several, where one line goes over them."""
+    chunk = source.outlines[index]
+    line: list[int] = []
+    if len(chunk.parts) > 1 and not split:
+        track = source.read_track(index)
+        parts = {channel: part for channel, part in pair_notes(track.events).items() if part.notes}
+        line = list(line_channels(track, parts, source.layout.format))
+        if line:
+            yield tuple(line), columns_of(joined(parts, line))
+    yield from (((channel,), notes) for channel, notes in chunk.parts.items() if channel not in line)
 
 
-def _bars(part: ChannelNotes, spans: list[bar_lines.BarSpan], division: int) -> list[Bar]:
+def _bars(part: NoteColumns, spans: list[BarSpan], division: int) -> list[Bar]:
     """A bar cut short by a time signature keeps that signature's numbers; its `beat_length` is what is left of it."""
     bars = [Bar([], span.numerator, span.denominator, (span.stop - span.start) / division) for span in spans]
     starts = [span.start for span in spans]
-    for onset, end, pitch, velocity, _, _ in part.notes:
-        index = bar_lines.bar_of(starts, onset)
-        bars[index].notes.append(Note(pitch, velocity, onset - starts[index], end - onset))
+    limits = [*starts[1:], float("inf")]
+    index, start, stop = 0, starts[0], limits[0]
+    for onset, end, pitch, velocity in zip(part.onsets, part.ends, part.pitches, part.velocities, strict=True):
+        if onset >= stop:
+            index = bisect_right(limits, onset, index)
+            start, stop = starts[index], limits[index]
+        bars[index].notes.append(Note(pitch, velocity, onset - start, end - onset))
     return bars
 
 
-def _program_changes(chunks: list[TrackEvents]) -> Programs:
-    changes: Programs = {}
-    for index, chunk in enumerate(chunks):
-        for tick, event in chunk.events:
-            if event[0] & 0xF0 == PROGRAM:
-                changes.setdefault((index, event[0] & 0x0F), []).append((tick, min(event[1], 127)))
-    return changes
+class _Programs:
+    """Which programs are chosen where."""
+
+    def __init__(self, chunks: list[Outline]) -> None:
+        self.chunks = chunks
+        self.ports = [_port(chunk) for chunk in chunks]
+        own: dict[tuple[int, int], list[tuple[int, int]]] = {}
+        common: dict[Output, list[tuple[int, int]]] = {}
+        for index, chunk in enumerate(chunks):
+            for tick, event in chunk.events:
+                if event[0] & 0xF0 == PROGRAM:
+                    channel, change = event[0] & 0x0F, (tick, min(event[1], 127))
+                    own.setdefault((index, channel), []).append(change)
+                    common.setdefault((self.ports[index], channel), []).append(change)
+        self._own = {place: _columns(found) for place, found in own.items()}
+        self._common = {output: _columns(sorted(found)) for output, found in common.items()}
+
+    def main(self, index: int, channel: int, part: NoteColumns) -> int | None:
+        """The program that sounds at most of a part's notes; None where nothing chooses one.
+
+        A chunk's own program changes count; only a chunk without any takes those that other chunks send to its port
+        and channel.
+        """
+        changes = self._own.get((index, channel)) or self._common.get((self.ports[index], channel))
+        if changes is None:
+            return None
+        ticks, programs = changes
+        heard: Counter[int] = Counter()
+        for onset in part.onsets:
+            place = bisect_right(ticks, onset) - 1
+            heard[programs[place] if place >= 0 else 0] += 1
+        return heard.most_common(1)[0][0]
 
 
-def _main_program(part: ChannelNotes, place: tuple[int, int], programs: Programs) -> int | None:
-    """The program that sounds at most of the notes; None where nothing chooses one.
-
-    A chunk's own program changes count; only a chunk without any takes those the other chunks send on its channel.
-    """
-    changes = programs.get(place)
-    if changes is None:
-        changes = sorted(item for (_, channel), found in programs.items() if channel == place[1] for item in found)
-    if not changes:
-        return None
-    ticks = [tick for tick, _ in changes]
-    heard: Counter[int] = Counter()
-    for note in part.notes:
-        index = bisect_right(ticks, note.onset) - 1
-        heard[changes[index][1] if index >= 0 else 0] += 1
-    return heard.most_common(1)[0][0]
+def _port(chunk: Outline) -> int:
+    """The MIDI output a chunk plays on: the first one it names, else the first of all."""
+    return next((event[3] for _, event in chunk.events if event[:3] == bytes((META, _PORT, 1))), 0)
 
 
-def _track_name(chunk: TrackEvents, channel: int, kind: int) -> str:
+def _columns(changes: list[tuple[int, int]]) -> Changes:
+    return [tick for tick, _ in changes], [program for _, program in changes]
+
+
+def _track_name(chunk: Outline, channel: int, kind: int) -> str:
     """The name of the chunk, or the one a channel prefix gives to this channel.
 
     In format 0 the chunk's name is the title of the piece, so it names a track only where it has but one channel.
@@ -112,5 +153,4 @@ def _track_name(chunk: TrackEvents, channel: int, kind: int) -> str:
             own = own or decode_text(meta_data(event)).strip()
     if own or kind != 0:
         return own or common
-    channels = {event[0] & 0x0F for _, event in chunk.events if event[0] & 0xF0 == 0x90}
-    return common if len(channels) == 1 else ""
+    return common if len(chunk.channels) == 1 else ""

@@ -1,14 +1,27 @@
-"""MidiSource: the file a score was read from, remembered byte for byte."""
+"""MidiSource: the file a score was read from, remembered byte for byte, and what is in it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import takewhile
+from typing import Protocol
 
-from midigpt_core.midi_file.bars import Signature
+from midigpt_core.errors import SongTooLargeError
+from midigpt_core.midi_file.bars import BarSpan, Signature, on_bar_line, spans
 from midigpt_core.midi_file.chunks import FileLayout, split
-from midigpt_core.midi_file.events import METRE, NOTE_ON, TEMPO, TrackEvents, metas, read_events
+from midigpt_core.midi_file.events import METRE, TEMPO, Event, TrackEvents, metas, read_events
+from midigpt_core.midi_file.outline import Outline, ReadLimits, outline
+
+
+class Timed(Protocol):
+    """A track chunk as far as its time line goes: an outline, or all its events."""
+
+    @property
+    def events(self) -> list[Event]: ...
+
+    @property
+    def end_tick(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -17,6 +30,7 @@ class MidiSource:
 
     data: bytes = field(repr=False)
     name: str = "MIDI data"
+    limits: ReadLimits = field(default=ReadLimits(), repr=False)
 
     def __deepcopy__(self, memo: object) -> MidiSource:
         return self  # never changed
@@ -34,31 +48,66 @@ class MidiSource:
         """Ticks per quarter note."""
         return self.layout.division
 
+    @cached_property
+    def _bodies(self) -> list[bytes]:
+        return self.layout.tracks
+
+    @cached_property
+    def outlines(self) -> list[Outline]:
+        """Every track chunk in little memory, not to be changed. Raises MidiFileError, SongTooLargeError."""
+        bodies, left = self.layout.tracks, self.limits.notes
+        found = []
+        try:
+            for index, body in enumerate(bodies, 1):
+                found.append(outline(body, f"{self.name}, track {index} of {len(bodies)}", left))
+                left -= sum(map(len, found[-1].parts.values()))
+        except SongTooLargeError:
+            raise SongTooLargeError("notes", self.limits.notes, where=self.name) from None
+        return found
+
+    def bars(self, least: int = 1) -> list[BarSpan]:
+        """The bars of the file, at least `least`. Raises MidiFileError, SongTooLargeError."""
+        metres = signatures(self.outlines)
+        try:
+            return spans(metres, self.division, bars_end(self.outlines, self.division), least, self.limits.bars)
+        except SongTooLargeError as error:
+            raise error.at(self.name) from None
+
+    def read_track(self, index: int) -> TrackEvents:
+        """All events of one track chunk: a fresh list, free to change."""
+        bodies = self._bodies
+        return read_events(bodies[index], f"{self.name}, track {index + 1} of {len(bodies)}")
+
     def read_tracks(self) -> list[TrackEvents]:
         """The events of every track chunk: fresh lists, free to change."""
-        bodies = self.layout.tracks
-        return [read_events(body, f"{self.name}, track {i} of {len(bodies)}") for i, body in enumerate(bodies, 1)]
+        return [self.read_track(index) for index in range(len(self._bodies))]
 
 
-def last_tick(tracks: list[TrackEvents]) -> int:
+def last_tick(tracks: Sequence[Timed]) -> int:
     """The tick at which the longest track ends."""
     return max(track.end_tick for track in tracks)
 
 
-def bars_end(tracks: list[TrackEvents]) -> int:
-    """The tick the bars of the file must reach: its end, and beyond a note that begins only there."""
-    end = last_tick(tracks)
-    at_end = [takewhile(lambda item: item[0] == end, reversed(track.events)) for track in tracks]
-    return end + any(event[0] & 0xF0 == NOTE_ON and event[2] > 0 for events in at_end for _, event in events)
+def bars_end(tracks: Sequence[Outline], division: int) -> int:
+    """The tick the bars of the file must reach: its last event, and beyond a note that begins only there.
+
+    An end-of-track mark makes no bar: programs write it a tick or a beat behind the last note. One that stands on a
+    bar line is a length that somebody chose.
+    """
+    heard = max(track.last_event for track in tracks)
+    heard += any(track.last_onset == heard for track in tracks)
+    metres = signatures(tracks)
+    marks = [track.end_tick for track in tracks if track.end_tick > heard]
+    return max([heard, *(mark for mark in set(marks) if on_bar_line(mark, metres, division))])
 
 
-def signatures(tracks: list[TrackEvents]) -> list[Signature]:
+def signatures(tracks: Sequence[Timed]) -> list[Signature]:
     """All time signatures of the file, in whichever chunk they stand."""
     found = [item for track in tracks for item in metas(track.events, METRE)]
     return sorted((tick, data[0], 1 << data[1]) for tick, data in found if len(data) >= 2)
 
 
-def tempi(tracks: list[TrackEvents]) -> list[tuple[int, int]]:
+def tempi(tracks: Sequence[Timed]) -> list[tuple[int, int]]:
     """(tick, microseconds per quarter note) of every tempo change, in order of time."""
     found = [item for track in tracks for item in metas(track.events, TEMPO)]
     changes = [(tick, int.from_bytes(data[:3], "big")) for tick, data in found if len(data) >= 3]

@@ -7,10 +7,11 @@ for tempo changes in the first chunk only, and refuses key signatures outside it
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from midigpt_core.midi_file.events import KEY, META, METRE, TEMPO, TrackEvents, meta_data, write_events
-from midigpt_core.midi_file.source import last_tick
+from midigpt_core.midi_file.source import Timed, last_tick
 from midigpt_core.music import tempo_of
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 _LONGEST = 2_000_000  # ticks; pretty_midi keeps a table of as many entries, and refuses ten million
 
 
-def load_timeline(tracks: list[TrackEvents], division: int) -> pretty_midi.PrettyMIDI:
+def load_timeline(tracks: Sequence[Timed], division: int) -> pretty_midi.PrettyMIDI:
     """A PrettyMIDI with the tempo, time and key signature changes of all chunks, and the file's length.
 
     A file longer than pretty_midi's table is thinned to fewer ticks per quarter note; seconds stay right.

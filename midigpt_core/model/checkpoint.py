@@ -11,10 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from midigpt_core.errors import CheckpointError, EncoderConfigError
+from midigpt_core.errors import CheckpointError, CheckpointMissingError, EncoderConfigError, short
 from midigpt_core.files import whole
 from midigpt_core.model import legacy
 from midigpt_core.model.device import pick_device, pick_dtype, runs_on_processor
+from midigpt_core.model.plausible import (
+    LARGEST_HEADER,
+    check_entry,
+    check_plain,
+    check_tensors,
+    check_vocabulary,
+    check_weights,
+)
 from midigpt_core.model.shape import GPT2Config
 
 if TYPE_CHECKING:
@@ -24,8 +32,6 @@ if TYPE_CHECKING:
     from midigpt_core.model.gpt2 import GPT2
     from midigpt_core.tokens.config import EncoderConfig
     from midigpt_core.tokens.places import Places, PlaceSizes
-
-Shape = tuple[int, ...]
 
 FORMAT_VERSION = "2"
 ARCH = "gpt2"
@@ -52,22 +58,24 @@ def load_checkpoint(
 
     file = Path(path)
     if not file.exists():
-        raise CheckpointError(f"{file}: no such file or folder; {_WAY_OUT}")
+        raise CheckpointMissingError(f"{file}: no such file or folder; {_WAY_OUT}")
     if file.is_dir():
-        encoder, model = legacy.read_folder(file)
+        encoder, config, weights = legacy.read_folder(file)
+        model = _build(file / "model.pt", config, weights)
     elif file.suffix == ".safetensors":
         encoder, model = _read_safetensors(file)
     elif file.suffix == ".pt":
         bundle = legacy.read_bundle(file)
         _check_arch(file, bundle.get("arch") or ARCH)
-        encoder, model = bundle.get("encoder_config"), _build(file, bundle["config"], bundle["state_dict"])
+        encoder, shape = bundle.get("encoder_config"), _shape(file, bundle["config"])
+        model = _build(file, shape, bundle["state_dict"])
     else:
         raise CheckpointError(f"{file}: suffix {file.suffix!r} is no checkpoint's; {_WAY_OUT}")
+    known = _encoder_config(file, encoder, model.config)
     ready = model.to(device=device, dtype=dtype or torch.float32).eval()
-    config = _encoder_config(file, encoder)
     if ready.config.places:
-        ready.places = _places(config, ready.config.places)
-    return Checkpoint(config, ready)
+        ready.places = _places(known, ready.config.places)
+    return Checkpoint(known, ready)
 
 
 def load_for_use(
@@ -99,21 +107,21 @@ def _read_fast(file: Path) -> tuple[EncoderConfig, LanguageModel] | None:
     header = _header(file)
     meta = _metadata(file, header.pop("__metadata__", None))
     config = _shape(file, _parsed(file, "config", meta))
+    check_weights(file, config, {name: tuple(entry["shape"]) for name, entry in header.items()})
+    encoder = _encoder_config(file, _parsed(file, "encoder_config", meta), config)
     kernels = kernels_for(config)
     if kernels is None or not {entry["dtype"] for entry in header.values()} <= _NUMPY_FLOATS:
         return None
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
-    _check_weights(file, config.weights(), {name: tuple(entry["shape"]) for name, entry in header.items()})
     try:
-        encoder = _encoder_config(file, _parsed(file, "encoder_config", meta))
         places = _places(encoder, config.places) if config.places else None
         model = FastModel(config, load_file(file), kernels, places)
     except (SafetensorError, OSError) as error:
         raise _unreadable(file, error) from error
     except CheckpointError as error:
-        raise CheckpointError(f"{file}: {error}") from error
+        raise CheckpointError(f"{file}: {str(error)[:500]}") from error
     return encoder, model
 
 
@@ -160,12 +168,15 @@ def _read_safetensors(file: Path) -> tuple[Any, GPT2]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    meta = _metadata(file, _header(file).get("__metadata__"))
+    header = _header(file)
+    meta = _metadata(file, header.pop("__metadata__", None))
+    config = _shape(file, _parsed(file, "config", meta))
+    check_weights(file, config, {name: tuple(entry["shape"]) for name, entry in header.items()})
     try:
         weights = load_file(file, device="cpu")
     except (SafetensorError, OSError) as error:
         raise _unreadable(file, error) from error
-    return _parsed(file, "encoder_config", meta), _build(file, _parsed(file, "config", meta), weights)
+    return _parsed(file, "encoder_config", meta), _build(file, config, weights)
 
 
 def _unreadable(file: Path, error: Exception) -> CheckpointError:
@@ -173,25 +184,24 @@ def _unreadable(file: Path, error: Exception) -> CheckpointError:
 
 
 def _shape(file: Path, data: Any) -> GPT2Config:
+    check_plain(file, data)
     try:
         return GPT2Config.from_dict(data)
     except TypeError as error:
-        raise CheckpointError(f"{file}: model config {data!r} does not fit GPT-2: {error}") from error
+        raise CheckpointError(f"{file}: model config {short(data)} does not fit GPT-2: {error}") from error
+    except CheckpointError as error:
+        raise CheckpointError(f"{file}: {str(error)[:500]}") from error
 
 
-def _build(file: Path, shape: Any, weights: Mapping[str, Any]) -> GPT2:
+def _build(file: Path, config: GPT2Config, weights: Mapping[str, Any]) -> GPT2:
     """The network of this shape with these weights, in float32, names and shapes checked first."""
     import torch
 
     from midigpt_core.model.gpt2 import GPT2
 
-    config = _shape(file, shape)
+    check_weights(file, config, check_tensors(file, weights))
     with torch.device("meta"), _uninitialised():
         model = GPT2(config)
-    _check_weights(file, config.weights(), {name: tuple(weight.shape) for name, weight in weights.items()})
-    for name, weight in weights.items():
-        if not weight.is_floating_point():
-            raise CheckpointError(f"{file}: {name} is stored as {weight.dtype}; weights must be floating point")
     model.load_state_dict({name: value.detach().float() for name, value in weights.items()}, assign=True)
     return model
 
@@ -209,27 +219,16 @@ def _uninitialised() -> AbstractContextManager[Any]:
     return Uninitialised()
 
 
-def _check_weights(file: Path, wanted: Mapping[str, Shape], found: Mapping[str, Shape]) -> None:
-    missing = sorted(wanted.keys() - found.keys())
-    foreign = sorted(found.keys() - wanted.keys())
-    if missing:
-        raise CheckpointError(f"{file}: {len(missing)} weights are missing, first {missing[0]!r}; fetch a whole file")
-    if foreign:
-        raise CheckpointError(f"{file}: {len(foreign)} unknown weights, first {foreign[0]!r}; it is another network's")
-    for name, shape in wanted.items():
-        if found[name] != shape:
-            raise CheckpointError(f"{file}: {name} has shape {found[name]}, its config says {shape}")
-
-
-def _encoder_config(file: Path, data: Any) -> EncoderConfig:
+def _encoder_config(file: Path, data: Any, config: GPT2Config) -> EncoderConfig:
     from midigpt_core.tokens.config import EncoderConfig
 
     if data is None:
         raise CheckpointError(f"{file}: 'encoder_config' is missing; without it no song can be turned into tokens")
     try:
-        return EncoderConfig.from_dict(json.loads(data) if isinstance(data, str) else data)
-    except (EncoderConfigError, ValueError) as error:
-        raise CheckpointError(f"{file}: encoder_config: {error}") from error
+        encoder = EncoderConfig.from_dict(json.loads(data) if isinstance(data, str) else data)
+    except (EncoderConfigError, ValueError, RecursionError) as error:
+        raise CheckpointError(f"{file}: encoder_config: {str(error)[:500]}") from error
+    return check_vocabulary(file, encoder, config)
 
 
 def _places(encoder: EncoderConfig, sizes: PlaceSizes) -> Places:
@@ -248,9 +247,14 @@ def _header(file: Path) -> dict[str, Any]:
         with file.open("rb") as stream:
             size = int.from_bytes(stream.read(8), "little")
             total = file.stat().st_size
-            header = json.loads(stream.read(size) if size <= total - 8 else b"")
-        end = max((entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"), default=0)
-    except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
+            header = json.loads(stream.read(size) if size <= min(total - 8, LARGEST_HEADER) else b"")
+        tensors = {name: entry for name, entry in header.items() if name != "__metadata__"}
+        for name, entry in tensors.items():
+            check_entry(name, entry, total - 8 - size)
+        end = max((entry["data_offsets"][1] for entry in tensors.values()), default=0)
+    except CheckpointError:
+        raise  # of an entry, by its name
+    except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
         raise CheckpointError(f"{file}: not a .safetensors file, or cut off in its header; fetch it again") from error
     if total < 8 + size + end:
         raise CheckpointError(f"{file}: truncated: {total} of {8 + size + end} bytes; fetch it again")
@@ -262,14 +266,14 @@ def _metadata(file: Path, meta: Any) -> dict[str, str]:
         raise CheckpointError(f"{file}: format_version is missing: bare weights, not a checkpoint; {_WAY_OUT}")
     if meta["format_version"] != FORMAT_VERSION:
         found = meta["format_version"]
-        raise CheckpointError(f"{file}: format_version is {found!r}; this program reads {FORMAT_VERSION!r}")
+        raise CheckpointError(f"{file}: format_version is {short(found)}; this program reads {FORMAT_VERSION!r}")
     _check_arch(file, meta.get("arch", ARCH))
     return meta
 
 
 def _check_arch(file: Path, arch: Any) -> None:
     if arch != ARCH:
-        raise CheckpointError(f"{file}: arch is {arch!r}; this program knows {ARCH!r}")
+        raise CheckpointError(f"{file}: arch is {short(arch)}; this program knows {ARCH!r}")
 
 
 def _parsed(file: Path, key: str, meta: Mapping[str, str]) -> Any:
@@ -277,5 +281,5 @@ def _parsed(file: Path, key: str, meta: Mapping[str, str]) -> Any:
         raise CheckpointError(f"{file}: {key!r} is missing from its metadata; save it again with one")
     try:
         return json.loads(meta[key])
-    except ValueError as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise CheckpointError(f"{file}: {key!r} is not JSON ({error})") from error

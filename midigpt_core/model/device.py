@@ -20,12 +20,12 @@ _DRIVERS = ("/dev/nvidiactl", "/dev/nvidia0", "/dev/dxg", "/dev/kfd", "/proc/dri
 
 
 def runs_on_processor(device: str, dtype: str) -> bool:
-    """Whether these words surely mean the compiled decoder on the processor, told without torch."""
+    """Whether these words certainly mean the compiled decoder on the CPU, decided without torch."""
     return dtype == "auto" and (device == "cpu" or (device == "auto" and not _may_have_accelerator()))
 
 
 def _may_have_accelerator() -> bool:
-    """Whether torch should be asked: an Apple machine, or one with a trace of a graphics driver that torch knows."""
+    """Whether torch is needed to decide: on a Mac, or where a graphics driver that torch supports may be present."""
     if sys.platform == "darwin":
         return True
     return any(Path(driver).exists() for driver in _DRIVERS) or shutil.which("nvidia-smi") is not None

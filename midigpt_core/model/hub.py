@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from midigpt_core.errors import CheckpointError
+from midigpt_core.errors import CheckpointError, CheckpointMissingError
 from midigpt_core.model import hub_cache
 from midigpt_core.model.names import HubReference, default_model, pick, understand
 
@@ -17,7 +17,7 @@ _PATIENCE_SECONDS = 5.0
 
 
 def resolve(
-    name: str | None = None,
+    name: str | HubReference | None = None,
     filename: str | None = None,
     revision: str | None = None,
     token: str | None = None,
@@ -28,10 +28,10 @@ def resolve(
     What was downloaded before is used without asking the hub, so that a name means the same weights every day;
     `refresh` asks for the newest. Raises CheckpointError: unknown, missing, gated, offline, broken off, damaged.
     """
-    reference = understand(name or default_model(), filename, revision)
+    reference = name if isinstance(name, HubReference) else understand(name or default_model(), filename, revision)
     if isinstance(reference, Path):
         if not reference.exists():
-            raise CheckpointError(f"{reference}: no such file; see midigpt models list for names that work")
+            raise CheckpointMissingError(f"{reference}: no such file; see midigpt models list for names that work")
         return reference
     cached = None if refresh else hub_cache.cached_file(reference)
     return cached or download(reference, token)
@@ -77,6 +77,14 @@ def endpoint() -> str:
     return os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
 
 
+def network_errors() -> tuple[type[Any], ...]:
+    """Whatever the hub client raises where the hub does not answer, or answers no; of its HTTP library too."""
+    from huggingface_hub import errors
+
+    of_http_library = [kind for kind in errors.HfHubHTTPError.__mro__ if kind.__name__ == "HTTPError"]
+    return errors.HfHubHTTPError, OSError, *of_http_library
+
+
 def _pick(api: Any, reference: HubReference) -> str:
     files = sorted(api.list_repo_files(reference.repo, revision=reference.revision))
     chosen = pick(files, reference.prefix)
@@ -92,8 +100,7 @@ def _told(reference: HubReference) -> Iterator[None]:
     """Turn the hub client's errors into one sentence each."""
     from huggingface_hub import errors
 
-    of_http_library = [kind for kind in errors.HfHubHTTPError.__mro__ if kind.__name__ == "HTTPError"]
-    network: tuple[type[Any], ...] = (errors.HfHubHTTPError, OSError, *of_http_library)
+    network = network_errors()
     try:
         yield
     except errors.GatedRepoError as error:

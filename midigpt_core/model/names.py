@@ -34,6 +34,7 @@ KNOWN = (
     Known("prism", "prism_medium", f"many controls, up to 16 bars; {_LICENCE}"),
     Known("expressive", "expressive_medium", f"prism with micro-timing and fine velocities; {_LICENCE}"),
 )
+_KNOWN_NAMES = {name for known in KNOWN for name in (known.name, known.prefix)}
 _UNRELEASED = {"ghost": "it is named in the project's early documentation, but its weights were never published"}
 _PUBLISHED_STYLE = re.compile(r"[a-z]\w*_(small|medium|large)")
 _HUB_STYLE = re.compile(r"(?P<repo>[\w-][\w.-]*/[\w-][\w.-]*)(@(?P<revision>[^:@]+))?(:(?P<filename>.+))?")
@@ -60,22 +61,30 @@ def understand(name: str, filename: str | None = None, revision: str | None = No
     """
     if name == BUILT_IN:
         return built_in()
-    for known in KNOWN:
-        if name in (known.name, known.prefix):
-            return HubReference(known.repo, filename, None if filename else known.prefix, revision, name)
     if name in _UNRELEASED:
         raise CheckpointError(f"model {name!r}: {_UNRELEASED[name]}; choose one of {_names()}")
-    if _is_path(name):
+    if name not in _KNOWN_NAMES and _is_path(name):
         return Path(name).expanduser()
-    if _PUBLISHED_STYLE.fullmatch(name):
-        return HubReference(PUBLISHED, filename, None if filename else name, revision, name)
-    place = _HUB_STYLE.fullmatch(name)
-    if place:
-        wanted = HubReference(place["repo"], filename or place["filename"], None, revision or place["revision"])
-        return replace(wanted, name=name if place["filename"] or not filename else "")
+    place = hub_reference(name, filename, revision)
+    if place is not None:
+        return place
     near = difflib.get_close_matches(name, [known.name for known in KNOWN], 1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     raise CheckpointError(f"model {name!r} is unknown; {hint}use one of {_names()}, a file, or owner/repo:file")
+
+
+def hub_reference(name: str, filename: str | None = None, revision: str | None = None) -> HubReference | None:
+    """The hub place a name stands for by its form alone, or None; no file of this machine is looked at."""
+    for known in KNOWN:
+        if known.prefix and name in (known.name, known.prefix):
+            return HubReference(known.repo, filename, None if filename else known.prefix, revision, name)
+    if _PUBLISHED_STYLE.fullmatch(name):
+        return HubReference(PUBLISHED, filename, None if filename else name, revision, name)
+    place = _HUB_STYLE.fullmatch(name)
+    if place is None or ".." in name:
+        return None
+    wanted = HubReference(place["repo"], filename or place["filename"], None, revision or place["revision"])
+    return replace(wanted, name=name if place["filename"] or not filename else "")
 
 
 def built_in() -> Path:
@@ -154,7 +163,7 @@ def _settings() -> dict[str, object]:
         return {}
     try:
         settings = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{file}: not JSON ({error}); correct or delete it") from error
     if not isinstance(settings, dict):
         raise CheckpointError(f"{file}: expected an object, found {type(settings).__name__}; correct or delete it")

@@ -25,7 +25,7 @@ def apply_threads() -> None:
 
 
 def threads() -> int:
-    """Threads a decoder uses: as many as were set, or as torch was told to; at most one per processor."""
+    """Threads of a decoder: as set, else as torch is set to; at most one per CPU."""
     if "torch" in sys.modules:
         import torch
 

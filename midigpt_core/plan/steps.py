@@ -77,7 +77,7 @@ def plan_steps(targets: Iterable[Cell], n_bars: int, options: PlanOptions | None
     for first in range(0, len(filled), group_size):
         group = {track: by_track[track] for track in filled[first : first + group_size]}
         steps.extend(_fill_tracks(group, frame, options.bars_per_step))
-    return _with_pending(steps)
+    return with_pending(steps)
 
 
 def choose_window(n_bars: int, wanted: int = 0, windows: tuple[int, ...] = ()) -> int:
@@ -174,7 +174,7 @@ def _fill_tracks(group: dict[int, list[int]], frame: _Frame, bars_per_step: int)
         yield frame.step(start, frozenset(cells), False)
 
 
-def _with_pending(steps: list[Step]) -> list[Step]:
+def with_pending(steps: list[Step]) -> list[Step]:
     """Tell each step which cells of its window are still to be written."""
     later: dict[int, set[Cell]] = {}  # bar -> cells of the steps after this one
     told = []

@@ -27,7 +27,6 @@ NOTE_CONTENT = (
     TokenType.DELTA_DIRECTION,
 )
 
-
 LANE_TROUBLE = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError, MidiGptError)
 
 T = TypeVar("T")

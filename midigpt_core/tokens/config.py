@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from midigpt_core.attributes.table import make_attributes
-from midigpt_core.errors import EncoderConfigError
+from midigpt_core.errors import EncoderConfigError, short
 from midigpt_core.fields import Door, rows_of, sentence, setting
 from midigpt_core.music import metre_of
 from midigpt_core.tokens.domains import PROGRAMS, InstrumentGroups, Metre
@@ -78,7 +78,7 @@ class EncoderConfig:
             data = json.loads(path.read_text(encoding="utf-8"))
         except OSError as error:
             raise EncoderConfigError(f"encoder configuration {path}: cannot be read ({error.strerror})") from error
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise EncoderConfigError(f"encoder configuration {path}: is not JSON ({error})") from error
         return cls.from_dict(data)
 
@@ -171,7 +171,7 @@ Reader = Callable[[str, Any], Any]
 
 
 def _fail(key: str, expected: str, value: Any) -> EncoderConfigError:
-    return EncoderConfigError(f"{key}: expected {expected}, found {value!r}")
+    return EncoderConfigError(f"{key}: expected {expected}, found {short(value)}")
 
 
 def _refused(name: str, value: Any, problem: str, remedy: str) -> EncoderConfigError:

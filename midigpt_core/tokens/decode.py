@@ -52,7 +52,7 @@ def decode(tokens: Sequence[int], vocabulary: Vocabulary) -> Score:
 
     Fill-in blocks go to the bars of their placeholders. Raises TokenError for ids outside the vocabulary.
     """
-    reader = _Reader(vocabulary)
+    reader = _NoteReader(vocabulary)
     for token in filled_in(tokens, vocabulary):
         reader.read(*vocabulary.decode(int(token)))
     return Score(tracks=reader.tracks, resolution=vocabulary.config.resolution)
@@ -80,7 +80,7 @@ def _until(tokens: list[int], begin: int, end_token: int) -> list[int]:
     return tokens[begin:end]
 
 
-class _Reader:
+class _NoteReader:
     """The growing score, and what the tokens read so far say about the next note."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
@@ -164,15 +164,15 @@ class _Reader:
             track.attributes[f"bar_{BAR_KEYS[kind]}_{len(track.bars) - 1}"] = value
 
 
-_STEPS: Mapping[TokenType, Callable[[_Reader, int], None]] = {
-    TokenType.TRACK: _Reader._start_track,
-    TokenType.TRACK_END: _Reader._end_track,
-    TokenType.INSTRUMENT: _Reader._instrument,
-    TokenType.BAR: _Reader._start_bar,
-    TokenType.TIME_SIG: _Reader._metre,
-    TokenType.TIME_ABSOLUTE_POS: _Reader._at,
-    TokenType.VELOCITY_LEVEL: _Reader._set_velocity,
-    TokenType.DELTA_DIRECTION: _Reader._early,
-    TokenType.DELTA: _Reader._add_delta,
-    **dict.fromkeys(PITCHES, _Reader._pitched),
+_STEPS: Mapping[TokenType, Callable[[_NoteReader, int], None]] = {
+    TokenType.TRACK: _NoteReader._start_track,
+    TokenType.TRACK_END: _NoteReader._end_track,
+    TokenType.INSTRUMENT: _NoteReader._instrument,
+    TokenType.BAR: _NoteReader._start_bar,
+    TokenType.TIME_SIG: _NoteReader._metre,
+    TokenType.TIME_ABSOLUTE_POS: _NoteReader._at,
+    TokenType.VELOCITY_LEVEL: _NoteReader._set_velocity,
+    TokenType.DELTA_DIRECTION: _NoteReader._early,
+    TokenType.DELTA: _NoteReader._add_delta,
+    **dict.fromkeys(PITCHES, _NoteReader._pitched),
 }

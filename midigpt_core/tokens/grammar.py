@@ -98,7 +98,7 @@ class Grammar:
         return self._legal
 
     def forced(self) -> int | None:
-        """The one legal token, where there is only one, so that the model need not be asked."""
+        """The only legal token, where there is just one and the model is not needed."""
         legal = self.legal()
         return int(legal.argmax()) if np.count_nonzero(legal) == 1 else None
 

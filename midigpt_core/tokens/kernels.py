@@ -50,7 +50,7 @@ def encode_score(
 
 
 def decode(tokens: Sequence[int], vocabulary: Vocabulary) -> Score:
-    """As `tokens.decode.decode`: the score these ids speak of, on the model's grid."""
+    """As `tokens.decode.decode`: the score of these ids, on the model's grid."""
     if FAST_DECODE is None:
         return _decode.decode(tokens, vocabulary)
     found: Score = FAST_DECODE.decode(tokens, vocabulary, vocabulary.config.resolution)
@@ -58,7 +58,7 @@ def decode(tokens: Sequence[int], vocabulary: Vocabulary) -> Score:
 
 
 def decode_score(tokens: Sequence[int], vocabulary: Vocabulary) -> Score:
-    """The score these ids speak of, at `config.decode_resolution`."""
+    """The score of these ids, at `config.decode_resolution`."""
     if FAST_DECODE is None:
         return from_grid(_decode.decode(tokens, vocabulary), vocabulary.config)
     found: Score = FAST_DECODE.decode(tokens, vocabulary, vocabulary.config.decode_resolution)
@@ -90,6 +90,18 @@ def measure_table(notes: NoteTable, table: AttributeTable) -> AttributeValues:
             for column, (name, _) in enumerate(BAR_ATTRIBUTES):
                 values.cells[cell, column] = found.get(f"bar_{name}_{bar}", -1)
     return values
+
+
+def track_values(score: Score, table: AttributeTable) -> list[dict[str, int]]:
+    """Per track of a score on the grid: what `table.track_values` says of it."""
+    keys = [key for key, _ in TRACK_ATTRIBUTES]
+    wanted = {c.name for c in table.attributes if c.measured and c.level == "track"}
+    flat = FAST_FLATTEN.flatten(score, score.resolution, False) if FAST_FLATTEN and _plan(table) else None
+    if flat is None or not wanted <= set(keys):
+        known: dict[str, int] = {}
+        return [table.track_values(score, index, known) for index in range(len(score.tracks))]
+    rows = measure_table(flat, table).tracks.tolist()
+    return [{key: value for key, value in zip(keys, row, strict=True) if value >= 0} for row in rows]
 
 
 def encode_table(

@@ -44,5 +44,5 @@ class Tokenizer:
         return kernels.encode_score(score, self.vocabulary, table, options)
 
     def decode(self, ids: Sequence[int]) -> Score:
-        """The score these ids speak of, at `config.decode_resolution`. Raises TokenError."""
+        """The score of these ids, at `config.decode_resolution`. Raises TokenError."""
         return kernels.decode_score(ids, self.vocabulary)

@@ -61,7 +61,7 @@ class Vocabulary:
         return self.types[token], self.values[token]
 
     def metre_value(self, metre: Metre) -> int:
-        """TimeSig value of a metre; 0 where metres are not told apart. Raises TokenError for an unlisted one."""
+        """TimeSig value of a metre; 0 where the encoder has no metres. Raises TokenError for an unlisted one."""
         if not self._metres:
             return 0
         try:
@@ -73,7 +73,7 @@ class Vocabulary:
             ) from None
 
     def metre_of(self, value: int) -> Metre:
-        """Metre of a TimeSig value; 4/4 where metres are not told apart. Raises TokenError beyond the list."""
+        """Metre of a TimeSig value; 4/4 where the encoder has no metres. Raises TokenError beyond the list."""
         if not self._metres:
             return (4, 4)
         try:

@@ -123,9 +123,9 @@ def card(facts: dict[str, Any]) -> str:
 def push(file: str | Path, repo: str, private: bool = False, token: str | None = None) -> str:
     """Upload a packed model with its facts and card to the hub; returns its address. Raises TrainingError."""
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError
+    from huggingface_hub.errors import HFValidationError, LocalTokenNotFoundError
 
-    from midigpt_core.model.hub import endpoint
+    from midigpt_core.model.hub import endpoint, network_errors
 
     parts = parts_of(file)
     missing = [part for part in parts if not part.exists()]
@@ -136,9 +136,21 @@ def push(file: str | Path, repo: str, private: bool = False, token: str | None =
         address = api.create_repo(repo, private=private, exist_ok=True)
         for part in parts:
             api.upload_file(path_or_fileobj=str(part), path_in_repo=part.name, repo_id=repo)
-    except (HfHubHTTPError, LocalTokenNotFoundError, OSError) as error:
-        raise TrainingError(f"{repo}: upload failed: {error}; log in with `hf auth login` or give --token") from error
+    except HFValidationError as error:
+        raise TrainingError(f"{repo}: is no name of a repository; say owner/name") from error
+    except LocalTokenNotFoundError as error:
+        raise TrainingError(_not_allowed(repo)) from error
+    except network_errors() as error:
+        status = getattr(getattr(error, "response", None), "status_code", None)
+        if status in (401, 403):
+            raise TrainingError(_not_allowed(repo)) from error
+        why = f"answered {status}" if status else f"cannot be reached ({type(error).__name__})"
+        raise TrainingError(f"{repo}: upload failed: the hub at {endpoint()} {why}; try again later") from error
     return str(address)
+
+
+def _not_allowed(repo: str) -> str:
+    return f"{repo}: the hub does not let you write there; log in with `hf auth login`, or give --token"
 
 
 def _training_lines(training: dict[str, Any]) -> list[str]:

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 Report = Callable[[dict[str, Any]], None]
 
+MEASURING_SHARE = 0.1  # of a time budget, for the held-out loss before and again after
+TIMED_WINDOWS = 4  # measured to see how long one takes
 STATE, LATEST, LOG = "state.ckpt", "latest.safetensors", "metrics.jsonl"
 
 
@@ -48,17 +50,22 @@ class _Clock:
     first: int = 0  # step at which the run began, or branched off from another
     elapsed: float = 0.0  # set by `tick`, so that all processes see the same time
     tokens: int = 0
-    last: float = field(default_factory=time.monotonic)
+    last: float = field(default_factory=lambda: time.monotonic())
+    aside: float = 0.0  # seconds kept for what comes after the last step
+    pace: float = 0.0  # seconds from the last tick to this one
 
     def tick(self, fabric: Fabric) -> None:
         """Add the time since the last tick, as the first process measured it."""
         now = time.monotonic()
-        self.elapsed += float(fabric.broadcast(now - self.last))
+        self.pace = float(fabric.broadcast(now - self.last))
+        self.elapsed += self.pace
         self.last = now
 
     def progress(self, step: int) -> float:
         """0 to 1: by the clock under a time budget (the same for any step), else by the step."""
-        return self.elapsed / self.seconds if self.seconds else (step - self.first) / self.steps
+        if not self.seconds:
+            return (step - self.first) / self.steps
+        return self.elapsed / max(1e-9, self.seconds - self.aside - self.pace)  # no step begins that would end too late
 
     def remaining(self) -> float:
         """Seconds left, by the rate so far."""
@@ -75,7 +82,7 @@ def train(plan: RunPlan, config: RunConfig, report: Report = lambda event: None)
     fabric = start_fabric(plan, config)
     if plan.decay_from:
         config = replace(config, optimiser=replace(config.optimiser, schedule="linear", decay=1.0, warmup_steps=0))
-    run = _Run(fabric, plan, config, report)
+    run = _Training(fabric, plan, config, report)
     if plan.resume:
         run.load(run.out)
     elif plan.decay_from:
@@ -84,7 +91,7 @@ def train(plan: RunPlan, config: RunConfig, report: Report = lambda event: None)
     return run.go()
 
 
-class _Run:
+class _Training:
     """One run's parts: network, optimisers, averaged weights, clock and valid windows."""
 
     def __init__(self, fabric: Fabric, plan: RunPlan, config: RunConfig, report: Report) -> None:
@@ -107,12 +114,11 @@ class _Run:
     def go(self) -> dict[str, Any]:
         size, settings = self.plain.num_parameters(), config_dict(self.config)
         self._say("start", parameters=size, step=self.clock.step, config=settings)
-        self.measure()
-        self.clock.last = time.monotonic()
-        saved = self.clock.elapsed
+        self._measure_first()
+        saved, first = self.clock.elapsed, self.clock.step
         arguments = (self.plan.data, self.config, self.reads, self.fabric.global_rank, self.fabric.world_size)
         with Feeder(*arguments) as feeder:
-            while self.clock.progress(self.clock.step) < 1:
+            while self.clock.step == first or self.clock.progress(self.clock.step) < 1:
                 loss = self.step(feeder.step(self.clock.step, self._finishing))
                 self.clock.step += 1
                 self.clock.tick(self.fabric)
@@ -155,6 +161,23 @@ class _Run:
             found = losses(self.best(), self.valid, self.config.batch_tokens)
         self._say("valid", step=self.clock.step, tokens=self.clock.tokens, losses=found)
         return found
+
+    def _measure_first(self) -> None:
+        """Measure; under a time budget, on no more windows than a share of it is enough for, and remember how long."""
+        if self.clock.seconds and self.valid:
+            some = self.valid[:: -(-len(self.valid) // TIMED_WINDOWS)]
+            begun = time.monotonic()
+            losses(self.best(), some, self.config.batch_tokens)
+            each = max(1e-9, time.monotonic() - begun) / len(some)
+            count = max(1, int(MEASURING_SHARE * self.clock.seconds / each))
+            self.valid = self.valid[:: -(-len(self.valid) // count)]
+        begun = time.monotonic()
+        self.measure()
+        measured = float(self.fabric.broadcast(time.monotonic() - begun))
+        if self.clock.seconds:
+            self.clock.tick(self.fabric)
+            self.clock.aside, self.clock.pace = measured, 0.0
+        self.clock.last = time.monotonic()
 
     def best(self) -> GPT2:
         """The network that is saved: averaged weights where there are some."""

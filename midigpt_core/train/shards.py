@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import zlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from midigpt_core.errors import TrainingError
+from midigpt_core.errors import TrainingError, short
 
 FORMAT = 1
+FILES = ("pieces.npy", "tracks.npy", "metres.npy", "cells.npy", "tokens.u16")
+_PART = 1 << 24  # of a file read at once, in bytes or tokens
 SPLITS = ("train", "valid")
 
 PIECE = np.dtype(
@@ -40,6 +43,19 @@ class PieceTokens:
     metres: list[int]  # value of the bar's TimeSig token, per bar; -1 where the encoder lacks the metre
     bodies: list[list[NDArray[np.uint16]]]  # [track][bar]
     notes: int
+
+
+def _checksum(file: Path) -> str:
+    """Tells a damaged file; it is no guard against a forged one."""
+    found = 0
+    with file.open("rb") as stream:
+        while part := stream.read(_PART):
+            found = zlib.crc32(part, found)
+    return f"crc32:{found:08x}"
+
+
+def _parts(tokens: NDArray[np.uint16]) -> Iterator[NDArray[np.uint16]]:
+    return (tokens[start : start + _PART] for start in range(0, len(tokens), _PART))
 
 
 class ShardWriter:
@@ -84,7 +100,8 @@ class ShardWriter:
         np.save(self.folder / "metres.npy", np.array(self._metres, np.int16))
         (self.folder / "names.json").write_text(json.dumps(self._names))
         (self.folder / "summary.json").write_text(json.dumps(summary, indent=1))
-        meta = {"format": FORMAT, "sources": self._sources, "encoder_config": self._encoder}
+        sums = {name: _checksum(self.folder / name) for name in FILES}
+        meta = {"format": FORMAT, "sources": self._sources, "checksums": sums, "encoder_config": self._encoder}
         (self.folder / "meta.json").write_text(json.dumps(meta, indent=1))
 
 
@@ -101,14 +118,28 @@ class Shards:
         if meta.get("format") != FORMAT:
             found = meta.get("format")
             raise TrainingError(f"{folder}: data set format {found!r}, this version reads {FORMAT}; prepare it again")
-        self.sources: list[str] = meta["sources"]
-        self.encoder_config: dict[str, Any] = meta["encoder_config"]
-        self.pieces = np.load(self.folder / "pieces.npy")
-        self.tracks = np.load(self.folder / "tracks.npy")
-        self.metres = np.load(self.folder / "metres.npy")
-        self._offsets = np.load(self.folder / "cells.npy")
-        size = (self.folder / "tokens.u16").stat().st_size
-        self._tokens = np.memmap(self.folder / "tokens.u16", "<u2", "r") if size else np.empty(0, "<u2")
+        try:
+            self._open(meta)
+        except (OSError, ValueError, LookupError, TypeError, EOFError) as error:
+            raise TrainingError(f"{folder}: the data set is damaged ({short(str(error))}); prepare it again") from error
+
+    def _open(self, meta: dict[str, Any]) -> None:
+        """Raises ValueError and its kin for what is damaged; data sets made before there were checksums have none."""
+        for name, told in meta.get("checksums", {}).items():
+            if name in FILES and _checksum(self.folder / name) != told:
+                raise ValueError(f"{name} is not what was written")
+        self.sources: list[str] = list(meta["sources"])
+        self.encoder_config: dict[str, Any] = dict(meta["encoder_config"])
+        self.pieces, self.tracks, self.metres, self._offsets = (np.load(self.folder / name) for name in FILES[:4])
+        size = (self.folder / FILES[4]).stat().st_size
+        self._tokens = np.memmap(self.folder / FILES[4], "<u2", "r") if size else np.empty(0, "<u2")
+        if self.pieces.dtype != PIECE or self.tracks.dtype != TRACK:
+            raise ValueError("the index is of another kind")
+        if self._offsets[0] != 0 or self._offsets[-1] != len(self._tokens) or (np.diff(self._offsets) < 0).any():
+            raise ValueError("the index does not fit the tokens")
+        highest = max((int(part.max()) for part in _parts(self._tokens)), default=-1)
+        if highest >= sum(int(domain["domain_size"]) for domain in self.encoder_config["token_domains"]):
+            raise ValueError(f"token {highest} is outside the vocabulary")
 
     def names(self) -> list[str]:
         """The files' names, by piece."""

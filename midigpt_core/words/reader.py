@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 
 from midigpt_core.words import table
-from midigpt_core.words.understood import Part, Said, Understood
+from midigpt_core.words.understood import PromptPart, Said, Understood
 
 _LONGEST_PHRASE = 3  # words
 _LIKENESS, _SHORTEST = 0.8, 5  # of a misspelt word: how like, and how many letters at least
@@ -73,7 +73,7 @@ class _Named:
 
 def read_prompt(text: str) -> Understood:
     """What `text` asks for, what became of each of its words, and which are not known."""
-    return _Reader(text).read()
+    return _PromptReader(text).read()
 
 
 def mixed(weights: Mapping[str, float]) -> Understood:
@@ -86,7 +86,7 @@ def mixed(weights: Mapping[str, float]) -> Understood:
     return replace(first, text=", ".join(named), styles=tuple(named), bpm=float(round(bpm)), said=said)
 
 
-class _Reader:
+class _PromptReader:
     """One prompt, as it is read."""
 
     def __init__(self, text: str) -> None:
@@ -239,12 +239,12 @@ class _Reader:
             named,
         )
 
-    def _settled(self, part: _Named, styles: list[table.Style]) -> Part:
+    def _settled(self, part: _Named, styles: list[table.Style]) -> PromptPart:
         program = part.program
         if not part.settled:
             program = next((style.parts[part.role] for style in styles if part.role in style.parts), program)
         feels = {**table.ROLE_FEELS.get(part.role, {}), **part.feels}
-        return Part(part.word, program, feels)
+        return PromptPart(part.word, program, feels)
 
 
 def _longest(words: list[str]) -> tuple[str, int, _Entry | None]:

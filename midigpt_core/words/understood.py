@@ -9,7 +9,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Part:
+class PromptPart:
     """One track that is named."""
 
     word: str  # as it is spelt in the table
@@ -30,7 +30,7 @@ class Understood:
     """A prompt, read."""
 
     text: str
-    parts: tuple[Part, ...] = ()
+    parts: tuple[PromptPart, ...] = ()
     styles: tuple[str, ...] = ()
     bpm: float | None = None
     metre: str | None = None

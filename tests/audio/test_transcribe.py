@@ -12,7 +12,7 @@ import pytest
 
 from midigpt_core.audio import pitch_model
 from midigpt_core.audio.beats import Pulse, find_pulse
-from midigpt_core.audio.files import write_audio
+from midigpt_core.audio.files import read_audio, write_audio
 from midigpt_core.audio.note_finding import FindingSettings, HeardNote, find_notes
 from midigpt_core.audio.pitch_model import Activations
 from midigpt_core.audio.synthesis import synthesise
@@ -21,6 +21,7 @@ from midigpt_core.midi_file import read_score, score_to_bytes
 from midigpt_core.score import Bar, Note, Score, Track
 
 QUARTER = 480
+SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 TUNE = [60, 64, 67, 72, 71, 67, 65, 62] * 4  # eight bars of quarter notes
 
 
@@ -149,6 +150,52 @@ def test_followed_beats_place_times_between_them() -> None:
 def test_a_tempo_out_of_range_is_refused() -> None:
     with pytest.raises(AudioError, match="bpm is 5"):
         find_pulse(np.zeros(1, "f4"), [], (4, 4), bpm=5)
+
+
+def notes_of(score: Score) -> list[HeardNote]:
+    """What a perfect ear would hear in a score, give or take 10 ms."""
+    beat, jitter, found = score.tempo / 1e6, np.random.default_rng(3), []
+    for track in score.tracks:
+        position = 0.0
+        for bar in track.bars if track.track_type != "drum" else ():
+            for note in bar.notes:
+                start = (position + note.onset_ticks / score.resolution) * beat + jitter.normal(0, 0.01)
+                length = note.duration_ticks / score.resolution * beat
+                found.append(HeardNote(max(start, 0.0), start + length, note.pitch, note.velocity, ()))
+            position += bar.beat_length
+    return sorted(found, key=lambda note: note.start)
+
+
+@pytest.mark.parametrize(("bpm", "misheard"), [(93, 116), (104, 117), (140, 123), (140, 70)])
+def test_the_notes_overrule_a_misheard_tempo_and_tell_how_sure_it_is(monkeypatch, bpm: int, misheard: float) -> None:
+    monkeypatch.setattr("midigpt_core.audio.beats._estimate", lambda samples: misheard)
+    pulse = find_pulse(np.zeros(1, "f4"), notes_of(tune(bpm)), (4, 4))
+    assert pulse.bpm == pytest.approx(bpm, rel=0.01)
+    assert pulse.trust == ("likely" if bpm == 2 * misheard else "unsure")
+
+
+def test_two_estimates_that_agree_are_sure_and_a_given_tempo_is_given(monkeypatch) -> None:
+    monkeypatch.setattr("midigpt_core.audio.beats._estimate", lambda samples: 102.0)
+    assert find_pulse(np.zeros(1, "f4"), notes_of(tune(100)), (4, 4)).trust == "sure"
+    assert find_pulse(np.zeros(1, "f4"), notes_of(tune(100)), (4, 4), bpm=90).trust == "given"
+    monkeypatch.setattr("midigpt_core.audio.beats._estimate", lambda samples: None)
+    assert find_pulse(np.zeros(1, "f4"), [], (4, 4)).trust == "unsure"
+
+
+def test_the_tempo_of_real_songs_is_found_in_their_notes_up_to_doubling(monkeypatch) -> None:
+    monkeypatch.setattr("midigpt_core.audio.beats._estimate", lambda samples: None)
+    for song in ("pop", "blues", "waltz", "nocturne"):
+        score = read_score(SAMPLES / f"{song}.mid")
+        metre = (score.tracks[0].bars[1].ts_numerator, score.tracks[0].bars[1].ts_denominator)
+        found = find_pulse(np.zeros(1, "f4"), notes_of(score), metre).bpm / (60e6 / score.tempo)
+        assert min(abs(found / ratio - 1) for ratio in (0.5, 1, 1.5, 2, 3)) < 0.02, song
+
+
+def test_where_the_mixdown_cancels_the_louder_channel_is_heard(tmp_path: Path) -> None:
+    wave = np.sin(np.arange(8000) / 10).astype("f4")
+    for channels, loud in (((wave, -wave), 1.0), ((wave * 0.5, -wave * 0.52), 0.52), ((wave, wave), 1.0)):
+        write_audio(np.stack(channels, axis=1) * 0.9, tmp_path / "x.wav", 22_050)
+        assert np.abs(read_audio(tmp_path / "x.wav")[0]).max() == pytest.approx(0.9 * loud, abs=0.01)
 
 
 # ---- with the model ----

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import threading
 
 import pytest
 
@@ -46,3 +48,16 @@ def test_a_manifest_without_its_columns_is_refused(midigpt, song, model, tmp_pat
     answer = midigpt("evaluate", tmp_path, "--manifest", tmp_path / "list.csv", *FEW, "-m", model)
     assert answer.code == 2
     assert "no column source" in answer.err
+
+
+def test_off_a_terminal_a_line_now_and_then_says_that_it_goes_on(midigpt, song, model, monkeypatch) -> None:
+    monkeypatch.setattr("midigpt_cli.output.alive.EVERY", 0.001)
+    answer = midigpt("evaluate", song, *FEW, "-m", model, "--json")
+    assert re.search(r"^tasks \d+ of \d+, \d+ s$", answer.err, re.MULTILINE)
+    json.loads(answer.out)
+    assert midigpt("evaluate", song, *FEW, "-m", model, "-q").err == ""
+
+
+def test_a_failure_ends_the_lines_too(midigpt, song, model, tmp_path) -> None:
+    midigpt("evaluate", "nowhere.mid", *FEW, "-m", model)
+    assert not [thread for thread in threading.enumerate() if "_speak" in thread.name]

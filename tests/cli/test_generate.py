@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from midigpt_cli.parse.instruments import NAMES, program_of
@@ -70,3 +72,43 @@ def test_instruments_are_listed_and_found_by_any_spelling(midigpt) -> None:
     with pytest.raises(RequestValidationError, match=r"generate -i help") as caught:
         program_of("qqqq", "tracks[0].instrument")
     assert caught.value.field == "tracks[0].instrument"
+
+
+def ringing(song) -> None:
+    """The song with a note that rings over its last bar line, and a marker four bars on."""
+    from midi.midi_cases import midi, played, text, track
+
+    notes = [(i * 96, i * 96 + 90, 60) for i in range(15)] + [(15 * 96, 16 * 96 + 24, 64)]
+    song.write_bytes(midi(track(*played(notes), (20 * 96 + 30, text(6, b"end")), end=20 * 96 + 31)))
+
+
+def test_continue_begins_after_the_last_bar_in_which_a_note_begins(midigpt, song, model) -> None:
+    ringing(song)
+    out = song.with_name("out.mid")
+    answer = midigpt("continue", song, "--bars", 3, "-m", model, "--seed", 1, "-o", out)
+    assert answer.code == 0
+    assert "the last 2 bars are silent and left out: the new ones begin at bar 5 (--from 7" in answer.err
+    heard = [len(bar.notes) for bar in Score.from_midi(out).tracks[0].bars]
+    assert len(heard) == 7
+    assert all(heard)
+
+
+def test_continue_begins_where_it_is_told_to(midigpt, song, model) -> None:
+    ringing(song)
+    out = song.with_name("out.mid")
+    answer = midigpt("continue", song, "--bars", 2, "--from", 7, "-m", model, "--seed", 1, "-o", out)
+    assert "silent" not in answer.err
+    heard = [len(bar.notes) for bar in Score.from_midi(out).tracks[0].bars]
+    assert len(heard) == 8
+    assert heard[4:6] == [0, 0]
+    assert all(heard[6:])
+    assert midigpt("continue", song, "--bars", 2, "--from", 8, "-m", model, "-o", out, "--force").code == 2
+
+
+def test_all_bars_end_with_the_last_note_that_begins(midigpt, song, model) -> None:
+    ringing(song)
+    plan = json.loads(midigpt("plan", song, "--bars", "all", "--track", 1, "--json").out)
+    assert max(bar for step in plan["steps"] for cell in step["writes"] for bar in cell["bars"]) <= 4
+    out = song.with_name("out.mid")
+    assert midigpt("infill", song, "--bars", "all", "-m", model, "--seed", 1, "-o", out).code == 0
+    assert [len(bar.notes) for bar in Score.from_midi(out).tracks[0].bars][4:] == [0, 0]

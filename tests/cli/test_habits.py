@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
+from rich.progress import Progress, TextColumn
 
+from midigpt_cli.output.progress import _Follower
+from midigpt_core import trace
 from midigpt_core.score import Score
 
 FEW = ("--bars", 4, "-t", "bass", "--max-density", 4, "--seed", 1)
@@ -93,3 +97,70 @@ def test_without_a_track_only_those_that_sound_there_or_next_to_it_are_written(m
     assert written("-b", "2-3", "-t", "all") == {0, 1, 2}
     facts = json.loads(midigpt("plan", song, "-b", "2-3", "--json").out)
     assert facts == json.loads(midigpt("plan", song, "-b", "2-3", "-t", "1,3", "--json").out)
+
+
+def test_takes_are_told_best_first_with_the_reason(midigpt, song, model) -> None:
+    answer = midigpt("infill", song, *FEW, "-m", model, "--takes", 3)
+    lines = answer.err.splitlines()
+    assert [line[:2] for line in lines[:3]] == ["1.", "2.", "3."]
+    agreed = [float(re.search(r"consensus (-?[\d.]+)", line)[1]) for line in lines[:3]]
+    assert agreed == sorted(agreed, reverse=True)
+    number = re.search(r"song\.infill\.(\d)\.mid", lines[0])[1]
+    assert lines[3].startswith(f"best: take {number}, with which the others agree most ({agreed[0]:.2f}")
+    assert "best:" not in midigpt("infill", song, *FEW, "-m", model).err
+
+
+def test_a_folder_stands_for_the_songs_in_it_but_not_for_results_beside_them(midigpt, song, model) -> None:
+    inner = song.parent / "more" / "other.MID"
+    inner.parent.mkdir()
+    inner.write_bytes(song.read_bytes())
+    for _ in range(2):
+        answer = midigpt("infill", song.parent, *FEW, "-m", model, "--json")
+        found = [report["song"] for report in json.loads(answer.out)["songs"]]
+        assert found == [str(inner), str(song)]
+    (song.parent / "empty").mkdir()
+    answer = midigpt("infill", song.parent / "empty", *FEW, "-m", model)
+    assert (answer.code, "no MIDI file is in this folder" in answer.err) == (3, True)
+
+
+def test_json_lines_come_song_by_song_failures_too(midigpt, song, model) -> None:
+    broken = song.with_name("a.mid")
+    broken.write_bytes(b"MThd rubbish")
+    answer = midigpt("infill", song.parent, *FEW, "-m", model, "--json-lines")
+    told = [json.loads(line) for line in answer.out.splitlines()]
+    assert [(line["song"], line["ok"]) for line in told] == [(str(broken), False), (str(song), True)]
+    assert answer.code == 1
+    assert told[1]["model"]["name"] == model
+
+
+def test_several_songs_have_one_bar_for_all_of_them() -> None:
+    drawn = Progress(TextColumn("{task.description}"))
+    follow = _Follower(drawn, "b.mid", number=1, songs=4)
+    follow(trace.StepStarted(0, 2, ((0, 0),), (0, 4), 10))
+    follow(trace.StepDone(0, 2, 10))
+    [whole] = [task for task in drawn.tasks if task.description == "song 2 of 4"]
+    assert (whole.completed, whole.total) == (1.5, 4)
+    assert len(_Follower(Progress(), "a.mid").shown.tasks) == 1
+
+
+def test_a_picture_shows_what_was_written_and_its_surroundings_beside_what_was_replaced(
+    midigpt, song, model, monkeypatch
+) -> None:
+    pytest.importorskip("matplotlib", reason="the audio extra is not installed")
+    drawn = []
+    monkeypatch.setattr("midigpt_core.audio.picture.draw_score", lambda *given: drawn.append(given))
+    midigpt("infill", song, "-b", "5-6", "-t", "bass", "-m", model, "--render", "png")
+    midigpt("continue", song, "-b", "2", "-t", "bass", "-m", model, "--render", "png")
+    (_, _, lit, before, bars, title), (_, _, _, nothing_before, after_the_end, _) = drawn
+    assert (lit, bars, title) == (frozenset({(1, 4), (1, 5)}), range(2, 8), "song.mid")
+    assert before.tracks[1].bars[4].notes == Score.from_midi(song).tracks[1].bars[4].notes
+    assert (nothing_before, after_the_end) == (None, range(10, 14))
+
+
+def test_the_title_stands_in_the_picture(midigpt, song) -> None:
+    pytest.importorskip("matplotlib", reason="the audio extra is not installed")
+    from matplotlib import rc_context
+
+    with rc_context({"svg.fonttype": "none"}):
+        assert midigpt("render", song, "-o", song.with_name("x.svg"), "-b", "2-3").code == 0
+    assert "song.mid" in song.with_name("x.svg").read_text()

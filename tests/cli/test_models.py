@@ -76,3 +76,9 @@ def test_own_files_are_never_removed(hub, tmp_path):
     with pytest.raises(CheckpointError, match="delete your own files yourself"):
         run("rm", str(tmp_path / "m.safetensors"))
     assert (tmp_path / "m.safetensors").exists()
+
+
+def test_the_facts_of_a_model_are_two_columns(midigpt) -> None:
+    lines = midigpt("models", "info", "open").out.splitlines()
+    assert "supports_mask_bar_token" in {line.split()[0] for line in lines}
+    assert len({len(line) - len(line.split(maxsplit=1)[1]) for line in lines}) == 1

@@ -20,6 +20,12 @@ def test_pitches_have_names_and_numbers(word: str, number: int) -> None:
     [
         (musical.scale, "F#:dorian", {"scale": "dorian", "root": 6}),
         (musical.scale, "Eb", {"scale": "major", "root": 3}),
+        (musical.scale, "Am", {"scale": "minor", "root": 9}),
+        (musical.scale, "AM", {"scale": "major", "root": 9}),
+        (musical.scale, "C minor", {"scale": "minor", "root": 0}),
+        (musical.scale, "b min", {"scale": "minor", "root": 11}),
+        (musical.scale, "Bbmaj", {"scale": "major", "root": 10}),
+        (musical.scale, "d Harmonic Minor", {"scale": "harmonic_minor", "root": 2}),
         (musical.pitch_range, "C2-C4", {"range": [36, 60]}),
         (musical.pitch_range, "C-1-G9", {"range": [0, 127]}),
         (musical.pitch_set, "C,Eb,G", {"pitch_classes": [0, 3, 7]}),

@@ -8,7 +8,7 @@ import pytest
 from typer.main import get_params_from_function
 
 from midigpt_cli.commands.infill import infill
-from midigpt_cli.main import COMMANDS, load
+from midigpt_cli.main import COMMANDS, app, load
 from midigpt_cli.options import completion
 from midigpt_cli.options.settings import Settings, given
 from midigpt_core.request import InferenceConfig
@@ -38,6 +38,26 @@ def test_no_two_options_of_a_command_have_the_same_name(name) -> None:
         assert sorted(set(names)) == sorted(names)
 
 
+def help_of(command, *words: str) -> str:
+    from typer.testing import CliRunner
+
+    return CliRunner().invoke(command, words, env={"COLUMNS": "120"}).output
+
+
+@pytest.mark.parametrize("name", ["infill", "continue", "generate", "loop", "jam"])
+def test_help_shows_what_people_use_first_and_help_all_the_rest(name) -> None:
+    short, everything = (help_of(app, name, word) for word in ("--help", "--help-all"))
+    assert "--temperature" in short
+    assert "more options" in short
+    assert "--budget-margin" not in short
+    assert "--budget-margin" in everything
+    assert len(short.splitlines()) < 90 < len(everything.splitlines())
+
+
+def test_a_command_of_few_options_shows_them_all() -> None:
+    assert "--help-all" not in help_of(app, "info", "--help")
+
+
 def test_settings_not_given_are_left_to_the_request() -> None:
     assert given(Settings()) == {}
     assert given(Settings(seed=3, silence_check=False)) == {"seed": 3, "silence_check": False}
@@ -49,7 +69,7 @@ def test_track_names_of_the_song_on_the_line_are_completed(song) -> None:
         args = [str(song)]  # noqa: RUF012
 
     assert completion.tracks(Line(), "") == ["drums", "melodic", "all", "1", "Drums", "2", "Bass", "3", "Piano"]
-    assert completion.tracks(Line(), "ba") == ["Bass"]
+    assert completion.tracks(Line(), "ba") == ["bass"]
 
 
 @pytest.mark.parametrize(

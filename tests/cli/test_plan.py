@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import typer
@@ -24,7 +25,7 @@ def song(tmp_path) -> str:
     tracks = []
     for number, name in enumerate(names):
         notes = [Note(60 + number, 90, 120 * onset, 100) for onset in range(4)]
-        bars = [Bar([Note(**vars(n)) for n in notes] if name != "Late" or bar == 11 else []) for bar in range(12)]
+        bars = [Bar([replace(n) for n in notes] if name != "Late" or bar == 11 else []) for bar in range(12)]
         tracks.append(Track(bars, 32 if name == "Bass" else 0, "drum" if name == "Drum Kit" else "melodic", name=name))
     Score(tracks).to_midi(tmp_path / "song.mid")
     return str(tmp_path / "song.mid")

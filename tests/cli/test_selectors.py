@@ -118,6 +118,16 @@ def test_a_track_is_named_with_its_number() -> None:
     assert [describe_track(number, BAND) for number in (1, 3)] == ['2 "Bass"', "4"]
 
 
+@pytest.mark.parametrize("digits", ["9" * 10, "9" * 5000, "-" + "9" * 5000, "--5", "²"])
+def test_numbers_of_any_length_are_refused_in_a_sentence(midigpt, song, digits) -> None:
+    words = [("--bars", digits), ("--bars", f"1-{digits}"), ("--track", digits), ("--pitch-range", f"{digits}-60")]
+    words += [("--attribute", f"note_density={digits}"), ("--window", digits), ("--scale", digits)]
+    for option, value in words:
+        bars = [] if option == "--bars" else ["--bars", "1"]
+        answer = midigpt("infill", song, *bars, f"{option}={value}")
+        assert answer.code == 2, (option, answer)
+
+
 def _line(pitch: int, instrument: int, name: str = "Staff") -> Track:
     """Four bars of single notes, or of chords where the pitch is below zero."""
     chord = (pitch,) if pitch > 0 else (-pitch, 4 - pitch, 7 - pitch)

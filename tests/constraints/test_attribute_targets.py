@@ -15,7 +15,7 @@ from midigpt_core.constraints.attribute_targets import AttributeTarget, Attribut
 from midigpt_core.generation import run as generation_run
 from midigpt_core.generation.candidates import Fault, Judge
 from midigpt_core.generation.checks import stuck
-from midigpt_core.generation.pool import Pool
+from midigpt_core.generation.pool import CandidatePool
 from midigpt_core.jam import CONTROL_TRIES, POOL, Jam, JamSettings
 from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt
 from midigpt_core.score import Score, Track
@@ -67,8 +67,8 @@ def test_the_nearest_version_is_kept(weighed: list) -> None:
 
 def test_of_versions_equally_near_the_one_most_like_the_others_is_kept(monkeypatch) -> None:
     monkeypatch.setattr(AttributeTargets, "distance", lambda *_: 0.0)
-    pools, choose = [], Pool.take_for
-    monkeypatch.setattr(Pool, "take_for", lambda self, *given: (pools.append(self), choose(self, *given))[1])
+    pools, choose = [], CandidatePool.take_for
+    monkeypatch.setattr(CandidatePool, "take_for", lambda self, *given: (pools.append(self), choose(self, *given))[1])
     take = run(ASKED, 6, pool=4, max_attempts=1)
     [pool] = pools
     assert len(pool.candidates) == 6

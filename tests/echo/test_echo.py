@@ -17,9 +17,11 @@ from midigpt_core.constraints.masks import Cursor
 from midigpt_core.echo.mixture import KEPT, SLIP, Mixture, StyleBias, Tokens, shares_of
 from midigpt_core.echo.rule import OTHERS, Choice, Echo, Source
 from midigpt_core.echo.sources import WEIGHTS, Surroundings
+from midigpt_core.generation.build import build_constraints
+from midigpt_core.generation.knowledge import echo_strength
 from midigpt_core.generation.notes import original_tokens
 from midigpt_core.generation.plan import fitting_plan
-from midigpt_core.generation.prompt import echo_strength, own_temperature, prepare_step
+from midigpt_core.generation.prompt import own_temperature, prepare_step
 from midigpt_core.sampling.draw import SamplingParameters
 from midigpt_core.sampling.lane import Lane
 from midigpt_core.sampling.prompt import Prompt
@@ -66,7 +68,7 @@ def repeated_song():
 
 def test_a_bar_that_the_track_has_said_before_becomes_likelier_token_by_token() -> None:
     prompt = step_prompt(repeated_song())
-    gains = follow(prompt, Echo(prompt.tokenizer.vocabulary, prompt.repeatable, 1.0), original_tokens(prompt))
+    gains = follow(prompt, Echo(prompt.tokenizer.vocabulary, prompt.known.repeatable, 1.0), original_tokens(prompt))
     assert sum(gains) > 2
     assert min(gains) > 0
 
@@ -86,10 +88,10 @@ def test_a_lane_may_repeat_what_it_has_written_itself() -> None:
         bar.notes = copy.deepcopy(score.tracks[1].bars[0].notes)
     bars = list(range(8))
     prompt = step_prompt(score, bars)
-    assert not prompt.repeatable[0].sources
-    assert {source.cell for source in prompt.repeatable[3].sources} == {0, 1, 2}
+    assert not prompt.known.repeatable[0].sources
+    assert {source.cell for source in prompt.known.repeatable[3].sources} == {0, 1, 2}
     tokens = original_tokens(prompt)
-    gains = follow(prompt, Echo(prompt.tokenizer.vocabulary, prompt.repeatable, 1.0), tokens)
+    gains = follow(prompt, Echo(prompt.tokenizer.vocabulary, prompt.known.repeatable, 1.0), tokens)
     first = tokens.index(tokens[-1]) + 1
     assert sum(gains[:first]) == pytest.approx(0, abs=1e-3)
     assert sum(gains[first:]) > 5
@@ -103,12 +105,13 @@ def test_tracks_that_are_written_together_rather_repeat_the_same_bar() -> None:
     wish = request(score, {1: [4], 2: [4]})
     [step] = fitting_plan(wish, score, cells, tokenizer, 0, 2048)
     prompt = prepare_step(tokenizer, score, step, wish, ())
-    assert [choice.beside for choice in prompt.repeatable.values()] == [(), (0,)]
+    assert [choice.beside for choice in prompt.known.repeatable.values()] == [(), (0,)]
     tokens = original_tokens(prompt)
     second = tokens.index(tokens[-1]) + 1
-    apart = {cell: replace(choice, beside=()) for cell, choice in prompt.repeatable.items()}
+    apart = {cell: replace(choice, beside=()) for cell, choice in prompt.known.repeatable.items()}
     gains = [
-        follow(prompt, Echo(prompt.tokenizer.vocabulary, known, 1.0), tokens) for known in (prompt.repeatable, apart)
+        follow(prompt, Echo(prompt.tokenizer.vocabulary, known, 1.0), tokens)
+        for known in (prompt.known.repeatable, apart)
     ]
     assert gains[0][:second] == gains[1][:second]
     assert sum(gains[0][second:]) > sum(gains[1][second:]) + 0.5
@@ -122,9 +125,9 @@ def test_bars_to_be_written_and_hidden_ones_are_no_sources() -> None:
     score.tracks[1].bars[7] = replace(score.tracks[1].bars[7], future=True)
     [step] = fitting_plan(wish, score, [(1, 4), (1, 5)], tokenizer, 0, 2048)
     prompt = prepare_step(tokenizer, score, step, wish, ())
-    known = {source.bar for source in prompt.repeatable[0].sources}
+    known = {source.bar for source in prompt.known.repeatable[0].sources}
     assert known == {1, 2, 3, 6, *range(8, 12)}
-    assert prompt.around.notes((1, 5)) is None
+    assert prompt.known.around.notes((1, 5)) is None
 
 
 def test_bars_whose_surroundings_are_alike_weigh_more() -> None:
@@ -142,7 +145,7 @@ def test_a_source_of_another_metre_is_no_source() -> None:
     score = song()
     for track in score.tracks:
         track.bars[2] = replace(track.bars[2], ts_numerator=3, beat_length=3.0)
-    assert 2 not in {source.bar for source in step_prompt(score).repeatable[0].sources}
+    assert 2 not in {source.bar for source in step_prompt(score).known.repeatable[0].sources}
 
 
 def test_bars_of_other_control_values_than_asked_for_are_not_repeated() -> None:
@@ -153,9 +156,9 @@ def test_bars_of_other_control_values_than_asked_for_are_not_repeated() -> None:
     asked = request(score, {1: [4]}, density_hard_limit=0)
     tokenizer = engine().tokenizer
     [step] = fitting_plan(asked, score, [(1, 4)], tokenizer, 0, 2048)
-    plain = prepare_step(tokenizer, score, step, asked, ()).repeatable[0]
+    plain = prepare_step(tokenizer, score, step, asked, ()).known.repeatable[0]
     asked.tracks[1] = replace(asked.tracks[1], attributes={"note_density": 1})
-    sparse = prepare_step(tokenizer, score, step, asked, ()).repeatable[0]
+    sparse = prepare_step(tokenizer, score, step, asked, ()).known.repeatable[0]
     assert 2 in {source.bar for source in plain.sources}
     assert {source.bar for source in sparse.sources} == {source.bar for source in plain.sources} - {2}
 
@@ -168,13 +171,13 @@ def test_a_further_attempt_says_nothing_again_that_stood_there() -> None:
 
 
 def _echo(prompt, attempt):
-    return next(constraint for constraint in prompt.constraints(1, attempt) if constraint.name == "echo")
+    return next(constraint for constraint in build_constraints(prompt, 1, attempt) if constraint.name == "echo")
 
 
 def test_strength_zero_is_off_and_minus_one_asks_the_checkpoint() -> None:
     prompt = step_prompt(echo=0.0)
-    assert not any(constraint.name == "echo" for constraint in prompt.constraints(1))
-    assert any(constraint.name == "echo" for constraint in step_prompt(echo=0.5).constraints(1))
+    assert not any(constraint.name == "echo" for constraint in build_constraints(prompt, 1))
+    assert any(constraint.name == "echo" for constraint in build_constraints(step_prompt(echo=0.5), 1))
     asked = step_prompt().request
     recommended = prompt.tokenizer.config.echo
     assert echo_strength(prompt.tokenizer, asked) == recommended

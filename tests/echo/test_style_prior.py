@@ -16,6 +16,7 @@ from midigpt_core.compiled import compiled
 from midigpt_core.constraints.masks import Cursor
 from midigpt_core.echo.mixture import KEPT, SLIP, StyleBias, Tokens, style_bias
 from midigpt_core.echo.rule import Echo
+from midigpt_core.generation.build import build_constraints
 from midigpt_core.generation.plan import fitting_plan
 from midigpt_core.generation.prompt import prepare_step
 from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt
@@ -36,7 +37,7 @@ def style_of(track=1, attributes=None, score=None, **controls) -> StyleBias:
     wish.tracks[track] = replace(wish.tracks[track], attributes=attributes or {})
     tokenizer = engine().tokenizer
     [step] = fitting_plan(wish, score, [(track, 4)], tokenizer, 0, 2048)
-    return prepare_step(tokenizer, score, step, wish, ()).styles[0]
+    return prepare_step(tokenizer, score, step, wish, ()).known.styles[0]
 
 
 def kinds(style: StyleBias) -> set[TokenType]:
@@ -107,7 +108,7 @@ def test_strength_zero_leaves_the_network_alone() -> None:
     wish = request(score, {1: [4]}, echo=0.0)
     tokenizer = engine().tokenizer
     [step] = fitting_plan(wish, score, [(1, 4)], tokenizer, 0, 2048)
-    constraints = prepare_step(tokenizer, score, step, wish, ()).constraints(1)
+    constraints = build_constraints(prepare_step(tokenizer, score, step, wish, ()), 1)
     assert not any(isinstance(constraint, Echo) for constraint in constraints)
 
 

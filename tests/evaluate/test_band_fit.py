@@ -7,7 +7,7 @@ from support import songs
 
 from midigpt_core.evaluate.floors import copy_previous, random_in_key, stock
 from midigpt_core.evaluate.harmony import fit_with_band, leaps
-from midigpt_core.evaluate.metrics import Scene, measure
+from midigpt_core.evaluate.metrics import Passage, measure
 from midigpt_core.evaluate.tasks import draw_tasks
 from midigpt_core.score import DRUM, MELODIC, Bar, Note, Score, Track
 
@@ -78,7 +78,7 @@ def test_real_music_fits_its_band_better_than_bars_of_another_song() -> None:
     tasks = draw_tasks(songs(30, stride=150), 12, 3, kinds=("2 bars", "4 bars"))
     shelf, found = stock(tasks), {"original": [], "other": [], "before": []}
     for task in tasks:
-        scene = Scene(task.score, task.cells)
+        scene = Passage(task.score, task.cells)
         for name, notes in (
             ("original", scene.original()),
             ("other", random_in_key(task, shelf)),

@@ -65,13 +65,13 @@ def test_the_tokens_scored_are_the_original_notes(tasks) -> None:
 
 def test_adherence_reports_each_control_asked_for_without_and_with_guidance(tasks, monkeypatch) -> None:
     model, asked = engine(), []
-    session = model.session
+    session = type(model).session
 
-    def follow(score, request):
+    def follow(self, score, request):
         asked.append(request)
-        return session(score, request)
+        return session(self, score, request)
 
-    monkeypatch.setattr(model, "session", follow)
+    monkeypatch.setattr(type(model), "session", follow)
     rows = adherence(model, tasks[:2])
     assert rows
     assert {row["control"] for row in rows} <= set(model.tokenizer.attributes.names)

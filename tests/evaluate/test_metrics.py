@@ -7,14 +7,14 @@ from dataclasses import replace
 import pytest
 from tiny import song
 
-from midigpt_core.evaluate.metrics import Scene, copy_rate, in_key_rate, key_of, measure
+from midigpt_core.evaluate.metrics import Passage, copy_rate, in_key_rate, key_of, measure
 from midigpt_core.score import Note
 
 CELLS = ((1, 4), (1, 5))
 
 
-def scene() -> Scene:
-    return Scene(song(), CELLS)
+def scene() -> Passage:
+    return Passage(song(), CELLS)
 
 
 def moved(pitch: int = 0, ticks: int = 0) -> dict[tuple[int, int], list[Note]]:
@@ -61,7 +61,7 @@ def test_in_key_rate_counts_the_notes_of_the_scale() -> None:
     for track in score.tracks[1:]:
         for bar in track.bars:
             bar.notes = [Note(60 + step, 80, i * 200, 200) for i, step in enumerate((0, 4, 7, 0, 4, 7, 5, 9))]
-    found = Scene(score, CELLS)
+    found = Passage(score, CELLS)
     half = {cell: [Note(60, 80, 0, 100), Note(61, 80, 0, 100)] for cell in CELLS}
     assert in_key_rate(found, half, CELLS) == 0.5
 

@@ -11,6 +11,7 @@ from midigpt_core.generation.fit import narrowed
 from midigpt_core.generation.plan import fitting_plan
 from midigpt_core.generation.prompt import prepare_step
 from midigpt_core.plan.narrow import expected_tokens
+from midigpt_core.score import Note
 
 
 def test_a_window_is_shortened_around_its_targets_where_dropping_tracks_is_not_enough() -> None:
@@ -75,3 +76,18 @@ def test_no_track_is_dropped_where_dropping_the_others_was_enough() -> None:
                 others = [other for other in dropped if other != track]
                 assert len(prepare_step(tokenizer, score, step, wish, others).prompt.tokens) >= room
     assert {0, 1, 2} <= seen
+
+
+def test_bars_far_from_the_targets_are_hidden_where_nothing_else_helps() -> None:
+    score, tokenizer = song(16), engine().tokenizer
+    dense = [Note(48 + i, 80, i * score.resolution // 4, 60) for i in range(12)]
+    tracks = [replace(t, bars=[replace(b, notes=[*b.notes, *dense]) for b in t.bars]) for t in score.tracks]
+    score = replace(score, tracks=tracks)
+    wish = request(score, {1: [8]})
+    [step] = fitting_plan(wish, score, [(1, 8)], tokenizer, 0, 170)
+    prompt, _ = narrowed(tokenizer, score, step, wish, (), 170)
+    assert len(prompt.prompt.tokens) < 170
+    hidden = {bar for track, bar in prompt.step.pending if track == 1}
+    heard = set(range(prompt.step.start_bar, prompt.step.end_bar)) - hidden - {8}
+    assert hidden
+    assert max((abs(bar - 8) for bar in heard), default=0) <= min(abs(bar - 8) for bar in hidden)

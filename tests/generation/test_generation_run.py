@@ -14,6 +14,7 @@ from midigpt_core import trace
 from midigpt_core.constraints.masks import Constraint
 from midigpt_core.engine import InferenceEngine
 from midigpt_core.errors import CancelledError, GenerationError, RequestValidationError
+from midigpt_core.generation.build import build_constraints
 from midigpt_core.generation.plan import fitting_plan
 from midigpt_core.generation.pool import FEWEST
 from midigpt_core.generation.prompt import prepare_step
@@ -479,7 +480,10 @@ def test_a_further_attempt_repeats_the_piece_less_readily() -> None:
     [step] = fitting_plan(wish, score, [(1, 4)], engine().tokenizer, 0, 2048)
     prompt = prepare_step(engine().tokenizer, score, step, wish, ())
     strengths = [
-        constraint.strength for n in (1, 2, 3) for constraint in prompt.constraints(1, n) if constraint.name == "echo"
+        constraint.strength
+        for n in (1, 2, 3)
+        for constraint in build_constraints(prompt, 1, n)
+        if constraint.name == "echo"
     ]
     assert strengths == [2.0, 0.5, 0.125]
 

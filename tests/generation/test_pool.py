@@ -10,10 +10,10 @@ import real
 from tiny import engine, request, song
 
 from midigpt_core import trace
-from midigpt_core.generation.candidates import Candidate, Draft, Fault
+from midigpt_core.generation.candidates import Candidate, Draft, Fault, Judge
 from midigpt_core.generation.consensus import APART, agreement, differing, note_f1
 from midigpt_core.generation.plan import fitting_plan
-from midigpt_core.generation.pool import FEWEST, Pool, candidates_per_take
+from midigpt_core.generation.pool import FEWEST, CandidatePool, candidates_per_take
 from midigpt_core.generation.prompt import prepare_step
 from midigpt_core.generation.run import Run
 from midigpt_core.request import InferenceConfig
@@ -39,7 +39,7 @@ def prompt_for(score, **config):
     return prepare_step(tokenizer, score, step, wish, ())
 
 
-def pool_of(*bars: list[Note], score=None, **config) -> tuple[Pool, Draft]:
+def pool_of(*bars: list[Note], score=None, **config) -> tuple[CandidatePool, Draft]:
     """A pool of these candidates for bar 4 of the bass, and a take that may choose from it."""
     score = score or song()
     prompt = prompt_for(score, **config)
@@ -48,10 +48,10 @@ def pool_of(*bars: list[Note], score=None, **config) -> tuple[Pool, Draft]:
         Candidate(score, prompt, {CELL: bar}, {CELL: placed}, -float(i), 10, False)
         for i, (bar, placed) in enumerate(zip(bars, grid, strict=True))
     ]
-    return Pool(engine().tokenizer, found), Draft(score, 7)
+    return CandidatePool(engine().tokenizer, found), Draft(score, 7)
 
 
-def chosen(pool: Pool, draft: Draft, *passed) -> list[int]:
+def chosen(pool: CandidatePool, draft: Draft, *passed) -> list[int]:
     return [note.pitch for note in pool.take_for(draft, 0, passed).cells[CELL]]
 
 
@@ -151,9 +151,9 @@ def test_a_better_candidate_of_an_earlier_attempt_is_kept() -> None:
 def test_takes_share_a_pool_with_a_few_candidates_each() -> None:
     prompt = prompt_for(song())
     sizes = {takes: candidates_per_take(InferenceConfig(), prompt, takes) for takes in (1, 2, 3, 8)}
-    assert sizes == {1: 8, 2: 4, 3: FEWEST, 8: FEWEST}
+    assert sizes == {1: 8, 2: 4, 3: 3, 8: FEWEST}
     assert candidates_per_take(InferenceConfig(pool=1), prompt, 1) == 1
-    assert candidates_per_take(InferenceConfig(pool=2), prompt, 4) == 2
+    assert candidates_per_take(InferenceConfig(pool=1), prompt, 4) == 1
     forward = replace(prompt, step=replace(prompt.step, autoregressive=True))
     assert candidates_per_take(InferenceConfig(), forward, 1) == 1
 
@@ -193,3 +193,19 @@ def test_on_real_music_a_take_agrees_more_with_others_than_one_drawn_alone() -> 
     best = found.result.ranked[0]
     assert best.consensus == max(take.consensus for take in takes)
     assert best.consensus > np.mean([take.consensus for take in takes])
+
+
+@pytest.mark.parametrize("pool", [1, 4])
+def test_where_the_last_attempt_fails_the_best_one_before_is_kept_and_told_again(monkeypatch, pool) -> None:
+    faults = iter([Fault.UNCHANGED] * pool + [Fault.FAILED] * pool)
+    monkeypatch.setattr(Judge, "examine", lambda self, candidate, _: setattr(candidate, "fault", next(faults)))
+    score, told = song(), []
+    session = engine().session(score, request(score, {1: [4]}, max_attempts=2, pool=pool))
+    session.listener = told.append
+    [take] = session.run_takes().takes
+    assert (take.accepted, take.attempts, len(take.rejected)) == (True, 2, 2)
+    bars = [event for event in told if isinstance(event, trace.BarReady)]
+    now = [(n.pitch, n.velocity, n.onset_ticks, n.duration_ticks) for n in take.score.tracks[1].bars[4].notes]
+    assert list(bars[-1].notes) == now == list(bars[0].notes)
+    assert len(bars) == 3
+    assert any(isinstance(event, trace.TakeReady) for event in told)

@@ -12,8 +12,10 @@ from tiny import engine, request, song
 
 from midigpt_core.compiled import compiled
 from midigpt_core.constraints.masks import Cursor
+from midigpt_core.generation.build import build_constraints
+from midigpt_core.generation.knowledge import harmony_strength
 from midigpt_core.generation.plan import fitting_plan
-from midigpt_core.generation.prompt import harmony_strength, prepare_step
+from midigpt_core.generation.prompt import prepare_step
 from midigpt_core.harmony import pitches
 from midigpt_core.harmony.band import band_of
 from midigpt_core.harmony.pitches import WEIGHTS
@@ -45,7 +47,7 @@ def step_prompt(score=None, cells=((BASS, 4),), controls=None, masked=(), **conf
 
 
 def harmony_of(prompt):
-    return next((rule for rule in prompt.constraints(1) if rule.name == "harmony"), None)
+    return next((rule for rule in build_constraints(prompt, 1) if rule.name == "harmony"), None)
 
 
 def bias_at(prompt, at: Cursor, rule=None) -> np.ndarray | None:
@@ -133,6 +135,17 @@ def test_what_another_track_holds_from_the_bar_before_is_heard() -> None:
     assert not np.any(bias_at(step_prompt(score), Cursor(tick=12)))  # it has ended by then
 
 
+def test_a_long_note_is_heard_that_begins_before_the_window() -> None:
+    score = song(24)
+    for bar in score.tracks[PIANO].bars:
+        bar.notes = []
+    score.tracks[PIANO].bars[9].notes = [Note(60, 80, 0, 4 * 1920)]
+    prompt = step_prompt(score, cells=((BASS, 12),), model_dim=4)
+    assert prompt.step.start_bar > 9
+    bias = bias_at(prompt, Cursor())
+    assert bias[48] > bias[49]
+
+
 def test_drums_and_hidden_bars_and_bars_to_be_written_are_not_heard() -> None:
     score = song()
     silent = step_prompt(score, masked=[(PIANO, 4)])
@@ -188,7 +201,7 @@ def test_a_band_is_on_the_grid_and_counts_what_all_other_tracks_play() -> None:
     score = song()
     score.tracks[PIANO].bars[3].notes.append(Note(90, 80, 1900, 480))  # played a hair early, held into the next bar
     prompt = step_prompt(score)
-    band = band_of(score, prompt.step, prompt.tracks, prompt.around.unknown, 12)
+    band = band_of(score, prompt.step, prompt.tracks, prompt.known.around.unknown, 12)
     others, start = band.others[BASS], band.starts[4]
     assert others[start - 1, 90] == 0
     assert others[start, 90] == others[start + 11, 90] == 1

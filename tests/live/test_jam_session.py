@@ -148,7 +148,7 @@ def test_the_end_does_not_wait_for_the_chunk_being_written() -> None:
     assert session.wait(1) is None
 
 
-@pytest.mark.parametrize(("wrong", "says"), [({"pace": "slow"}, "realtime or asap"), ({"ahead": 0}, "1 to 64")])
+@pytest.mark.parametrize(("wrong", "says"), [({"pace": "slow"}, "known: asap, realtime"), ({"ahead": 0}, "1 to 64")])
 def test_pacing_that_makes_no_sense_is_refused(wrong: dict, says: str) -> None:
     with pytest.raises(RequestValidationError, match=says):
         Pacing(**wrong)

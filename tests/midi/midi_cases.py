@@ -200,6 +200,8 @@ DAMAGED: dict[str, tuple[bytes, str]] = {  # bytes, and a word the message must 
     "an undefined status": (midi(chunk(b"MTrk", b"\0\xf4\0" + END)), "undefined"),
     "an event cut in two": (midi(chunk(b"MTrk", b"\0\x90\x3c")), "middle of an event"),
     "millions of bars": (midi(track((0, metre(1, 6)), (0x0FFFFFFF, on(60)), (0x0FFFFFFF, off(60)))), "bars"),
+    "a few bars too many in each of many metres": (
+        midi(track(*((i * 40_000, metre(1, 2)) for i in range(40)), end=1_600_000), division=1), "1600000 bars"),
     "too many cells": (
         midi(*(track((0, metre(1, 6)), *scale(), end=40_000) for _ in range(60)), division=16), "bars"),
     "a wrapper cut off": (rmid(CASES["format 1"])[:60], "cut off"),

@@ -51,9 +51,14 @@ def test_melodic_parts_with_drums_in_their_name_stay_melodic(name: bytes) -> Non
     assert score.tracks[0].track_type == "melodic"
 
 
-def test_bank_127_means_drums_only_after_xg_on() -> None:
-    score = Score.from_midi(midi(track((0, bytes((0xB3, 0, 127))), (0, program(0, 3)), *played(SCALE, 3))))
-    assert score.tracks[0].track_type == "melodic"
+GS_RESET = bytes.fromhex("f0 0a 41 10 42 12 40 00 7f 00 41 f7")
+
+
+@pytest.mark.parametrize("bank", [120, 126, 127])
+def test_a_drum_bank_means_drums_but_after_a_gs_reset(bank: int) -> None:
+    chosen = ((1, bytes((0xB3, 0, bank))), (1, program(0, 3)), *played(SCALE, 3))
+    assert Score.from_midi(midi(track(*chosen))).tracks[0].track_type == "drum"
+    assert Score.from_midi(midi(track((0, GS_RESET), *chosen))).tracks[0].track_type == "melodic"
 
 
 def test_program_is_the_one_most_notes_sound_in() -> None:

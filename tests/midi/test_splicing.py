@@ -305,7 +305,7 @@ def test_old_notes_are_what_they_were_whatever_comes_between(
 ) -> None:
     events = [(a, 1, on(p, 1 + a % 100)) for a, d, p in old] + [(a + d, 2 if d == 0 else 0, off(p)) for a, d, p in old]
     events += [(tick, 0, off(60)) for tick in strays] + [(tick, 1, on(60, 5)) for tick in hanging]
-    data = midi(track(*[(tick, event) for tick, _, event in sorted(events)], end=1500))
+    data = midi(track(*[(tick, event) for tick, _, event in sorted(events)], end=4 * BAR))
     score = Score.from_midi(data)
     if not score.tracks:
         return

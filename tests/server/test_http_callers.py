@@ -118,6 +118,31 @@ def test_garbage_huge_and_slow_bodies_harm_nobody():
         assert strict.busy == 0
 
 
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_client_still_sending_reads_the_413(chunked):
+    """A line closed on a sender is reset, and what it was answered is lost: the rest is taken in for a moment."""
+    with live_server(max_body_mb=0.2) as strict:
+        for _ in range(5):
+            line = socket.create_connection(("127.0.0.1", strict.port), timeout=20)
+            head = head_of("/generate", 3_000_000)
+            if chunked:
+                head = head.replace(b"Content-Length: 3000000", b"Transfer-Encoding: chunked")
+            line.sendall(head)
+            for _ in range(30):
+                line.sendall((b"186a0\r\n" + b" " * 100_000 + b"\r\n") if chunked else b" " * 100_000)
+            line.sendall(b"0\r\n\r\n" if chunked else b"")
+            assert line.recv(100).startswith(b"HTTP/1.1 413")
+            line.close()
+
+
+def test_a_client_that_asks_before_it_sends_is_refused_at_once():
+    with live_server(max_body_mb=0.2) as strict:
+        line = socket.create_connection(("127.0.0.1", strict.port), timeout=20)
+        line.sendall(head_of("/generate", 3_000_000).replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n"))
+        assert line.recv(100).startswith(b"HTTP/1.1 413")
+        line.close()
+
+
 def test_notes_depend_on_seed_and_request_alone(live):
     def ask(seed: int) -> dict:
         return httpx.post(live.url + "/generate", json=wish(seed=seed), timeout=120).json()["score"]

@@ -6,10 +6,12 @@ import json
 import logging
 
 import pytest
-from serving import client_of, wish
+from serving import client_of, midi, wish
 
 from midigpt_cli.server.logs import JsonLines
 from midigpt_cli.server.metrics import Counter, Histogram, exposition
+from midigpt_cli.server.settings import ServerSettings
+from midigpt_core.errors import RequestValidationError
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +51,43 @@ def test_a_foreign_page_may_not_call_unless_it_is_allowed(client):
         preflight = {"Origin": "https://daw.example", "Access-Control-Request-Method": "POST"}
         assert open_to_one.options("/generate", headers=preflight).status_code == 200
         assert open_to_one.get("/info", headers={"Origin": "https://evil.example"}).status_code == 403
+
+
+def test_a_page_may_read_report_and_seed(client):
+    with client_of(cors_origin=("https://daw.example",)) as open_to_one:
+        form, origin = {"bars": "5", "track": "bass", "density_hard_limit": "6"}, {"Origin": "https://daw.example"}
+        answer = open_to_one.post("/infill", files={"file": ("a.mid", midi())}, data=form, headers=origin)
+        exposed = {name.strip().lower() for name in answer.headers["access-control-expose-headers"].split(",")}
+        assert {"x-midigpt-report", "x-midigpt-seed"} <= exposed & set(answer.headers)
+
+
+def test_a_page_of_the_internet_that_may_call_passes_the_private_network_preflight():
+    asks = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Private-Network": "true"}
+    with client_of(cors_origin=("https://daw.example",)) as open_to_one:
+        answer = open_to_one.options("/infill", headers={"Origin": "https://daw.example", **asks})
+        assert (answer.status_code, answer.headers["access-control-allow-private-network"]) == (200, "true")
+        assert open_to_one.options("/infill", headers={"Origin": "https://evil.example", **asks}).status_code == 400
+
+
+def test_probes_may_ask_for_the_head_alone(locked, client):
+    for asked in (locked, client):
+        answer = asked.head("/health")
+        assert (answer.status_code, answer.content) == (200, b"")
+
+
+@pytest.mark.parametrize("prefix", ["", "/midigpt"])
+def test_behind_a_proxy_that_strips_its_path_or_not(prefix):
+    with client_of(root_path="/midigpt", api_key="open sesame", host="0.0.0.0") as proxied:
+        assert proxied.get(f"{prefix}/health").status_code == 200
+        assert proxied.get(f"{prefix}/info").status_code == 401
+        assert "/midigpt/openapi.json" in proxied.get(f"{prefix}/docs").text
+        assert proxied.get(f"{prefix}/openapi.json").json()["servers"] == [{"url": "/midigpt"}]
+
+
+@pytest.mark.parametrize("path", ["midigpt", "/midigpt/"])
+def test_a_root_path_begins_with_a_stroke_and_ends_without(path):
+    with pytest.raises(RequestValidationError, match="root_path"):
+        ServerSettings(root_path=path)
 
 
 def test_cors_is_off_by_default(client):

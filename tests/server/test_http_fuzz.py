@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 schemathesis = pytest.importorskip("schemathesis")
@@ -12,6 +14,7 @@ from serving import live_server, models  # noqa: E402
 from midigpt_cli.server.app import create_app  # noqa: E402
 
 checks = schemathesis.checks
+EXAMPLES = int(os.environ.get("MIDIGPT_FUZZ", "15"))  # requests per route
 CHECKS = [checks.not_a_server_error, checks.status_code_conformance, checks.response_schema_conformance]
 
 
@@ -28,7 +31,7 @@ def url():
 
 @pytest.mark.slow
 @schema.parametrize()
-@settings(max_examples=15, suppress_health_check=list(HealthCheck), deadline=None)
+@settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck), deadline=None)
 def test_no_request_gets_a_server_error(case, url):
     """503 is the stated answer of a busy server, and no fault; everything else must be described in the schema."""
     response = case.call(base_url=url)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import io
+import json
+import re
 import socket
 import time
 
@@ -278,37 +280,71 @@ def other(tmp_path):
     return str(file)
 
 
-def test_another_model_takes_over_and_the_first_stays_at_hand(at_home, other):
-    dry = at_home.post("/model/select", json={"model": other, "dry_run": True}).json()
+@pytest.fixture
+def choosing(other, tmp_path):
+    allowed = (other, str(tmp_path / "broken.safetensors"), str(tmp_path / "missing.safetensors"))
+    with client_of(allow_model=allowed) as client:
+        yield client
+
+
+def test_another_model_takes_over_and_the_first_stays_at_hand(choosing, other):
+    dry = choosing.post("/model/select", json={"model": other, "dry_run": True}).json()
     assert (dry["model"], dry["loaded"]) == ("other", True)
-    assert at_home.get("/models").json()["default_model"] == "tiny"
-    done = at_home.post("/model/select", json={"model": other, "prewarm": True}).json()
+    assert choosing.get("/models").json()["default_model"] == "tiny"
+    done = choosing.post("/model/select", json={"model": other, "prewarm": True}).json()
     assert (done["previous"], done["warmup_done"]) == ("tiny", True)
-    assert at_home.get("/models").json()["default_model"] == "other"
-    assert at_home.post("/model/select", json={"model": "tiny"}).json()["loaded"] is False
-    assert at_home.get("/models").json()["default_model"] == "tiny"
+    assert choosing.get("/models").json()["default_model"] == "other"
+    assert choosing.post("/model/select", json={"model": "tiny"}).json()["loaded"] is False
+    assert choosing.get("/models").json()["default_model"] == "tiny"
 
 
-def test_a_model_that_cannot_be_loaded_changes_nothing(at_home, tmp_path):
+def test_a_model_that_cannot_be_loaded_changes_nothing(choosing, tmp_path):
     (tmp_path / "broken.safetensors").write_bytes(b"no model")
     for reference in (str(tmp_path / "broken.safetensors"), str(tmp_path / "missing.safetensors")):
-        answer = at_home.post("/model/select", json={"model": reference})
+        answer = choosing.post("/model/select", json={"model": reference})
         assert answer.status_code == 422, answer.text
         assert "still served" in answer.json()["detail"]
-    assert at_home.get("/models").json() == {
+    assert choosing.get("/models").json() == {
         "default_model": "tiny",
         "models": [{"id": "tiny", "checkpoint": "tiny"}],
     }
 
 
-def test_jams_that_play_keep_the_model_unless_they_may_be_stopped(fake, at_home, other):
-    jam = begin(at_home)
-    assert at_home.post("/model/select", json={"model": other}).status_code == 409
-    assert at_home.post("/model/select", json={"model": other, "stop_active": True}).json()["jams_stopped"] == 1
-    assert take(at_home, jam).status_code == 404
+def test_jams_that_play_keep_the_model_unless_they_may_be_stopped(fake, choosing, other):
+    jam = begin(choosing)
+    assert choosing.post("/model/select", json={"model": other}).status_code == 409
+    assert choosing.post("/model/select", json={"model": other, "stop_active": True}).json()["jams_stopped"] == 1
+    assert take(choosing, jam).status_code == 404
 
 
-def test_files_of_an_open_server_are_chosen_by_nobody_without_a_key(other):
-    with client_of(host="0.0.0.0") as client:
-        assert client.post("/model/select", json={"model": other}).status_code == 403
+@pytest.mark.parametrize("open_to", [{}, {"api_key": "k"}, {"host": "0.0.0.0"}, {"allow_model": ("hub",)}])
+def test_files_of_the_server_are_chosen_by_nobody_unless_it_was_started_so(other, tmp_path, open_to):
+    told = set()
+    with client_of(**open_to) as client:
+        client.headers.update({"X-API-Key": "k", "content-type": "application/json"})
+        for reference in (
+            other,
+            str(tmp_path / "nothing.safetensors"),
+            str(tmp_path),
+            "../tests",
+            "x" * 5000,
+        ):
+            for dry_run in (False, True):
+                answer = client.post(
+                    "/model/select",
+                    content=json.dumps({"model": reference, "dry_run": dry_run}),
+                )
+                assert answer.status_code == 403, answer.text
+                told.add(re.sub("model '.*' is", "", answer.json()["detail"]))
         assert client.post("/model/select", json={"model": "tiny"}).status_code == 200
+    assert len(told) == 1  # nothing says whether a file is there
+
+
+def test_a_hub_reference_is_never_taken_for_a_path(monkeypatch, tmp_path):
+    (tmp_path / "owner" / "repo").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with client_of(allow_model=("hub",)) as client:
+        answer = client.post("/model/select", json={"model": "owner/repo"})
+    assert answer.status_code == 422
+    assert "not downloaded" in answer.json()["detail"]

@@ -77,6 +77,36 @@ def test_a_wrong_job_is_refused_at_once(client):
     assert client.get("/jobs/nobody").status_code == 404
 
 
+@pytest.mark.parametrize("kind", ["json", "form"])
+def test_the_same_midi_job_posted_twice_with_one_key_is_one_job(client, kind):
+    """Names and ids are not what is ordered: a second try has ids of its own."""
+    file, headers = midi(), {"Idempotency-Key": f"midi-{kind}"}
+    answers = []
+    for name in ("first", "second"):
+        options = {"bars": "5", "track": "bass", "density_hard_limit": "6", "request_id": name}
+        if kind == "json":
+            body = {"midi": base64.b64encode(file).decode(), "options": options}
+            answers.append(client.post("/jobs", json=body, headers={**headers, "X-Request-ID": name}))
+        else:
+            files = {"file": (f"{name}.mid", file)}
+            answers.append(client.post("/jobs", files=files, data=options, headers=headers))
+    assert [answer.status_code for answer in answers] == [202, 202]
+    assert answers[0].json()["id"] == answers[1].json()["id"]
+    ended(client, answers[0].json()["id"])
+    other = {"midi": base64.b64encode(file).decode(), "options": {"bars": "6", "track": "bass"}}
+    assert client.post("/jobs", json=other, headers=headers).status_code == 409
+
+
+def test_behind_a_proxy_jobs_are_named_by_its_path():
+    with client_of(root_path="/midigpt") as proxied:
+        answer = proxied.post("/jobs", json=wish())
+        job = answer.json()
+        assert answer.headers["location"] == job["urls"]["get"] == f"/midigpt/jobs/{job['id']}"
+        done = ended(proxied, job["id"])
+        assert done["results"][0]["midi"].startswith("/midigpt/jobs/")
+        assert proxied.get(done["results"][0]["midi"]).status_code == 200
+
+
 def test_the_same_idempotency_key_makes_one_job(client):
     headers = {"Idempotency-Key": "once"}
     first = client.post("/jobs", json=wish(), headers=headers).json()["id"]
@@ -105,15 +135,22 @@ def test_old_jobs_make_room_and_running_ones_do_not():
 
 
 @contextmanager
-def receiver(statuses: list[int]):
+def receiver(statuses: list[int], location: str = ""):
     """A server that takes webhooks and answers with these statuses in turn."""
     got: list[tuple[dict, bytes]] = []
 
     class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            got.append(({}, b"GET"))
+            self.send_response(204)
+            self.end_headers()
+
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
             got.append(({key.lower(): value for key, value in self.headers.items()}, body))
             self.send_response(statuses[min(len(got), len(statuses)) - 1])
+            if location:
+                self.send_header("Location", location)
             self.end_headers()
 
         def log_message(self, *args: object) -> None:
@@ -142,6 +179,23 @@ def test_a_webhook_is_signed_retried_and_equal_to_the_job():
     signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
     expected = base64.b64encode(hmac.new(b"k" * 24, signed, hashlib.sha256).digest()).decode()
     assert headers["webhook-signature"] == f"v1,{expected}"
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_webhook_goes_nowhere_but_to_its_address(status):
+    settings = {"webhook_secret": SECRET, "webhook_private": True}
+    with (
+        receiver([204]) as (inside, reached),
+        receiver([status], inside) as (url, got),
+        client_of(**settings) as client,
+    ):
+        client.app.state.midigpt.jobs.postman.retry_seconds = (0.0, 0.05)
+        ended(client, client.post("/jobs", json={**wish(), "webhook_url": url}).json()["id"])
+        until = time.monotonic() + 10
+        while len(got) < 2 and time.monotonic() < until:
+            time.sleep(0.02)
+    assert len(got) == 2
+    assert not reached
 
 
 def test_webhooks_need_a_secret_and_a_public_address(client):
@@ -183,7 +237,7 @@ def test_a_webhook_is_checked_again_when_it_is_sent(monkeypatch):
 
     rebound = [(2, 1, 6, "", ("10.0.0.1", 443))]
     monkeypatch.setattr(outbound.socket, "getaddrinfo", lambda *args, **kwargs: rebound)
-    message = webhooks.Message("job", "https://example.org/", b"{}")
+    message = webhooks.Message.of("job", "https://example.org/", b"{}")
     with pytest.raises(outbound.BadTargetError, match="private"):
         webhooks.post(message, ServerSettings(webhook_secret=SECRET))
 

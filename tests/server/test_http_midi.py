@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from dataclasses import replace
 
 import pytest
 from serving import midi
 from tiny import song
 
-from midigpt_core.score import Score
+from midigpt_core.score import Score, Track
 from tests.support import songs
 
 
@@ -139,12 +140,16 @@ def test_half_a_letter_in_a_name_is_no_fault_of_ours(client):
     assert client.post("/score", content=raw, headers={"content-type": "application/json"}).status_code < 500
 
 
-def test_a_song_beyond_the_limits_is_a_413():
+def test_a_song_beyond_the_limits_is_a_413(client):
     from serving import client_of
 
     with client_of(max_bars=4, max_tracks=2) as small:
         assert infill(small, midi(), bars="1").status_code == 413
         assert small.post("/score", json=song(8).to_dict()).status_code == 413
+    many = b"MThd\0\0\0\6\0\1\0\1\0\1MTrk\0\0\0\x0f\0\xff\x58\4\1\2\x18\x08\x87\xff\xff\x7f\xff\x2f\0"
+    answer = client.post("/score", content=many, headers={"content-type": "audio/midi"})
+    assert answer.status_code == 413
+    assert "bars" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize(
@@ -161,3 +166,20 @@ def test_what_is_wrong_with_a_form_is_said_in_its_fields(client, fields, says):
     assert answer.status_code == 422, answer.text
     assert says in told["detail"]
     assert "--" not in told["detail"] + told["remedy"] + told["field"]
+
+
+def test_a_form_says_how_the_song_is_read(client):
+    """The fields are the command's: a track that plays drums, a silent one that is named, channels kept apart."""
+    told = {"bars": "5", "track": "melodic", "melodic_track": "drums", "plan_only": "true"}
+    assert infill(client, midi(), **told).json()["plan"][0]["generate"].keys() == {"0", "1", "2"}
+    assert infill(client, midi(), bars="5", drum_track="kazoo").status_code == 422
+    assert infill(client, midi(), bars="5", split_channels="perhaps").status_code == 422
+
+
+def test_a_silent_track_that_is_named_is_written(client):
+    score = song(8)
+    score.tracks.append(Track([replace(bar, notes=[]) for bar in score.tracks[0].bars], 33, name="Cello"))
+    answer = infill(client, midi(score), bars="5", track="cello", density_hard_limit="6")
+    assert answer.status_code == 200, answer.text
+    written = Score.from_midi(answer.content).tracks
+    assert [(track.name, track.instrument) for track in written][-1] == ("Cello", 33)

@@ -133,3 +133,14 @@ def test_what_cannot_be_packed_is_said_in_a_sentence(run: Path, tmp_path: Path, 
     assert main.run(["models", "pack", str(run), "-o", str(file)]) == 1
     assert f"{file}: cannot be written: I/O error" in capsys.readouterr().err
     assert list(file.parent.iterdir()) == []
+
+
+def test_a_hub_that_cannot_be_reached_is_told_in_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("x.safetensors", "x.json", "README.md"):
+        (tmp_path / name).write_text("x")
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")  # nobody listens there
+    with pytest.raises(TrainingError, match=r"upload failed: the hub at http://127.0.0.1:9 cannot be reached") as told:
+        push(tmp_path / "x.safetensors", "me/mine", token="x")
+    assert "\n" not in str(told.value)
+    with pytest.raises(TrainingError, match="say owner/name"):
+        push(tmp_path / "x.safetensors", "me/mine/../x", token="x")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tarfile
 import zipfile
@@ -128,3 +129,27 @@ def test_a_folder_without_midi_is_refused_with_the_way_out(encoder: EncoderConfi
         prepare([tmp_path], tmp_path / "d", encoder)
     with pytest.raises(TrainingError, match="midigpt train prepare"):
         Shards(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["tokens.u16", "cells.npy", "pieces.npy", "tracks.npy", "metres.npy"])
+@pytest.mark.parametrize("sums", [True, False])
+def test_a_damaged_data_set_is_refused(data, tmp_path, name, sums):
+    """Without checksums, as in older data sets, what cannot be: a cut file, a token outside the vocabulary."""
+    folder = tmp_path / "data"
+    shutil.copytree(data, folder)
+    if not sums:
+        meta = json.loads((folder / "meta.json").read_text())
+        del meta["checksums"]
+        (folder / "meta.json").write_text(json.dumps(meta))
+    Shards(folder)
+    whole = (folder / name).read_bytes()
+    middle = len(whole) // 2
+    damaged = [whole[:-10], b""]
+    if sums:
+        damaged += [whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :]]
+    if sums or name == "tokens.u16":
+        damaged += [whole[:middle] + b"\xff" * 400 + whole[middle + 400 :]]
+    for content in damaged:
+        (folder / name).write_bytes(content)
+        with pytest.raises(TrainingError, match="damaged"):
+            Shards(folder)

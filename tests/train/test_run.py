@@ -12,6 +12,7 @@ import torch
 
 from midigpt_core.errors import TrainingError
 from midigpt_core.model.checkpoint import load_checkpoint
+from midigpt_core.train import run as run_module
 from midigpt_core.train.batches import Drawer, Feeder
 from midigpt_core.train.config import RunConfig, config_dict, config_from, load_config
 from midigpt_core.train.optimise import rate_factor
@@ -83,6 +84,36 @@ def test_a_time_budget_ends_the_run_with_the_rate_at_zero(data: Path, tmp_path: 
     result = train(plan(data, tmp_path, seconds=1.0), config)
     assert result["step"] > 1
     assert result["learning_rate"] == 0.0
+
+
+def test_a_time_budget_holds_with_the_held_out_loss_before_and_after(
+    data: Path, tmp_path: Path, tiny: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a clock of its own: a window takes a second to measure, a step five."""
+
+    class Clock:
+        now = 0.0
+
+        def monotonic(self) -> float:
+            return self.now
+
+    clock, real = Clock(), run_module._Training.step
+
+    def slow_losses(model: Any, examples: Any, tokens: int) -> dict[str, float]:
+        clock.now += len(examples)
+        return {"written": 1.0}
+
+    def slow_step(self: Any, batches: Any) -> Any:
+        clock.now += 5
+        return real(self, batches)
+
+    monkeypatch.setattr(run_module, "time", clock)
+    monkeypatch.setattr(run_module, "losses", slow_losses)
+    monkeypatch.setattr(run_module._Training, "step", slow_step)
+    result = train(plan(data, tmp_path, seconds=45.0), tiny(valid_windows=64, valid_every=0))
+    assert 35 <= clock.now <= 45
+    assert result["step"] >= 5
+    assert result["valid"] == {"written": 1.0}
 
 
 def test_schedules_start_low_peak_and_end_at_zero() -> None:

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 
 from midigpt_cli.server.body import is_json, parse_json, read_form, read_score
 from midigpt_cli.server.errors import RefusalError, request_id
-from midigpt_cli.server.limits import check_song
+from midigpt_cli.server.limits import check_song, read_limits
 from midigpt_cli.server.request_models import REF, ScoreModel
 from midigpt_cli.server.response_models import ERRORS
 from midigpt_cli.server.responses import to_json
@@ -65,12 +65,12 @@ async def score(request: Request) -> Response:
 
 
 def _to_midi(data: object, settings: ServerSettings) -> bytes:
-    score = read_score(data)
+    score = read_score(data, read_limits(settings))
     check_song(score, 1, settings)
     return score_to_bytes(score)
 
 
 def _to_json(file: bytes, settings: ServerSettings) -> bytes:
-    score = Score.from_midi(file)
+    score = Score.from_midi(file, limits=read_limits(settings))
     check_song(score, 1, settings)
     return to_json(score.to_dict())

@@ -6,10 +6,10 @@ from fastapi import APIRouter, Request, Response
 
 from midigpt_cli.parse.prompted import joined
 from midigpt_cli.server import responses
-from midigpt_cli.server.body import Envelope, check_id, envelope_of, read_json, read_request, read_score
+from midigpt_cli.server.body import GenerateBody, check_id, read_body, read_json, read_request, read_score
 from midigpt_cli.server.errors import RefusalError, busy, request_id
 from midigpt_cli.server.events import EventStream, until_answered
-from midigpt_cli.server.limits import check_song
+from midigpt_cli.server.limits import check_lanes, check_song, read_limits
 from midigpt_cli.server.models import ModelEntry
 from midigpt_cli.server.queue import STOPPING, Outcome, Rendered, Work
 from midigpt_cli.server.request_models import body_of
@@ -35,7 +35,7 @@ async def generate(request: Request) -> Response:
     nothing is written; with `stream` it is a `text/event-stream`. Tracks and bars count from 0.
     """
     state = state_of(request)
-    envelope = envelope_of(await read_json(request))
+    envelope = read_body(GenerateBody, await read_json(request))
     entry = state.models.get(envelope.model)
     request.state.request_id = envelope.request_id or check_id(request_id(request))
     state.queue.check_room(client_of(request))
@@ -58,11 +58,12 @@ async def cancel(request_id: str, request: Request) -> dict[str, str]:
     return {"request_id": request_id, "status": "cancelling"}
 
 
-def prepare(entry: ModelEntry, envelope: Envelope, settings: ServerSettings) -> SamplingSession:
+def prepare(entry: ModelEntry, envelope: GenerateBody, settings: ServerSettings) -> SamplingSession:
     """A checked session for a JSON request. Raises RefusalError, ScoreError, RequestValidationError."""
-    score = read_score(envelope.score)
+    score = read_score(envelope.score, read_limits(settings))
     generation = read_request(envelope.request)
     check_song(score, generation.config.num_candidates, settings)
+    check_lanes(generation, settings)
     generation = joined(generation, envelope.prompt, score, entry.engine.tokenizer.attributes)
     return entry.engine.session(score, generation)
 

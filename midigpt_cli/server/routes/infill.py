@@ -17,7 +17,7 @@ from midigpt_cli.server.body import Form, check_id, read_form
 from midigpt_cli.server.errors import busy, request_id
 from midigpt_cli.server.events import until_answered
 from midigpt_cli.server.form import FormRequest, read_fields, schema
-from midigpt_cli.server.limits import check_song
+from midigpt_cli.server.limits import check_lanes, check_song, read_limits
 from midigpt_cli.server.models import ModelEntry
 from midigpt_cli.server.queue import STOPPING, Rendered, Work
 from midigpt_cli.server.response_models import ERRORS
@@ -29,7 +29,6 @@ from midigpt_core.errors import GenerationError
 from midigpt_core.generation.candidates import Take
 from midigpt_core.generation.run import Result
 from midigpt_core.midi_file import score_to_bytes
-from midigpt_core.score import Score
 
 router = APIRouter(tags=["midi"])
 MIDI = "audio/midi"
@@ -44,7 +43,7 @@ FILE: dict[int | str, dict[str, Any]] = {
 
 @router.post("/infill", summary="Write bars of a .mid file", responses={**FILE, **ERRORS}, openapi_extra=FORM)
 async def infill(request: Request) -> Response:
-    """Write bars of a .mid file anew; everything that was not asked for comes back event by event as it was.
+    """Rewrite bars of a .mid file; everything else comes back as it was, event for event.
 
     Bars and tracks count from 1, as on the command line: `bars=4-8`, `track=drums`. Any other option of
     `midigpt infill` may be a field of its name. The header X-Midigpt-Report tells seed, bars, attempts and timing.
@@ -69,10 +68,11 @@ async def infill(request: Request) -> Response:
 
 def prepare(entry: ModelEntry, form: Form, wanted: FormRequest, settings: ServerSettings) -> SamplingSession:
     """A checked session for a .mid file. Raises RefusalError, MidiFileError, RequestValidationError."""
-    score = Score.from_midi(form.data)
+    score = wanted.score_of(form.data, read_limits(settings))
     check_song(score, wanted.takes, settings)
     generation = wanted.request_for(score, entry.engine.tokenizer.attributes)
     check_song(score, generation.config.num_candidates, settings)
+    check_lanes(generation, settings)
     return entry.engine.session(score, generation)
 
 

@@ -96,7 +96,7 @@ async def status(request: Request, session_id: str) -> dict[str, Any]:
     openapi_extra=body_of("JamUpdate"),
 )
 async def update(request: Request) -> dict[str, Any]:
-    """Tempo, controls, sampling and the like; `chunk` is the first chunk that heeds them."""
+    """Change tempo, controls, sampling and the like; `chunk` is the first chunk they apply to."""
     state, room, data = await _named(request, *CHANGING, *FIXED)
     return await state.queue.in_thread(lambda: state.jams.update(room, data))
 

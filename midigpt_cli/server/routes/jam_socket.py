@@ -16,6 +16,7 @@ from midigpt_cli.parse.magenta import translated
 from midigpt_cli.server.body import parse_json
 from midigpt_cli.server.errors import RefusalError, describe
 from midigpt_cli.server.jam_rooms import Room
+from midigpt_cli.server.responses import to_json
 from midigpt_cli.server.routes.jam import opening
 from midigpt_cli.server.state import ServerState
 from midigpt_core.errors import MidiGptError
@@ -137,7 +138,7 @@ class SocketPlayer:
 
     async def _say(self, kind: str, data: Mapping[str, Any]) -> None:
         async with self._line:
-            await self.socket.send_json({"type": kind, **data})
+            await self.socket.send_text(to_json({"type": kind, **data}).decode())
 
     async def _say_error(self, error: Exception, kind: str) -> None:
         status, body, _ = describe(error)

@@ -5,15 +5,14 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
 from midigpt_cli.server import responses
-from midigpt_cli.server.body import Envelope, Form, is_json, parse_json, read_envelope, read_form
-from midigpt_cli.server.errors import RefusalError, request_id
+from midigpt_cli.server.body import Form, GenerateBody, is_json, parse_json, read_body, read_form
+from midigpt_cli.server.errors import RefusalError
 from midigpt_cli.server.form import read_fields, schema
 from midigpt_cli.server.job_store import Job, Once
 from midigpt_cli.server.models import ModelEntry
@@ -26,19 +25,13 @@ from midigpt_cli.server.state import ServerState, state_of
 from midigpt_cli.server.webhooks import check_url
 from midigpt_core.engine import SamplingSession
 from midigpt_core.errors import GenerationError
+from midigpt_core.fields import setting
 from midigpt_core.generation.run import Result
+from midigpt_core.request import GenerationRequest
+from midigpt_core.score import Score
 
 router = APIRouter(tags=["jobs"])
 
-_KINDS: Mapping[str, tuple[tuple[type, ...], str]] = {
-    "kind": ((str,), "a string"),
-    "score": ((dict,), "an object"),
-    "request": ((dict,), "an object"),
-    "midi": ((str,), "a string (base64)"),
-    "options": ((dict,), "an object"),
-    "model": ((str, type(None)), "a string"),
-    "webhook_url": ((str, type(None)), "a string"),
-}
 _FORM_SCHEMA = schema()
 _FORM_SCHEMA["properties"]["webhook_url"] = {"type": "string", "description": "called when the job has ended"}
 _BODY = {
@@ -54,14 +47,36 @@ _JOB = json_answer(JobAnswer)
 
 
 @dataclass(frozen=True)
+class JobBody:
+    """A job: score and request, or a .mid file and the options of /infill."""
+
+    kind: str | None = setting(None, "follows from what is given if left out", choices=("generate", "infill"))
+    score: dict[str, Any] | None = setting(None, "for a job of kind generate", model=Score)
+    request: dict[str, Any] | None = setting(None, "for a job of kind generate", model=GenerationRequest)
+    midi: str | None = setting(None, "a .mid file in base64")
+    options: dict[str, Any] = setting({}, "fields of /infill: bars, track, ...; both count from 1")
+    model: str | None = setting(None, "an id of GET /models; the default model if left out")
+    webhook_url: str | None = setting(None, "called with this job when it has ended, signed")
+
+
+@dataclass(frozen=True)
 class JobRequest:
     """What a job is to do, read but not yet checked against the model."""
 
     kind: str  # generate, infill
     model: str | None
     webhook_url: str | None
-    envelope: Envelope | None = None
+    envelope: GenerateBody | None = None
     form: Form | None = None
+
+    @property
+    def digest(self) -> str:
+        """Tells one order from another. What a caller or a file is called does not change what is ordered."""
+        form = self.form
+        if form is not None:
+            fields = {name: texts for name, texts in sorted(form.fields.items()) if name != "request_id"}
+            form = Form("", form.data, fields)
+        return hashlib.sha256(repr(replace(self, form=form)).encode()).hexdigest()
 
     def prepare(self, entry: ModelEntry, state: ServerState) -> SamplingSession:
         """A checked session. Raises RefusalError, ScoreError, MidiFileError, RequestValidationError."""
@@ -87,9 +102,9 @@ async def submit(request: Request) -> Response:
     """
     state = state_of(request)
     caller, asked = client_of(request), await _read_job(request)
-    once = Once(caller, request.headers.get("idempotency-key"), hashlib.sha256(repr(asked).encode()).hexdigest())
+    once = Once(caller, request.headers.get("idempotency-key"), asked.digest)
     job = state.jobs.made_before(once) or await _prepared(state, asked, caller, once)
-    return Response(job.json(), 202, {"Location": f"/jobs/{job.id}"}, "application/json")
+    return Response(job.json(), 202, {"Location": job.urls["get"]}, "application/json")
 
 
 @router.get("/jobs/{job_id}", summary="How a job is doing", responses={**_JOB, **ERRORS})
@@ -138,7 +153,7 @@ async def _prepared(state: ServerState, asked: JobRequest, caller: str, once: On
 
 def _start(state: ServerState, asked: JobRequest, entry: ModelEntry, session: SamplingSession, once: Once) -> Job:
     state.jobs.make_room()
-    job = Job.new(asked.kind, entry.id, asked.webhook_url)
+    job = Job.new(asked.kind, entry.id, asked.webhook_url, state.settings.root_path)
     job.work = Work(job.id, asked.kind, entry, session, once.caller, finish_of(job), lambda _: None)
     job.work.listeners.append(job.follow)
     answered = state.queue.admit(job.work)
@@ -166,25 +181,23 @@ async def _read_job(request: Request) -> JobRequest:
         fields = {name: texts for name, texts in form.fields.items() if name != "webhook_url"}
         url = form.fields.get("webhook_url", [None])[-1]
         return JobRequest("infill", fields.get("model", [None])[-1], url, form=replace(form, fields=fields))
-    data = read_envelope(parse_json(await request.body()), _KINDS)
-    kind = data.get("kind") or ("infill" if "midi" in data else "generate")
-    if kind not in ("generate", "infill"):
-        raise RefusalError(422, f"kind {kind[:80]!r} is not known; use generate or infill", field="kind")
+    body = read_body(JobBody, parse_json(await request.body()))
+    kind = body.kind or ("infill" if body.midi is not None else "generate")
     for key in ("score", "request") if kind == "generate" else ("midi",):
-        if key not in data:
+        if getattr(body, key) is None:
             raise RefusalError(422, f"{key} is missing; a job of kind {kind} needs it", field=key)
-    if kind == "generate":
-        return JobRequest(kind, data.get("model"), data.get("webhook_url"), Envelope(data["score"], data["request"]))
-    return JobRequest(kind, data.get("model"), data.get("webhook_url"), form=_form_of(data, request))
+    if body.score is not None and body.request is not None and kind == "generate":
+        return JobRequest(kind, body.model, body.webhook_url, GenerateBody(body.score, body.request))
+    return JobRequest(kind, body.model, body.webhook_url, form=_form_of(body))
 
 
-def _form_of(data: dict[str, Any], request: Request) -> Form:
+def _form_of(body: JobBody) -> Form:
     try:
-        file = base64.b64decode(data["midi"], validate=True)
+        file = base64.b64decode(body.midi or "", validate=True)
     except (binascii.Error, ValueError) as error:
         raise RefusalError(400, f"midi is not base64 ({error})", field="midi") from error
-    fields = {name: _texts(value) for name, value in data.get("options", {}).items()}
-    return Form(f"{request_id(request)}.mid", file, fields)
+    fields = {name: _texts(value) for name, value in body.options.items()}
+    return Form("song.mid", file, fields)  # no name of its own: the same order is the same job
 
 
 def _texts(value: Any) -> list[str]:

@@ -14,7 +14,7 @@ from midigpt_cli.parse.prompted import joined
 from midigpt_cli.server.body import check_id, read_json, settings_in_place
 from midigpt_cli.server.errors import RefusalError, busy, request_id
 from midigpt_cli.server.events import until_answered
-from midigpt_cli.server.limits import check_song
+from midigpt_cli.server.limits import check_lanes, check_song, read_limits
 from midigpt_cli.server.models import ModelEntry
 from midigpt_cli.server.queue import STOPPING, Rendered, Work
 from midigpt_cli.server.request_models import ScoreModel, body_of
@@ -69,7 +69,7 @@ class VariationAnswer(BaseModel):
     seam: float = Field(description="mean log-probability per token of the first bar after the last")
     accepted: bool
     rejected: list[str]
-    score: ScoreModel | None = None  # type: ignore[valid-type]
+    score: ScoreModel | None = None
     midi: str | None = None
 
 
@@ -149,7 +149,7 @@ class LoopSession(SamplingSession):
 
 def prepare(entry: ModelEntry, body: LoopBody, settings: ServerSettings) -> LoopSession:
     """A checked session. Raises RefusalError, ScoreError, MidiFileError, RequestValidationError."""
-    song = song_in(body.score, body.midi)
+    song = song_in(body.score, body.midi, read_limits(settings))
     if song is None:
         raise RefusalError(422, "score is missing; give score (JSON) or midi (base64)", field="score")
     check(replace(body, score=None), "")
@@ -167,7 +167,9 @@ def prepare(entry: ModelEntry, body: LoopBody, settings: ServerSettings) -> Loop
     )
     check_song(song, loop_request.variations, settings)
     check_loop(loop_request, song)
-    return LoopSession(entry.engine, song, _worded(loop_request, body.prompt, song, entry.engine))
+    session = LoopSession(entry.engine, song, _worded(loop_request, body.prompt, song, entry.engine))
+    check_lanes(session.request, settings)
+    return session
 
 
 def _worded(request: LoopRequest, prompt: str | None, song: Score, engine: InferenceEngine) -> LoopRequest:
@@ -188,7 +190,7 @@ def finish_as(kind: str) -> Any:
         first = result[0].score
         body = {
             "request_id": work.id,
-            "model": work.model.id,
+            "model": work.label,
             "bars": first.n_bars,
             "ticks": sum(bar.ticks(first.resolution) for bar in first.tracks[0].bars),
             "resolution": first.resolution,

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from midigpt_cli.server.models import ModelEntry
 from midigpt_cli.server.response_models import ERRORS, json_answer
 from midigpt_cli.server.state import state_of
-from midigpt_core.constraints.controls import GRIDS, SCALES
+from midigpt_core.music import GRIDS, SCALES
 from midigpt_core.tokens.types import TokenType
 
 router = APIRouter(tags=["meta"])
@@ -56,6 +56,7 @@ class ModelsAnswer(BaseModel):
     models: list[ModelAnswer]
 
 
+@router.head("/health", include_in_schema=False)
 @router.get("/health", responses=json_answer(HealthAnswer), summary="Whether the server lives")
 async def health(request: Request) -> dict[str, Any]:
     """Liveness probe; needs no key."""

@@ -19,10 +19,13 @@ from midigpt_cli.server.state import ServerState, state_of
 from midigpt_core.errors import CheckpointError
 from midigpt_core.fields import read, setting
 from midigpt_core.jam import Jam, JamSettings
+from midigpt_core.model.hub import resolve
+from midigpt_core.model.names import hub_reference
 from midigpt_core.request import InferenceConfig
 from midigpt_core.score import Track
 
 router = APIRouter(tags=["server"])
+HUB = "hub"  # in --allow-model: any published name and hub repository
 _PREWARM = (Track(track_type="drum"), Track(instrument=33))
 
 
@@ -30,7 +33,7 @@ _PREWARM = (Track(track_type="drum"), Track(instrument=33))
 class SelectBody:
     """The model to serve when none is named."""
 
-    model: str = setting(MISSING, "an id of GET /models, a name, a file or folder, or a hub repository")
+    model: str = setting(MISSING, "an id of GET /models, or what the server was allowed to load")
     id: str | None = setting(None, "the id to serve it under; made from its name if left out")
     dry_run: bool = setting(False, "say whether it could be served, change nothing")
     prewarm: bool = setting(False, "write a bar with it before it takes over")
@@ -100,12 +103,16 @@ def _read(data: Any) -> SelectBody:
 
 
 def _check_allowed(state: ServerState, reference: str) -> None:
-    """Files of this machine are for those who own it: with a key, or from this machine only."""
-    if not state.settings.api_key and not state.settings.local:
-        raise RefusalError(
-            403,
-            f"model {reference[:80]!r} is not served, and without an API key only those of GET /models may be chosen",
-        )
+    """Only what the server was started with may be loaded; whether anything else is there is not even looked at."""
+    allowed = state.settings.allow_model
+    if reference in allowed or (HUB in allowed and hub_reference(reference) is not None):
+        return
+    raise RefusalError(
+        403,
+        f"model {reference[:80]!r} is not served, and may not be loaded by callers; choose one of GET /models, or "
+        "start the server with --allow-model",
+        field="model",
+    )
 
 
 def _check_jams(state: ServerState, asked: SelectBody) -> None:
@@ -135,10 +142,8 @@ def _load(state: ServerState, asked: SelectBody) -> ModelEntry:
     taken = state.models.by_id.get(name)
     if taken is not None and name != state.models.selected:
         raise RefusalError(409, f"id {name!r} is taken by {taken.label}; give another id", field="id")
-    repository, _, filename = reference.partition(":") if "/" in reference else (reference, "", "")
-    local = Path(reference).exists() or Path(reference).suffix in (".safetensors", ".pt")
-    spec = ModelSpec(name, reference, local=True) if local else ModelSpec(name, repository, filename or None)
-    return spec.load(state.settings.max_lanes)
+    place = None if reference in state.settings.allow_model else hub_reference(reference)
+    return ModelSpec(name, str(resolve(place or reference)), local=True).load(state.settings.max_lanes, reference)
 
 
 def _warm(entry: ModelEntry) -> None:

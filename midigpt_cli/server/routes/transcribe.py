@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import http.client
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePath
 from typing import Any, get_type_hints
 
@@ -22,12 +24,12 @@ from midigpt_cli.server.errors import RefusalError
 from midigpt_cli.server.form import in_form_words, rows_of, value_of
 from midigpt_cli.server.job_store import Job, Once, TakeFile
 from midigpt_cli.server.outbound import BadTargetError, addresses, open_connection, parse, path_of
-from midigpt_cli.server.queue import Rendered, Work
+from midigpt_cli.server.queue import Outcome, Rendered, Work
 from midigpt_cli.server.response_models import ERRORS, json_answer
 from midigpt_cli.server.routes.generate import client_of
 from midigpt_cli.server.routes.infill import named
 from midigpt_cli.server.settings import ServerSettings
-from midigpt_cli.server.state import state_of
+from midigpt_cli.server.state import ServerState, state_of
 from midigpt_cli.server.webhooks import check_url
 from midigpt_core import trace
 from midigpt_core.audio.files import FORMATS
@@ -111,7 +113,7 @@ async def audio_to_midi(request: Request) -> Response:
         session.tell = lambda share: _note(job.work, share)
         answered = state.queue.admit(job.work)
         state.jobs.add(job, once)
-        answered.add_done_callback(lambda done, job=job: state.jobs.ended(job, done.result()))
+        answered.add_done_callback(partial(_ended, state, job))
     told = AudioAnswer(success=True, task_id=job.id, message="the audio is waiting to be transcribed", urls=job.urls)
     return Response(told.model_dump_json(), media_type="application/json", headers={"Location": job.urls["get"]})
 
@@ -122,7 +124,7 @@ async def audio_to_midi(request: Request) -> Response:
     responses={200: {"description": "The file", "content": {kind: {} for kind in MEDIA.values()}}, **ERRORS},
 )
 async def job_file(job_id: str, name: str, request: Request) -> Response:
-    """The table of notes, or the result played, of a finished transcription that was asked for them."""
+    """The note table or the rendered audio of a finished transcription that was requested with them."""
     job = state_of(request).jobs.get(job_id)
     if name not in job.files:
         raise RefusalError(404, f"job {job.id} has no file {name[:80]!r}; it has {sorted(job.files) or 'none yet'}")
@@ -160,7 +162,7 @@ def _check_engine() -> None:
     try:
         model_file()
     except AudioError as error:
-        raise RefusalError(503, f"this server cannot transcribe: {error}") from error
+        raise RefusalError(503, f"this server cannot transcribe: {error}", error="NotInstalled") from error
 
 
 def check_audio_url(url: str, settings: ServerSettings) -> None:
@@ -178,20 +180,18 @@ def check_audio_url(url: str, settings: ServerSettings) -> None:
 # ---- running it ----
 
 
-@dataclass
 class TranscribeSession:
     """Audio on its way to notes, run by a worker as a session is."""
 
-    asked: TranscribeRequest
-    limits: ServerSettings
-    listener: trace.Listener = trace.ignore
-    cancel_event: threading.Event = field(default_factory=threading.Event)
-    timing: Timing = field(default_factory=Timing)
-    gen_count: int = 0
-    tell: Any = lambda share: None  # is told the share that is done, 0 to 1
+    def __init__(self, asked: TranscribeRequest, limits: ServerSettings) -> None:
+        self.asked, self.limits = asked, limits
+        self.listener: trace.Listener = trace.ignore
+        self.cancel_event = threading.Event()
+        self.timing, self.gen_count = Timing(), 0
+        self.tell: Callable[[float], None] = lambda share: None  # is told the share that is done, 0 to 1
 
     def run_takes(self) -> tuple[Transcription, bytes]:
-        """What was heard, and the result played (empty where nobody asked). Raises AudioError, CancelledError."""
+        """The transcription, and the rendered result (empty unless requested). Raises AudioError, CancelledError."""
         with tempfile.TemporaryDirectory(prefix="midigpt-") as folder:
             audio = Path(folder, f"audio{self._ending()}")
             audio.write_bytes(self.asked.audio.data if self.asked.audio else self._fetched())
@@ -248,6 +248,10 @@ def fetch(url: str, limits: ServerSettings) -> bytes:
         connection.close()
 
 
+def _ended(state: ServerState, job: Job, done: asyncio.Future[Outcome]) -> None:
+    state.jobs.ended(job, done.result())
+
+
 def _note(work: Work, share: float) -> None:
     work.progress.step, work.progress.steps = round(100 * share), 100
 
@@ -263,7 +267,7 @@ def _finish_of(job: Job, asked: TranscribeRequest) -> Any:
             job.files[SOUND] = sound
         files = {name: f"/jobs/{job.id}/files/{name}" for name in job.files}
         facts = {"take": 0, "midi": f"/jobs/{job.id}/takes/0.mid", "files": files}
-        job.takes[0] = TakeFile(responses.to_json(facts), heard.midi)
+        job.takes[0] = TakeFile.of(responses.to_json(facts), heard.midi)
         return Rendered(responses.to_json(_summary(heard)))
 
     return finish
@@ -274,6 +278,7 @@ def _summary(heard: Transcription) -> Mapping[str, Any]:
         "seconds": round(heard.seconds, 3),
         "notes": len(heard.notes),
         "bpm": round(heard.pulse.bpm, 3),
+        "bpm_trust": heard.pulse.trust,
         "bars": heard.bars,
         "offset_seconds": round(heard.offset, 4),
     }

@@ -1,0 +1,64 @@
+"""`midigpt play`: hear a song, or some bars of it, without leaving the terminal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated
+
+import typer
+
+from midigpt_cli.options import completion
+from midigpt_cli.options.settings import OUTPUT, command_of
+from midigpt_cli.parse.selectors import BARS_HELP, TRACK_HELP, select_bars, select_tracks
+
+MOST = 10  # songs, one for each digit
+
+
+@dataclass(frozen=True)
+class Play:
+    """Everything `play` may be told."""
+
+    songs: Annotated[list[str], typer.Argument(metavar="SONG...", help="MIDI files; keys 1-9 switch between them.")]
+    bars: Annotated[str, typer.Option("--bars", "-b", help=BARS_HELP)] = "all"
+    track: Annotated[
+        list[str],
+        typer.Option("--track", "-t", help=TRACK_HELP, show_default="all", autocompletion=completion.tracks),
+    ] = field(default_factory=list)
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.", rich_help_panel=OUTPUT)] = (
+        False
+    )
+
+
+@command_of(Play)
+def play(options: Play) -> None:
+    """Play songs: space pauses, 1-9 switch between them in place, q leaves.
+
+    midigpt play song.mid song.infill.mid --bars 5-8
+    """
+    from dataclasses import replace
+    from pathlib import Path
+
+    from midigpt_cli.live.audition import Version, listen, say, sound_of
+    from midigpt_cli.live.sound import open_device
+    from midigpt_cli.output.destination import read_song
+    from midigpt_core.fields import refused
+    from midigpt_core.score import Score
+
+    if len(options.songs) >= MOST:
+        raise refused("SONG", None, f"is given {len(options.songs)} times", f"name up to {MOST - 1}, one for each key")
+
+    def heard(song: str) -> Score:
+        score = read_song(song)
+        if not options.track:
+            return score
+        chosen = select_tracks(options.track, score)
+        return replace(score, source=None, tracks=[score.tracks[number] for number in chosen])
+
+    versions = []
+    device = open_device()
+    for number, song in enumerate(options.songs, 1):
+        score = heard(song)
+        bars = select_bars(options.bars, score.n_bars)
+        wave = sound_of(score, range(bars[0], bars[-1] + 1))
+        versions.append(Version(str(number), f"{number} {Path(song).name}", wave))
+    listen(versions, device, (lambda words: None) if options.quiet else say)

@@ -1,0 +1,69 @@
+"""`midigpt studio`: the server, and a browser on its page."""
+
+from __future__ import annotations
+
+import socket
+import time
+import webbrowser
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+
+from midigpt_cli.commands.serve import Listening, Serve, Served, application
+from midigpt_cli.options.settings import command_of
+from midigpt_core.fields import refused
+
+LOOK_SECONDS = 0.05
+
+
+@dataclass(frozen=True)
+class Studio:
+    """Everything `studio` may be told."""
+
+    served: Served
+    port: Annotated[int, typer.Option(help="TCP port; what the page remembers belongs to it.", min=0, max=65535)] = 8000
+    browser: Annotated[
+        bool, typer.Option("--browser/--no-browser", help="Open the page in a browser, or only say where it is.")
+    ] = True
+
+
+@command_of(Studio)
+def studio(options: Studio) -> None:
+    """Open a page: drop a song on it, choose bars, have them written anew, hear the takes, keep one, download the file.
+
+    To this machine only; midigpt serve has the same page at /studio, and options for who may call.
+
+    midigpt studio
+    """
+    _check_free(options.port)
+    app, settings = application(Serve(options.served, Listening(port=options.port)))
+    from midigpt_cli.server.lifecycle import serve
+
+    serve(app, settings, lambda server: _welcome(server, settings.host, options.browser))
+
+
+def _check_free(port: int) -> None:
+    """Before a model is loaded: nobody else listens there. Raises RequestValidationError."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            raise refused("--port", port, "is in use", "choose another, or 0 for a free one") from None
+
+
+def _welcome(server: Any, host: str, browser: bool) -> None:
+    """Once the server listens, say where, and open the page."""
+    while not server.started:
+        time.sleep(LOOK_SECONDS)
+    url = address(host, server.servers[0].sockets[0].getsockname()[1])
+    typer.echo(f"the studio is open at {url} (Ctrl-C closes it)", err=True)
+    if browser:
+        webbrowser.open(url)
+
+
+def address(host: str, port: int) -> str:
+    """Where a browser on this machine finds the page."""
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+    return f"http://{shown}:{port}/studio"

@@ -1,0 +1,101 @@
+"""Where sound comes out: the sounddevice module, else whatever player the system has."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any, Protocol
+
+from midigpt_core.audio.synthesis import Wave
+from midigpt_core.errors import AudioError
+
+PLAYERS = (  # commands that play a .wav file to its end
+    ("pw-play",),
+    ("paplay",),
+    ("aplay", "-q"),
+    ("afplay",),
+    ("ffplay", "-nodisp", "-autoexit", "-loglevel", "quiet"),
+)
+NOTHING = (
+    "nothing here plays sound: install the sounddevice module (pip install sounddevice) or one of "
+    f"{', '.join(words[0] for words in PLAYERS)}; `midigpt render SONG` writes a file instead"
+)
+
+
+class Device(Protocol):
+    """Plays one piece of sound at a time."""
+
+    def start(self, wave: Wave, rate: int) -> None:
+        """Begin to play, in place of what is playing."""
+
+    def stop(self) -> None:
+        """Be silent."""
+
+
+def open_device() -> Device:
+    """The first device that works here. Raises AudioError where there is none."""
+    found = _sounddevice()
+    if found is not None:
+        return found
+    for command, *options in PLAYERS:
+        place = shutil.which(command)
+        if place:
+            return Command([place, *options])
+    raise AudioError(NOTHING)
+
+
+class Command:
+    """A player of the system, started anew for every piece of sound."""
+
+    def __init__(self, words: list[str]) -> None:
+        self.words = words
+        self._folder = tempfile.TemporaryDirectory(prefix="midigpt-")
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self, wave: Wave, rate: int) -> None:
+        """Begin to play, in place of what is playing. Raises AudioError where the player does not start."""
+        from midigpt_core.audio.files import write_audio
+
+        self.stop()
+        file = Path(self._folder.name) / "sound.wav"
+        write_audio(wave, file, rate)
+        quiet = subprocess.DEVNULL
+        try:
+            self._process = subprocess.Popen([*self.words, str(file)], stdin=quiet, stdout=quiet, stderr=quiet)
+        except OSError as error:
+            raise AudioError(f"{self.words[0]}: does not start ({error.strerror or error}); {NOTHING}") from error
+
+    def stop(self) -> None:
+        """Be silent."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait()
+            self._process = None
+
+
+class _SoundDevice:
+    def __init__(self, module: Any) -> None:
+        self._module = module
+
+    def start(self, wave: Wave, rate: int) -> None:
+        try:
+            self._module.play(wave, rate)
+        except self._module.PortAudioError as error:
+            raise AudioError(f"the sound device does not play: {error}") from error
+
+    def stop(self) -> None:
+        self._module.stop()
+
+
+def _sounddevice() -> _SoundDevice | None:
+    try:
+        import sounddevice
+    except (ImportError, OSError):  # the module is there and its library is not
+        return None
+    return (
+        _SoundDevice(sounddevice)
+        if any(found["max_output_channels"] for found in sounddevice.query_devices())
+        else None
+    )

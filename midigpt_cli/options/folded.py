@@ -1,0 +1,85 @@
+"""Commands with many options: `--help` shows the dozen that people use first, `--help-all` every one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperOption
+
+FIRST = frozenset(  # options of the shared groups that everyone needs; a command's own are always shown
+    {
+        "num_candidates",
+        "seed",
+        "temperature",
+        "attribute",
+        "scale",
+        "rhythm_lock",
+        "remix",
+        "model",
+        "output",
+        "force",
+        "render",
+    }
+)
+FEW = 15  # options that need no folding
+
+
+class FoldedCommand(TyperCommand):
+    """A command whose `--help` fits a screen; `folded` is False where all of it is to be shown."""
+
+    folded = True
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.rest = [each for each in self.params if _panel(each) and each.name not in FIRST]
+        if len(self.params) <= FEW:
+            self.rest = []
+        if self.rest:
+            self.params.append(_help_all())
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        if self.folded and self.rest:
+            with _hidden(self.rest):
+                self.epilog = f"{len(self.rest)} more options: {ctx.command_path} --help-all"
+                super().format_help(ctx, formatter)
+        else:
+            self.epilog = None
+            super().format_help(ctx, formatter)
+
+
+def _panel(option: Any) -> str | None:
+    panel: str | None = getattr(option, "rich_help_panel", None)
+    return panel
+
+
+def _help_all() -> TyperOption:
+    return TyperOption(
+        param_decls=["--help-all"],
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=_show_all,
+        help="Show every option and exit.",
+    )
+
+
+def _show_all(ctx: Any, _option: Any, wanted: bool) -> None:
+    if wanted:
+        ctx.command.folded = False
+        typer.echo(ctx.get_help(), color=ctx.color)
+        ctx.exit()
+
+
+@contextmanager
+def _hidden(options: list[Any]) -> Iterator[None]:
+    before = [option.hidden for option in options]
+    for option in options:
+        option.hidden = True
+    try:
+        yield
+    finally:
+        for option, hidden in zip(options, before, strict=True):
+            option.hidden = hidden

@@ -1,0 +1,76 @@
+// The server's documented routes, relative to this page so that a path prefix does no harm; failures become sentences.
+
+const root = new URL(".", document.baseURI);
+const AWAY = "The server does not answer. Your song is safe in this page; start the server again and try once more.";
+
+/** A failure whose message is a sentence for the user. */
+export class ServerError extends Error {
+  constructor(message, status = 0) {
+    super(message);
+    this.status = status;
+  }
+}
+
+let askForKey = async () => "";
+/** `ask` is called when the server wants a key; it resolves to what the user typed. */
+export function onKeyNeeded(ask) {
+  askForKey = ask;
+}
+
+async function call(path, options = {}) {
+  const key = sessionStorage.getItem("midigpt-key");
+  const headers = { ...(options.headers ?? {}), ...(key ? { "X-API-Key": key } : {}) };
+  let answer;
+  try {
+    answer = await fetch(new URL(path, root), { ...options, headers });
+  } catch {
+    throw new ServerError(AWAY);
+  }
+  if (answer.status === 401) {
+    const typed = await askForKey(Boolean(key));
+    if (typed) {
+      sessionStorage.setItem("midigpt-key", typed);
+      return call(path, options);
+    }
+  }
+  if (!answer.ok) throw new ServerError(await sentenceOf(answer), answer.status);
+  return answer;
+}
+
+async function sentenceOf(answer) {
+  try {
+    const body = await answer.json();
+    return sentence(body.detail ?? body.error);
+  } catch {
+    return `The server answered ${answer.status} ${answer.statusText}.`;
+  }
+}
+
+/** `text` with a capital first letter and a full stop. */
+export function sentence(text) {
+  const words = String(text).trim();
+  return words.charAt(0).toUpperCase() + words.slice(1) + (/[.!?]$/.test(words) ? "" : ".");
+}
+
+const json = async (path, options) => (await call(path, options)).json();
+
+export const schema = () => json("openapi.json");
+export const info = () => json("info");
+export const models = () => json("models");
+
+/** Score JSON of a .mid file. */
+export const scoreOf = (bytes) =>
+  json("score", { method: "POST", headers: { "Content-Type": "audio/midi" }, body: bytes });
+
+/** Start writing; `fields` is a list of [name, value]. Resolves to the job. */
+export function startJob(name, bytes, fields) {
+  const form = new FormData();
+  form.append("file", new Blob([bytes], { type: "audio/midi" }), name);
+  for (const [field, value] of fields) form.append(field, value);
+  return json("jobs", { method: "POST", body: form });
+}
+
+export const job = (id) => json(`jobs/${id}`);
+export const stopJob = (id) => json(`jobs/${id}`, { method: "DELETE" });
+export const takeFile = async (id, take) =>
+  new Uint8Array(await (await call(`jobs/${id}/takes/${take}.mid`)).arrayBuffer());

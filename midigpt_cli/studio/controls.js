@@ -1,0 +1,104 @@
+// The controls of a request, built from the server's own description, so that they cannot differ from what it takes.
+
+const FIRST = ["num_candidates", "seed", "temperature", "remix", "rhythm_lock", "scale", "pitch_range"];
+const FIRST_ATTRIBUTES = ["note_density"];
+const NOT_HERE = new Set(["file", "bars", "track", "request", "request_id", "plan_only", "webhook_url", "attribute"]);
+const STARTS_AS = { num_candidates: "3" }; // a page to compare takes on begins with several
+const WORDS = { num_candidates: "takes" }; // the one word that the command line has for it too
+
+/** Fill the two boxes with a control per option of the form of POST /jobs and per attribute of the model. */
+export function buildControls({ schema, info, models }, first, more) {
+  const form = schema.paths["/jobs"].post.requestBody.content["multipart/form-data"].schema.properties;
+  const settings = schema.components.schemas.InferenceConfig.properties;
+  const rows = Object.entries(form)
+    .filter(([name]) => !NOT_HERE.has(name))
+    .map(([name, row]) => ({ name, ...row, ...typed(settings[name]) }));
+  for (const row of rows) if (row.name === "model") row.enum = models.models.map((model) => model.id);
+  const options = rows.filter((row) => row.name !== "model" || models.models.length > 1);
+  const place = (name) => (FIRST.includes(name) ? FIRST.indexOf(name) : FIRST.length);
+  options.sort((one, other) => place(one.name) - place(other.name));
+  for (const row of options) (FIRST.includes(row.name) ? first : more).append(control(row));
+  for (const row of attributes(info)) (FIRST_ATTRIBUTES.includes(row.attribute) ? first : more).append(control(row));
+}
+
+/** What the settings' own description adds: default, range and choices. */
+function typed(setting = {}) {
+  const plain = [setting, ...(setting.anyOf ?? [])].find((row) => row.type && row.type !== "null") ?? setting;
+  const found = {};
+  if (setting.default !== undefined) found.default = setting.default;
+  if (plain.enum) found.enum = plain.enum;
+  for (const key of ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"]) {
+    const bound = setting[key] ?? plain[key];
+    if (bound !== undefined) found[key] = bound;
+  }
+  return found;
+}
+
+function attributes(info) {
+  return Object.entries(info.attributes).map(([name, size]) => {
+    const labels = info.attribute_labels[name] ?? [];
+    const kind = info.attribute_track_types[name];
+    return {
+      name: "attribute",
+      attribute: name,
+      description: `${kind === "both" ? "all" : kind} tracks, by ${info.attribute_levels[name]}`,
+      choices: Array.from({ length: size }, (_, level) => [`${name}=${level}`, labels[level] ?? `${level} of 0–${size - 1}`]),
+    };
+  });
+}
+
+function control(row) {
+  const id = `ask-${row.attribute ?? row.name}`;
+  const box = document.createElement("div");
+  box.className = "control";
+  const label = document.createElement("label");
+  label.htmlFor = id;
+  label.textContent = (row.attribute ?? WORDS[row.name] ?? row.name).replaceAll("_", " ");
+  const input = inputFor(row);
+  Object.assign(input, { id, name: row.name });
+  input.dataset.many = row.type === "array";
+  const help = document.createElement("small");
+  help.id = `${id}-help`;
+  help.textContent = row.description ?? "";
+  input.setAttribute("aria-describedby", help.id);
+  input.value = STARTS_AS[row.name] ?? "";
+  box.append(label, input, help);
+  return box;
+}
+
+function inputFor(row) {
+  if (row.choices) return select([["", "as it comes"], ...row.choices]);
+  if (row.enum) return select([["", row.default ? `${row.default} (default)` : "default"], ...row.enum.map((word) => [word, word])]);
+  if (row.type === "boolean") return select([["", flagWord(row.default)], ["true", "yes"], ["false", "no"]]);
+  const input = document.createElement("input");
+  input.spellcheck = false;
+  if (row.type === "integer" || row.type === "number") {
+    input.type = "number";
+    input.step = row.type === "integer" ? "1" : "any";
+    input.placeholder = row.name === "seed" ? "drawn" : String(row.default ?? "");
+    input.min = row.minimum ?? row.exclusiveMinimum ?? "";
+    const most = row.maximum ?? row.exclusiveMaximum;
+    if (most !== undefined && most <= Number.MAX_SAFE_INTEGER) input.max = most;
+  }
+  return input;
+}
+
+const flagWord = (usual) => (usual === undefined ? "as it comes" : `${usual ? "yes" : "no"} (default)`);
+
+function select(choices) {
+  const box = document.createElement("select");
+  for (const [value, text] of choices) box.append(new Option(text, value));
+  return box;
+}
+
+/** What was asked for, as [name, value] of the form; what was left alone is left out. */
+export function asked(form) {
+  const fields = [];
+  for (const input of form.querySelectorAll(".control input, .control select")) {
+    const text = input.value.trim();
+    if (!text) continue;
+    const values = input.dataset.many === "true" ? text.split(/\s+/) : [text];
+    for (const value of values) fields.push([input.name, value]);
+  }
+  return fields;
+}

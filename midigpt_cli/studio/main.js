@@ -1,0 +1,144 @@
+// Connects the page to the studio: buttons, keys, dropped files, theme, and the song of before a reload.
+
+import { onKeyNeeded } from "./api.js";
+import { showRecent, showTracks } from "./panel.js";
+import { Project } from "./project.js";
+import { ofThisTab, recent } from "./store.js";
+import { Studio } from "./studio.js";
+
+const find = (id) => document.getElementById(id);
+
+onKeyNeeded((wrong) => {
+  const dialog = find("key-dialog");
+  if (wrong) find("key-title").textContent = "That key is not right";
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === "ok" ? find("key").value : ""), { once: true });
+    dialog.returnValue = "";
+    if (!dialog.open) dialog.showModal();
+  });
+});
+
+theme(localStorage.getItem("midigpt-theme") ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light"));
+const studio = new Studio();
+
+function theme(name) {
+  document.documentElement.dataset.theme = name;
+}
+
+const ACTIONS = {
+  play: () => studio.playOrStop(),
+  loop: () => studio.toggleLoop(),
+  undo: () => studio.go(studio.project ? studio.project.at - 1 : -1),
+  redo: () => studio.go(studio.project ? studio.project.at + 1 : -1),
+  download: () => studio.download(),
+  copy: () => studio.copy(),
+  keep: () => studio.keep(),
+  stop: () => studio.cancel(),
+  "zoom-in": () => studio.base && studio.roll.zoom(1.4),
+  "zoom-out": () => studio.base && studio.roll.zoom(1 / 1.4),
+  taller: () => tall(),
+  "help-open": () => find("help").showModal(),
+  theme: () => {
+    const other = document.documentElement.dataset.theme === "dark" ? "light" : "dark";
+    theme(other);
+    localStorage.setItem("midigpt-theme", other);
+    studio.roll.readTheme();
+  },
+};
+for (const [id, act] of Object.entries(ACTIONS)) find(id).addEventListener("click", act);
+find("ask").addEventListener("submit", (event) => {
+  event.preventDefault();
+  studio.write();
+});
+
+function tall() {
+  const { roll, player, base } = studio;
+  if (!base) return;
+  roll.tall = roll.tall >= 2 ? 0.75 : roll.tall * 1.35;
+  roll.layout();
+  showTracks(find("tracks"), roll.song, roll.lanes, player, (number) => studio.mixed(number));
+}
+
+// ---- keys: [what is shown, what it does, whether it is this key, action] ----
+
+const KEYS = [
+  ["Arrow keys", "move on the roll; with Shift, choose bars"],
+  ["Ctrl and wheel, + and −", "zoom", (key) => key === "+" || key === "=" || key === "-", (key) => ACTIONS[key === "-" ? "zoom-out" : "zoom-in"]()],
+  ["W", "write the chosen bars anew", (key) => key === "w", () => studio.write()],
+  ["Space", "play or stop", (key) => key === " ", () => studio.playOrStop()],
+  ["L", "loop the chosen bars", (key) => key === "l", () => studio.toggleLoop()],
+  ["1 to 9", "hear that take", (key) => key >= "1" && key <= "9" && key.length === 1, (key) => studio.choose(Number(key) - 1)],
+  ["0 or O", "hear it as it was, and back", (key) => key === "o" || key === "0", () => studio.compare()],
+  ["K", "keep the take", (key) => key === "k", () => studio.keep()],
+  ["Escape", "choose nothing", (key) => key === "escape", () => studio.base && studio.clear()],
+  ["?", "this help", (key) => key === "?", ACTIONS["help-open"]],
+];
+const WITH_CONTROL = { z: ACTIONS.undo, y: ACTIONS.redo, s: ACTIONS.download };
+
+for (const [keys, does] of [...KEYS, ["Ctrl+Z, Ctrl+Shift+Z", "undo, redo"], ["Ctrl+S", "download"]]) {
+  const [term, meaning] = [document.createElement("dt"), document.createElement("dd")];
+  term.append(Object.assign(document.createElement("kbd"), { textContent: keys }));
+  meaning.textContent = does;
+  find("keys").append(term, meaning);
+}
+
+document.addEventListener("keydown", (event) => {
+  const key = event.key.toLowerCase();
+  const typing = event.target.closest?.("input:not([type=radio]), select, textarea, dialog");
+  if (typing || event.altKey) return;
+  if (event.ctrlKey || event.metaKey) {
+    const act = key === "z" && event.shiftKey ? ACTIONS.redo : WITH_CONTROL[key];
+    if (act) {
+      event.preventDefault();
+      act();
+    }
+    return;
+  }
+  if (key === " " && event.target.closest?.("button, summary, label")) return; // Space presses what has the focus
+  const row = KEYS.find((candidate) => candidate[2]?.(key));
+  if (!row) return;
+  event.preventDefault();
+  row[3](key);
+});
+
+// ---- files ----
+
+async function take(file) {
+  if (file) await studio.open(file.name, new Uint8Array(await file.arrayBuffer()));
+}
+
+find("file").addEventListener("change", (event) => {
+  take(event.target.files[0]);
+  event.target.value = "";
+});
+for (const kind of ["dragenter", "dragover"])
+  document.addEventListener(kind, (event) => {
+    event.preventDefault();
+    document.body.classList.add("dropping");
+  });
+document.addEventListener("dragleave", (event) => {
+  if (!event.relatedTarget) document.body.classList.remove("dropping");
+});
+document.addEventListener("drop", (event) => {
+  event.preventDefault();
+  document.body.classList.remove("dropping");
+  take(event.dataTransfer.files[0]);
+});
+
+find("scroller").addEventListener("scroll", () => {
+  find("tracks").style.transform = `translateY(${-find("scroller").scrollTop}px)`;
+});
+
+async function resume(song) {
+  try {
+    await studio.use(new Project(song));
+  } catch (error) {
+    studio.fail(error);
+  }
+}
+
+await studio.ready;
+const mine = await ofThisTab();
+if (mine) await resume(mine);
+else showRecent(find("recent"), await recent(), resume);
+document.documentElement.dataset.ready = "yes";

@@ -1,0 +1,150 @@
+// A song as the page needs it: bars and notes in quarter notes, with the tempo of the file, from score JSON and .mid bytes.
+
+const DEFAULT_TEMPO = 500000;
+
+/** {bytes, bars, tracks, tempos, end}; every position is in quarter notes from the start. */
+export function makeSong(score, bytes) {
+  const longest = score.tracks.reduce((most, track) => (track.bars.length > most.length ? track.bars : most), []);
+  const bars = [];
+  let at = 0;
+  for (const bar of longest) {
+    bars.push({ start: at, length: bar.beat_length, top: bar.ts_numerator, bottom: bar.ts_denominator });
+    at += bar.beat_length;
+  }
+  const tracks = score.tracks.map((track, number) => makeTrack(track, number, bars, score.resolution));
+  return { bytes, bars, tracks, tempos: readTempos(bytes, score.tempo), end: at };
+}
+
+function makeTrack(track, number, bars, resolution) {
+  const notes = track.bars.flatMap((bar, index) =>
+    bar.notes.map((note) => ({
+      pitch: note.pitch,
+      velocity: note.velocity,
+      start: bars[index].start + note.onset_ticks / resolution,
+      length: note.duration_ticks / resolution,
+      bar: index,
+    })),
+  );
+  notes.sort((one, other) => one.start - other.start);
+  const drum = track.track_type === "drum";
+  const pitches = notes.map((note) => note.pitch);
+  return {
+    number,
+    drum,
+    program: track.instrument,
+    name: track.name || (drum ? "Drums" : `Track ${number + 1}`),
+    notes,
+    rows: drum ? [...new Set(pitches)].sort((low, high) => high - low) : [],
+    low: pitches.length ? pitches.reduce((a, b) => Math.min(a, b)) : 55,
+    high: pitches.length ? pitches.reduce((a, b) => Math.max(a, b)) : 67,
+    longest: notes.reduce((most, note) => Math.max(most, note.length), 0),
+  };
+}
+
+/** Tempo changes of a .mid file as [{at, micros, seconds}], the first at 0; `first` where the file has none we can read. */
+export function readTempos(bytes, first = DEFAULT_TEMPO) {
+  const found = [];
+  try {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const division = view.getUint16(12);
+    let at = 8 + view.getUint32(4);
+    while (!(division & 0x8000) && at + 8 <= bytes.length) {
+      const end = Math.min(bytes.length, at + 8 + view.getUint32(at + 4));
+      tempoEvents(bytes, at + 8, end, (tick, micros) => found.push({ at: tick / division, micros }));
+      at = end;
+    }
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error; // a cut-off file: the server has read what there is
+  }
+  found.sort((one, other) => one.at - other.at);
+  if (!found.length || found[0].at > 0) found.unshift({ at: 0, micros: found.length ? DEFAULT_TEMPO : first });
+  let seconds = 0;
+  found.forEach((tempo, index) => {
+    const before = found[index - 1];
+    if (before) seconds += ((tempo.at - before.at) * before.micros) / 1e6;
+    tempo.seconds = seconds;
+  });
+  return found;
+}
+
+/** Call `tell(tick, micros)` for every Set Tempo event of one track chunk. */
+function tempoEvents(bytes, start, end, tell) {
+  let at = start;
+  let tick = 0;
+  let running = 0;
+  const number = () => {
+    let value = 0;
+    for (let i = 0; i < 4 && at < end; i++) {
+      const byte = bytes[at++];
+      value = (value << 7) | (byte & 0x7f);
+      if (byte < 0x80) break;
+    }
+    return value;
+  };
+  while (at < end) {
+    tick += number();
+    const status = bytes[at] >= 0x80 ? bytes[at++] : running;
+    if (status < 0x80) return;
+    if (status === 0xff || status === 0xf0 || status === 0xf7) {
+      const kind = status === 0xff ? bytes[at++] : 0;
+      const size = number();
+      if (kind === 0x51 && size === 3) tell(tick, (bytes[at] << 16) | (bytes[at + 1] << 8) | bytes[at + 2]);
+      at += size;
+    } else {
+      running = status;
+      at += status >= 0xc0 && status < 0xe0 ? 1 : 2;
+    }
+  }
+}
+
+/** What makes two notes the same one: pitch and onset. */
+const keyOf = (note) => `${note.pitch}@${note.start.toFixed(4)}`;
+
+/** The notes of a track, to be asked with `isNew`. */
+export const notesOf = (track) => new Set(track?.notes.map(keyOf));
+export const isNew = (note, old) => !old.has(keyOf(note));
+
+/** The moment of a position, in seconds. */
+export function secondsAt(song, position) {
+  const tempo = lastBefore(song.tempos, (row) => row.at <= position);
+  return tempo.seconds + ((position - tempo.at) * tempo.micros) / 1e6;
+}
+
+/** The position at a moment. */
+export function positionAt(song, seconds) {
+  const tempo = lastBefore(song.tempos, (row) => row.seconds <= seconds);
+  return tempo.at + ((seconds - tempo.seconds) * 1e6) / tempo.micros;
+}
+
+/** The bar that a position lies in; the first or last one beyond the ends. */
+export function barAt(song, position) {
+  let low = 0;
+  let high = song.bars.length - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (song.bars[middle].start <= position) low = middle;
+    else high = middle - 1;
+  }
+  return low;
+}
+
+/** The index of the first note that begins at or after a position. */
+export function firstNote(notes, position) {
+  let low = 0;
+  let high = notes.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (notes[middle].start < position) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function lastBefore(rows, holds) {
+  let found = rows[0];
+  for (const row of rows) {
+    if (!holds(row)) break;
+    found = row;
+  }
+  return found;
+}

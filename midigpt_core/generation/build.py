@@ -1,0 +1,95 @@
+"""Build the constraints of one lane of a step: what its caller prefers among the legal tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from midigpt_core.constraints.controls import CONTROLS, Scene
+from midigpt_core.constraints.masks import Allowed, AllowedTokens, Constraint, NoRepeat, Opening, Scheduled
+from midigpt_core.echo.rule import Echo
+from midigpt_core.generation.knowledge import echo_strength
+from midigpt_core.generation.prompt import StepPrompt, asked_attributes, from_nothing
+from midigpt_core.harmony.rule import Harmony
+from midigpt_core.request import TrackPrompt
+from midigpt_core.score import Score
+from midigpt_core.tokens.encode import BAR_ATTRIBUTES, TRACK_ATTRIBUTES
+from midigpt_core.tokens.types import TokenType
+
+LESS_READILY = 4.0  # factor by which an attempt's echo is weaker than that of the one before
+
+
+def build_constraints(step: StepPrompt, seed: int, attempt: int = 1) -> tuple[Constraint, ...]:
+    """The constraints for one lane, fresh. Every further attempt repeats the piece less readily."""
+    prompts = {prompt.id: prompt for prompt in step.request.tracks}
+    controls, pitches = _of_controls(step, prompts, seed)
+    asked = step.known.attribute_targets.constraints(
+        step.tokenizer.vocabulary, step.cells, step.known.around.score, pitches
+    )
+    scheduled = {cell for each in controls if isinstance(each, Scheduled) for cell in each.by_cell}
+    own = [*_opening(step, prompts), *_no_repeat(step)]
+    return (*controls, *own, *asked, *_echo(step, scheduled, attempt), *_harmony(step))
+
+
+def _of_controls(
+    step: StepPrompt, prompts: Mapping[int, TrackPrompt], seed: int
+) -> tuple[list[Constraint], Mapping[int, Allowed]]:
+    """Those of the request's `controls`, and the tokens a pitch mask leaves by cell: schedules keep within them."""
+    originals = tuple(step.originals.tracks[track].bars[bar] for track, bar in step.local_cells)
+    scene = Scene(step.tokenizer.vocabulary, originals, seed)
+    found: list[Constraint] = []
+    for name, control in sorted(CONTROLS.items(), key=lambda row: row[0] != "pitch_mask"):
+        values = {i: prompts[t].controls[name] for i, (t, _) in enumerate(step.cells) if name in prompts[t].controls}
+        made = control.constraints(values, scene) if values else []
+        if name == "pitch_mask":
+            scene = replace(scene, within=next((c.by_cell for c in made if isinstance(c, AllowedTokens)), {}))
+        found += made
+    return found, scene.within
+
+
+def _no_repeat(step: StepPrompt) -> list[Constraint]:
+    if not step.request.config.no_repeat_ngram:
+        return []
+    context = _context_pitches(step.window)
+    by_cell = {i: context[track] for i, (track, _) in enumerate(step.local_cells)}
+    return [NoRepeat(step.tokenizer.vocabulary, step.request.config.no_repeat_ngram, by_cell)]
+
+
+def _echo(step: StepPrompt, scheduled: set[int], attempt: int) -> list[Constraint]:
+    """The echo, but for cells whose rhythm is given."""
+    strength = echo_strength(step.tokenizer, step.request) / LESS_READILY ** (attempt - 1)
+    if strength <= 0:
+        return []
+    known = step.known.repeatable if attempt == 1 else step.known.otherwise
+    free = {cell: choice for cell, choice in known.items() if cell not in scheduled}
+    return [Echo(step.tokenizer.vocabulary, free, strength, step.known.styles)]
+
+
+def _harmony(step: StepPrompt) -> list[Constraint]:
+    tonal = step.known.tonal
+    if not tonal:
+        return []
+    together = len({track for track, _ in tonal.values()}) > 1
+    return [Harmony(step.tokenizer.vocabulary, step.known.band, tonal, together)]
+
+
+def _opening(prompt: StepPrompt, prompts: Mapping[int, TrackPrompt]) -> list[Constraint]:
+    """Control tokens the model writes itself (autoregressive): the caller's values are pinned where they come up."""
+    if not prompt.step.autoregressive:
+        return []
+    vocabulary, step = prompt.tokenizer.vocabulary, prompt.step
+    asked = asked_attributes(prompts[prompt.cells[0][0]], step, prompt.tokenizer)
+    head = {kind: asked[key] for key, kind in TRACK_ATTRIBUTES if key in asked and from_nothing(step)}
+    by_cell: dict[int, dict[TokenType, int]] = {}
+    for cell, (_, bar) in enumerate(prompt.local_cells):
+        by_cell[cell] = {kind: asked[f"bar_{n}_{bar}"] for n, kind in BAR_ATTRIBUTES if f"bar_{n}_{bar}" in asked}
+    free = not prompt.tokenizer.config.optional_controls
+    return [Opening(vocabulary, head, by_cell, free)]
+
+
+def _context_pitches(window: Score) -> list[list[int]]:
+    """Per track, the pitches of the bars that stay, in the order they are written."""
+    return [
+        [n.pitch for bar in track.bars for n in sorted(bar.notes, key=lambda n: (n.onset_ticks, n.pitch))]
+        for track in window.tracks
+    ]

@@ -1,0 +1,111 @@
+"""What a step knows of the piece and of its caller, found out once for all its lanes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from midigpt_core.constraints.attribute_targets import AttributeTargets, attribute_targets
+from midigpt_core.constraints.controls import borne_on
+from midigpt_core.echo.mixture import Body, StyleBias
+from midigpt_core.echo.rule import Choice
+from midigpt_core.echo.sources import SourceFilter, Surroundings, choices, kept_bars
+from midigpt_core.echo.style_prior import styles
+from midigpt_core.harmony.band import band_of
+from midigpt_core.harmony.rule import KnownBand
+from midigpt_core.plan.steps import Cell, Step
+from midigpt_core.request import GenerationRequest
+from midigpt_core.score import DRUM
+from midigpt_core.tokens.encode import EncodeOptions
+from midigpt_core.tokens.tokenizer import Tokenizer
+from midigpt_core.tokens.types import TokenType
+
+PITCH = TokenType.NOTE_ONSET
+HARMONY = 1.5  # strength for a checkpoint made for an echo that does not speak of harmony
+
+
+@dataclass(frozen=True)
+class StepKnowledge:
+    """Each part is computed on first use and kept."""
+
+    tokenizer: Tokenizer
+    request: GenerationRequest
+    step: Step
+    cells: tuple[Cell, ...]  # (track, bar) of the score, in the order they are written
+    around: Surroundings  # the piece, as far as the step may know it
+
+    @cached_property
+    def attribute_targets(self) -> AttributeTargets:
+        """The attribute values the caller set for the cells."""
+        prompts = {prompt.id: prompt for prompt in self.request.tracks}
+        return attribute_targets(prompts, self.cells, self.tokenizer.attributes)
+
+    @cached_property
+    def repeatable(self) -> dict[int, Choice]:
+        """Per cell, the bars of the piece that it may repeat."""
+        prompts = {prompt.id: prompt for prompt in self.request.tracks}
+        accepted = SourceFilter(self.around.score, prompts, self.tokenizer)
+        return choices(self.around, accepted, self._kept_bars, self.cells)
+
+    @cached_property
+    def otherwise(self) -> dict[int, Choice]:
+        """What a further attempt may repeat: nothing equal to the bars that are being replaced."""
+        found = {}
+        for i, choice in self.repeatable.items():
+            sources = (s for s in choice.sources if s.cell >= 0 or not self.around.gives_back(self.cells[i], s.bar))
+            found[i] = replace(choice, sources=tuple(sources))
+        return found
+
+    @cached_property
+    def styles(self) -> dict[int, StyleBias]:
+        """Per cell, the style of its track."""
+        callers = {cell: self.asked_kinds(cell) for cell in self.cells}
+        return styles(self.around.score, self._kept_bars, callers, self.tokenizer.vocabulary)
+
+    @cached_property
+    def tonal(self) -> dict[int, Cell]:
+        """The cells, by place, whose pitches are to fit the other tracks: melodic ones that the caller left free."""
+        if harmony_strength(self.tokenizer, self.request) <= 0 or not self.tokenizer.vocabulary.has(PITCH):
+            return {}
+        tracks = self.around.score.tracks
+        free = {i: cell for i, cell in enumerate(self.cells) if PITCH not in self.asked_kinds(cell)}
+        return {i: cell for i, cell in free.items() if tracks[cell[0]].track_type != DRUM}
+
+    @cached_property
+    def band(self) -> KnownBand:
+        """What the other tracks play, for all lanes."""
+        around, resolution = self.around, self.tokenizer.config.resolution
+        band = band_of(around.score, self.step, around.tracks, around.unknown, resolution)
+        return KnownBand(band, harmony_strength(self.tokenizer, self.request))
+
+    def asked_kinds(self, cell: Cell) -> frozenset[TokenType]:
+        """The token types of a cell that the caller constrains."""
+        controls = next(prompt.controls for prompt in self.request.tracks if prompt.id == cell[0])
+        return self.attribute_targets.kinds(cell) | borne_on(controls)
+
+    @cached_property
+    def _kept_bars(self) -> dict[int, dict[int, Body]]:
+        """The bars that stay of the tracks that are written, by track and bar, as tokens."""
+        velocity, microtiming = switch(self.request, "velocity"), switch(self.request, "microtiming")
+        options = EncodeOptions(window_bars=self.step.n_bars, use_velocity=velocity, use_microtiming=microtiming)
+        return kept_bars(self.around, self.cells, self.tokenizer, options)
+
+
+def switch(request: GenerationRequest, name: str) -> int:
+    """1 or 0 for a control of the piece that is on or off; -1 where it is not said."""
+    return int(request.controls[name]) if name in request.controls else -1
+
+
+def echo_strength(tokenizer: Tokenizer, request: GenerationRequest) -> float:
+    """Strength of the echo: as requested, else the checkpoint's recommendation."""
+    asked = request.config.echo
+    return asked if asked >= 0 else tokenizer.config.echo
+
+
+def harmony_strength(tokenizer: Tokenizer, request: GenerationRequest) -> float:
+    """Strength of the harmony: as requested, else the checkpoint's recommendation, else HARMONY where it recommends
+    an echo."""
+    asked, config = request.config.harmony, tokenizer.config
+    if asked >= 0:
+        return asked
+    return config.harmony if config.harmony is not None else HARMONY if config.echo else 0.0

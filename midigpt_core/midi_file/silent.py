@@ -1,0 +1,59 @@
+"""Find the track chunks of a file that have a name or an instrument and no note yet: places for a new part."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from midigpt_core.midi_file.drum_names import says_drums
+from midigpt_core.midi_file.drums import DRUM_CHANNEL, declared_channels
+from midigpt_core.midi_file.events import METRE, PROGRAM, TEMPO, TEXT_NAME, TrackEvents, metas
+from midigpt_core.midi_file.fresh import free_channel
+from midigpt_core.midi_file.text import decode_text
+from midigpt_core.score import DRUM, MELODIC, Bar, Score, Track
+
+_CHANNEL_EVENTS = range(0x80, 0xF0)
+
+
+@dataclass(frozen=True)
+class SilentTrack:
+    """A track without a note."""
+
+    track: Track  # with the song's bars, all empty; its chunk and a channel that is its own
+    program: int | None  # what the file says it is to sound like
+
+
+def silent_tracks(score: Score) -> list[SilentTrack]:
+    """The silent tracks of the file a score came from, in the order of their chunks."""
+    if score.source is None or not score.tracks:
+        return []
+    source = score.source
+    declared = declared_channels(source.outlines)
+    found: list[SilentTrack] = []
+    for index, outline in enumerate(source.outlines):
+        if outline.last_onset >= 0:
+            continue
+        chunk = source.read_track(index)
+        name, programs = _name(chunk), [event[1] for _, event in chunk.events if event[0] & 0xF0 == PROGRAM]
+        if not (name or programs) or (_conducts(chunk) and not programs):
+            continue
+        own = next((event[0] & 0x0F for _, event in chunk.events if event[0] in _CHANNEL_EVENTS), None)
+        drums = declared.get(own, own == DRUM_CHANNEL) if own is not None else says_drums(name)
+        taken = {silent.track.channel for silent in found}
+        channel = own if own is not None else DRUM_CHANNEL if drums else free_channel(source.read_tracks(), taken)
+        program = min(programs[0], 127) if programs else None
+        track = Track(_empty_bars(score), program or 0, DRUM if drums else MELODIC, name=name, channel=channel)
+        found.append(SilentTrack(replace(track, midi_track=None if channel is None else index), program))
+    return found
+
+
+def _conducts(chunk: TrackEvents) -> bool:
+    return bool(metas(chunk.events, TEMPO) or metas(chunk.events, METRE))
+
+
+def _name(chunk: TrackEvents) -> str:
+    return next((decode_text(data).strip() for _, data in metas(chunk.events, TEXT_NAME)), "")
+
+
+def _empty_bars(score: Score) -> list[Bar]:
+    longest = max((track.bars for track in score.tracks), key=len)
+    return [replace(bar, notes=[]) for bar in longest]

@@ -1,0 +1,56 @@
+"""The checks of a change, each in an environment of its own: `nox -l` lists them, `nox` runs the usual ones.
+
+nox -s tests-3.12        the suite on one Python
+nox -s lint types docs   without a Python matrix
+"""
+
+from __future__ import annotations
+
+import nox
+
+PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
+CONSTRAINTS = ("-c", "constraints.txt")
+
+nox.options.sessions = ["lint", "types", "docs", "tests"]
+nox.options.reuse_existing_virtualenvs = True
+nox.options.error_on_missing_interpreters = False
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """The suite, compiled modules and all."""
+    session.install(*CONSTRAINTS, "-e", ".[dev]")
+    session.run("pytest", "-q", *session.posargs)
+
+
+@nox.session(python=PYTHONS)
+def smoke(session: nox.Session) -> None:
+    """Install the wheel elsewhere and fill in four bars: quick, for every Python."""
+    session.run("pip", "wheel", "--no-deps", "-w", f"{session.create_tmp()}/wheels", ".", external=False)
+    session.install(*CONSTRAINTS, "midigpt-cli", "--find-links", f"{session.create_tmp()}/wheels")
+    song = f"{session.invoked_from}/samples/pop.mid"
+    session.cd(session.create_tmp())
+    session.run("midigpt", "infill", song, "--bars", "5-8", "--track", "bass", "--seed", "1", "-o", "x.mid", "--force")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style."""
+    session.install(*CONSTRAINTS, "ruff")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Types."""
+    session.install(*CONSTRAINTS, "-e", ".[dev]")
+    session.run("mypy")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Generated pages are up to date, links lead somewhere, blocks run."""
+    session.install(*CONSTRAINTS, "-e", ".[dev]")
+    session.run("python", "docs/make_cli.py", "--check")
+    session.run("pytest", "-q", "tests/docs", "tests/cli/test_docs.py")

@@ -1,0 +1,32 @@
+"""`midigpt studio`: where its page is, and what is said where it cannot be."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from midigpt_cli.commands.studio import address
+from midigpt_cli.exit_codes import USAGE
+from midigpt_cli.main import run
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:8000/studio"),
+        ("0.0.0.0", "http://127.0.0.1:8000/studio"),
+        ("::1", "http://[::1]:8000/studio"),
+    ],
+)
+def test_address_is_one_that_a_browser_here_can_open(host: str, url: str) -> None:
+    assert address(host, 8000) == url
+
+
+def test_port_in_use_is_a_sentence_before_a_model_is_loaded(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        assert run(["studio", "--no-browser", "--port", str(port)]) == USAGE
+    assert f"--port = {port} is in use" in capsys.readouterr().err

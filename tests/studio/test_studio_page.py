@@ -1,0 +1,168 @@
+"""In a real browser: mouse, touch, key, prefix, two tabs, a lost server, long songs, and no barriers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from serving import Live, live_server
+from studio.studio_page import POP, SAMPLES, PageOn, choose, download, long_song, open_song, write
+
+pytestmark = pytest.mark.browser
+
+
+def test_mouse_chooses_a_rectangle_of_bars_and_tracks(page: Any) -> None:
+    open_song(page, POP)
+    box = page.locator("#roll").bounding_box()
+    page.mouse.move(box["x"] + 10, box["y"] + 40)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 15, box["y"] + 60, steps=3)
+    page.mouse.up()
+    first = page.inner_text("#chosen")
+    assert first.startswith("Bar 1 of ")
+    page.mouse.move(box["x"] + 10, box["y"] + 40)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 400, box["y"] + box["height"] - 30, steps=5)
+    page.mouse.up()
+    assert page.inner_text("#chosen").startswith("Bars 1-")
+    page.keyboard.press("Escape")
+    assert page.is_disabled("#write")
+
+
+def test_server_that_went_away_is_a_sentence_and_its_return_is_enough(browser: Any) -> None:
+    with live_server() as first, PageOn(browser, f"{first.url}/studio") as page:
+        open_song(page, SAMPLES[0])
+        choose(page, 0, 1, 1)
+        first.server.should_exit = True
+        first.thread.join(20)
+        page.keyboard.press("w")
+        page.wait_for_selector("#message.bad")
+        assert "does not answer" in page.inner_text("#message")
+        with live_server(port=first.port):
+            write(page)
+            assert page.is_hidden("#message")
+
+
+def begin_long(page: Any, folder: Path) -> None:
+    """Have eight takes of very many bars written, which takes far longer than a test waits."""
+    open_song(page, long_song(folder / "long.mid", bars=120, tracks=4))
+    choose(page, 0, 0, 0)
+    page.keyboard.press("Shift+End")
+    page.fill("#ask-num_candidates", "8")
+    page.click("#write")
+    page.wait_for_selector("#stop:not([hidden])")
+
+
+def test_writing_can_be_stopped(page: Any, server: Live, tmp_path: Path) -> None:
+    begin_long(page, tmp_path)
+    server.until(lambda: server.busy)
+    page.click("#stop")
+    page.wait_for_selector("#progress", state="hidden")
+    assert page.inner_text("#message").startswith("Stopped")
+    server.until(lambda: not server.busy)
+
+
+def test_server_killed_in_the_middle_is_a_sentence_and_the_song_is_safe(browser: Any, tmp_path: Path) -> None:
+    with live_server() as live, PageOn(browser, f"{live.url}/studio") as page:
+        begin_long(page, tmp_path)
+        live.until(lambda: live.busy)
+        live.server.should_exit = True
+        page.wait_for_selector("#message.bad")
+        assert page.is_hidden("#progress")
+        assert download(page, tmp_path).read_bytes() == (tmp_path / "long.mid").read_bytes()
+
+
+def test_page_works_with_a_key(browser: Any) -> None:
+    with live_server(api_key="secret") as live:
+        context = browser.new_context()
+        page = context.new_page()
+        page.goto(f"{live.url}/studio")
+        page.fill("#key", "secret")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("html[data-ready=yes]")
+        open_song(page, SAMPLES[0])
+        choose(page, 0, 1, 1)
+        write(page)
+        context.close()
+
+
+def test_page_works_behind_a_path_prefix(browser: Any, server: Live) -> None:
+    with PageOn(browser, f"{server.url}/studio") as page:
+
+        def forward(route: Any) -> None:
+            answer = route.fetch(url=route.request.url.replace("/some/prefix", "", 1))
+            route.fulfill(response=answer)
+
+        page.route("**/some/prefix/**", forward)
+        page.goto(f"{server.url}/some/prefix/studio")
+        page.wait_for_selector("html[data-ready=yes]")
+        open_song(page, SAMPLES[0])
+        choose(page, 0, 1, 1)
+        write(page)
+
+
+def test_two_tabs_keep_their_own_songs(browser: Any, server: Live) -> None:
+    with PageOn(browser, f"{server.url}/studio") as one:
+        other = one.context.new_page()
+        other.goto(f"{server.url}/studio")
+        other.wait_for_selector("html[data-ready=yes]")
+        for page, path in ((one, SAMPLES[0]), (other, SAMPLES[1])):
+            open_song(page, path)
+            page.wait_for_timeout(200)
+        for page, path in ((one, SAMPLES[0]), (other, SAMPLES[1])):
+            page.reload()
+            page.wait_for_selector("#panel:not([hidden])")
+            assert page.inner_text("#song-name") == path.name
+
+
+COUNT_MARKS = """async () => {
+    const frame = () => new Promise(requestAnimationFrame);
+    const pen = CanvasRenderingContext2D.prototype;
+    const plain = pen.fillRect;
+    let marks = 0;
+    pen.fillRect = function (...box) { marks += 1; plain.apply(this, box); };
+    document.getElementById("scroller").scrollLeft += 9000;
+    for (let i = 0; i < 4; i++) await frame();
+    return marks;
+}"""
+
+
+def test_scrolling_a_long_song_paints_what_is_in_sight_alone(browser: Any, server: Live, tmp_path: Path) -> None:
+    with PageOn(browser, f"{server.url}/studio", viewport={"width": 1280, "height": 800}) as page:
+        open_song(page, long_song(tmp_path / "long.mid"))  # 120,000 notes
+        assert 100 < page.evaluate(COUNT_MARKS) < 6000
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [400, 1280])
+def test_page_has_no_serious_barrier(browser: Any, server: Live, scheme: str, width: int) -> None:
+    axe = pytest.importorskip(
+        "axe_playwright_python.sync_playwright", reason="install the browser tests: .[studio-test]"
+    )
+    size = {"width": width, "height": 800}
+    with PageOn(browser, f"{server.url}/studio", viewport=size, color_scheme=scheme, bypass_csp=True) as page:
+        for stage in ("empty", "takes"):
+            if stage == "takes":
+                open_song(page, SAMPLES[0])
+                choose(page, 0, 1, 1)
+                write(page)
+            found = axe.Axe().run(page).response["violations"]
+            serious = [row for row in found if row["impact"] in ("serious", "critical")]
+            assert not serious, [(row["id"], [node["html"] for node in row["nodes"]][:3]) for row in serious]
+
+
+def test_nothing_scrolls_sideways_on_a_narrow_screen(browser: Any, server: Live) -> None:
+    with PageOn(browser, f"{server.url}/studio", viewport={"width": 400, "height": 800}) as page:
+        open_song(page, SAMPLES[0])
+        assert page.evaluate("document.documentElement.scrollWidth") <= 400
+
+
+def test_touch_chooses_from_tap_to_tap(browser: Any, server: Live) -> None:
+    with PageOn(browser, f"{server.url}/studio", has_touch=True, viewport={"width": 1000, "height": 700}) as page:
+        open_song(page, POP)
+        box = page.locator("#roll").bounding_box()
+        page.touchscreen.tap(box["x"] + 10, box["y"] + 50)
+        assert page.inner_text("#chosen").startswith("Bar 1 of")
+        page.touchscreen.tap(box["x"] + 300, box["y"] + 50)
+        assert page.inner_text("#chosen").startswith("Bars 1-")

@@ -1,0 +1,157 @@
+"""In a real browser: open a song, choose, write, hear, keep, undo, download; the referee looks at the file."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from midi.referee import referee_main, verdict
+from serving import Live
+from studio.studio_page import (
+    POP,
+    SAMPLES,
+    choose,
+    chosen_bar,
+    download,
+    drop_song,
+    first_with_notes,
+    open_song,
+    until,
+    write,
+)
+
+from midigpt_core.score import Score
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
+def test_kept_take_changes_the_chosen_bars_alone(page: Any, path: Path, tmp_path: Path) -> None:
+    referee = referee_main()
+    drop_song(page, path)
+    track, bar = first_with_notes(path)
+    choose(page, track, bar, bar + 1)
+    write(page)
+    page.keyboard.press("2")
+    assert page.is_checked("#takes input[value='1']")
+    page.keyboard.press("o")
+    assert page.is_checked("#takes input[value='-1']")
+    page.keyboard.press("o")
+    page.keyboard.press("k")
+    page.wait_for_selector("#history li:nth-child(2)")
+    changed = download(page, tmp_path)
+    assert changed.read_bytes() != path.read_bytes()
+    source = Score.from_midi(str(path)).tracks[track]
+    where = f"{source.midi_track}:{source.channel}"
+    assert verdict(referee, path, changed, {bar, bar + 1}, where) == 0
+    page.keyboard.press("Control+z")
+    page.wait_for_selector("#redo:not([disabled])")
+    assert download(page, tmp_path).read_bytes() == path.read_bytes()
+
+
+def test_same_seed_gives_the_same_file_as_the_same_request_elsewhere(page: Any, server: Live, tmp_path: Path) -> None:
+    path = POP
+    open_song(page, path)
+    track, bar = first_with_notes(path)
+    choose(page, track, bar, bar + 1)
+    write(page, takes=1)
+    page.keyboard.press("k")
+    page.wait_for_selector("#history li:nth-child(2)")
+    form = {"bars": f"{bar + 1}-{bar + 2}", "track": str(track + 1), "seed": "7", "num_candidates": "1"}
+    answer = httpx.post(f"{server.url}/infill", data=form, files={"file": path.read_bytes()}, timeout=60)
+    assert download(page, tmp_path).read_bytes() == answer.content
+
+
+def test_history_survives_a_reload(page: Any, tmp_path: Path) -> None:
+    chosen_bar(page, SAMPLES[0])
+    write(page)
+    page.keyboard.press("k")
+    page.wait_for_selector("#history li:nth-child(2)")
+    before = download(page, tmp_path).read_bytes()
+    page.wait_for_timeout(200)
+    page.reload()
+    page.wait_for_selector("#history li:nth-child(2) [aria-current]")
+    assert download(page, tmp_path).read_bytes() == before
+    page.click("#undo")
+    page.wait_for_selector("#undo[disabled]")
+    assert download(page, tmp_path).read_bytes() == SAMPLES[0].read_bytes()
+
+
+def test_takes_are_exchanged_while_the_music_plays_on(page: Any) -> None:
+    path = POP
+    open_song(page, path)
+    track, bar = first_with_notes(path)
+    choose(page, track, bar, bar + 1)
+    write(page)
+    page.keyboard.press("l")
+    page.keyboard.press(" ")
+    until(page, lambda: "Stop" in page.inner_text("#play"))
+    started = page.inner_text("#clock")
+    page.keyboard.press("2")
+    until(page, lambda: page.inner_text("#clock") != started)
+    assert "Stop" in page.inner_text("#play")
+    page.keyboard.press(" ")
+    assert "Play" in page.inner_text("#play")
+
+
+FAKE_SYNTH = """async () => {
+    const { Player } = await import("./studio/player.js");
+    const song = (pitch) => ({
+        tempos: [{at: 0, micros: 500000, seconds: 0}], end: 64, bars: [],
+        tracks: [{number: 0, notes: Array.from({length: 256}, (_, i) => ({pitch, start: i / 4, length: 0.25}))}],
+    });
+    const player = new Player(() => {});
+    const heard = [];
+    player.synth = {
+        now: 0, open() {}, silence() {},
+        play: (track, note, time) => heard.push([note.pitch, note.start, time]),
+    };
+    player.use(song(60));
+    player.loop = [0, 4];
+    player.begin(0);
+    for (let i = 0; i < 130; i++) {
+        if (i === 50) player.use(song(72));
+        player.synth.now = i * 0.035;
+        player.schedule();
+    }
+    return heard;
+}"""
+
+
+def test_exchanged_song_and_loop_leave_no_gap_and_play_nothing_twice(page: Any) -> None:
+    heard = page.evaluate(FAKE_SYNTH)
+    gaps = [later[2] - earlier[2] for earlier, later in itertools.pairwise(heard)]
+    assert all(abs(gap - 0.125) < 1e-6 for gap in gaps)  # a sixteenth at 120, over both seams
+    assert {pitch for pitch, *_ in heard} == {60, 72}
+    assert max(start for _, start, _ in heard) < 4
+
+
+def test_command_says_what_is_on_the_screen(page: Any) -> None:
+    open_song(page, POP)
+    choose(page, 1, 1, 2)
+    page.fill("#ask-num_candidates", "2")
+    page.fill("#ask-seed", "5")
+    page.fill("#ask-scale", "C:major")
+    page.click("#copy")
+    page.wait_for_selector("#message:not([hidden])")
+    line = page.inner_text("#message")
+    assert f"midigpt infill {POP.name} --bars 2-3 --track 2" in line
+    assert "--takes 2 --seed 5" in line
+    assert "--scale C:major" in line
+
+
+def test_damaged_file_and_impossible_request_are_sentences(page: Any, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.mid"
+    bad.write_bytes(b"RIFF of something else")
+    page.set_input_files("#file", str(bad))
+    page.wait_for_selector("#message.bad")
+    assert page.inner_text("#message").startswith("bad.mid: ")
+    open_song(page, SAMPLES[0])
+    choose(page, 0, 1, 1)
+    page.fill("#ask-scale", "H:odd")
+    page.click("#write")
+    page.wait_for_selector("#message.bad")
+    assert "scale" in page.inner_text("#message")
