@@ -64,7 +64,8 @@ class Wishes:
 
 def told_of(wishes: Wishes, reporting: Reporting) -> dict[str, Any] | None:
     """What was understood, said on standard error and, for --json, as a dict."""
-    if not (reporting.quiet or reporting.to_program):
+    in_report = reporting.as_json and not reporting.json_lines
+    if not (reporting.quiet or in_report):
         for line in wishes.lines():
             typer.echo(line, err=True)
     return wishes.to_dict()
