@@ -42,6 +42,7 @@ class CommandOptions:
     output: Output
     reporting: Reporting
     by_file: bool = False  # the request is a file's: faults in it are told in its own words
+    understood: dict[str, Any] | None = None  # of a prompt in words
 
 
 class CommandRun:
@@ -209,6 +210,8 @@ class CommandRun:
 
     def _print_json(self) -> None:
         report = {"command": self.options.command, "model": self.model.facts(), "songs": self.reports}
+        if self.options.understood is not None:
+            report["understood"] = self.options.understood
         typer.echo(json.dumps(report))
 
 

@@ -17,7 +17,7 @@ PACKAGES = ("midigpt_core", "midigpt_cli")
 ORDER = (
     ("errors", "trace", "compiled", "files", "music"),
     ("fields", "notebook"),
-    ("score", "request"),
+    ("score", "request", "words"),
     ("midi_file", "plan", "attributes"),
     ("tokens", "audio"),
     ("constraints", "model"),

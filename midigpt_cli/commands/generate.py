@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from midigpt_core.score import Bar, Score, Track
 
 USUAL_BARS = 8
+USUAL_TEMPO, USUAL_METRE = 120.0, "4/4"
 RESOLUTION = 480  # ticks per quarter note of a new file
 
 
@@ -41,8 +42,12 @@ class Generate:
         ),
     ] = field(default_factory=list)
     drums: Annotated[bool, typer.Option("--drums", help="A drum track.")] = False
-    tempo: Annotated[float, typer.Option(help="Quarter notes per minute.", min=4, max=1000)] = 120.0
-    metre: Annotated[str, typer.Option("--metre", "--meter", help="Time signature.")] = "4/4"
+    tempo: Annotated[
+        float | None, typer.Option(help="Quarter notes per minute.", min=4, max=1000, show_default=f"{USUAL_TEMPO:g}")
+    ] = None
+    metre: Annotated[
+        str | None, typer.Option("--metre", "--meter", help="Time signature.", show_default=USUAL_METRE)
+    ] = None
     to: Annotated[
         str | None,
         typer.Option(
@@ -72,11 +77,23 @@ def generate(options: Generate) -> None:
         return
     from midigpt_cli.job import CommandOptions, CommandRun
     from midigpt_cli.output.destination import read_song
+    from midigpt_cli.parse.words import Wishes, told_of
 
+    wishes = Wishes.of(options.music.prompt, options.instrument, options.drums)
+    options = replace(
+        options,
+        instrument=wishes.instruments,
+        drums=wishes.drums,
+        tempo=wishes.over("--tempo", options.tempo, "bpm"),
+        metre=wishes.over("--metre", options.metre, "metre"),
+        bars=wishes.over("--bars", options.bars, "bars"),
+    )
     tracks = _new_tracks(options)
     if options.to is None and options.output.output is None:
         raise refused("--output", None, "is missing", "name the file to write: -o new.mid")
-    told = CommandOptions("generate", options.model, options.output, options.reporting)
+    told = CommandOptions(
+        "generate", options.model, options.output, options.reporting, understood=told_of(wishes, options.reporting)
+    )
     job = CommandRun(told, options.settings.num_candidates or 1, [options.to or "new"])
 
     def prepare(score: Score, table: AttributeTable) -> tuple[Score, GenerationRequest]:
@@ -134,7 +151,7 @@ def new_score(instruments: list[str], drums: bool, tempo: float, metre: str, bar
 def _nothing(options: Generate) -> Score:
     from midigpt_core.score import Score
 
-    return Score([], RESOLUTION, tempo_of(options.tempo))
+    return Score([], RESOLUTION, tempo_of(options.tempo or USUAL_TEMPO))
 
 
 def _metres(options: Generate, score: Score) -> list[Bar]:
@@ -144,7 +161,7 @@ def _metres(options: Generate, score: Score) -> list[Bar]:
     if score.n_bars:
         longest = max((track.bars for track in score.tracks), key=len)
         return [replace(bar, notes=[], future=False) for bar in longest]
-    metre = metre_of(options.metre)
+    metre = metre_of(options.metre or USUAL_METRE)
     if metre is None or metre[1] not in (1, 2, 4, 8, 16, 32, 64):
         raise refused("--metre", options.metre, "is no time signature", "write 4/4, 3/4, 6/8, ...")
     return [Bar([], *metre)] * (options.bars or USUAL_BARS)

@@ -75,12 +75,14 @@ def infill(options: Infill) -> None:
     from midigpt_cli.job import CommandOptions, CommandRun
     from midigpt_cli.output.destination import read_song
     from midigpt_cli.parse.songs import songs_in
+    from midigpt_cli.parse.words import Wishes, told_of
 
     options = _with_song(options)
+    understood = told_of(Wishes.of(options.music.prompt), options.reporting)
     whole = _whole_request(options)
     takes = whole.config.num_candidates if whole else options.settings.num_candidates or 1
     job = CommandRun(
-        CommandOptions("infill", options.model, options.output, options.reporting, by_file=whole is not None),
+        CommandOptions("infill", options.model, options.output, options.reporting, whole is not None, understood),
         takes,
         songs_in(options.songs),
     )
@@ -141,9 +143,11 @@ def _remembered(options: Infill) -> dict[str, Any]:
 def _request(options: Infill, score: Score, table: AttributeTable) -> GenerationRequest:
     from midigpt_cli.parse.request import RequestOptions, build_request
     from midigpt_cli.parse.selectors import select_bars, tracks_to_write
+    from midigpt_cli.parse.words import tracks_named
 
     bars = select_bars(options.bars or "", score.n_bars, heard=score.heard_bars)
-    tracks = tracks_to_write(options.track, score, bars)
+    tracks = () if options.track else tracks_named(options.music.prompt, score)
+    tracks = tracks or tracks_to_write(options.track, score, bars)
     return build_request(
         RequestOptions({number: bars for number in tracks}, options.music, options.context, options.settings),
         score,

@@ -86,6 +86,7 @@ def jam(options: JamOptions) -> None:
     if options.list_ports:
         typer.echo("\n".join(port_names()) or "no MIDI outputs on this machine")
         return
+    options = _with_words(options)
     players, session, whole = _players(options), None, False
     try:
         session = _opened(options)
@@ -99,6 +100,23 @@ def jam(options: JamOptions) -> None:
         if session is not None:
             session.join(5)
             _say(options, ", ".join(f"{count} chunks late: {policy}" for policy, count in session.late.items()))
+
+
+def _with_words(options: JamOptions) -> JamOptions:
+    """The options with what a prompt adds to them."""
+    from midigpt_cli.parse.words import Wishes
+
+    wishes = Wishes.of(options.music.prompt, options.instrument, options.drums)
+    for line in wishes.lines():
+        _say(options, line)
+    if options.song is None:
+        options = replace(options, instrument=wishes.instruments, drums=wishes.drums)
+    return replace(
+        options,
+        bpm=wishes.over("--bpm", options.bpm, "bpm"),
+        metre=wishes.over("--metre", options.metre, "metre"),
+        bars=wishes.over("--bars", options.bars, "bars"),
+    )
 
 
 def _opened(options: JamOptions) -> JamSession:

@@ -76,7 +76,9 @@ class Loop:
     solo: Annotated[bool, typer.Option("--solo", help="Write only the new tracks.")] = False
     instrument: NewInstruments = field(default_factory=list)
     drums: NewDrums = False
-    metre: Annotated[str, typer.Option("--metre", "--meter", help="From scratch: time signature.")] = "4/4"
+    metre: Annotated[
+        str | None, typer.Option("--metre", "--meter", help="From scratch: time signature.", show_default="4/4")
+    ] = None
     format: Annotated[str, typer.Option(help="mid, wav, mp3, flac or ogg.", rich_help_panel=OUTPUT)] = "mid"
     soundfont: Annotated[
         Path | None, typer.Option(help="SoundFont for audio.", rich_help_panel=OUTPUT, show_default="one that is found")
@@ -105,6 +107,7 @@ def _run(options: Loop) -> None:
     from midigpt_cli.output.progress import following
     from midigpt_core.loop import loop as run_loop
 
+    options, understood = _with_words(options)
     _check(options)
     destination = Destination(options.output, "loop", 1, options.variations, options.format)
     name = options.song or "new"
@@ -123,13 +126,32 @@ def _run(options: Loop) -> None:
         for variation in run_loop(model.engine, score, request, listener):
             reports.append(_deliver(options, destination, name, variation, request))
     if options.reporting.to_program:
-        told = {"song": name, "bars": [request.first + 1, request.end], "variations": reports, "model": model.facts()}
+        told: dict[str, Any] = {"understood": understood} if understood else {}
+        told |= {"song": name, "bars": [request.first + 1, request.end], "variations": reports, "model": model.facts()}
         typer.echo(json.dumps(told))
     if not any(report["path"] for report in reports):
         raise GenerationError(
             f"every variation was rejected, the last because of {reports[-1]['rejected'][-1]}; raise --max-attempts or "
             "--temperature-escalation, or write them all the same with --allow-partial"
         )
+
+
+def _with_words(options: Loop) -> tuple[Loop, dict[str, Any] | None]:
+    """The options with what a prompt adds to them, and what was understood of it."""
+    from midigpt_cli.parse.words import Wishes, told_of
+
+    wishes = Wishes.of(options.music.prompt, options.instrument, options.drums)
+    if options.song is None:
+        bars = wishes.over("--bars", options.bars, "bars")
+        options = replace(
+            options,
+            instrument=wishes.instruments,
+            drums=wishes.drums,
+            metre=wishes.over("--metre", options.metre, "metre"),
+            bars=None if bars is None else str(bars),
+        )
+    options = replace(options, bpm=wishes.over("--bpm", options.bpm, "bpm"))
+    return options, told_of(wishes, options.reporting)
 
 
 def _check(options: Loop) -> None:
@@ -170,7 +192,7 @@ def _song(options: Loop) -> Score:
     bars = options.bars or str(USUAL_BARS)
     if not count(bars):
         raise refused("--bars", options.bars, "is no number of bars", "from nothing, say how many, such as 4")
-    return new_score(options.instrument, options.drums, options.bpm or 120.0, options.metre, int(bars))
+    return new_score(options.instrument, options.drums, options.bpm or 120.0, options.metre or "4/4", int(bars))
 
 
 def _request(options: Loop, score: Score, table: AttributeTable) -> LoopRequest:

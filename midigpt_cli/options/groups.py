@@ -258,6 +258,14 @@ class Music:
         ),
     ] = None
     genre: Annotated[str | None, typer.Option(help="Genre, if the model knows any.", rich_help_panel=MUSIC)] = None
+    prompt: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEXT",
+            help='In words: "sparse funk bass in E minor, 100 bpm" (docs/words.md); options given here win.',
+            rich_help_panel=MUSIC,
+        ),
+    ] = None
 
 
 @dataclass(frozen=True)

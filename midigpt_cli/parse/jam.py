@@ -10,6 +10,7 @@ from typing import Any
 
 from midigpt_cli.live.session import NEVER, Pacing
 from midigpt_cli.parse.instruments import NAMES, program_of
+from midigpt_cli.parse.jam_words import WORDS, with_words
 from midigpt_cli.parse.numbers import whole
 from midigpt_core import music
 from midigpt_core.fields import Door, nearest, read, refused, same, setting
@@ -20,7 +21,7 @@ from midigpt_core.request import InferenceConfig, TrackPrompt
 from midigpt_core.score import DRUM, MELODIC, Score, Track
 
 SAMPLING = tuple(f.name for f in dataclasses.fields(InferenceConfig) if f.name not in ("num_candidates", "plan_only"))
-CHANGING = ("bpm", "bars_per_chunk", "late", "config", "attributes", "controls", *SAMPLING)
+CHANGING = (*WORDS, "bpm", "bars_per_chunk", "late", "config", "attributes", "controls", *SAMPLING)
 FIXED = ("metre", "tracks", "score", "midi", "pace", "ahead", "model", "chunk_midi")
 _FORM_ONLY = Door(ranges=False)  # ranges are looked at with the model at hand
 
@@ -45,6 +46,7 @@ def song_in(score: Any, midi: Any, limits: ReadLimits | None = None) -> Score | 
 def read_start(data: Mapping[str, Any], song: Score | None) -> JamSettings:
     """The settings a jam starts with; what is not said comes from the song. Raises RequestValidationError."""
     check_keys(data, (*CHANGING, *FIXED))
+    data = with_words(data, song is not None)
     settings = JamSettings()
     if song is not None:
         bars = [bar for track in song.tracks for bar in track.bars[-1:]]
@@ -73,6 +75,7 @@ def read_update(data: Mapping[str, Any], settings: JamSettings) -> JamSettings:
         if key in data:
             raise refused(key, None, "cannot change during a jam", "stop this one and start another")
     check_keys(data, CHANGING)
+    data = {key: value for key, value in with_words(data, from_song=True).items() if key != "metre"}
     return _changed(settings, data)
 
 

@@ -13,6 +13,7 @@ from midigpt_cli.options.settings import given
 from midigpt_cli.parse import musical
 from midigpt_cli.parse.numbers import whole
 from midigpt_cli.parse.selectors import select_bars, select_tracks
+from midigpt_cli.parse.words import with_words
 from midigpt_core.errors import short
 from midigpt_core.fields import nearest, refused
 from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt
@@ -36,6 +37,7 @@ class RequestOptions:
 
 def build_request(options: RequestOptions, score: Score, table: AttributeTable) -> GenerationRequest:
     """The request for this score. Raises RequestValidationError naming the option."""
+    options = replace(options, music=with_words(options.music, score, list(options.targets), table.names))
     draft = _RequestBuilder(options, score, table)
     draft.add_controls()
     draft.add_attributes()

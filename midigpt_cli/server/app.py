@@ -30,6 +30,7 @@ from midigpt_cli.server.routes import (
     select,
     studio,
     transcribe,
+    words,
 )
 from midigpt_cli.server.routes.jobs import JobBody
 from midigpt_cli.server.routes.loop import LoopBody
@@ -49,6 +50,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     transcribe.router,
     select.router,
     studio.router,
+    words.router,
 )
 EXPOSED = (  # what pages may read of an answer's head
     "X-Request-ID",

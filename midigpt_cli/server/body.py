@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import re
@@ -17,11 +18,12 @@ from midigpt_cli.server.errors import RefusalError, malformed
 from midigpt_core.errors import RequestValidationError
 from midigpt_core.fields import Door, read, sentence, setting
 from midigpt_core.midi_file import ReadLimits
-from midigpt_core.request import GenerationRequest
+from midigpt_core.request import GenerationRequest, InferenceConfig
 from midigpt_core.score import Score
 
 T = TypeVar("T")
 MOST_DIGITS = 40  # of a whole number; what is too large for a field is refused under its name
+_SETTINGS = frozenset(row.name for row in dataclasses.fields(InferenceConfig))
 ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 
@@ -36,6 +38,7 @@ class GenerateBody:
     )
     stream: bool = setting(False, "answer with server-sent events as bars are finished")
     model: str | None = setting(None, "an id of GET /models; the default model if left out")
+    prompt: str | None = setting(None, "in words how the tracks are to sound; GET /words tells it apart")
 
 
 def is_json(content_type: str) -> bool:
@@ -104,8 +107,16 @@ def read_score(data: Any, limits: ReadLimits) -> Score:
     return Score.from_dict(data, limits)
 
 
+def settings_in_place(data: Any, status: int = 422) -> None:
+    """Refuse settings that stand beside `config`, and say where they go. Raises RefusalError."""
+    for key in data if isinstance(data, dict) else ():
+        if key in _SETTINGS:
+            raise RefusalError(status, f"{key} is a setting; put it into config", field=str(key))
+
+
 def read_request(data: Any) -> GenerationRequest:
     """The generation request in a request. Raises RefusalError (400) for one that cannot be read."""
+    settings_in_place(data, 400)
     try:
         return GenerationRequest.from_dict(data)
     except RequestValidationError as error:

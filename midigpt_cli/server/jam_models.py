@@ -35,6 +35,9 @@ class JamChange(BaseModel):
 
     bpm: float = Field(JamSettings.bpm, ge=_BPM["min"], le=_BPM["max"], description="quarter notes per minute")
     bars_per_chunk: int = Field(1, ge=1)
+    prompt: str | None = Field(None, description="in words what is not said otherwise: slow jazz piano in C minor")
+    styles: str | list[str] | None = Field(None, description="instead of prompt: styles, mixed by style_weights")
+    style_weights: str | list[float] | None = Field(None, description="one for each style; all alike if left out")
     late: Literal["repeat", "rest", "skip"] = Field("repeat", description="what to play when a chunk is late")
     attributes: dict[str, dict[str, int]] = Field(default_factory=dict, description="control values by track")
     controls: dict[str, dict[str, Any]] = Field(default_factory=dict, description="pitch_mask, ... by track")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
+from midigpt_cli.parse.prompted import joined
 from midigpt_cli.server import responses
 from midigpt_cli.server.body import GenerateBody, check_id, read_body, read_json, read_request, read_score
 from midigpt_cli.server.errors import RefusalError, busy, request_id
@@ -63,6 +64,7 @@ def prepare(entry: ModelEntry, envelope: GenerateBody, settings: ServerSettings)
     generation = read_request(envelope.request)
     check_song(score, generation.config.num_candidates, settings)
     check_lanes(generation, settings)
+    generation = joined(generation, envelope.prompt, score, entry.engine.tokenizer.attributes)
     return entry.engine.session(score, generation)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Query, Request
 
 from midigpt_cli.parse.jam import CHANGING, FIXED, check_keys
+from midigpt_cli.parse.jam_words import understood_in
 from midigpt_cli.server.body import read_json
 from midigpt_cli.server.errors import RefusalError
 from midigpt_cli.server.jam_models import (
@@ -56,7 +57,8 @@ async def start(request: Request) -> dict[str, Any]:
     state.jams.check_room()
     check_keys(data, (*CHANGING, *FIXED))
     room = await state.queue.in_thread(lambda: opening(state, data, client_of(request)))
-    return room.started()
+    understood = understood_in(data)
+    return {**room.started(), **({"understood": understood.to_dict()} if understood else {})}
 
 
 @router.get("/jam/next", summary="Take the next chunk", responses={**json_answer(ChunkAnswer), **ERRORS})

@@ -11,6 +11,8 @@ from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
 from midigpt_cli.live.session import NEVER
 from midigpt_cli.parse.jam import CHANGING, FIXED, check_keys
+from midigpt_cli.parse.jam_words import understood_in
+from midigpt_cli.parse.magenta import translated
 from midigpt_cli.server.body import parse_json
 from midigpt_cli.server.errors import RefusalError, describe
 from midigpt_cli.server.jam_rooms import Room
@@ -54,6 +56,7 @@ class SocketPlayer:
         self.room: Room | None = None
         self._sender: asyncio.Task[None] | None = None
         self._line = asyncio.Lock()
+        self.unused: tuple[str, ...] = ()  # fields of the message at hand that mean nothing here
 
     async def listen(self) -> None:
         """Answer one message after the other, until the connection ends."""
@@ -65,7 +68,7 @@ class SocketPlayer:
             raw = text.encode() if text is not None else message.get("bytes") or b""
             kind = ""
             try:
-                data = parse_json(raw)
+                data, self.unused = translated(parse_json(raw))
                 kind = _kind(data)
                 await self._answer(kind, data)
             except (RefusalError, MidiGptError) as error:
@@ -103,7 +106,9 @@ class SocketPlayer:
         self.state.jams.check_room()
         client = self.socket.client.host if self.socket.client else "unknown"
         self.room = await self.state.queue.in_thread(lambda: opening(self.state, data, client, NEVER))
-        await self._say("started", self.room.started())
+        understood = understood_in(data)
+        told = {"understood": understood.to_dict()} if understood else {}
+        await self._say("started", {**self.room.started(), **told, **self._not_used()})
         self._sender = asyncio.create_task(self._send_chunks(self.room))
 
     async def _steer(self, kind: str, data: dict[str, Any], room: Room) -> None:
@@ -116,7 +121,10 @@ class SocketPlayer:
             told = jams.consume(room, data.get("index"))
         else:
             told = room.status()
-        await self._say("status", {"of": kind, **told})
+        await self._say("status", {"of": kind, **told, **self._not_used()})
+
+    def _not_used(self) -> dict[str, Any]:
+        return {"unused": list(self.unused)} if self.unused else {}
 
     async def _send_chunks(self, room: Room) -> None:
         try:

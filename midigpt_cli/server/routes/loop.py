@@ -10,7 +10,8 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
 from midigpt_cli.parse.jam import song_in
-from midigpt_cli.server.body import check_id, read_json
+from midigpt_cli.parse.prompted import joined
+from midigpt_cli.server.body import check_id, read_json, settings_in_place
 from midigpt_cli.server.errors import RefusalError, busy, request_id
 from midigpt_cli.server.events import until_answered
 from midigpt_cli.server.limits import check_lanes, check_song, read_limits
@@ -51,6 +52,7 @@ class LoopBody:
     seam: str = same(LoopRequest, "seam")
     bpm: float | None = same(LoopRequest, "bpm")
     prompts: list[TrackPrompt] = setting([], "attributes and controls by track; their bars are those of the loop")
+    prompt: str | None = setting(None, "in words how the tracks are to sound; tempo and metre in it are not heard")
     config: InferenceConfig = field(default_factory=InferenceConfig)
     format: str = setting("score", "of the variations: JSON, or base64 .mid files", choices=FORMATS)
     model: str | None = None
@@ -93,7 +95,9 @@ async def loops(request: Request) -> Response:
 
     To loop from nothing, send a score of empty bars.
     """
-    state, body = state_of(request), read(LoopBody, await read_json(request), "", _FORM_ONLY)
+    state, data = state_of(request), await read_json(request)
+    settings_in_place(data)
+    body = read(LoopBody, data, "", _FORM_ONLY)
     entry = state.models.get(body.model)
     request.state.request_id = check_id(body.request_id) or request_id(request)
     state.queue.check_room(client_of(request))
@@ -163,9 +167,20 @@ def prepare(entry: ModelEntry, body: LoopBody, settings: ServerSettings) -> Loop
     )
     check_song(song, loop_request.variations, settings)
     check_loop(loop_request, song)
-    session = LoopSession(entry.engine, song, loop_request)
+    session = LoopSession(entry.engine, song, _worded(loop_request, body.prompt, song, entry.engine))
     check_lanes(session.request, settings)
     return session
+
+
+def _worded(request: LoopRequest, prompt: str | None, song: Score, engine: InferenceEngine) -> LoopRequest:
+    """The request with what a prompt asks of the tracks to be written."""
+    if prompt is None:
+        return request
+    part = excerpt(song, request.first, request.end)
+    bars = list(range(part.n_bars))
+    asked = [replace(request.prompts.get(t, TrackPrompt(t)), bars=bars) for t in request.tracks]
+    found = joined(GenerationRequest(asked, request.config), prompt, part, engine.tokenizer.attributes)
+    return replace(request, prompts={**request.prompts, **{t.id: replace(t, bars=[]) for t in found.tracks}})
 
 
 def finish_as(kind: str) -> Any:

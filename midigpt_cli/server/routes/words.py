@@ -1,0 +1,18 @@
+"""GET /words: what is understood of a prompt, before anything is written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Query
+
+from midigpt_core.words import read_prompt
+
+router = APIRouter(tags=["about"])
+LONGEST = 4000  # characters
+
+
+@router.get("/words", summary="What is understood of a prompt")
+async def words(prompt: str = Query(max_length=LONGEST, description="such as sparse funk bass in E minor")) -> Any:
+    """Parts, tempo, metre, key and feels, what became of each word, and the words that are not known."""
+    return read_prompt(prompt).to_dict()

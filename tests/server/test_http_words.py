@@ -1,0 +1,72 @@
+"""Asking in words over HTTP: the prompt adds to a request, a request's own values win, and its reading can be seen."""
+
+from __future__ import annotations
+
+import pytest
+from serving import client_of, midi, wish
+from tiny import song
+
+DORIAN = {6, 8, 9, 11, 1, 3, 4}  # on F#
+
+
+@pytest.fixture(scope="module")
+def client():
+    with client_of() as found:
+        yield found
+
+
+def pitches(track, bars):
+    return {note["pitch"] % 12 for bar in bars for note in track["bars"][bar]["notes"]}
+
+
+def test_a_prompt_beside_a_request_keeps_its_notes_to_the_key(client):
+    answer = client.post("/generate", json={**wish(bars={1: [4, 5]}, seed=1), "prompt": "F# dorian"})
+    assert answer.status_code == 200, answer.text
+    found = pitches(answer.json()["score"]["tracks"][1], (4, 5))
+    assert found
+    assert found <= DORIAN
+
+
+def test_a_requests_own_control_wins_over_the_prompt(client):
+    body = {**wish(bars={1: [4, 5]}, seed=1), "prompt": "F# dorian"}
+    body["request"]["tracks"][1]["controls"] = {"pitch_mask": {"pitch_classes": [0, 5]}}
+    answer = client.post("/generate", json=body)
+    assert answer.status_code == 200, answer.text
+    assert pitches(answer.json()["score"]["tracks"][1], (4, 5)) <= {0, 5}
+
+
+def test_a_loop_heeds_a_prompt(client):
+    config = {"seed": 1, "density_hard_limit": 4}
+    body = {"score": song(4).to_dict(), "first": 0, "end": 1, "tracks": [1], "variations": 1, "config": config}
+    answer = client.post("/loop", json={**body, "prompt": "F# dorian"})
+    assert answer.status_code == 200, answer.text
+    assert pitches(answer.json()["variations"][0]["score"]["tracks"][1], (0,)) <= DORIAN
+
+
+def test_the_form_of_infill_has_a_prompt(client):
+    fields = {"bars": "5", "track": "2", "prompt": "F# dorian", "seed": "1", "density_hard_limit": "4"}
+    answer = client.post("/infill", files={"file": ("song.mid", midi(song(8)))}, data=fields)
+    assert answer.status_code == 200, answer.text
+
+
+def test_what_is_understood_can_be_seen_before_anything_is_written(client):
+    told = client.get("/words", params={"prompt": "purple bass in E minor"}).json()
+    assert (told["scale"], told["unknown"]) == ("E:minor", ["purple"])
+    assert [part["program"] for part in told["parts"]] == [33]
+
+
+def test_a_jam_answers_with_what_it_understood(client):
+    answer = client.post("/jam/start", json={"styles": "jazz,funk", "style_weights": "1,0", "pace": "asap"})
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["understood"]["styles"] == ["jazz"]
+    client.post("/jam/stop", json={"session_id": answer.json()["session_id"]})
+
+
+@pytest.mark.parametrize("key", ["seed", "temperature", "top_k"])
+def test_a_setting_in_the_wrong_place_is_told_where_it_goes(client, key):
+    loop = client.post("/loop", json={"score": song(4).to_dict(), key: 1})
+    body = wish()
+    body["request"][key] = 1
+    for answer in (loop, client.post("/generate", json=body)):
+        assert answer.status_code in (400, 422)
+        assert f"{key} is a setting; put it into config" in answer.text
