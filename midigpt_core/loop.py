@@ -21,6 +21,7 @@ from midigpt_core.generation.plan import draw_seed, fitting_plan
 from midigpt_core.midi_file.excerpt import closed, excerpt
 from midigpt_core.model.base import log_softmax, on_host
 from midigpt_core.music import tempo_of
+from midigpt_core.plan.steps import Step
 from midigpt_core.request import AUTO, GenerationRequest, LoopRequest, TrackPrompt
 from midigpt_core.score import Bar, Score, Track
 
@@ -150,16 +151,23 @@ class _Circle:
         """Mean log-probability per token of the loop's first bar, read after its last."""
         circular = self._around(score)
         request = self._request(circular, [0], [], 1, 0)
-        request = replace(request, config=replace(request.config, tracks_per_step=AUTO))  # one step, all tracks
+        request = replace(
+            request, config=replace(request.config, tracks_per_step=AUTO)
+        )  # all tracks in one step, where they fit
         tokenizer, model = self.engine.tokenizer, self.engine.model
         cells = [(track, self.left) for track in self.request.tracks]
-        [step] = fitting_plan(request, circular, cells, tokenizer, 0, model.n_positions)
-        prompt, _ = narrowed(tokenizer, circular, step, request, (), model.n_positions)
-        body = original_tokens(prompt)
-        ids = [*prompt.prompt.tokens, *body][: model.n_positions]
-        body = ids[len(prompt.prompt.tokens) :]
-        logprobs = log_softmax(on_host(model.logits(ids))[len(prompt.prompt.tokens) - 1 : -1])
-        return float(logprobs[range(len(body)), body].mean()) if body else 0.0
+        steps = fitting_plan(request, circular, cells, tokenizer, 0, model.n_positions)
+        found = [logprob for step in steps for logprob in self._logprobs(circular, step, request)]
+        return sum(found) / max(1, len(found))
+
+    def _logprobs(self, circular: Score, step: Step, request: GenerationRequest) -> list[float]:
+        """The log-probability of each token of a step's bars as they stand, as far as they fit the model."""
+        model = self.engine.model
+        prompt, _ = narrowed(self.engine.tokenizer, circular, step, request, (), model.n_positions)
+        before = len(prompt.prompt.tokens)
+        ids = [*prompt.prompt.tokens, *original_tokens(prompt)][: model.n_positions]
+        logprobs = log_softmax(on_host(model.logits(ids))[before - 1 : -1])
+        return [float(row[token]) for row, token in zip(logprobs, ids[before:], strict=True)]
 
     def _write(
         self, score: Score, bars: Sequence[int], hidden: Collection[int], variations: int, offset: int

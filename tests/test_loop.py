@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import mido
 import pytest
 from tiny import engine, song
@@ -116,3 +118,11 @@ def test_tracks_may_be_written_one_after_the_other() -> None:
     one_by_one = InferenceConfig(seed=5, tracks_per_step=1)
     made = variations(song(12), tracks=(1, 2), variations=1, end=6, config=one_by_one)
     assert made[0].seam < 0
+
+
+def test_the_seam_of_more_tracks_than_the_model_reads_at_once_is_scored_step_by_step() -> None:
+    small = song(4)
+    many = replace(small, tracks=[small.tracks[2]] * 24)
+    request = LoopRequest(0, 2, tuple(range(24)), 1, config=InferenceConfig(seed=3, pool=1, max_attempts=1))
+    [only] = loop(engine(n_positions=640), many, request)
+    assert only.seam < 0
