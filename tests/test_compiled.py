@@ -28,7 +28,8 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def _run(folder: Path, *words: str, **more: str) -> str:
-    environment = {**os.environ, "PYTHONPATH": str(folder), **more}
+    asked = {name: value for name, value in os.environ.items() if name != "MIDIGPT_PURE"}
+    environment = {**asked, "PYTHONPATH": str(folder), **more}
     done = subprocess.run([sys.executable, *words], cwd=folder, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stderr
