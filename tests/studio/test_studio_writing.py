@@ -154,4 +154,4 @@ def test_damaged_file_and_impossible_request_are_sentences(page: Any, tmp_path: 
     page.fill("#ask-scale", "H:odd")
     page.click("#write")
     page.wait_for_selector("#message.bad")
-    assert "scale" in page.inner_text("#message")
+    assert "Scale = 'H:odd'" in page.inner_text("#message")
