@@ -130,5 +130,5 @@ def extended(score: Score, count: int) -> Score:
 
 def _lately_heard(score: Score, end: int) -> list[int]:
     recent = slice(max(0, end - RECENT_BARS), end)
-    heard = [i for i, track in enumerate(score.tracks) if any(bar.notes for bar in track.bars[recent])]
+    heard = [i for i, track in enumerate(score.tracks) if any(bar.n_notes for bar in track.bars[recent])]
     return heard or list(range(len(score.tracks)))
