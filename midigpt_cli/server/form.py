@@ -11,7 +11,8 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from midigpt_cli.options.groups import Context, Music
 from midigpt_cli.options.settings import Settings
-from midigpt_cli.parse.additions import Additions, added_tracks, with_additions
+from midigpt_cli.parse.additions import DRUMS, Additions, added_tracks, with_additions
+from midigpt_cli.parse.instruments import NAMES
 from midigpt_cli.parse.reading import Reading, read_as_told
 from midigpt_cli.parse.request import RequestOptions, build_request
 from midigpt_cli.parse.selectors import BARS_HELP, TRACK_HELP, select_bars, select_tracks, tracks_to_write
@@ -179,6 +180,7 @@ def schema() -> dict[str, Any]:
     rows["bars"]["examples"] = ["4-8"]
     for group in _GROUPS:
         rows |= rows_of(group)
+    rows["add_track"]["items"]["examples"] = [DRUMS, *NAMES]
     return {
         "title": "InfillForm",
         "type": "object",

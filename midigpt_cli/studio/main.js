@@ -31,7 +31,12 @@ const ACTIONS = {
   undo: () => studio.go(studio.project ? studio.project.at - 1 : -1),
   redo: () => studio.go(studio.project ? studio.project.at + 1 : -1),
   download: () => studio.download(),
+  "download-wav": () => studio.downloadAs("wav"),
+  "download-png": () => studio.downloadAs("png"),
   copy: () => studio.copy(),
+  paste: () => studio.base && find("paste-dialog").showModal(),
+  "add-bars": () => studio.add((additions) => (additions.bars += 4)),
+  "add-none": () => studio.add((additions) => additions.clear()),
   keep: () => studio.keep(),
   stop: () => studio.cancel(),
   "zoom-in": () => studio.base && studio.roll.zoom(1.4),
@@ -49,6 +54,16 @@ for (const [id, act] of Object.entries(ACTIONS)) find(id).addEventListener("clic
 find("ask").addEventListener("submit", (event) => {
   event.preventDefault();
   studio.write();
+});
+
+find("preset").addEventListener("change", (event) => studio.asking.usePreset(event.target.value));
+find("add-track").addEventListener("change", (event) => {
+  const name = event.target.value;
+  event.target.value = "";
+  if (name) studio.add((additions) => additions.tracks.push(name));
+});
+find("paste-dialog").addEventListener("close", (event) => {
+  if (event.target.returnValue === "ok") studio.paste(find("command").value);
 });
 
 function tall() {

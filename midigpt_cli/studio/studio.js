@@ -1,15 +1,17 @@
 // The state of the page and what can be done with it: open, choose, write, hear, keep, undo.
 
 import * as api from "./api.js";
-import { asked, buildControls } from "./controls.js";
-import { commandOf } from "./command.js";
+import { Additions } from "./additions.js";
+import { Asking } from "./asking.js";
+import { CommandError, commandOf, fieldsOf } from "./command.js";
+import { downloadMidi, downloadRendered } from "./downloads.js";
 import { listen } from "./gestures.js";
 import { showHistory, showTakes, showTracks } from "./panel.js";
 import { Player } from "./player.js";
 import { Project } from "./project.js";
 import { Roll } from "./roll.js";
 import { Selection } from "./selection.js";
-import { barAt, isNew, makeSong, notesOf, secondsAt } from "./song.js";
+import { barAt, isNew, makeSong, notesOf, secondsAt, withBar } from "./song.js";
 import { save } from "./store.js";
 import { Writer } from "./writer.js";
 
@@ -20,6 +22,8 @@ export class Studio {
     this.roll = new Roll(find("roll"), find("scroller"), find("sizer"), find("overview"));
     this.player = new Player(() => this.showPlace());
     this.selection = new Selection();
+    this.asking = new Asking(find);
+    this.additions = new Additions();
     this.roll.selection = this.selection;
     this.roll.fresh = (track, bar) => this.freshCells.has(`${track}:${bar}`);
     this.roll.lit = (track, note) => this.isLit(track, note);
@@ -37,11 +41,8 @@ export class Studio {
   /** Ask the server what may be asked of it. */
   async describe() {
     try {
-      const [schema, info, models] = [await api.schema(), await api.info(), await api.models()];
-      find("first").replaceChildren();
-      find("more").replaceChildren();
-      buildControls({ schema, info, models }, find("first"), find("more"));
-      this.described = true;
+      await this.asking.describe();
+      find("add-track").append(...this.asking.instruments.map((name) => new Option(name, name)));
     } catch (error) {
       this.fail(error);
     }
@@ -56,7 +57,7 @@ export class Studio {
 
   /** Show a failure as a sentence; what is no failure of server or file is a fault of ours and goes on. */
   fail(error) {
-    if (!(error instanceof api.ServerError)) throw error;
+    if (!(error instanceof api.ServerError || error instanceof CommandError)) throw error;
     this.say(error.message, true);
   }
 
@@ -71,12 +72,13 @@ export class Studio {
   }
 
   async use(project) {
-    const song = makeSong(await api.scoreOf(project.now.bytes), project.now.bytes);
+    const score = await api.scoreOf(project.now.bytes);
+    const song = makeSong(score, project.now.bytes);
     if (!song.tracks.length || !song.bars.length) throw new api.ServerError("This file has no notes to show.", 400);
     this.cancel();
     this.writer = null; // what it still finds is of no interest
     this.busy(false);
-    if (!this.described) await this.describe();
+    if (!this.asking.described) await this.describe();
     this.player.stop();
     this.player.loop = this.roll.loop = null;
     find("loop").setAttribute("aria-pressed", "false");
@@ -91,7 +93,7 @@ export class Studio {
     find("work").hidden = find("panel").hidden = false;
     find("song-name").textContent = project.name;
     document.title = `${project.name} – midigpt studio`;
-    this.settle(song);
+    this.settle(song, score);
     this.roll.scroller.scrollTo(0, 0);
     this.roll.resize();
     this.roll.fit();
@@ -137,7 +139,7 @@ export class Studio {
     if (!this.project || this.writer) return;
     if (this.selection.empty) return this.say("Choose bars first: drag over them, or use the arrow keys with Shift.");
     if (!find("ask").reportValidity()) return;
-    const fields = asked(find("ask"));
+    const fields = [...this.additions.fields, ...this.asking.fields];
     const where = [["bars", this.selection.barText], ...this.selection.trackList.map((track) => ["track", track + 1])];
     this.forget();
     this.showTakes();
@@ -147,6 +149,7 @@ export class Studio {
     this.busy(true);
     const writer = (this.writer = new Writer({
       progress: (share) => (find("progress").value = share),
+      notes: (frame) => writer === this.writer && this.grows(frame),
       take: (take) => writer === this.writer && this.arrived(take),
     }));
     try {
@@ -166,6 +169,15 @@ export class Studio {
     find("write").disabled = yes || this.selection.empty;
     find("stop").hidden = find("progress").hidden = !yes;
     find("progress").value = 0;
+  }
+
+  /** Show the first take while it is written, as long as none is finished. */
+  grows({ candidate, track, bar, notes }) {
+    if (candidate || this.takes.length || this.choosing || !this.base.tracks[track]) return;
+    this.growing = withBar(this.growing ?? this.base, track, bar, notes);
+    this.freshCells = new Set(this.cells);
+    this.old = this.base.tracks.map(notesOf);
+    this.roll.show(this.growing);
   }
 
   arrived(take) {
@@ -197,6 +209,7 @@ export class Studio {
 
   forget() {
     this.takes = [];
+    this.growing = null;
     this.heard = -1;
     this.best = null;
     this.choosing = false; // whether the user has chosen a take
@@ -291,7 +304,7 @@ export class Studio {
     if (this.heard < 0) return;
     const take = this.takes[this.heard];
     this.project.keep(take.bytes, `${this.label}, take ${take.number + 1}`, this.cells);
-    this.settle(take.song);
+    this.settle(take.song, await api.scoreOf(take.bytes));
     await save(this.project.plain());
   }
 
@@ -299,9 +312,9 @@ export class Studio {
     if (!this.project || index < 0 || index >= this.project.versions.length || this.writer) return;
     const { bytes } = this.project.versions[index];
     try {
-      const song = makeSong(await api.scoreOf(bytes), bytes);
+      const score = await api.scoreOf(bytes);
       this.project.go(index);
-      this.settle(song);
+      this.settle(makeSong(score, bytes), score);
       await save(this.project.plain());
     } catch (error) {
       this.fail(error);
@@ -309,34 +322,100 @@ export class Studio {
   }
 
   /** A version is in use now; there are no takes of it yet. */
-  settle(song) {
+  settle(song, score) {
+    this.score = score;
     this.base = song;
+    this.additions.clear();
+    this.showAdditions();
     this.forget();
     this.present(song, this.project.now.cells);
     this.showTakes();
     find("undo").disabled = this.project.at === 0;
     find("redo").disabled = this.project.at === this.project.versions.length - 1;
-    find("download").disabled = false;
+    for (const id of ["download", "download-wav", "download-png"]) find(id).disabled = false;
     showHistory(find("history"), this.project, (index) => this.go(index));
   }
 
   download() {
-    if (!this.project) return;
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(new Blob([this.project.now.bytes], { type: "audio/midi" }));
-    link.download = this.project.fileName;
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+    if (this.project) downloadMidi(this.project);
   }
+
+  async downloadAs(format) {
+    if (!this.project) return;
+    this.say(`Making the .${format} …`);
+    try {
+      await downloadRendered(this.project, format);
+      this.say("");
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  // ---- new bars and tracks ----
+
+  /** Show the empty bars and tracks that the next request writes; nothing is added to the song before. */
+  add(change) {
+    if (!this.base || this.writer) return;
+    change(this.additions);
+    this.base = makeSong(this.additions.added(this.score, this.asking.instruments), this.project.now.bytes);
+    this.forget();
+    this.showTakes();
+    this.showAdditions();
+    this.chooseAdded();
+  }
+
+  /** Choose what was added, which is most often what is to be written. */
+  chooseAdded() {
+    const { tracks, bars } = this.base;
+    this.selection.clear();
+    this.roll.cursor = null;
+    const old = { tracks: this.score.tracks.length, bars: bars.length - this.additions.bars };
+    if (!this.additions.empty) {
+      const from = [this.additions.tracks.length ? old.tracks : 0, this.additions.bars ? old.bars : 0];
+      this.selection.rectangle(from, [tracks.length - 1, bars.length - 1]);
+      this.roll.cursor = from;
+      this.roll.reveal(from);
+    }
+    this.showSelection();
+    this.roll.draw();
+  }
+
+  showAdditions() {
+    find("add-none").hidden = this.additions.empty;
+  }
+
+  // ---- the same as a command ----
 
   async copy() {
     if (!this.project || this.selection.empty) return;
-    const line = commandOf(this.project.fileName, this.selection, asked(find("ask")), this.seed);
+    const fields = [...this.additions.fields, ...this.asking.fields];
+    const line = commandOf(this.project.fileName, this.selection, fields, this.seed);
     try {
       await navigator.clipboard.writeText(line);
       this.say(`Copied: ${line}`);
     } catch {
       this.say(line); // no clipboard here: to be copied by hand
     }
+  }
+
+  /** Ask for what a command asks for: its bars and tracks, and its options. */
+  paste(line) {
+    try {
+      const fields = fieldsOf(line, this.asking.known, this.asking.flags);
+      const of = (name) => fields.filter(([field]) => field === name).map(([, value]) => value);
+      this.add((additions) => {
+        additions.bars = Number(of("add_bars").at(-1) ?? 0);
+        additions.tracks = of("add_track");
+      });
+      const preset = of("preset").flatMap((name) => this.asking.usePreset(name));
+      const own = ["bars", "track", "add_bars", "add_track", "preset"];
+      this.asking.put([...preset, ...fields.filter(([field]) => !own.includes(field))]);
+      this.selection.read(of("bars").at(-1) ?? "", of("track"), this.base);
+      this.say("");
+    } catch (error) {
+      this.fail(error);
+    }
+    this.showSelection();
+    this.roll.draw();
   }
 }
