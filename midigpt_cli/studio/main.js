@@ -71,7 +71,7 @@ function tall() {
   if (!base) return;
   roll.tall = roll.tall >= 2 ? 0.75 : roll.tall * 1.35;
   roll.layout();
-  showTracks(find("tracks"), roll.song, roll.lanes, player, (number) => studio.mixed(number));
+  showTracks(find("tracks"), roll.song, roll.lanes, player, (number) => studio.takes.mixed(number));
 }
 
 // ---- keys: [what is shown, what it does, whether it is this key, action] ----
@@ -82,8 +82,8 @@ const KEYS = [
   ["W", "write the chosen bars anew", (key) => key === "w", () => studio.write()],
   ["Space", "play or stop", (key) => key === " ", () => studio.playOrStop()],
   ["L", "loop the chosen bars", (key) => key === "l", () => studio.toggleLoop()],
-  ["1 to 9", "hear that take", (key) => key >= "1" && key <= "9" && key.length === 1, (key) => studio.choose(Number(key) - 1)],
-  ["0 or O", "hear it as it was, and back", (key) => key === "o" || key === "0", () => studio.compare()],
+  ["1 to 9", "hear that take", (key) => key >= "1" && key <= "9" && key.length === 1, (key) => studio.takes.choose(Number(key) - 1)],
+  ["0 or O", "hear it as it was, and back", (key) => key === "o" || key === "0", () => studio.takes.compare()],
   ["K", "keep the take", (key) => key === "k", () => studio.keep()],
   ["Escape", "choose nothing", (key) => key === "escape", () => studio.base && studio.clear()],
   ["?", "this help", (key) => key === "?", ACTIONS["help-open"]],

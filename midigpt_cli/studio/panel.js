@@ -57,7 +57,7 @@ function soundNames(track, height) {
 }
 
 /** One radio button per take, and one for the song as it is. */
-export function showTakes(box, { takes, heard, best, base }, choose) {
+export function showTakes(box, { list, heard, best, base }, choose) {
   const row = (index, title, note) => {
     const input = element("input", { type: "radio", name: "take", value: String(index), checked: index === heard });
     input.addEventListener("change", () => choose(index));
@@ -65,15 +65,15 @@ export function showTakes(box, { takes, heard, best, base }, choose) {
   };
   const focused = document.activeElement?.name === "take";
   const old = base?.tracks.map(notesOf);
-  const rows = takes.map((take, index) => {
+  const rows = list.map((take, index) => {
     const fresh = newNotes(take.song, old);
     const facts = [`${fresh} new note${fresh === 1 ? "" : "s"}`, `seed ${take.seed}`];
     const fit = chordFit(take.song, (number, note) => isNew(note, old[number]));
     if (fit !== null) facts.push(`${Math.round(fit * 100)} % chord tones`);
-    if (takes.length > 1) facts.push(`agreement ${take.consensus.toFixed(2)}`);
-    return row(index, `Take ${take.number + 1}${take === best && takes.length > 1 ? " · best" : ""}`, facts.join(" · "));
+    if (list.length > 1) facts.push(`agreement ${take.consensus.toFixed(2)}`);
+    return row(index, `Take ${take.number + 1}${take === best && list.length > 1 ? " · best" : ""}`, facts.join(" · "));
   });
-  box.replaceChildren(...(takes.length ? [row(-1, "As it was", "0 or O key"), ...rows] : []));
+  box.replaceChildren(...(list.length ? [row(-1, "As it was", "0 or O key"), ...rows] : []));
   if (focused) box.querySelector("input:checked")?.focus();
 }
 

@@ -6,13 +6,14 @@ import { Asking } from "./asking.js";
 import { CommandError, commandOf, fieldsOf } from "./command.js";
 import { downloadMidi, downloadRendered } from "./downloads.js";
 import { listen } from "./gestures.js";
-import { showHistory, showTakes, showTracks } from "./panel.js";
+import { showHistory } from "./panel.js";
 import { Player } from "./player.js";
 import { Project } from "./project.js";
 import { Roll } from "./roll.js";
 import { Selection } from "./selection.js";
-import { barAt, isNew, makeSong, notesOf, secondsAt, withBar } from "./song.js";
+import { barAt, makeSong, secondsAt } from "./song.js";
 import { save } from "./store.js";
+import { Takes } from "./takes.js";
 import { Writer } from "./writer.js";
 
 const find = (id) => document.getElementById(id);
@@ -25,15 +26,11 @@ export class Studio {
     this.asking = new Asking(find);
     this.additions = new Additions();
     this.roll.selection = this.selection;
-    this.roll.fresh = (track, bar) => this.freshCells.has(`${track}:${bar}`);
-    this.roll.lit = (track, note) => this.isLit(track, note);
-    this.roll.silent = (track) => !this.player.heard(track);
+    this.takes = new Takes(this.roll, this.player, find);
     this.project = null;
     this.base = null; // the song in use
-    this.freshCells = new Set();
     this.writer = null;
     this.seed = null;
-    this.forget();
     listen(this.roll, this.selection, (what, where) => this.heardGesture(what, where));
     this.ready = this.describe();
   }
@@ -97,7 +94,7 @@ export class Studio {
     this.roll.scroller.scrollTo(0, 0);
     this.roll.resize();
     this.roll.fit();
-    this.present(song, project.now.cells);
+    this.takes.present(song, project.now.cells);
     this.showSelection();
     await save(project.plain());
   }
@@ -141,16 +138,14 @@ export class Studio {
     if (!find("ask").reportValidity()) return;
     const fields = [...this.additions.fields, ...this.asking.fields];
     const where = [["bars", this.selection.barText], ...this.selection.trackList.map((track) => ["track", track + 1])];
-    this.forget();
-    this.showTakes();
-    this.cells = this.selection.barList.flatMap((bar) => this.selection.trackList.map((track) => `${track}:${bar}`));
+    this.takes.begin(this.selection.barList.flatMap((bar) => this.selection.trackList.map((track) => `${track}:${bar}`)));
     this.label = `${find("chosen").textContent}`;
     this.say("");
     this.busy(true);
     const writer = (this.writer = new Writer({
       progress: (share) => (find("progress").value = share),
-      notes: (frame) => writer === this.writer && this.grows(frame),
-      take: (take) => writer === this.writer && this.arrived(take),
+      notes: (frame) => writer === this.writer && this.takes.grow(frame),
+      take: (take) => writer === this.writer && this.takes.add(take),
     }));
     try {
       const job = await writer.run(this.project.name, this.project.now.bytes, [...where, ...fields]);
@@ -171,28 +166,10 @@ export class Studio {
     find("progress").value = 0;
   }
 
-  /** Show the first take while it is written, as long as none is finished. */
-  grows({ candidate, track, bar, notes }) {
-    if (candidate || this.takes.length || this.choosing || !this.base.tracks[track]) return;
-    this.growing = withBar(this.growing ?? this.base, track, bar, notes);
-    this.freshCells = new Set(this.cells);
-    this.old = this.base.tracks.map(notesOf);
-    this.roll.show(this.growing);
-  }
-
-  arrived(take) {
-    this.takes.push(take);
-    this.takes.sort((one, other) => one.number - other.number);
-    if (this.heard < 0 && !this.choosing) this.hear(this.takes.indexOf(take));
-    this.showTakes();
-  }
-
   written(job) {
-    this.seed = job.summary?.base_seed ?? job.summary?.seed ?? this.takes[0]?.seed ?? null;
+    this.seed = job.summary?.base_seed ?? job.summary?.seed ?? this.takes.list[0]?.seed ?? null;
     if (job.status === "cancelled") this.say("Stopped; finished takes are below.");
-    this.best = this.takes.reduce((best, take) => (!best || take.consensus > best.consensus ? take : best), null);
-    if (this.best && !this.choosing) this.hear(this.takes.indexOf(this.best));
-    this.showTakes();
+    this.takes.end();
   }
 
   /** Stop what is being written. */
@@ -206,63 +183,6 @@ export class Studio {
   }
 
   // ---- hear ----
-
-  forget() {
-    this.takes = [];
-    this.growing = null;
-    this.heard = -1;
-    this.best = null;
-    this.choosing = false; // whether the user has chosen a take
-    if (this.base) this.present(this.base, []);
-  }
-
-  /** Hear and see a take, or with -1 the song as it was. */
-  hear(index) {
-    if (index >= 0) this.lastHeard = index;
-    this.heard = index;
-    if (index < 0) this.present(this.base, []);
-    else this.present(this.takes[index].song, this.cells);
-    this.showTakes();
-  }
-
-  /** The user's own choice, which later takes do not change. */
-  choose(index) {
-    if (index >= this.takes.length) return;
-    this.choosing = true;
-    this.hear(index);
-  }
-
-  /** Before and after, one key apart. */
-  compare() {
-    if (this.takes.length) this.choose(this.heard < 0 ? Math.min(this.lastHeard, this.takes.length - 1) : -1);
-  }
-
-  /** Show and play a song in which these cells were written; of a take, the notes that the song in use has not are lit. */
-  present(song, cells) {
-    this.freshCells = new Set(cells);
-    this.old = song === this.base ? null : this.base.tracks.map(notesOf);
-    this.player.use(song);
-    this.roll.show(song);
-    showTracks(find("tracks"), song, this.roll.lanes, this.player, (number) => this.mixed(number));
-  }
-
-  isLit(track, note) {
-    return this.freshCells.has(`${track}:${note.bar}`) && (!this.old || isNew(note, this.old[track]));
-  }
-
-  mixed(number) {
-    this.player.mix();
-    const at = document.activeElement?.getAttribute("aria-label");
-    this.present(this.roll.song, [...this.freshCells]);
-    for (const button of find("tracks").children[number].querySelectorAll("button"))
-      if (button.getAttribute("aria-label") === at) button.focus();
-  }
-
-  showTakes() {
-    find("no-takes").hidden = this.takes.length > 0;
-    find("keep").disabled = this.heard < 0;
-    showTakes(find("takes"), this, (index) => this.choose(index));
-  }
 
   playOrStop() {
     if (this.player.playing) this.player.stop();
@@ -301,10 +221,10 @@ export class Studio {
   // ---- keep ----
 
   async keep() {
-    if (this.heard < 0) return;
-    const take = this.takes[this.heard];
-    this.project.keep(take.bytes, `${this.label}, take ${take.number + 1}`, this.cells);
-    this.settle(take.song, await api.scoreOf(take.bytes));
+    const take = this.takes.now;
+    if (!take) return;
+    this.project.keep(take.bytes, `${this.label}, take ${take.number + 1}`, this.takes.cells);
+    this.settle(take.song, take.score);
     await save(this.project.plain());
   }
 
@@ -327,9 +247,8 @@ export class Studio {
     this.base = song;
     this.additions.clear();
     this.showAdditions();
-    this.forget();
-    this.present(song, this.project.now.cells);
-    this.showTakes();
+    this.takes.of(song);
+    this.takes.present(song, this.project.now.cells);
     find("undo").disabled = this.project.at === 0;
     find("redo").disabled = this.project.at === this.project.versions.length - 1;
     for (const id of ["download", "download-wav", "download-png"]) find(id).disabled = false;
@@ -358,8 +277,7 @@ export class Studio {
     if (!this.base || this.writer) return;
     change(this.additions);
     this.base = makeSong(this.additions.added(this.score, this.asking.instruments), this.project.now.bytes);
-    this.forget();
-    this.showTakes();
+    this.takes.of(this.base);
     this.showAdditions();
     this.chooseAdded();
   }

@@ -87,9 +87,9 @@ export class Writer {
   async takesOf(job) {
     for (const result of job.results.filter((row) => !this.seen.has(row.take) && !row.error)) {
       const bytes = await api.takeFile(this.id, result.take);
-      const song = makeSong(await api.scoreOf(bytes), bytes);
+      const score = await api.scoreOf(bytes);
       this.seen.add(result.take);
-      this.told.take({ number: result.take, seed: result.seed, consensus: result.consensus, bytes, song });
+      this.told.take({ number: result.take, seed: result.seed, consensus: result.consensus, bytes, score, song: makeSong(score, bytes) });
     }
   }
 
