@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from midigpt_core.fields import refused
@@ -51,3 +52,36 @@ def _value(key: str, whole: Mapping[str, Any]) -> Any:
     if RENAMED.get(key, key) in _ROUNDED and isinstance(value, float) and value.is_integer():
         return int(value)
     return value
+
+
+def checkpoint_of(data: Any) -> tuple[Any, str | None, tuple[str, ...]]:
+    """(a model/select message in our fields, the repository it names, its fields that are not used).
+
+    A step is the file checkpoint_STEP.tgz of the repository. Raises RequestValidationError.
+    """
+    if not isinstance(data, dict):
+        return data, None, ()
+    rest = {key: value for key, value in data.items() if key not in (*REPO, *STEP, *_OF_BASE, "revision")}
+    unused = tuple(key for key in _OF_BASE if key in data)
+    repo = next((data[key] for key in REPO if data.get(key)), None)
+    if repo is None:
+        return rest, None, unused
+    if "model" in data:
+        raise refused("model", data["model"], "and ckpt_repo both name a model", "give one of them")
+    step = next((data[key] for key in STEP if data.get(key) is not None), None)
+    return {**rest, "model": named_checkpoint(str(repo), step, data.get("revision"))}, str(repo), unused
+
+
+REPO, STEP = ("ckpt_repo", "repo_id"), ("ckpt_step", "step")
+_OF_BASE = ("size", "assets_repo_id", "sync_assets")  # of the sound model that a fine-tune is put on
+
+
+def named_checkpoint(repo: str, step: Any = None, revision: Any = None) -> str:
+    """Our name for a checkpoint: owner/repo@revision:checkpoint_STEP.tgz. Raises RequestValidationError."""
+    if step is None or str(step).lower() in ("none", "latest", ""):
+        return repo
+    if not str(step).isdecimal():
+        raise refused("ckpt_step", step, "is no step", "give its number, such as 1863001")
+    if Path(repo).is_absolute():
+        return str(Path(repo) / f"checkpoint_{step}.tgz")
+    return f"{repo}{f'@{revision}' if revision else ''}:checkpoint_{step}.tgz"

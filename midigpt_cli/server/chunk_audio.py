@@ -29,9 +29,7 @@ class ChunkSound:
 
     def __init__(self, rate: int) -> None:
         """Raises RequestValidationError."""
-        if not isinstance(rate, int) or isinstance(rate, bool) or not RATES[0] <= rate <= RATES[1]:
-            raise refused("audio_rate", rate, "is no sample rate", f"use {RATES[0]} to {RATES[1]}")
-        self.rate = rate
+        self.rate = checked_rate(rate)
         self._end = Fraction(0)  # of what was rendered, in seconds
         self._tail: npt.NDArray[np.float32] = np.zeros((0, 2), np.float32)
         self._kept: OrderedDict[int, bytes] = OrderedDict()
@@ -70,6 +68,13 @@ class ChunkSound:
             "bars": len(given.chunk.score.tracks[0].bars),
             "bpm": round(60_000_000 / given.chunk.score.tempo, 3),
         }
+
+
+def checked_rate(rate: Any) -> int:
+    """A sample rate sound can be rendered at. Raises RequestValidationError."""
+    if type(rate) is not int or not RATES[0] <= rate <= RATES[1]:
+        raise refused("audio_rate", rate, "is no sample rate", f"use {RATES[0]} to {RATES[1]}")
+    return rate
 
 
 def in_words(data: bytes) -> str:

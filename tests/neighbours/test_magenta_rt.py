@@ -5,14 +5,20 @@ from __future__ import annotations
 import base64
 import io
 import json
+import tarfile
 import wave
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
+import mido
 import numpy as np
 import pytest
 from websockets.sync.client import ClientConnection, connect
+
+from midigpt_core.errors import CheckpointError
+from midigpt_core.model.checkpoint import load_checkpoint
 
 START = """
 {
@@ -178,3 +184,115 @@ def test_sound_to_go_on_from_is_refused_with_the_way(http):
     assert answer.status_code == 422
     assert answer.json()["field"] == "loop_audio"
     assert "/audio_to_midi" in answer.json()["detail"]
+
+
+# ---- bars in a style ----
+
+
+def test_a_style_is_written_from_a_form_as_sound_and_notes_of_exactly_its_bars(http):
+    form = {
+        "bpm": "120", "bars": "6", "beats_per_bar": "4", "styles": "jazz", "style_weights": "1.0", "topk": "40",
+        "guidance_weight": "1.1", "temperature": "1.1", "target_sample_rate": "24000", "intro_bars_to_drop": "2",
+    }  # fmt: skip
+    answer = http.post("/generate_style", data=form).json()
+    sound, rate = samples(base64.b64decode(answer["audio_base64"]))
+    assert (rate, len(sound)) == (24000, 6 * 4 * 24000 // 2)
+    song = mido.MidiFile(file=io.BytesIO(base64.b64decode(answer["midi"])))
+    assert max(sum(message.time for message in track) for track in song.tracks) == 6 * 4 * song.ticks_per_beat
+    assert answer["metadata"]["bpm"] == 120
+    programs = {m.program for track in song.tracks for m in track if m.type == "program_change" and m.channel != 9}
+    assert programs == {65, 0, 32}  # a jazz band: saxophone, piano, upright bass
+    same = http.post("/generate_style", data={**form, "seed": str(answer["seed"])})
+    assert same.json()["midi"] == answer["midi"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"), [({"bars": 0}, "bars"), ({"styles": "polka-core"}, "styles"), ({"audio_rate": 1}, "audio_rate")]
+)
+def test_a_style_that_cannot_be_written_is_refused_by_field(http, wrong, field):
+    answer = http.post("/generate_style", json={"styles": "jazz", **wrong})
+    assert (answer.status_code, answer.json()["field"]) == (422, field), answer.text
+
+
+# ---- other checkpoints ----
+
+SELECT = """
+{
+    "ckpt_repo": "thepatch/magenta-ft",
+    "ckpt_step": 1863001,
+    "size": "large",
+    "prewarm": true
+  }
+"""
+
+
+def packed(checkpoint: Path, folder: Path, name: str = "checkpoint_1863001/model.safetensors") -> Path:
+    """A checkpoint in a .tgz, where the hub's client keeps what it has fetched of thepatch/magenta-ft."""
+    place = folder / "models--thepatch--magenta-ft" / "snapshots" / "main"
+    place.mkdir(parents=True, exist_ok=True)
+    archive = place / "checkpoint_1863001.tgz"
+    with tarfile.open(archive, "w:gz") as file:
+        file.add(checkpoint, name)
+    return archive
+
+
+def environment(folder: Path) -> dict[str, str]:
+    return {"HF_HUB_CACHE": str(folder), "XDG_CACHE_HOME": str(folder / "cache"), "HF_HUB_OFFLINE": "1"}
+
+
+def test_a_fine_tune_in_a_tgz_is_selected_as_the_page_has_it_where_it_is_allowed(served, checkpoint, tmp_path):
+    packed(checkpoint, tmp_path)
+    command = ["midigpt_cli", "serve", "--ckpt", str(checkpoint), "--allow-model", "thepatch/magenta-ft"]
+    with served(command, environment(tmp_path)) as url, httpx.Client(base_url=url, timeout=60) as http:
+        answer = http.post("/model/select", content=SELECT, headers={"Content-Type": "application/json"})
+        assert answer.status_code == 200, answer.text
+        told = answer.json()
+        assert (told["model"], told["warmup_done"], told["unused"]) == ("checkpoint_1863001", True, ["size"])
+        assert http.get("/models").json()["default_model"] == "checkpoint_1863001"
+        missing = http.post("/model/select", json={"ckpt_repo": "thepatch/magenta-ft", "ckpt_step": 7})
+        assert missing.status_code == 422
+        assert "checkpoint_1863001" in missing.json()["detail"]  # still served
+
+
+def test_a_fine_tune_that_the_server_was_not_allowed_to_load_is_refused(http):
+    answer = http.post("/model/select", content=SELECT, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 403
+    assert "--allow-model" in answer.json()["detail"]
+
+
+def test_the_environment_chooses_a_checkpoint_at_the_start(served, checkpoint, tmp_path):
+    packed(checkpoint, tmp_path)
+    chosen = {"MRT_CKPT_REPO": "thepatch/magenta-ft", "MRT_CKPT_STEP": "1863001", "MRT_SIZE": "large"}
+    env = {**environment(tmp_path), **chosen, "SPACE_MODE": "serve"}
+    with served(["midigpt_cli", "serve"], env) as url:
+        assert httpx.get(f"{url}/models").json()["default_model"] == "checkpoint_1863001"
+
+
+@pytest.mark.parametrize(
+    ("names", "sentence"),
+    [
+        (["a/.zarray", "a/0.0"], "makes sound, not notes"),
+        (["a/one.safetensors", "a/two.safetensors"], "several checkpoints"),
+        (["readme.txt"], "no .safetensors"),
+    ],
+)
+def test_an_archive_without_one_checkpoint_says_what_it_holds(checkpoint, tmp_path, monkeypatch, names, sentence):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    archive = tmp_path / "odd.tgz"
+    with tarfile.open(archive, "w:gz") as file:
+        for name in names:
+            file.add(checkpoint, name)
+    with pytest.raises(CheckpointError, match=sentence):
+        load_checkpoint(archive)
+
+
+def test_nothing_of_an_archive_is_written_but_its_checkpoint(checkpoint, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    archive = tmp_path / "odd.tgz"
+    with tarfile.open(archive, "w:gz") as file:
+        file.add(checkpoint, "../../../escaped.safetensors")
+        file.add(checkpoint, "../other.txt")
+    load_checkpoint(archive)
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file() and path != archive] == [
+        "checkpoint.safetensors"
+    ]
