@@ -10,6 +10,7 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi_offline import FastAPIOffline
+from pydantic import BaseModel
 from starlette.middleware.cors import CORSMiddleware
 
 from midigpt_cli.server import errors
@@ -31,12 +32,14 @@ from midigpt_cli.server.routes import (
     render,
     select,
     studio,
+    style,
     transcribe,
     words,
 )
 from midigpt_cli.server.routes.jobs import JobBody
 from midigpt_cli.server.routes.loop import LoopBody
 from midigpt_cli.server.routes.select import SelectBody
+from midigpt_cli.server.routes.style import StyleBody
 from midigpt_cli.server.settings import ServerSettings
 from midigpt_cli.server.state import ServerState
 
@@ -45,6 +48,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     generate.router,
     infill.router,
     loop.router,
+    style.router,
     jam.router,
     jam_socket.router,
     convert.router,
@@ -130,7 +134,7 @@ def _describe(app: FastAPI, settings: ServerSettings) -> None:
             parts = schema.setdefault("components", {})
             example = {"score": SEED_SCORE, "request": SEED_REQUEST}
             written = [model_of(GenerateBody, example), model_of(JobBody, example)]
-            bodies = [*written, *JAM_BODIES, model_of(LoopBody), model_of(SelectBody)]
+            bodies: list[type[BaseModel]] = [*written, *JAM_BODIES, model_of(LoopBody), model_of(SelectBody), StyleBody]
             parts.setdefault("schemas", {}).update(components(bodies))
             if settings.api_key:
                 parts["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
