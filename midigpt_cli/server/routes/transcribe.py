@@ -44,7 +44,7 @@ router = APIRouter(tags=["audio"])
 MODEL = "basic-pitch"
 AUDIO = FileField(("audio_file",), "wav, mp3, flac or ogg", required=False)
 NOTES, SOUND = "notes.csv", "sonified.wav"
-MEDIA = {NOTES: "text/csv; charset=utf-8", SOUND: "audio/wav"}
+MEDIA = {".csv": "text/csv; charset=utf-8", ".wav": "audio/wav", ".mp3": "audio/mpeg", ".mid": "audio/midi"}
 _PIECE = 1 << 16
 _OWN = {  # field of the form -> meaning
     "audio_url": "The audio's address, instead of audio_file, on servers that fetch (--audio-urls).",
@@ -124,11 +124,11 @@ async def audio_to_midi(request: Request) -> Response:
     responses={200: {"description": "The file", "content": {kind: {} for kind in MEDIA.values()}}, **ERRORS},
 )
 async def job_file(job_id: str, name: str, request: Request) -> Response:
-    """The note table or the rendered audio of a finished transcription that was requested with them."""
+    """The note table or the rendered audio of a finished transcription, or a variation of a loop."""
     job = state_of(request).jobs.get(job_id)
     if name not in job.files:
         raise RefusalError(404, f"job {job.id} has no file {name[:80]!r}; it has {sorted(job.files) or 'none yet'}")
-    return Response(job.files[name], media_type=MEDIA[name], headers=named(f"{job.id}.{name}"))
+    return Response(job.files[name], media_type=MEDIA[PurePath(name).suffix], headers=named(f"{job.id}.{name}"))
 
 
 # ---- reading the form ----
