@@ -21,6 +21,7 @@ from midigpt_cli.server.looper import LooperBody
 from midigpt_cli.server.models import Models
 from midigpt_cli.server.request_models import SEED_REQUEST, SEED_SCORE, components, model_of
 from midigpt_cli.server.routes import (
+    conversions,
     convert,
     generate,
     infill,
@@ -53,6 +54,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     convert.router,
     jobs.router,
     transcribe.router,
+    conversions.router,
     select.router,
     studio.router,
     words.router,
