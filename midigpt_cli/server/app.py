@@ -17,9 +17,11 @@ from midigpt_cli.server import errors
 from midigpt_cli.server.body import GenerateBody
 from midigpt_cli.server.guards import BodyLimit, Doorkeeper, Journal
 from midigpt_cli.server.jam_models import JAM_BODIES
+from midigpt_cli.server.looper import LooperBody
 from midigpt_cli.server.models import Models
 from midigpt_cli.server.request_models import SEED_REQUEST, SEED_SCORE, components, model_of
 from midigpt_cli.server.routes import (
+    conversions,
     convert,
     generate,
     infill,
@@ -56,6 +58,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     presets.router,
     jobs.router,
     transcribe.router,
+    conversions.router,
     select.router,
     studio.router,
     words.router,
@@ -134,7 +137,14 @@ def _describe(app: FastAPI, settings: ServerSettings) -> None:
             parts = schema.setdefault("components", {})
             example = {"score": SEED_SCORE, "request": SEED_REQUEST}
             written = [model_of(GenerateBody, example), model_of(JobBody, example)]
-            bodies: list[type[BaseModel]] = [*written, *JAM_BODIES, model_of(LoopBody), model_of(SelectBody), StyleBody]
+            bodies: list[type[BaseModel]] = [
+                *written,
+                *JAM_BODIES,
+                model_of(LoopBody),
+                model_of(SelectBody),
+                StyleBody,
+                model_of(LooperBody),
+            ]
             parts.setdefault("schemas", {}).update(components(bodies))
             if settings.api_key:
                 parts["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
