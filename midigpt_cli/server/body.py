@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import json
 import math
@@ -22,6 +23,7 @@ from midigpt_core.request import GenerationRequest, InferenceConfig
 from midigpt_core.score import Score
 
 T = TypeVar("T")
+FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 MOST_DIGITS = 40  # of a whole number; what is too large for a field is refused under its name
 _SETTINGS = frozenset(row.name for row in dataclasses.fields(InferenceConfig))
 ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
@@ -53,6 +55,34 @@ async def read_json(request: Request) -> Any:
     if not is_json(content_type):
         raise RefusalError(415, f"Content-Type {content_type!r} is not JSON; send application/json")
     return parse_json(await request.body())
+
+
+async def read_message(request: Request) -> Any:
+    """A small message: JSON, or the fields of a form, each read as the value it spells. Raises RefusalError."""
+    content_type = request.headers.get("content-type", "")
+    if content_type.split(";")[0].strip().lower() not in FORMS:
+        return await read_json(request)
+    try:
+        async with request.form(max_files=2, max_fields=200) as form:
+            return {name: await _sent(item) for name, item in form.multi_items()}
+    except MultiPartException as error:
+        raise RefusalError(400, f"the form cannot be read: {error.message}") from error
+
+
+async def _sent(item: Any) -> Any:
+    """One field of a form: a file in base64, a number or a truth value where it spells one, else the text."""
+    if isinstance(item, UploadFile):
+        return base64.b64encode(await item.read()).decode("ascii")
+    text = item.strip()
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    try:
+        number = float(text) if len(text) <= MOST_DIGITS and text[-1:].isdigit() else None
+    except ValueError:
+        return item
+    if number is None or not math.isfinite(number):
+        return item
+    return int(text) if text.lstrip("-").isdecimal() else number
 
 
 def parse_json(raw: bytes) -> Any:

@@ -58,6 +58,7 @@ class Progress:
     step_generated_tokens: int = 0  # of the step at hand, all takes
     peak_context_tokens: int = 0
     max_context_tokens: int = 0
+    stage: str = ""  # what is being done, where it has a name
 
 
 @dataclass(frozen=True)
@@ -316,6 +317,6 @@ def _facts(work: Work) -> dict[str, Any]:
     }
 
 
-def snapshot(work: Work) -> dict[str, float]:
+def snapshot(work: Work) -> dict[str, Any]:
     """The progress as it is now, as a plain dict."""
     return {**dataclasses.asdict(work.progress), "model_forward_s": work.session.timing.model_forward_s}

@@ -110,6 +110,7 @@ class ProgressAnswer(BaseModel):
     step_generated_tokens: int
     peak_context_tokens: int
     max_context_tokens: int
+    stage: str = Field(description="what is being done, where it has a name: loading the listening model, listening")
     model_forward_s: float
 
 
