@@ -147,7 +147,9 @@ def test_the_reference_s_types_have_its_fields_and_defaults():
     prompt = TrackPrompt(id=0, bars=[1])
     assert (prompt.autoregressive, prompt.ignore, prompt.mask_bars, prompt.attributes) == (False, False, [], {})
     assert (prompt.controls, prompt.bar_attributes, prompt.bar_controls) == ({}, {}, {})
-    named = ["model_dim", "temperature", "top_k", "top_p", "mask_k", "mask_p", "max_attempts", "temperature_escalation", "silence_check", "novelty_check", "seed", "polyphony_hard_limit", "density_hard_limit"]  # fmt: skip
+    named = ["model_dim", "temperature", "top_k", "top_p", "mask_k", "mask_p", "max_attempts"]
+    named += ["temperature_escalation", "silence_check", "novelty_check", "seed"]
+    named += ["polyphony_hard_limit", "density_hard_limit"]
     config = InferenceConfig()
     said = [8, 1.0, 0, 1.0, 0, 0.0, 3, 1.0, True, False, -1, 0, 0]
     assert [getattr(config, name) for name in named] == said
