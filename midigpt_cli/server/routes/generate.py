@@ -45,7 +45,7 @@ async def generate(request: Request) -> Response:
         return json_response(await state.queue.in_thread(lambda: responses.planned(session, head)))
     work = Work(request_id(request), "generate", entry, session, client_of(request), finish, interrupted)
     if envelope.stream:
-        return EventStream(work, state.queue.admit)
+        return EventStream(work).until(state.queue.admit(work))
     return reply(await until_answered(request, work, state.queue.admit(work)))
 
 
