@@ -125,14 +125,13 @@ class CommandRun:
             before |= {str(file): history.contents(file) for file in beside}
             rendered += [rendering.make(take.score, file, how)["path"] for file in beside]
             files += [(number, take.seed, str(file), before.get(str(file))) for file in (path, *beside) if path != PIPE]
-        request = done.facts()["request"]
         history.remember(
             {
                 "command": self.options.command,
                 "song": done.song,
                 "seed": done.result.seed,
                 "model": self.model.name,
-                "request": request,
+                "request": done.asked(),
             },
             files,
         )
@@ -188,7 +187,8 @@ class CommandRun:
 
     def _report(self, done: Done) -> None:
         reporting = self.options.reporting
-        self._note(done.facts())
+        if reporting.to_program:
+            self._note(done.facts())
         if reporting.quiet:
             return
         for line in done.lines():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from copy import copy, deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -144,7 +145,15 @@ class TrackPrompt:
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form."""
-        return dataclasses.asdict(self)
+        return {name: _copied(getattr(self, name)) for name in _PROMPT_KEYS}
+
+
+_PROMPT_KEYS = tuple(each.name for each in dataclasses.fields(TrackPrompt))
+
+
+def _copied(value: Any) -> Any:
+    """A copy; most values are numbers or empty, and there may be one set for each of 65,535 tracks."""
+    return deepcopy(value) if value else copy(value)
 
 
 @suggesting

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
-from operator import attrgetter
 from typing import IO, TYPE_CHECKING, Any
 
 from midigpt_core.errors import ScoreError, SongTooLargeError
-from midigpt_core.fields import Door, read, rows_of, sentence, setting, suggesting
+from midigpt_core.fields import Door, all_sound, read, sentence, setting, suggesting
 from midigpt_core.fields import check as check_values
 from midigpt_core.music import quarters_of
 
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from midigpt_core.midi_file import MidiSource, ReadLimits
+    from midigpt_core.midi_file.stretch import Stretch
 
 MELODIC = "melodic"
 DRUM = "drum"
@@ -34,9 +34,39 @@ class Note:
     delta: int = setting(0, "micro-timing below the grid, in ticks", -MOST, MOST)
 
 
+class _OfFile:
+    """Keeps where the notes of a bar are in their file, until it is first asked for them."""
+
+    __slots__ = ("_stretch",)
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> list[Note]:
+            """The notes, asked for the first time."""
+            if name != "notes":
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            stretch = self._stretch
+            if stretch is not None:
+                self.notes, self._stretch = stretch.notes(), None
+            return object.__getattribute__(self, "notes")
+
+    @property
+    def stretch(self) -> Stretch | None:
+        """Where the notes are in their file, as long as nobody has asked for them."""
+        try:
+            object.__getattribute__(self, "notes")
+        except AttributeError:
+            return self._stretch
+        return None
+
+    def _leave(self, stretch: Stretch) -> None:
+        """Leave the notes where they are."""
+        self._stretch: Stretch | None = stretch
+
+
 @suggesting
 @dataclass(slots=True)
-class Bar:
+class Bar(_OfFile):
     """One measure of one track."""
 
     notes: list[Note] = setting([], "notes that begin in this bar")
@@ -50,6 +80,25 @@ class Bar:
     def __post_init__(self) -> None:
         if self.beat_length == FOLLOWS and self.ts_denominator:
             self.beat_length = quarters_of(self.ts_numerator, self.ts_denominator)
+
+    @classmethod
+    def of_file(cls, stretch: Stretch, ts_numerator: int, ts_denominator: int, beat_length: float) -> Bar:
+        """A bar whose notes are those of a stretch of a file; they cost nothing until somebody asks for them."""
+        bar = cls.__new__(cls)
+        bar.ts_numerator, bar.ts_denominator, bar.beat_length, bar.future = (
+            ts_numerator,
+            ts_denominator,
+            beat_length,
+            False,
+        )
+        bar._leave(stretch)
+        return bar
+
+    @property
+    def n_notes(self) -> int:
+        """How many notes begin here."""
+        stretch = self.stretch
+        return len(self.notes) if stretch is None else len(stretch)
 
     def ticks(self, resolution: int) -> int:
         """Its length in ticks, `resolution` of them to the quarter note."""
@@ -147,7 +196,7 @@ class Score:
         return replace(self, tracks=tracks, resolution=target_tpq)
 
     def __repr__(self) -> str:
-        notes = sum(len(bar.notes) for track in self.tracks for bar in track.bars)
+        notes = sum(bar.n_notes for track in self.tracks for bar in track.bars)
         names = ", ".join(track.name or track.track_type for track in self.tracks[:8])
         more = ", ..." if len(self.tracks) > 8 else ""
         bpm = 60_000_000 / self.tempo if self.tempo else 0.0
@@ -167,7 +216,7 @@ class Score:
     @property
     def heard_bars(self) -> int:
         """Bars up to the last one in which a note begins; all where none does."""
-        last = [max((i for i, bar in enumerate(track.bars) if bar.notes), default=-1) for track in self.tracks]
+        last = [max((i for i, bar in enumerate(track.bars) if bar.n_notes), default=-1) for track in self.tracks]
         return max(last, default=-1) + 1 or self.n_bars
 
 
@@ -207,26 +256,24 @@ _DATA, _VALUES = Door(_malformed), Door(_malformed, data=False)
 
 
 def check_score(score: Score) -> None:
-    """Look at every value of a score, as `from_dict` does. Raises ScoreError naming the first that cannot be."""
+    """Look at every value of a score, as `from_dict` does. Raises ScoreError naming the first that cannot be.
+
+    Notes of a file that nobody has asked for are left alone.
+    """
     check_values(score, "score", _VALUES, without="tracks")
+    bars = [bar for track in score.tracks for bar in track.bars]
+    notes = [note for bar in bars if bar.stretch is None for note in bar.notes]
+    if (
+        all_sound(Track, score.tracks, _VALUES, "bars")
+        and all_sound(Bar, bars, _VALUES, "notes")
+        and all_sound(Note, notes, _VALUES)
+    ):
+        return
     for t, track in enumerate(score.tracks):
         where = f"score.tracks[{t}]"
         check_values(track, where, _VALUES, without="bars")
-        notes = [note for bar in track.bars for note in bar.notes]
-        sound = _all_sound(notes)
         for b, bar in enumerate(track.bars):
-            check_values(bar, f"{where}.bars[{b}]", _VALUES, without="notes" if sound else "")
-
-
-def _all_sound(notes: list[Note]) -> bool:
-    """Whether `check` would accept these notes: a fast test, as there may be a hundred thousand."""
-    for row in rows_of(Note).values():
-        values = list(map(attrgetter(row.name), notes))
-        if not set(map(type, values)) <= {int} or (
-            values and not row.lowest <= min(values) <= max(values) <= row.highest
-        ):
-            return False
-    return True
+            check_values(bar, f"{where}.bars[{b}]", _VALUES)
 
 
 def _check_size(data: Any, limits: ReadLimits) -> None:

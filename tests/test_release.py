@@ -48,7 +48,8 @@ def test_a_wheel_carries_licences_credits_types_and_links_that_work_elsewhere(ch
     inside = {"midigpt_core/py.typed", "midigpt_core/weights/open.safetensors", "midigpt_core/weights/CREDITS.txt"}
     assert inside <= set(names)
     licences = {name.partition("/licenses/")[2] for name in names if "/licenses/" in name}
-    assert {"LICENSE", "MODEL_CARD.md", "midigpt_core/weights/LICENSE.txt"} <= licences
+    ours = {"LICENSE", "MODEL_CARD.md", "midigpt_core/weights/LICENSE.txt", "midigpt_core/weights/CC-BY-SA-4.0.txt"}
+    assert ours <= licences
     assert any(name.startswith("midigpt_core/weights/licences/") for name in licences)
     assert told["License-Expression"] == "MIT AND CC-BY-SA-4.0"
     assert f"Source, {SOURCE}" in told.get_all("Project-URL")

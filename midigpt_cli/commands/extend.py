@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -77,6 +77,7 @@ def extend(options: Continue) -> None:
     )
 
     def prepare(score: Score, table: AttributeTable) -> tuple[Score, GenerationRequest]:
+        from midigpt_cli.parse.additions import extended
         from midigpt_cli.parse.request import RequestOptions, build_request
         from midigpt_cli.parse.selectors import select_tracks
         from midigpt_cli.parse.silent import with_silent
@@ -116,19 +117,7 @@ def _start(options: Continue, score: Score) -> int:
     return start
 
 
-def extended(score: Score, count: int) -> Score:
-    """The score with `count` empty bars of its last metre on every track."""
-    from midigpt_core.score import Bar
-
-    tracks = []
-    for track in score.tracks:
-        last = track.bars[-1] if track.bars else Bar()
-        empty = [Bar([], last.ts_numerator, last.ts_denominator) for _ in range(count)]
-        tracks.append(replace(track, bars=[*track.bars, *empty]))
-    return replace(score, tracks=tracks)
-
-
 def _lately_heard(score: Score, end: int) -> list[int]:
     recent = slice(max(0, end - RECENT_BARS), end)
-    heard = [i for i, track in enumerate(score.tracks) if any(bar.notes for bar in track.bars[recent])]
+    heard = [i for i, track in enumerate(score.tracks) if any(bar.n_notes for bar in track.bars[recent])]
     return heard or list(range(len(score.tracks)))

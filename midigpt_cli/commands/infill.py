@@ -11,6 +11,7 @@ import typer
 from midigpt_cli.options import completion
 from midigpt_cli.options.groups import Context, ModelChoice, Music, Output, Presets, Reporting
 from midigpt_cli.options.settings import Settings, command_of
+from midigpt_cli.parse.additions import Additions
 from midigpt_cli.parse.reading import Reading
 from midigpt_cli.parse.selectors import BARS_HELP, SOUNDING, TRACK_HELP
 from midigpt_core.fields import refused
@@ -57,6 +58,7 @@ class Infill:
         ),
     ] = None
     reading: Reading
+    additions: Additions
     presets: Presets
     music: Music
     context: Context
@@ -91,9 +93,10 @@ def infill(options: Infill) -> None:
     )
 
     def prepare(score: Score, table: AttributeTable) -> tuple[Score, GenerationRequest]:
+        from midigpt_cli.parse.additions import with_additions
         from midigpt_cli.parse.silent import with_silent
 
-        score = with_silent(score, options.track)
+        score = with_additions(with_silent(score, options.track), options.additions)
         return score, whole or _request(options, score, table)
 
     job.run(prepare, lambda song: read_song(song, options.reading))
@@ -144,12 +147,15 @@ def _remembered(options: Infill) -> dict[str, Any]:
 
 
 def _request(options: Infill, score: Score, table: AttributeTable) -> GenerationRequest:
+    from midigpt_cli.parse.additions import added_tracks
     from midigpt_cli.parse.request import RequestOptions, build_request
     from midigpt_cli.parse.selectors import select_bars, tracks_to_write
     from midigpt_cli.parse.words import tracks_named
 
     bars = select_bars(options.bars or "", score.n_bars, heard=score.heard_bars)
-    tracks = () if options.track else tracks_named(options.music.prompt, score)
+    tracks = (
+        () if options.track else added_tracks(score, options.additions) or tracks_named(options.music.prompt, score)
+    )
     tracks = tracks or tracks_to_write(options.track, score, bars)
     return build_request(
         RequestOptions({number: bars for number in tracks}, options.music, options.context, options.settings),

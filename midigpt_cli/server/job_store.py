@@ -77,6 +77,7 @@ class Job:
     files: dict[str, bytes] = field(default_factory=dict)  # further results, by name
     outcome: Outcome | None = None
     expires: float | None = None
+    answered: asyncio.Future[Outcome] | None = None  # once it is admitted
     work: Work = field(init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 

@@ -127,5 +127,5 @@ def _kept_bars(score: Score, step: Step) -> dict[int, list[Bar]]:
     staying: dict[int, list[Bar]] = {}
     for track in {track for track, _ in step.cells}:
         bars = score.tracks[track].bars
-        staying[track] = [bar for b, bar in enumerate(bars) if bar.notes and (track, b) not in step.cells]
+        staying[track] = [bar for b, bar in enumerate(bars) if bar.n_notes and (track, b) not in step.cells]
     return staying

@@ -35,7 +35,7 @@ def guessed_costs(score: Score, step: Step) -> dict[int, int]:
     """About how many tokens each track takes in the step's prompt."""
     costs = {}
     for number, track in enumerate(score.tracks):
-        notes = sum(len(bar.notes) for bar in track.bars[step.start_bar : step.end_bar])
+        notes = sum(bar.n_notes for bar in track.bars[step.start_bar : step.end_bar])
         costs[number] = round(_TOKENS_PER_BAR * step.n_bars + _TOKENS_PER_NOTE[track.track_type == DRUM] * notes)
     return costs
 
@@ -60,10 +60,10 @@ def expected_tokens(score: Score, step: Step) -> int:
         track = score.tracks[number]
         drums = track.track_type == DRUM
         inside = track.bars[step.start_bar : step.end_bar]
-        others = [len(bar.notes) for bar in inside if bar.notes]
+        others = [bar.n_notes for bar in inside if bar.n_notes]
         usual = statistics.median(others) if others else _NOTES_IN_A_BAR[drums]
         for owner, place in step.cells:
             if owner == number:
-                notes = len(track.bars[place].notes) if place < len(track.bars) else 0
+                notes = track.bars[place].n_notes if place < len(track.bars) else 0
                 total += _TOKENS_PER_BAR + _TOKENS_PER_NOTE[drums] * (notes or usual)
     return round(total)

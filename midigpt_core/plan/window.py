@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 from midigpt_core.errors import ScoreError
@@ -14,17 +14,18 @@ REACH = 32.0  # quarter notes around a window in which notes are looked for that
 _BAR_ATTRIBUTE = "bar_"  # bar-level controls are kept as "bar_<token type>_<bar>"
 
 
-def cut(score: Score, step: Step, hidden: Collection[Cell] = ()) -> Score:
+def cut(score: Score, step: Step, hidden: Collection[Cell] = (), shown: Sequence[int] | None = None) -> Score:
     """The bars of the step's window alone, as a Score of its own whose bar 0 is the window's first.
 
-    `hidden` cells (of the piece) are marked `future`. A piece shorter than the window gets empty bars on the right.
-    The bars are new objects; the notes in them are shared with `score`, which is not changed. Work grows with the
-    window, not the piece.
+    `hidden` cells (of the piece) are marked `future`; `shown` tracks come in this order, without the others. A piece
+    shorter than the window gets empty bars on the right. The bars are new objects; the notes in them are shared with
+    `score`, which is not changed. Work grows with the window, not the piece.
     """
     metres = _metres(score, step)
     hidden = frozenset(hidden)
     tracks = []
-    for number, track in enumerate(score.tracks):
+    for number in range(len(score.tracks)) if shown is None else shown:
+        track = score.tracks[number]
         bars = [_cut_bar(track.bars, step, offset, metre) for offset, metre in enumerate(metres)]
         for offset, bar in enumerate(bars):
             bar.future = bar.future or (number, step.start_bar + offset) in hidden

@@ -50,7 +50,7 @@ async def generate(request: Request) -> Response:
     more = prompt_told(envelope)
     work = Work(request_id(request), "generate", entry, session, client_of(request), finish_with(more), interrupted)
     if envelope.stream:
-        return EventStream(work, state.queue.admit)
+        return EventStream(work).until(state.queue.admit(work))
     return reply(await until_answered(request, work, state.queue.admit(work)))
 
 

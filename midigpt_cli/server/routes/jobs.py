@@ -15,6 +15,7 @@ from midigpt_cli.parse.prompted import told
 from midigpt_cli.server import responses
 from midigpt_cli.server.body import Form, GenerateBody, is_json, parse_json, read_body, read_form
 from midigpt_cli.server.errors import RefusalError
+from midigpt_cli.server.events import EventStream
 from midigpt_cli.server.form import read_fields, schema
 from midigpt_cli.server.job_store import Job, Once
 from midigpt_cli.server.models import ModelEntry
@@ -46,6 +47,7 @@ _BODY = {
     }
 }
 _JOB = json_answer(JobAnswer)
+EVENTS: dict[str, Any] = {"description": "Frames of JSON", "content": {"text/event-stream": {}}}
 
 
 @dataclass(frozen=True)
@@ -126,6 +128,22 @@ async def look(job_id: str, request: Request) -> Response:
     return json_response(await state.queue.in_thread(job.json))
 
 
+@router.get("/jobs/{job_id}/events", summary="Follow a job", responses={200: EVENTS, **ERRORS})
+async def follow(job_id: str, request: Request) -> Response:
+    """Server-sent events from now on: notes bar by bar, finished takes, and at last `ended` with the whole job.
+
+    Whoever leaves does not stop the job; what a stream that broke has missed is in GET /jobs/{job_id}.
+    """
+    job = state_of(request).jobs.get(job_id)
+    if job.answered is None or job.answered.done():
+        return Response(_last_frame(job), media_type=EventStream.media_type)
+    return EventStream(job.work, lambda *_: _last_frame(job), stops=False).until(job.answered)
+
+
+def _last_frame(job: Job) -> bytes:
+    return b'data: {"type":"ended","job":' + job.json() + b"}\n\n"
+
+
 @router.delete("/jobs/{job_id}", summary="Stop or forget a job", responses={**_JOB, **ERRORS})
 async def stop(job_id: str, request: Request) -> Response:
     """Stop a job that is under way; forget one that has ended."""
@@ -168,9 +186,9 @@ def _start(state: ServerState, asked: JobRequest, entry: ModelEntry, session: Sa
     finish = finish_of(job, asked.prompt_told)
     job.work = Work(job.id, asked.kind, entry, session, once.caller, finish, lambda _: None)
     job.work.listeners.append(job.follow)
-    answered = state.queue.admit(job.work)
+    job.answered = state.queue.admit(job.work)
     state.jobs.add(job, once)
-    answered.add_done_callback(lambda done: state.jobs.ended(job, done.result()))
+    job.answered.add_done_callback(lambda done: state.jobs.ended(job, done.result()))
     return job
 
 
