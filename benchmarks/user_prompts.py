@@ -26,7 +26,7 @@ BARS, SEED = 4, 1
 MISSED = ("no drums, just a string quartet, adagio, A minor",)  # ensembles are read as one part
 
 DRUMS = None
-# prompt -> what should be understood: programs from 0 (None: drums) in any order, and bpm, scale, metre, styles, density
+# prompt -> what should be understood: programs from 0 (None: drums) in any order, bpm, scale, metre, styles, density
 PROMPTS: tuple[tuple[str, dict[str, Any]], ...] = (
     # keywords with commas, as loop and song services take them
     ("pop, melancholic, acoustic guitar, slow, lo-fi", {"programs": [25], "bpm": 70, "styles": ["pop", "lo-fi"]}),
@@ -211,8 +211,8 @@ def _share(score: Score, scale: str | None) -> float | None:
 def page(rows: Sequence[Outcome]) -> Iterator[str]:
     """The table, and its sums."""
     yield "# Prompts as users of neighbouring systems write them\n"
-    yield f"`python benchmarks/user_prompts.py`: {BARS} bars with the built-in model, seed {SEED}. *As asked* compares the music"
-    yield "with what a musician reads in the prompt, not with what the program understood.\n"
+    yield f"`python benchmarks/user_prompts.py`: {BARS} bars with the built-in model, seed {SEED}. *As asked* compares the"
+    yield "music with what a musician reads in the prompt, not with what the program understood.\n"
     yield "| prompt | understood | instruments | tempo | notes in the key | notes per bar and track | density asked |"
     yield "|---|---|---|---|---|---|---|"
     said = {True: "as asked", False: "not", None: ""}
@@ -230,7 +230,8 @@ def page(rows: Sequence[Outcome]) -> Iterator[str]:
     yield f"| notes in the key, mean of {len(keyed)} | {sum(keyed) / len(keyed):.1%} |"
     for level in ("low", "high", None):
         mine = [row.per_bar for row in rows if row.density == level]
-        yield f"| notes per bar and track, density {level or 'not asked for'}, mean of {len(mine)} | {sum(mine) / len(mine):.1f} |"
+        name = f"notes per bar and track, density {level or 'not asked for'}, mean of {len(mine)}"
+        yield f"| {name} | {sum(mine) / len(mine):.1f} |"
 
 
 def main() -> None:
