@@ -211,7 +211,7 @@ def _share(score: Score, scale: str | None) -> float | None:
 def page(rows: Sequence[Outcome]) -> Iterator[str]:
     """The table, and its sums."""
     yield "# Prompts as users of neighbouring systems write them\n"
-    yield f"`python benchmarks/user_prompts.py`: {BARS} bars with the built-in model, seed {SEED}. *As asked* compares the"
+    yield f"`python benchmarks/user_prompts.py`: {BARS} bars, built-in model, seed {SEED}. *As asked* compares the"
     yield "music with what a musician reads in the prompt, not with what the program understood.\n"
     yield "| prompt | understood | instruments | tempo | notes in the key | notes per bar and track | density asked |"
     yield "|---|---|---|---|---|---|---|"
