@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import IO, TYPE_CHECKING, Any, ClassVar
 
@@ -109,6 +110,12 @@ class Bar(_OfFile):
         """How many notes begin here."""
         stretch = self.stretch
         return len(self.notes) if stretch is None else len(stretch)
+
+    @property
+    def pitches(self) -> Sequence[int]:
+        """The pitches of its notes, in their order."""
+        stretch = self.stretch
+        return [note.pitch for note in self.notes] if stretch is None else stretch.pitches
 
     def ticks(self, resolution: int) -> int:
         """Its length in ticks, `resolution` of them to the quarter note."""

@@ -61,13 +61,13 @@ def _all_bars(score: Score, source: MidiSource, known: list[BarSpan]) -> tuple[l
             "bring it back to the file's, or set score.source to None to write a new file"
         )
     metres, new = signatures(source.outlines), []
-    longest = max(score.tracks, key=lambda track: track.n_bars, default=Track()).bars
-    bars = source.bars(len(longest))
-    for index in range(len(known), len(longest)):
-        metre = (longest[index].ts_numerator, longest[index].ts_denominator)
+    longest = max(score.tracks, key=lambda track: track.n_bars, default=Track())
+    bars = source.bars(longest.n_bars)
+    for index in range(len(known), longest.n_bars):
+        metre = (longest.bars[index].ts_numerator, longest.bars[index].ts_denominator)
         if metre != (bars[index].numerator, bars[index].denominator):
             new.append((bars[index].start, *metre))
-            bars = spans(metres + new, source.division, bars[index].start + 1, len(longest))
+            bars = spans(metres + new, source.division, bars[index].start + 1, longest.n_bars)
     for number, track in enumerate(score.tracks):
         if track.part is None:
             _check_metres(track, number, bars)

@@ -26,6 +26,11 @@ class Stretch:
     def __deepcopy__(self, memo: object) -> Stretch:
         return self  # never changed
 
+    @property
+    def pitches(self) -> bytes:
+        """The pitches of the notes."""
+        return self.part.pitches[self.range.start : self.range.stop]
+
     def made(self) -> list[Note]:
         """The notes, as a bar has them."""
         part, start = self.part, self.start
