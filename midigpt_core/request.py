@@ -36,7 +36,9 @@ class InferenceConfig:
     tracks_per_step: int = setting(
         AUTO, "most tracks written in one step (0 or auto: all of them)", 0, words=_AUTO_WORD
     )
-    ar_overlap: float = setting(0.5, "continuing a track: share of the window kept as history", 0.0, 1.0)
+    ar_overlap: float = setting(
+        0.5, "continuing a track: share of the window kept as history", 0.0, 1.0, open_high=True
+    )
     min_overlap_bars: int = setting(2, "continuing a track: fewest bars kept as history", 0)
     mask_mode: str = setting("auto", "how bars that are hidden are shown to the model", choices=MASK_MODES)
     context: str = setting("auto", "which context tracks may be dropped when a step is too long", choices=CONTEXT_MODES)

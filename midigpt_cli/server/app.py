@@ -23,6 +23,7 @@ from midigpt_cli.server.request_models import SEED_REQUEST, SEED_SCORE, componen
 from midigpt_cli.server.routes import (
     conversions,
     convert,
+    front,
     generate,
     infill,
     jam,
@@ -47,6 +48,7 @@ from midigpt_cli.server.state import ServerState
 
 ROUTERS: tuple[APIRouter, ...] = (
     meta.router,
+    front.router,
     generate.router,
     infill.router,
     loop.router,

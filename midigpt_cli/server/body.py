@@ -15,6 +15,7 @@ from fastapi import Request
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException
 
+from midigpt_cli.server.as_meant import flag, request_as_meant, score_as_meant
 from midigpt_cli.server.errors import RefusalError, malformed
 from midigpt_core.errors import RequestValidationError
 from midigpt_core.fields import Door, read, sentence, setting
@@ -114,6 +115,8 @@ def _no_constant(word: str) -> Any:
 
 def read_body(cls: type[T], data: Any) -> T:
     """The outer object of a request, its score and its request not yet read. Raises RefusalError (422)."""
+    if isinstance(data, dict) and "stream" in data:
+        data = {**data, "stream": flag(data["stream"])}
     body = read(cls, data, "", Door(_unprocessable))
     check_id(getattr(body, "request_id", None))
     return body
@@ -134,7 +137,7 @@ def check_id(request_id: str | None) -> str | None:
 
 def read_score(data: Any, limits: ReadLimits) -> Score:
     """The score in a request. Raises ScoreError (400), SongTooLargeError (413) before it is built."""
-    return Score.from_dict(data, limits)
+    return Score.from_dict(score_as_meant(data), limits)
 
 
 def settings_in_place(data: Any, status: int = 422) -> None:
@@ -148,7 +151,7 @@ def read_request(data: Any) -> GenerationRequest:
     """The generation request in a request. Raises RefusalError (400) for one that cannot be read."""
     settings_in_place(data, 400)
     try:
-        return GenerationRequest.from_dict(data)
+        return GenerationRequest.from_dict(request_as_meant(data))
     except RequestValidationError as error:
         raise malformed(error) from error
 

@@ -21,7 +21,7 @@ class LoopSession(SamplingSession):
 
     def __init__(self, engine: InferenceEngine, song: Score, loop_request: LoopRequest) -> None:
         """Raises RequestValidationError where the loop's bars cannot be written so."""
-        self.song, self.loop_request, self.tokens = song, loop_request, 0
+        self.song, self.loop_request, self.tokens, self.bars = song, loop_request, 0, 0
         bars = list(range(loop_request.end - loop_request.first))
         prompts = [
             replace(loop_request.prompts.get(t, TrackPrompt(t)), bars=bars if t in loop_request.tracks else [])
@@ -35,6 +35,10 @@ class LoopSession(SamplingSession):
 
     @property
     def gen_count(self) -> int:
+        return self.bars
+
+    @property
+    def token_count(self) -> int:
         return self.tokens
 
     def run_takes(self) -> Any:
@@ -48,6 +52,7 @@ class LoopSession(SamplingSession):
         found: list[Variation] = []
         for variation in loop(self.engine, self.song, self.loop_request, follow, self.cancel_event.is_set):
             found.append(variation)
+            self.bars += len(self.loop_request.tracks) * variation.score.n_bars
             if self.cancel_event.is_set() and len(found) < self.loop_request.variations:
                 raise CancelledError("stopped between two variations")
         return found

@@ -95,8 +95,9 @@ def test_transcribe_writes_notes_tables_and_sound(midigpt, song, tmp_path) -> No
 def test_the_flags_of_basic_pitch_write_beside_the_midi_file(midigpt, song, tmp_path) -> None:
     sound = tmp_path / "take.wav"
     assert midigpt("render", song, "-o", sound).code == 0
-    flags = "--save-midi --save-note-events --sonify-midi --sonification-samplerate 22050 --midi-tempo 120".split()
-    flags += "--multiple-pitch-bends --onset-threshold 0.5 --frame-threshold 0.3 --minimum-note-length 100".split()
+    flags = ["--save-midi", "--save-note-events", "--sonify-midi", "--sonification-samplerate", "22050"]
+    flags += ["--midi-tempo", "120", "--multiple-pitch-bends", "--onset-threshold", "0.5", "--frame-threshold", "0.3"]
+    flags += ["--minimum-note-length", "100"]
     answer = midigpt("transcribe", sound, "--no-melodia", "--json", *flags)
     assert answer.code == 0, answer.err
     facts = json.loads(answer.out)

@@ -69,9 +69,10 @@ class SocketPlayer:
             raw = text.encode() if text is not None else message.get("bytes") or b""
             kind = ""
             try:
-                data, self.unused = translated(parse_json(raw))
-                kind = _kind(data)
-                await self._answer(kind, data)
+                sent = parse_json(raw)
+                kind = _named(sent)
+                data, self.unused = translated(sent)
+                await self._answer(_kind(data), data)
             except (RefusalError, MidiGptError) as error:
                 await self._say_error(error, kind)
 
@@ -152,6 +153,12 @@ class SocketPlayer:
     async def _say_error(self, error: Exception, kind: str) -> None:
         status, body, _ = describe(error)
         await self._say("error", {"of": kind, "status": status, **body})
+
+
+def _named(data: Any) -> str:
+    """The type a message says it is of, whatever it is."""
+    kind = data.get("type") if isinstance(data, dict) else None
+    return kind[:80] if isinstance(kind, str) else ""
 
 
 def _kind(data: Any) -> str:

@@ -132,7 +132,7 @@ class StyleSession:
         self.jam, self.total, self.dropped = jam, total, dropped
         self.listener: trace.Listener = trace.ignore
         self.cancel_event = threading.Event()
-        self.timing, self.gen_count = Timing(), 0
+        self.timing, self.gen_count, self.token_count = Timing(), 0, 0
 
     @property
     def settings(self) -> JamSettings:
@@ -145,6 +145,7 @@ class StyleSession:
         while self.jam.bar < self.total:
             if self.cancel_event.is_set():
                 raise CancelledError("stopped between two chunks")
+            self.gen_count = self.jam.bar * len(parts)
             for bars, track in zip(parts, self.jam.next_chunk().score.tracks, strict=True):
                 bars += track.bars
         tracks = [

@@ -194,7 +194,7 @@ class TranscribeSession:
         self.asked, self.limits = asked, limits
         self.listener: trace.Listener = trace.ignore
         self.cancel_event = threading.Event()
-        self.timing, self.gen_count = Timing(), 0
+        self.timing, self.gen_count, self.token_count = Timing(), 0, 0
         self.tell: Callable[[float, str], None] = lambda share, stage: None  # the share that is done, 0 to 1, and what
 
     def run_takes(self) -> tuple[Transcription, bytes]:
