@@ -80,7 +80,10 @@ def infill(options: Infill) -> None:
     from midigpt_cli.parse.words import Wishes, told_of
 
     options = _with_song(options)
-    understood = told_of(Wishes.of(options.music.prompt), options.reporting)
+    wishes = Wishes.of(options.music.prompt)
+    wishes.leave_out("bpm", "metre", "bars")
+    wishes.beside(options.music)
+    understood = told_of(wishes, options.reporting)
     whole = _whole_request(options)
     takes = whole.config.num_candidates if whole else options.settings.num_candidates or 1
     job = CommandRun(

@@ -61,8 +61,8 @@ def checkpoint_of(data: Any) -> tuple[Any, str | None, tuple[str, ...]]:
     """
     if not isinstance(data, dict):
         return data, None, ()
-    rest = {key: value for key, value in data.items() if key not in (*REPO, *STEP, *_OF_BASE, "revision")}
-    unused = tuple(key for key in _OF_BASE if key in data)
+    rest = {key: value for key, value in data.items() if key not in (*REPO, *STEP, *OF_BASE, "revision")}
+    unused = tuple(key for key in OF_BASE if key in data)
     repo = next((data[key] for key in REPO if data.get(key)), None)
     if repo is None:
         return rest, None, unused
@@ -73,7 +73,7 @@ def checkpoint_of(data: Any) -> tuple[Any, str | None, tuple[str, ...]]:
 
 
 REPO, STEP = ("ckpt_repo", "repo_id"), ("ckpt_step", "step")
-_OF_BASE = ("size", "assets_repo_id", "sync_assets")  # of the sound model that a fine-tune is put on
+OF_BASE = ("size", "assets_repo_id", "sync_assets")  # of the sound model that a fine-tune is put on
 
 
 def named_checkpoint(repo: str, step: Any = None, revision: Any = None) -> str:

@@ -80,6 +80,7 @@ class GenerateAnswer(BaseModel):
     status: Literal["completed", "cancelled", "planned"]
     dropped_context: list[int] = Field(description="context tracks left out because a step was too long")
     generated_bars: dict[str, list[int]] | None = Field(None, description="bars written, by track")
+    understood: dict[str, Any] | None = Field(None, description="what was read of the prompt, and what gave way")
     score: ScoreModel | None = None
     seed: int | None = None
     base_seed: int | None = Field(None, description="seed of the first candidate")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -10,6 +11,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
 from midigpt_cli.parse.jam import song_in
+from midigpt_cli.parse.prompted import told
 from midigpt_cli.server.body import check_id, read_message, settings_in_place
 from midigpt_cli.server.errors import RefusalError, busy, request_id
 from midigpt_cli.server.events import until_answered
@@ -78,6 +80,7 @@ class LoopAnswer(BaseModel):
     ticks: int
     resolution: int
     variations: list[VariationAnswer]
+    understood: dict[str, Any] | None = Field(None, description="what was read of the prompt")
 
 
 @router.post(
@@ -101,7 +104,7 @@ async def loops(request: Request) -> Response:
     request.state.request_id = check_id(body.request_id) or request_id(request)
     state.queue.check_room(client_of(request))
     session = await state.queue.in_thread(lambda: prepare(entry, body, state.settings))
-    finish = finish_as(body.format)
+    finish = finish_as(body.format, told(body.prompt, own=("bpm", "metre", "bars")))
     work = Work(request_id(request), "loop", entry, session, client_of(request), finish, lambda _: None)
     outcome = await until_answered(request, work, state.queue.admit(work))
     if outcome.status == "cancelled" and outcome.reason != STOPPING:
@@ -134,7 +137,7 @@ def prepare(entry: ModelEntry, body: LoopBody, settings: ServerSettings) -> Loop
     return session
 
 
-def finish_as(kind: str) -> Any:
+def finish_as(kind: str, more: Mapping[str, Any]) -> Any:
     """Makes the answer, in the worker's thread."""
 
     def finish(work: Work, result: Any) -> Rendered:
@@ -146,6 +149,7 @@ def finish_as(kind: str) -> Any:
             "ticks": sum(bar.ticks(first.resolution) for bar in first.tracks[0].bars),
             "resolution": first.resolution,
             "variations": [_told(variation, kind) for variation in result],
+            **more,
         }
         return Rendered(to_json(body))
 
