@@ -15,6 +15,11 @@ from types import ModuleType
 
 import pytest
 
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *(ROOT / "docs").glob("*.md")]
 SOURCE = "https://example.org/us/midigpt"
@@ -72,6 +77,16 @@ def test_links_lead_somewhere(page: Path) -> None:
         if place and not re.match(r"\w+:", place) and not (page.parent / place).exists():
             broken.append(link)
     assert broken == []
+
+
+def test_the_requirements_of_the_readme_are_those_of_the_package_without_torch() -> None:
+    tables = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = tables["optional-dependencies"]
+    sound = [need for need in extras["live"] if need.startswith("sounddevice")]
+    needs = [need for need in tables["dependencies"] if not need.startswith("torch")]
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    listed = [line.replace("'", '"') for line in lines if not line.startswith("#")]
+    assert listed == [need.replace("'", '"') for need in [*needs, *extras["serve"], *extras["audio"], *sound]]
 
 
 def test_readme_stays_as_it_is_where_nobody_says_where_the_source_is(monkeypatch: pytest.MonkeyPatch) -> None:
