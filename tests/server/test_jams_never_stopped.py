@@ -50,12 +50,20 @@ def player(live: Live, **more: object) -> socket.socket:
     line.connect(("127.0.0.1", live.port))
     head = "GET /ws/jam HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     line.sendall(head.encode() + b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n")
+    heard(line, b"\r\n\r\n")
     message = json.dumps({"type": "start", **START, **more}).encode()
     line.sendall(b"\x81\xfe" + struct.pack(">H", len(message)) + b"\0\0\0\0" + message)
-    heard = b""
-    while b'"started"' not in heard:
-        heard += line.recv(1)
+    heard(line, b'"started"')
     return line
+
+
+def heard(line: socket.socket, until: bytes) -> None:
+    """Listen, byte by byte, until something has been said."""
+    said = b""
+    while until not in said:
+        part = line.recv(1)
+        assert part, said
+        said += part
 
 
 def test_jams_that_are_never_asked_for_again_end_and_make_room(fake: float) -> None:
