@@ -50,6 +50,7 @@ COMMANDS = {
     "config": CommandRow("config", "config", "Show defaults and presets."),
     "studio": CommandRow("studio", "studio", "Open a page to see, rewrite and hear a song."),
     "serve": CommandRow("serve", "serve", "Offer all of this over HTTP."),
+    "osc": CommandRow("osc", "osc", "Accompany what is played, over Open Sound Control."),
     "models": CommandRow("models", "app", "List, fetch and choose models."),
     "train": CommandRow("train", "app", "Train a model on your own MIDI files, or fine-tune one."),
     "evaluate": CommandRow("evaluate", "evaluate", "Judge a model on held-out songs."),
