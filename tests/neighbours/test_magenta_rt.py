@@ -330,3 +330,20 @@ def test_where_callers_are_kept_apart_nobody_ends_the_jams_of_others():
         session = client.post("/jam/start", json={"styles": "jazz"}, headers=headers).json()["session_id"]
         assert client.post("/jam/stop_all", headers=headers).status_code == 403
         assert client.get("/jam/status", params={"session_id": session}, headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize(("start", "after"), [({"bpm": 100}, 100.0), ({}, 70.0)])
+def test_styles_change_the_tempo_unless_it_was_given_as_a_number(http, start, after):
+    session = http.post("/jam/start", json={"styles": "house", "pace": "asap", **start}).json()["session_id"]
+    http.post("/jam/update", data={"session_id": session, "styles": "ballad"})
+    assert http.get("/jam/status", params={"session_id": session}).json()["bpm"] == after
+    http.post("/jam/update", data={"session_id": session, "styles": "jazz", "bpm": "90"})
+    assert http.get("/jam/status", params={"session_id": session}).json()["bpm"] == 90
+    http.post("/jam/stop", json={"session_id": session})
+
+
+def test_sound_sent_to_generate_is_told_where_to_go(http):
+    files = {"loop_audio": ("loop.wav", b"RIFF", "audio/wav")}
+    answer = http.post("/generate", data={"bpm": "120", "bars": "8", "styles": "techno"}, files=files)
+    assert answer.status_code == 415
+    assert all(path in answer.json()["detail"] for path in ("/generate_style", "/audio_to_midi", "/infill"))
