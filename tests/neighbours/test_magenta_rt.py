@@ -296,3 +296,54 @@ def test_nothing_of_an_archive_is_written_but_its_checkpoint(checkpoint, tmp_pat
     assert [path.name for path in tmp_path.rglob("*") if path.is_file() and path != archive] == [
         "checkpoint.safetensors"
     ]
+
+
+def test_a_chunk_that_was_let_go_of_is_rendered_again_and_disturbs_nothing(monkeypatch):
+    from tiny import engine
+
+    from midigpt_cli.live.session import Delivery
+    from midigpt_cli.server import chunk_audio
+    from midigpt_core.jam import Jam, JamSettings
+    from midigpt_core.request import InferenceConfig
+    from midigpt_core.score import Track
+
+    monkeypatch.setattr(chunk_audio, "MOST_BYTES", 1)
+    jam = Jam(engine(), JamSettings(tracks=(Track(),), config=InferenceConfig(seed=1, density_hard_limit=4)))
+    chunks = [Delivery(jam.next_chunk()) for _ in range(3)]
+    plain, asked_twice = chunk_audio.ChunkSound(8000), chunk_audio.ChunkSound(8000)
+    told = [plain.wav(chunk) for chunk in chunks]
+    again = [asked_twice.wav(chunks[0]), asked_twice.wav(chunks[1])]
+    assert len(asked_twice.wav(chunks[0])) == len(told[0])
+    assert [*again, asked_twice.wav(chunks[2])] == told
+
+
+def test_bars_that_play_too_long_are_refused(http):
+    answer = http.post("/generate_style", json={"styles": "jazz", "bpm": 20, "bars": 64})
+    assert (answer.status_code, answer.json()["field"]) == (422, "bars")
+
+
+def test_where_callers_are_kept_apart_nobody_ends_the_jams_of_others():
+    from serving import client_of
+
+    with client_of(api_key="secret") as client:
+        headers = {"X-API-Key": "secret"}
+        session = client.post("/jam/start", json={"styles": "jazz"}, headers=headers).json()["session_id"]
+        assert client.post("/jam/stop_all", headers=headers).status_code == 403
+        assert client.get("/jam/status", params={"session_id": session}, headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize(("start", "after"), [({"bpm": 100}, 100.0), ({}, 70.0)])
+def test_styles_change_the_tempo_unless_it_was_given_as_a_number(http, start, after):
+    session = http.post("/jam/start", json={"styles": "house", "pace": "asap", **start}).json()["session_id"]
+    http.post("/jam/update", data={"session_id": session, "styles": "ballad"})
+    assert http.get("/jam/status", params={"session_id": session}).json()["bpm"] == after
+    http.post("/jam/update", data={"session_id": session, "styles": "jazz", "bpm": "90"})
+    assert http.get("/jam/status", params={"session_id": session}).json()["bpm"] == 90
+    http.post("/jam/stop", json={"session_id": session})
+
+
+def test_sound_sent_to_generate_is_told_where_to_go(http):
+    files = {"loop_audio": ("loop.wav", b"RIFF", "audio/wav")}
+    answer = http.post("/generate", data={"bpm": "120", "bars": "8", "styles": "techno"}, files=files)
+    assert answer.status_code == 415
+    assert all(path in answer.json()["detail"] for path in ("/generate_style", "/audio_to_midi", "/infill"))
