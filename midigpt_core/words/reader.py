@@ -76,8 +76,10 @@ class _Named:
 def read_prompt(text: str) -> Understood:
     """What `text` asks for, what became of each of its words, and which are not known.
 
-    Raises RequestValidationError for one of more than LONGEST characters.
+    Raises RequestValidationError for one of more than LONGEST characters, or that no file or answer can hold.
     """
+    if any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise refused("prompt", None, "holds half a letter (a lone surrogate)", "send it as UTF-8")
     if len(text) > LONGEST:
         raise refused("prompt", None, f"has {len(text)} characters", f"use at most {LONGEST}")
     return _PromptReader(text).read()

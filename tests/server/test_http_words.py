@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from serving import client_of, midi, wish
 from tiny import song
 
+from midigpt_cli.server.responses import Answer
 from midigpt_core.score import Score
 from midigpt_core.words import reader
 
@@ -196,3 +197,21 @@ def test_any_prompt_is_followed_or_refused(client, prompt, path):
     assert client.get("/words", params={"prompt": prompt}).status_code < 500
     if path == "/jam/start" and answer.status_code == 200:
         client.post("/jam/stop", json={"session_id": answer.json()["session_id"]})
+
+
+def test_half_letters_in_a_prompt_are_refused_at_every_door(client):
+    jam = client.post("/jam/start", json={"prompt": "bass", "pace": "asap"}).json()["session_id"]
+    doors = [*WORDY, ("/jam/update", {"session_id": jam})]
+    for path, body in doors:
+        sent = json.dumps({**body, **({"tracks": [1]} if path == "/loop" else {}), "prompt": "\ud800 bass"})
+        answer = client.post(path, content=sent, headers={"content-type": "application/json"})
+        assert answer.status_code == 422, answer.text
+        assert "half a letter" in answer.json()["detail"]
+    client.post("/jam/stop", json={"session_id": jam})
+
+
+def test_whatever_an_answer_repeats_can_be_sent():
+    """An answer that could not be written was a failure of the server."""
+    assert json.loads(Answer({"said": "\ud800"}).body) == {"said": "\ud800"}
+    with client_of() as client:
+        assert client.app.router.default_response_class.value is Answer
