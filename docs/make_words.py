@@ -46,6 +46,8 @@ def page() -> str:
     feels = ((w, *feel) for w, feel in table.FEELS.items())
     parts += _section("How a part plays", ("word", "control", "value"), feels)
     parts += ["Loudness is understood but nothing in the program asks a model for it; the answer says so.", ""]
+    moods = ", ".join(sorted(table.MOODS))
+    parts += [f"Moods are understood in the same way: {moods}.", ""]
     for title, words, meaning in (
         ("Rhythm", table.GRIDS, "grid"),
         ("Tempo", table.TEMPOS, "quarter notes per minute"),

@@ -107,16 +107,18 @@ def _with_words(options: JamOptions) -> JamOptions:
     from midigpt_cli.parse.words import Wishes
 
     wishes = Wishes.of(options.music.prompt, options.instrument, options.drums)
-    for line in wishes.lines():
-        _say(options, line)
     if options.song is None:
         options = replace(options, instrument=wishes.instruments, drums=wishes.drums)
-    return replace(
+    asked = replace(
         options,
         bpm=wishes.over("--bpm", options.bpm, "bpm"),
         metre=wishes.over("--metre", options.metre, "metre"),
         bars=wishes.over("--bars", options.bars, "bars"),
     )
+    wishes.beside(options.music)
+    for line in wishes.lines():
+        _say(options, line)
+    return asked
 
 
 def _opened(options: JamOptions) -> JamSession:

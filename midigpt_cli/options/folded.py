@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import typer
-from typer.core import TyperCommand, TyperOption
+from typer.core import TyperCommand
 
 FIRST = frozenset(  # options of the shared groups that everyone needs; a command's own are always shown
     {
@@ -72,20 +72,23 @@ def _panel(option: Any) -> str | None:
     return panel
 
 
-def _help_all() -> TyperOption:
-    return TyperOption(
-        param_decls=["--help-all"],
-        is_flag=True,
-        is_eager=True,
-        expose_value=False,
-        callback=_show_all,
-        help="Show every option and exit.",
+def _help_all() -> Any:
+    """The option, made by typer itself, whose own classes change from release to release."""
+    made = typer.Option(
+        False, "--help-all", is_eager=True, expose_value=False, callback=_show_all, help="Show every option and exit."
     )
+    holder = typer.Typer(add_completion=False)
+
+    @holder.command()
+    def command(help_all: bool = made) -> None: ...
+
+    return typer.main.get_command(holder).params[0]
 
 
-def _show_all(ctx: Any, _option: Any, wanted: bool) -> None:
+def _show_all(ctx: typer.Context, wanted: bool) -> None:
     if wanted:
-        ctx.command.folded = False
+        command: Any = ctx.command
+        command.folded = False
         typer.echo(ctx.get_help(), color=ctx.color)
         ctx.exit()
 

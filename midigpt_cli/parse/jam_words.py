@@ -83,8 +83,8 @@ def _listed(name: str, value: Any) -> list[str]:
 
 
 def _numbers(value: Any, count: int) -> list[float]:
-    items = value.split(",") if isinstance(value, str) else value
-    if items is None:
+    items = value.split(",") if isinstance(value, str) else [value] if isinstance(value, (int, float)) else value
+    if not items or value == "":
         return [1.0] * count
     try:
         found = [float(item) for item in items]

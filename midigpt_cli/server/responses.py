@@ -112,7 +112,8 @@ def candidate(steps: int, take: Take) -> dict[str, Any]:
     return {
         "score": take.score.to_dict(),
         "seed": take.seed,
-        "gen_count": take.tokens,
+        "gen_count": take.bars,
+        "token_count": take.tokens,
         "error": None if take.accepted else take.rejected[-1],
         **_judgement(steps, take),
     }
@@ -138,6 +139,7 @@ def _timing(work: Work) -> dict[str, Any]:
     return {
         **asdict(work.session.timing),
         "gen_count": work.session.gen_count,
+        "token_count": work.session.token_count,
         "queue_s": work.queue_seconds,
         "total_s": work.run_seconds,
     }
@@ -146,7 +148,7 @@ def _timing(work: Work) -> dict[str, Any]:
 def tokens_block(work: Work, truncated: bool) -> dict[str, Any]:
     """How much of the model's context was used, and how fast tokens came."""
     progress, forward = work.progress, work.session.timing.model_forward_s
-    most, count = work.writing.engine.model.n_positions, work.session.gen_count
+    most, count = work.writing.engine.model.n_positions, work.session.token_count
     return {
         "context_tokens": progress.context_tokens,
         "generated_tokens": count,

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from midigpt_core.constraints.control import Scene
 from midigpt_core.constraints.controls import CONTROLS
+from midigpt_core.constraints.depart import Depart, places_to_leave
 from midigpt_core.constraints.masks import Allowed, AllowedTokens, Constraint, NoRepeat, Opening, Scheduled
 from midigpt_core.echo.rule import Echo
 from midigpt_core.generation.knowledge import echo_strength
@@ -28,7 +29,7 @@ def build_constraints(step: StepPrompt, seed: int, attempt: int = 1) -> tuple[Co
         step.tokenizer.vocabulary, step.cells, step.known.around.score, pitches
     )
     scheduled = {cell for each in controls if isinstance(each, Scheduled) for cell in each.by_cell}
-    own = [*_opening(step, prompts), *_no_repeat(step, prompts)]
+    own = [*_opening(step, prompts), *_no_repeat(step, prompts), *_depart(step, seed, attempt)]
     return (*controls, *own, *asked, *_echo(step, scheduled, attempt), *_harmony(step))
 
 
@@ -60,6 +61,16 @@ def _no_repeat(step: StepPrompt, prompts: Mapping[int, TrackPrompt]) -> list[Con
         NoRepeat(step.tokenizer.vocabulary, n, {i: by_cell[i] for i in by_cell if lengths[i] == n})
         for n in sorted({*lengths} - {0})
     ]
+
+
+def _depart(step: StepPrompt, seed: int, attempt: int) -> list[Constraint]:
+    """After an attempt that may not be what stood there, others that cannot be."""
+    config = step.request.config
+    if attempt == 1 or not config.novelty_check or "original" not in (config.novelty_against or ["original"]):
+        return []
+    originals = [step.originals.tracks[track].bars[bar] for track, bar in step.local_cells]
+    places = places_to_leave(originals, config.novelty_threshold, attempt, seed)
+    return [Depart(step.tokenizer.vocabulary, places)]
 
 
 def _echo(step: StepPrompt, scheduled: set[int], attempt: int) -> list[Constraint]:

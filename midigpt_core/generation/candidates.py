@@ -120,6 +120,7 @@ class Take:
     rejected: tuple[str, ...]  # why attempts were rejected
     accepted: bool  # every step passed its checks
     truncated: bool  # a step ran out of the model's context before its last bar
+    bars: int = 0  # written, each of a track
 
     def __repr__(self) -> str:
         state = "" if self.accepted else f", rejected: {self.rejected[-1]}"
@@ -146,6 +147,7 @@ class Draft:
     rejected: list[str] = field(default_factory=list)
     accepted: bool = True
     truncated: bool = False
+    bars: int = 0
 
     def keep(self, candidate: Candidate) -> Candidate:
         """Keep the candidate, unless one of an earlier attempt is better; returns what is kept."""
@@ -164,6 +166,7 @@ class Draft:
         self.kept_tokens += self.best.tokens
         self.accepted &= self.best.fault is not Fault.FAILED
         self.truncated |= self.best.truncated
+        self.bars += len(self.best.cells)
         self.best = None
         self.steps += 1
 
@@ -179,4 +182,5 @@ class Draft:
             rejected=tuple(self.rejected),
             accepted=self.accepted,
             truncated=self.truncated,
+            bars=self.bars,
         )

@@ -58,7 +58,9 @@ class StepPrompt:
 
     def window_of(self, written: Mapping[Cell, Sequence[Note]], score: Score) -> Score:
         """The written notes as a window that `paste` takes: tracks as in the score, notes in its resolution."""
-        tracks = [Track(bars=[Bar() for _ in range(self.step.n_bars)]) for _ in score.tracks]
+        tracks = [Track()] * len(score.tracks)
+        for track in {track for track, _ in written}:
+            tracks[track] = Track(bars=[Bar() for _ in range(self.step.n_bars)])
         for (track, bar), notes in written.items():
             tracks[track].bars[bar - self.step.start_bar].notes = list(notes)
         return Score(tracks=tracks, resolution=score.resolution)
@@ -77,8 +79,8 @@ def prepare_step(
     """Cut the step's window, hide what is to be hidden, and write its prompt. `left_out` tracks are not shown."""
     prompts = {prompt.id: prompt for prompt in request.tracks}
     tracks = _order(score, step, left_out)
-    part = cut(score, step, _hidden(score, step, prompts))
-    part = replace(part, tracks=[replace(part.tracks[t], attributes={}) for t in tracks])
+    part = cut(score, step, _hidden(score, step, prompts), tracks)
+    part = replace(part, tracks=[replace(track, attributes={}) for track in part.tracks])
     cells = tuple(sorted(step.cells, key=lambda cell: (tracks.index(cell[0]), cell[1])))
     local = frozenset((tracks.index(track), bar - step.start_bar) for track, bar in cells)
     originals = to_grid(part, tokenizer.config)

@@ -104,8 +104,10 @@ class _PromptReader:
     def read(self) -> Understood:
         """Numbers first, then clause by clause."""
         rest = self._numbers(self.text.lower())
+        for phrase, word in table.ONE_WORD.items():
+            rest = rest.replace(phrase, word)
         joints = "|".join(table.JOINTS)
-        for clause in re.split(rf"[,;.!?:\n]+|\b(?:{joints})\b", rest):
+        for clause in re.split(rf"[,;.!?:|\n]+|\b(?:{joints})\b", rest):
             self._clause(re.findall(r"[a-z0-9#&'/-]*[a-z0-9#]", clause))
         return self._finished()
 
@@ -156,6 +158,9 @@ class _PromptReader:
             self._hold(here[-1].feels if here else self.feels, aspect, value)
 
     def _unread(self, word: str) -> None:
+        if word in table.MOODS:
+            self.said.append(Said(word, "a mood, which no model here can be asked for"))
+            return
         known = (*table.NEGATIONS, *table.VERY, *table.SILENT)
         if word not in known:
             self.unknown.append(word)
@@ -218,7 +223,8 @@ class _PromptReader:
         named = bool(self.parts)
         if not named:
             self.parts = [_Named(role, program, role) for s in styles[:1] for role, program in s.parts.items()]
-        parts = [self._settled(part, styles) for part in self.parts if part.program not in self.removed]
+        kept = [part for part in self._distinct() if part.program not in self.removed]
+        parts = [self._settled(part, styles) for part in kept]
         single = self.single
         bpm, metre, grid = single.get("bpm"), single.get("metre"), single.get("grid")
         if bpm is None and styles:
@@ -239,8 +245,22 @@ class _PromptReader:
             named,
         )
 
+    def _distinct(self) -> list[_Named]:
+        """The parts; an instrument that is named a second time in another word is one part."""
+        found: list[_Named] = []
+        for part in self.parts:
+            other = next((old for old in found if old.program == part.program and old.word != part.word), None)
+            if other is None or not (part.settled and other.settled):
+                found.append(part)
+            else:
+                other.feels = {**part.feels, **other.feels}
+        return found
+
     def _settled(self, part: _Named, styles: list[table.Style]) -> PromptPart:
         program = part.program
+        family = table.FAMILIES.get(part.word, ())
+        if family:
+            program = next((p for style in styles for p in style.parts.values() if p in family), program)
         if not part.settled:
             program = next((style.parts[part.role] for style in styles if part.role in style.parts), program)
         feels = {**table.ROLE_FEELS.get(part.role, {}), **part.feels}
@@ -255,7 +275,7 @@ def _longest(words: list[str]) -> tuple[str, int, _Entry | None]:
         if phrase in known:
             return phrase, count, known[phrase]
     word = words[0]
-    if len(word) < _SHORTEST or word in table.SILENT or word in table.VERY or word in table.NEGATIONS:
+    if len(word) < _SHORTEST or word in (*table.SILENT, *table.MOODS, *table.VERY, *table.NEGATIONS):
         return word, 1, None
     near = difflib.get_close_matches(word, _single_words(), 1, _LIKENESS)
     return (near[0], 1, known[near[0]]) if near else (word, 1, None)

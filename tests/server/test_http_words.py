@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import json
+
 import pytest
 from serving import client_of, midi, wish
 from tiny import song
+
+from midigpt_core.score import Score
 
 DORIAN = {6, 8, 9, 11, 1, 3, 4}  # on F#
 
@@ -70,3 +75,52 @@ def test_a_setting_in_the_wrong_place_is_told_where_it_goes(client, key):
     for answer in (loop, client.post("/generate", json=body)):
         assert answer.status_code in (400, 422)
         assert f"{key} is a setting; put it into config" in answer.text
+
+
+def test_an_answer_says_what_was_understood_and_what_gave_way(client):
+    body = {**wish(bars={1: [4, 5]}, seed=1), "prompt": "sparse purple bass in E minor, 90 bpm"}
+    body["request"]["tracks"][1]["controls"] = {"pitch_mask": {"pitch_classes": [0, 5]}}
+    body["request"]["tracks"][1]["attributes"] = {"max_note_duration": 3}
+    told = client.post("/generate", json=body).json()["understood"]
+    assert (told["scale"], told["unknown"]) == ("E:minor", ["purple"])
+    assert told["overruled"] == [
+        "bpm is not used: it is the song's own",
+        "tracks[1].controls.pitch_mask wins over the prompt",
+    ]
+    assert "understood" not in client.post("/generate", json=wish(bars={1: [4, 5]}, seed=1)).json()
+
+
+def ended(client, url):
+    while (job := client.get(url).json())["status"] in ("queued", "running"):
+        pass
+    assert job["status"] == "succeeded", job["error"]
+    return job
+
+
+@pytest.mark.parametrize("kind", ["generate", "infill"])
+def test_a_job_heeds_a_prompt_and_tells_what_it_understood(client, kind):
+    own = wish(bars={1: [4, 5]}, seed=1)
+    options = {"bars": "5-6", "track": "2", "seed": 1, "density_hard_limit": 4}
+    song_file = {"midi": base64.b64encode(midi(song(8))).decode(), "options": options}
+    body = own if kind == "generate" else song_file
+    answer = client.post("/jobs", json={**body, "prompt": "F# dorian"})
+    assert answer.status_code == 202, answer.text
+    job = ended(client, answer.json()["urls"]["get"])
+    assert job["summary"]["understood"]["scale"] == "F#:dorian"
+    written = Score.from_midi(client.get(job["results"][0]["midi"]).content)
+    found = {note.pitch % 12 for bar in written.tracks[1].bars[4:6] for note in bar.notes}
+    assert found
+    assert found <= DORIAN
+
+
+def test_a_loop_and_an_infill_tell_what_they_understood(client):
+    config = {"seed": 1, "density_hard_limit": 4}
+    body = {"score": song(4).to_dict(), "first": 0, "end": 1, "tracks": [1], "variations": 1, "config": config}
+    answer = client.post("/loop", json={**body, "prompt": "F# dorian"}).json()
+    assert answer["understood"]["scale"] == "F#:dorian"
+    fields = {"bars": "5", "track": "2", "prompt": "F# dorian", "seed": "1", "density_hard_limit": "4"}
+    file = {"file": ("song.mid", midi(song(8)))}
+    report = client.post("/infill", files=file, data=fields).headers["x-midigpt-report"]
+    assert json.loads(report)["understood"]["scale"] == "F#:dorian"
+    fields["prompt"] += " purple haze" * 300
+    assert len(client.post("/infill", files=file, data=fields).headers["x-midigpt-report"]) < 5000  # proxies take it
