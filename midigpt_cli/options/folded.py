@@ -60,7 +60,7 @@ class FoldedCommand(TyperCommand):
 def with_values(words: Sequence[str]) -> list[str]:
     """The words of a command line, where an option of BARE that stands alone gets its value."""
     full: list[str] = []
-    for word, after in zip(words, [*words[1:], None], strict=True):
+    for word, after in zip(words, [*words[1:], None], strict=False):
         value, shape = BARE.get(word, ("", ""))
         bare = value and (after is None or not re.fullmatch(rf"(.+[/:])?({shape})", after))
         full.append(f"{word}={value}" if bare else word)
