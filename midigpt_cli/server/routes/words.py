@@ -7,10 +7,9 @@ from typing import Any
 from fastapi import APIRouter, Query
 
 from midigpt_cli.server.response_models import ERRORS, json_answer
-from midigpt_core.words import read_prompt
+from midigpt_core.words import LONGEST, read_prompt
 
 router = APIRouter(tags=["about"])
-LONGEST = 4000  # characters
 
 
 @router.get("/words", summary="What is understood of a prompt", responses={**json_answer(None), **ERRORS})
