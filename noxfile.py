@@ -6,6 +6,8 @@ nox -s lint types docs   without a Python matrix
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import nox
 
 PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
@@ -50,7 +52,17 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Generated pages are up to date, links lead somewhere, blocks run."""
-    session.install(*CONSTRAINTS, "-e", ".[dev]")
+    """Generated pages are up to date, blocks run, the site builds and its links lead somewhere."""
+    session.install(*CONSTRAINTS, "-e", ".[dev]", "mkdocs-material", "mkdocstrings-python")
     session.run("python", "docs/make_cli.py", "--check")
-    session.run("pytest", "-q", "tests/docs", "tests/cli/test_docs.py")
+    session.run("python", "docs/make_man.py", "--check")
+    session.run("python", "docs/make_site.py")
+    session.run("pytest", "-q", "tests/docs", "tests/cli/test_docs.py", "tests/test_release.py")
+
+
+@nox.session
+def release(session: nox.Session) -> None:
+    """Build what would be published, and have it looked at as an index does."""
+    session.install("build", "twine")
+    session.run("python", "-m", "build", "--outdir", f"{session.create_tmp()}/dist")
+    session.run("twine", "check", "--strict", *map(str, Path(session.create_tmp(), "dist").glob("*")))

@@ -52,6 +52,8 @@ def test_a_wheel_carries_licences_credits_types_and_links_that_work_elsewhere(ch
         told = message_from_string(held.read(next(n for n in names if n.endswith("METADATA"))).decode())
     inside = {"midigpt_core/py.typed", "midigpt_core/weights/open.safetensors", "midigpt_core/weights/CREDITS.txt"}
     assert inside <= set(names)
+    pages = {Path(name).name for name in names if "/data/share/man/man1/" in name}
+    assert pages == {page.name for page in (ROOT / "docs" / "man").glob("*.1")} > {"midigpt.1", "midigpt-infill.1"}
     licences = {name.partition("/licenses/")[2] for name in names if "/licenses/" in name}
     ours = {"LICENSE", "MODEL_CARD.md", "midigpt_core/weights/LICENSE.txt", "midigpt_core/weights/CC-BY-SA-4.0.txt"}
     assert ours <= licences

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from midigpt_cli.options import completion
-from midigpt_cli.options.groups import Context, ModelChoice, Music, Output, Presets, Reporting
+from midigpt_cli.options.groups import Context, Many, ModelChoice, Music, Output, Presets, Reporting
 from midigpt_cli.options.settings import Settings, command_of
 from midigpt_cli.parse.reading import Reading
 from midigpt_cli.parse.selectors import TRACK_HELP
@@ -57,6 +57,7 @@ class Continue:
     settings: Settings
     model: ModelChoice
     output: Output
+    many: Many
     reporting: Reporting
 
 
@@ -71,7 +72,7 @@ def extend(options: Continue) -> None:
     from midigpt_cli.parse.songs import songs_in
 
     job = CommandRun(
-        CommandOptions("continue", options.model, options.output, options.reporting),
+        CommandOptions("continue", options.model, options.output, options.reporting, options.many),
         options.settings.num_candidates or 1,
         songs_in(options.songs),
     )

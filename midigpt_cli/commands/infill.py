@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from midigpt_cli.options import completion
-from midigpt_cli.options.groups import Context, ModelChoice, Music, Output, Presets, Reporting
+from midigpt_cli.options.groups import Context, Many, ModelChoice, Music, Output, Presets, Reporting
 from midigpt_cli.options.settings import Settings, command_of
 from midigpt_cli.parse.additions import Additions
 from midigpt_cli.parse.reading import Reading
@@ -65,6 +65,7 @@ class Infill:
     settings: Settings
     model: ModelChoice
     output: Output
+    many: Many
     reporting: Reporting
 
 
@@ -87,7 +88,9 @@ def infill(options: Infill) -> None:
     whole = _whole_request(options)
     takes = whole.config.num_candidates if whole else options.settings.num_candidates or 1
     job = CommandRun(
-        CommandOptions("infill", options.model, options.output, options.reporting, whole is not None, understood),
+        CommandOptions(
+            "infill", options.model, options.output, options.reporting, options.many, whole is not None, understood
+        ),
         takes,
         songs_in(options.songs),
     )

@@ -119,6 +119,34 @@ class Output:
 
 
 @dataclass(frozen=True)
+class Many:
+    """How a command goes through many songs."""
+
+    jobs: Annotated[
+        int,
+        typer.Option(
+            help="Songs written at once; they share the model's lanes.",
+            min=0,
+            max=256,
+            show_default="8, or 1 for a single song",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = 0
+    manifest: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE.jsonl",
+            help="Add a line of JSON per finished song: outputs, seed, scores, or the problem.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Leave out songs that --manifest says are finished.", rich_help_panel=OUTPUT),
+    ] = False
+
+
+@dataclass(frozen=True)
 class Reporting:
     """What is said while and after the work is done."""
 

@@ -50,6 +50,8 @@ def extended(score: Score, count: int) -> Score:
     """The score with `count` empty bars of its last metre on every track."""
     from midigpt_core.score import Bar
 
+    if not count:
+        return score
     tracks = []
     for track in score.tracks:
         last = track.bars[-1] if track.bars else Bar()

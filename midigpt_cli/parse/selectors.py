@@ -83,7 +83,7 @@ def tracks_to_write(selectors: Sequence[str], score: Score, bars: Sequence[int])
     if selectors:
         return select_tracks(selectors, score)
     near = {bar + step for bar in bars for step in (-1, 0, 1)}
-    heard = (any(track.bars[b].n_notes for b in near if 0 <= b < len(track.bars)) for track in score.tracks)
+    heard = (any(track.count_notes(b, b + 1) for b in near if 0 <= b < track.n_bars) for track in score.tracks)
     return tuple(number for number, sounds in enumerate(heard) if sounds) or tuple(range(len(score.tracks)))
 
 

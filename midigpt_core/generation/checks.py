@@ -111,8 +111,8 @@ def stuck(written: Written, score: Score, step: Step, tracks: Collection[int]) -
     """Whether one of these tracks got eight notes or more, all of one pitch; its other bars have more than two."""
     for track, bars in _kept_bars(score, step).items():
         pitches = [note.pitch for (t, _), notes in written.items() if t == track for note in notes]
-        usual = {note.pitch for bar in bars for note in bar.notes}
-        if track in tracks and len(pitches) >= STUCK and len(set(pitches)) == 1 and len(usual) > 2:
+        hanging = track in tracks and len(pitches) >= STUCK and len(set(pitches)) == 1
+        if hanging and len(set[int]().union(*(bar.pitches for bar in bars))) > 2:
             return True
     return False
 

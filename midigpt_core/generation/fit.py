@@ -13,7 +13,7 @@ from midigpt_core.score import Score
 from midigpt_core.tokens.tokenizer import Tokenizer
 from midigpt_core.tokens.types import TokenType
 
-_AT_ONCE = 1000  # tracks
+_LAST = 1000  # of the tracks that find no room, so many are looked at once more
 
 
 def narrowed(
@@ -77,7 +77,9 @@ def _with_further(hopeless: list[int], droppable: list[int], prompt: StepPrompt,
         if total + least >= room:
             break
         if track not in lengths:
-            lengths |= _lengths(_with_some(prompt, hopeless[: hopeless.index(track) + 1]))
+            if hopeless[-1] in lengths:
+                break
+            lengths |= _lengths(_with_some(prompt, hopeless))
         if track not in prompt.request.config.context_drop and total + lengths[track] < room:
             newly.remove(track)
             total += lengths[track]
@@ -85,10 +87,10 @@ def _with_further(hopeless: list[int], droppable: list[int], prompt: StepPrompt,
 
 
 def _with_some(prompt: StepPrompt, hopeless: list[int]) -> StepPrompt:
-    """The step's prompt with the last of the tracks that were not looked at, to see how long they are."""
+    """The step's prompt with the last of the tracks that were not looked at, which may find room yet."""
     score = prompt.known.around.score
     last = len(score.tracks) - 1  # its length holds what follows the tracks
-    others = set(range(last)) - set(hopeless[-_AT_ONCE:])
+    others = set(range(last)) - set(hopeless[-_LAST:])
     return prepare_step(prompt.tokenizer, score, prompt.step, prompt.request, others)
 
 

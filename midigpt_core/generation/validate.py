@@ -94,7 +94,7 @@ def _hidden_bars_can_be_shown(case: Case) -> None:
 
 
 def _score_has_bars(case: Case) -> None:
-    counts = [len(track.bars) for track in case.score.tracks]
+    counts = [track.n_bars for track in case.score.tracks]
     if not counts or 0 in counts:
         raise refused("score.tracks", counts, "holds no music", "give at least one track, each with at least one bar")
     if len(set(counts)) > 1:
@@ -133,7 +133,7 @@ def _something_is_written(case: Case) -> None:
 
 def _bars_are_in_the_piece(case: Case) -> None:
     for where, prompt, track in case.prompts:
-        last = len(track.bars) - 1
+        last = track.n_bars - 1
         places: dict[str, Iterable[int]] = {
             "bars": prompt.bars,
             "mask_bars": prompt.mask_bars,
@@ -150,7 +150,7 @@ def _bars_have_one_role(case: Case) -> None:
     for where, prompt, track in case.prompts:
         if prompt.ignore and (prompt.bars or prompt.mask_bars or prompt.autoregressive):
             raise refused(f"{where}.ignore", True, "contradicts bars to write or hide", "drop one of the two")
-        written = set(prompt.bars or (range(len(track.bars)) if prompt.autoregressive else ()))
+        written = set(prompt.bars or (range(track.n_bars) if prompt.autoregressive else ()))
         both = sorted(written & set(prompt.mask_bars))
         if both:
             raise refused(f"{where}.mask_bars", both, "are also to be written", "list each bar once")

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator
-from math import inf
 
 from midigpt_core.errors import SongTooLargeError
-from midigpt_core.midi_file.bars import BarSpan
 from midigpt_core.midi_file.drum_notes import HEARD
 from midigpt_core.midi_file.drums import DrumPart, declared_channels, why_drums
 from midigpt_core.midi_file.events import (
@@ -23,10 +21,10 @@ from midigpt_core.midi_file.lines import joined, line_channels
 from midigpt_core.midi_file.notes import pair_notes
 from midigpt_core.midi_file.outline import NoteColumns, Outline, columns_of
 from midigpt_core.midi_file.source import MidiSource
-from midigpt_core.midi_file.stretch import Stretch
+from midigpt_core.midi_file.stretch import BarLines, FilePart
 from midigpt_core.midi_file.text import decode_text
 from midigpt_core.midi_file.timeline import first_tempo, load_timeline
-from midigpt_core.score import DRUM, MELODIC, Bar, Score, Track
+from midigpt_core.score import DRUM, MELODIC, Score, Track
 
 _PORT = 0x21  # meta event: which of several MIDI outputs a chunk plays on
 
@@ -59,12 +57,11 @@ def score_from(source: MidiSource, split_channels: bool = False) -> Score:
         described.append(DrumPart(channel, name, program, notes.played(HEARD), source.division))
     tracks = []
     reasons = why_drums(described, declared_channels(chunks))
-    bars = _EmptyBars(spans, source.division)
+    lines = BarLines(spans, source.division)
     for (place, (channels, notes)), part, reason in zip(found.items(), described, reasons, strict=True):
-        several = channels if len(channels) > 1 else ()
-        track = Track(bars.filled(notes), part.program or 0, DRUM if reason else MELODIC, {}, part.name)
-        track.channel, track.midi_track, track.told_by, track.channels = place[1], place[0], reason, several
-        tracks.append(track)
+        values = {"instrument": part.program or 0, "track_type": DRUM if reason else MELODIC, "name": part.name}
+        values |= {"channel": place[1], "midi_track": place[0], "told_by": reason}
+        tracks.append(Track.of_file(FilePart(notes, lines), **values, channels=channels if len(channels) > 1 else ()))
     tempo = first_tempo(load_timeline(chunks, source.division))
     return Score(tracks, resolution=source.division, tempo=tempo, source=source)
 
@@ -78,29 +75,6 @@ def _sounding(source: MidiSource, index: int, split: bool) -> Iterator[tuple[tup
         if line:
             yield tuple(line), columns_of(joined(pair_notes(source.read_track(index).events), line))
     yield from (((channel,), notes) for channel, notes in chunk.parts.items() if channel not in line)
-
-
-class _EmptyBars:
-    """The bars of a file, to be filled with the notes of one part after the other.
-
-    A bar cut short by a time signature keeps that signature's numbers; its `beat_length` is what is left of it.
-    """
-
-    def __init__(self, spans: list[BarSpan], division: int) -> None:
-        self.starts = [span.start for span in spans]
-        self.stops = [*self.starts[1:], inf]
-        self.kinds = [(span.numerator, span.denominator, (span.stop - span.start) / division) for span in spans]
-
-    def filled(self, part: NoteColumns) -> list[Bar]:
-        """The bars with the notes of a part."""
-        bars, first = [], 0
-        for start, stop, kind in zip(self.starts, self.stops, self.kinds, strict=True):
-            last = bisect_left(part.onsets, stop, first)
-            bars.append(
-                Bar.of_file(Stretch(part, range(first, last), start), *kind) if last > first else Bar([], *kind)
-            )
-            first = last
-        return bars
 
 
 class _Programs:

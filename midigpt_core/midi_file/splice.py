@@ -61,15 +61,16 @@ def _all_bars(score: Score, source: MidiSource, known: list[BarSpan]) -> tuple[l
             "bring it back to the file's, or set score.source to None to write a new file"
         )
     metres, new = signatures(source.outlines), []
-    longest = max((track.bars for track in score.tracks), key=len, default=[])
-    bars = source.bars(len(longest))
-    for index in range(len(known), len(longest)):
-        metre = (longest[index].ts_numerator, longest[index].ts_denominator)
+    longest = max(score.tracks, key=lambda track: track.n_bars, default=Track())
+    bars = source.bars(longest.n_bars)
+    for index in range(len(known), longest.n_bars):
+        metre = (longest.bars[index].ts_numerator, longest.bars[index].ts_denominator)
         if metre != (bars[index].numerator, bars[index].denominator):
             new.append((bars[index].start, *metre))
-            bars = spans(metres + new, source.division, bars[index].start + 1, len(longest))
+            bars = spans(metres + new, source.division, bars[index].start + 1, longest.n_bars)
     for number, track in enumerate(score.tracks):
-        _check_metres(track, number, bars)
+        if track.part is None:
+            _check_metres(track, number, bars)
     return bars, new
 
 
@@ -135,6 +136,9 @@ class _Wish:
 
     def changed(self, part: NoteColumns) -> list[int]:
         """The bars that do not play what the file has there."""
+        whole = self.row[1].part if self.row is not None else None
+        if self.dealt is None and whole is not None and whole.notes is part and len(whole) == len(self.bars):
+            return []
         found, first = [], 0
         for index, span in enumerate(self.bars):
             last = bisect_left(part.onsets, span.stop, first) if index + 1 < len(self.bars) else len(part)

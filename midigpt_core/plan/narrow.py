@@ -35,7 +35,7 @@ def guessed_costs(score: Score, step: Step) -> dict[int, int]:
     """About how many tokens each track takes in the step's prompt."""
     costs = {}
     for number, track in enumerate(score.tracks):
-        notes = sum(bar.n_notes for bar in track.bars[step.start_bar : step.end_bar])
+        notes = track.count_notes(step.start_bar, step.end_bar)
         costs[number] = round(_TOKENS_PER_BAR * step.n_bars + _TOKENS_PER_NOTE[track.track_type == DRUM] * notes)
     return costs
 
@@ -43,7 +43,9 @@ def guessed_costs(score: Score, step: Step) -> dict[int, int]:
 def by_relevance(score: Score, step: Step, tracks: Sequence[int], token_costs: Mapping[int, int]) -> list[int]:
     """`tracks`, those first that tell least about the step's targets for the tokens they take."""
     written = sorted({track for track, _ in step.cells})
-    roles = {n: role(score.tracks[n], score.tracks[n].bars[step.start_bar : step.end_bar]) for n in (*tracks, *written)}
+    roles = {
+        n: role(score.tracks[n], score.tracks[n].excerpt(step.start_bar, step.end_bar)) for n in (*tracks, *written)
+    }
 
     def worth(number: int) -> float:
         track = score.tracks[number]

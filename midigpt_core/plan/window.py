@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from midigpt_core.errors import ScoreError
 from midigpt_core.plan.steps import Cell, Step
-from midigpt_core.score import Bar, Note, Score
+from midigpt_core.score import Bar, Note, Score, Track
 
 REACH = 32.0  # quarter notes around a window in which notes are looked for that may sound in it
 _BAR_ATTRIBUTE = "bar_"  # bar-level controls are kept as "bar_<token type>_<bar>"
@@ -106,7 +106,8 @@ def _cut_bar(bars: list[Bar], step: Step, offset: int, metre: Bar) -> Bar:
 
 def _metres(score: Score, step: Step) -> list[Bar]:
     """For each bar of the window a bar that shows its metre: of the longest track, past the piece of its last bar."""
-    bars = max((track.bars for track in score.tracks), key=len, default=[])
+    longest = max(score.tracks, key=lambda track: track.n_bars, default=Track())
+    bars = longest.bars
     if not bars:
         return [Bar() for _ in range(step.n_bars)]
     last = min(step.end_bar, len(bars)) - 1
