@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -24,6 +25,9 @@ FIRST = frozenset(  # options of the shared groups that everyone needs; a comman
         "render",
     }
 )
+BARE: Mapping[str, tuple[str, str]] = {  # option that may stand without a value -> what that means, what a value is
+    "--rhythm-lock": ("on", "on|off"),
+}
 FEW = 15  # options that need no folding
 
 
@@ -40,6 +44,9 @@ class FoldedCommand(TyperCommand):
         if self.rest:
             self.params.append(_help_all())
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, with_values(args))
+
     def format_help(self, ctx: Any, formatter: Any) -> None:
         if self.folded and self.rest:
             with _hidden(self.rest):
@@ -48,6 +55,16 @@ class FoldedCommand(TyperCommand):
         else:
             self.epilog = None
             super().format_help(ctx, formatter)
+
+
+def with_values(words: Sequence[str]) -> list[str]:
+    """The words of a command line, where an option of BARE that stands alone gets its value."""
+    full: list[str] = []
+    for word, after in zip(words, [*words[1:], None], strict=False):
+        value, shape = BARE.get(word, ("", ""))
+        bare = value and (after is None or not re.fullmatch(rf"(.+[/:])?({shape})", after))
+        full.append(f"{word}={value}" if bare else word)
+    return full
 
 
 def _panel(option: Any) -> str | None:

@@ -9,9 +9,11 @@ from dataclasses import dataclass, field, replace
 from functools import cache, reduce
 from typing import Any
 
+from midigpt_core.fields import refused
 from midigpt_core.words import table
 from midigpt_core.words.understood import PromptPart, Said, Understood
 
+LONGEST = 4000  # characters of a prompt
 _LONGEST_PHRASE = 3  # words
 _LIKENESS, _SHORTEST = 0.8, 5  # of a misspelt word: how like, and how many letters at least
 _ROOT = r"(?P<root>[a-g](?:#|b|[- ]?sharp|[- ]?flat)?)"
@@ -73,7 +75,12 @@ class _Named:
 
 
 def read_prompt(text: str) -> Understood:
-    """What `text` asks for, what became of each of its words, and which are not known."""
+    """What `text` asks for, what became of each of its words, and which are not known.
+
+    Raises RequestValidationError for one of more than LONGEST characters.
+    """
+    if len(text) > LONGEST:
+        raise refused("prompt", None, f"has {len(text)} characters", f"use at most {LONGEST}")
     return _PromptReader(text).read()
 
 
@@ -138,7 +145,7 @@ class _PromptReader:
         at = 0
         negated = strong = False
         while at < len(words):
-            phrase, count, entry = _longest(words[at:])
+            phrase, count, entry = _longest(words[at : at + _LONGEST_PHRASE])
             at += count
             if entry is None:
                 negated, strong = negated or phrase in table.NEGATIONS, strong or phrase in table.VERY
