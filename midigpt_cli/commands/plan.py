@@ -13,6 +13,7 @@ from midigpt_cli.options import completion
 from midigpt_cli.options.groups import AsJson
 from midigpt_cli.options.settings import OUTPUT, PLAN, command_of
 from midigpt_cli.parse.numbers import count
+from midigpt_cli.parse.places import select_whole_bars
 from midigpt_cli.parse.reading import Reading
 from midigpt_cli.parse.selectors import (
     BARS_HELP,
@@ -22,7 +23,6 @@ from midigpt_cli.parse.selectors import (
     describe_bars,
     describe_track,
     describe_tracks,
-    select_bars,
     tracks_to_write,
 )
 from midigpt_core.score import Score
@@ -112,7 +112,7 @@ def _request(options: ShowPlan, score: Score) -> GenerationRequest:
     """What `infill` would ask for with these options."""
     from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt
 
-    bars = list(select_bars(options.bars, score.n_bars, heard=score.heard_bars))
+    bars = list(select_whole_bars(options.bars, score))
     tracks = tracks_to_write(options.track, score, bars)
     planning: dict[str, Any] = {
         "model_dim": options.window,

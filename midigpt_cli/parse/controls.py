@@ -61,6 +61,12 @@ class Controls:
         own = [(ControlOption("", option_of(name), name, count), entry) for name in limits for entry in limits[name]]
         self._place([*rows, *own])
 
+    def limit(self, spans: Mapping[int, tuple[float, float]]) -> None:
+        """Of these bars, only a part is written."""
+        for number, bars in self.meant.targets.items():
+            for bar in set(bars) & spans.keys():
+                self.of_bars.setdefault(number, {}).setdefault(bar, {})["span"] = list(spans[bar])
+
     def _place(self, rows: Sequence[tuple[ControlOption, Limited]]) -> None:
         for row, entry in rows:
             if not entry.bars:

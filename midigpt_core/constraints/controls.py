@@ -11,6 +11,7 @@ import numpy as np
 from midigpt_core.constraints.control import DecodeControl, Limit, Scene, check_integers, check_object
 from midigpt_core.constraints.masks import AllowedTokens, Constraint, Schedule, Scheduled, Slot, TokenBias
 from midigpt_core.constraints.pitch_mask import PitchMask
+from midigpt_core.constraints.span import Span
 from midigpt_core.fields import nearest, refused
 from midigpt_core.music import GRIDS
 from midigpt_core.score import Bar, Track
@@ -149,6 +150,7 @@ CONTROLS: Mapping[str, DecodeControl] = {
     "rhythm_mask": RhythmMask(),
     "rhythm_lock": RhythmLock(),
     "remix": Remix(),
+    "span": Span(),
     "density_hard_limit": Limit("density_hard_limit"),
     "polyphony_hard_limit": Limit("polyphony_hard_limit"),
     "no_repeat_ngram": Limit("no_repeat_ngram"),
