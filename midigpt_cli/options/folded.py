@@ -27,6 +27,8 @@ FIRST = frozenset(  # options of the shared groups that everyone needs; a comman
 )
 BARE: Mapping[str, tuple[str, str]] = {  # option that may stand without a value -> what that means, what a value is
     "--rhythm-lock": ("on", "on|off"),
+    "--keep-range": ("on", "on|off"),
+    "--keep-contour": ("on", "on|off"),
 }
 FEW = 15  # options that need no folding
 

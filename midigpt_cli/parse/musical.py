@@ -108,10 +108,52 @@ def time_signature(text: str) -> str:
 
 def rhythm_lock(text: str) -> bool:
     """on or off."""
+    return _switched("--rhythm-lock", text)
+
+
+def keep_range(text: str) -> bool:
+    """on or off."""
+    return _switched("--keep-range", text)
+
+
+def keep_contour(text: str) -> bool:
+    """on or off."""
+    return _switched("--keep-contour", text)
+
+
+def _switched(option: str, text: str) -> bool:
     word = text.strip().lower()
     if word not in (*_ON, *_OFF):
-        raise refused("--rhythm-lock", text, "is neither on nor off", "leave the value out, or write bass/5-6:on")
+        raise refused(option, text, "is neither on nor off", "leave the value out, or write bass/5-6:on")
     return word in _ON
+
+
+def chords(text: str) -> str:
+    """Am, or Am,F, or Am@1,F@3, heard or file."""
+    from midigpt_core.chords import changes_of
+
+    if text not in ("heard", "file"):
+        changes_of(text, 1e6 if "@" in text else 4.0, "--chords")
+    return text
+
+
+def motion(text: str) -> dict[str, float]:
+    """steps:0.6, or steps:0.6,leaps:0.2; a kind alone is all there is."""
+    shares = {}
+    for word in text.split(","):
+        kind, _, share = word.strip().partition(":")
+        shares[kind] = _number("--motion", share or "1")
+    return shares
+
+
+def strength(text: str) -> float:
+    """A number."""
+    return _number("--chord-strength", text)
+
+
+def contour(text: str) -> str:
+    """up, down, arch or dip."""
+    return text.strip().lower()
 
 
 def pitch(word: str, option: str) -> int:
