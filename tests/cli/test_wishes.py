@@ -95,6 +95,14 @@ def test_the_chords_of_a_song_are_heard() -> None:
     assert [names[bar] for bar in range(8)] == ["Am", "F", "C", "G"] * 2
 
 
+@pytest.mark.parametrize("words", [("info", POP), ("plan", POP, "-b", "5-8")])
+def test_info_and_plan_tell_the_chords_with_their_confidence(midigpt, words: tuple[object, ...]) -> None:
+    told = {fact["bar"]: fact for fact in json.loads(midigpt(*words, "--json").out)["chords"]}
+    assert [told[bar]["chord"] for bar in range(5, 9)] == ["Am", "F", "C", "G"]
+    assert all(0.8 <= told[bar]["confidence"] <= 1 for bar in range(5, 9))
+    assert "5 Am, 6 F, 7 C, 8 G" in midigpt(*words).out
+
+
 def test_the_chords_heard_are_followed(fill) -> None:
     score = fill("lead", "--chords", "heard")
     found = []
