@@ -329,11 +329,22 @@ class Music:
         ),
     ] = field(default_factory=list)
     velocity: Annotated[
-        bool | None,
+        list[str],
         typer.Option(
-            "--velocity/--no-velocity", help="Write dynamics or not, if the model can choose.", rich_help_panel=MUSIC
+            metavar="[TRACK/][BARS:]LOW-HIGH|own",
+            help="How loud: 40-90, or own (the track's range and accents). Alone, or as --no-velocity: write dynamics "
+            "or not, if the model can choose.",
+            rich_help_panel=MUSIC,
         ),
-    ] = None
+    ] = field(default_factory=list)
+    humanise: Annotated[
+        list[str],
+        typer.Option(
+            metavar="[TRACK/][BARS:]AMOUNT",
+            help="How much velocities and onsets vary, 0 to 1.",
+            rich_help_panel=MUSIC,
+        ),
+    ] = field(default_factory=list)
     microtiming: Annotated[
         bool | None,
         typer.Option(

@@ -42,6 +42,7 @@ CONTROL_OPTIONS = (
     ControlOption("rhythm_lock", "--rhythm-lock", "rhythm_lock", musical.rhythm_lock),
     ControlOption("remix", "--remix", "remix", musical.remix, shape=r"[\d.]+(?::\w+)?"),
     ControlOption("chord_strength", "--chord-strength", "chord_strength", musical.strength, melodic),
+    ControlOption("humanise", "--humanise", "humanise", musical.humanise),
     ControlOption("motion", "--motion", "motion", musical.motion, melodic, _SHARES),
     ControlOption("contour", "--contour", "contour", musical.contour, melodic),
     ControlOption("keep_range", "--keep-range", "keep_range", musical.keep_range, melodic),
@@ -51,6 +52,7 @@ CONTROL_OPTIONS = (
 
 
 CHORDS = ControlOption("chords", "--chords", "chords", musical.chords, melodic)
+VELOCITY = ControlOption("velocity", "--velocity", "velocity", musical.velocity)
 _CHORD = re.compile(r"(?:(?P<track>[^:]+)/)?(?P<bars>\d[\d,-]*):(?P<value>.+)|(?:(?P<own>[^:]+)/)?(?P<word>[A-Zhf].*)")
 
 
@@ -96,7 +98,8 @@ class Controls:
         ]
         own = [(ControlOption("", option_of(name), name, count), entry) for name in limits for entry in limits[name]]
         named = [(CHORDS, entry) for text in music.chords for entry in chord_entries(text, self.meant)]
-        self._place([*rows, *named, *own])
+        loud = [(VELOCITY, Limited.read(text, VELOCITY.read)) for text in music.velocity if not musical.is_switch(text)]
+        self._place([*rows, *named, *loud, *own])
 
     def _place(self, rows: Sequence[tuple[ControlOption, Limited]]) -> None:
         for row, entry in rows:
@@ -118,7 +121,9 @@ def _put(values: Values, control: str, value: Any) -> None:
 
 def _inherited(whole: Values, control: str, value: Any) -> Values:
     """What a bar takes over from its track beside a value of its own: the range of a pitch mask, or its pitches."""
-    mask: Mapping[str, Any] = whole.get(control, {}) if control == "pitch_mask" else {}
+    if control != "pitch_mask":
+        return {}
+    mask: Mapping[str, Any] = whole.get(control, {})
     replaced = _PITCHES if any(key in value for key in _PITCHES) else ()
     kept = {key: each for key, each in mask.items() if key not in replaced}
     return {control: kept} if kept else {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -135,6 +136,31 @@ def chords(text: str) -> str:
     if text not in ("heard", "file"):
         changes_of(text, 1e6 if "@" in text else 4.0, "--chords")
     return text
+
+
+def velocity(text: str) -> dict[str, int] | str:
+    """40-90, or own."""
+    word = text.strip().lower()
+    found = re.fullmatch(r"(\d{1,3})-(\d{1,3})", word)
+    if found is None and word != "own":
+        raise refused("--velocity", text, "is no range of velocities", "write 40-90, own, on or off")
+    return word if found is None else {"low": int(found[1]), "high": int(found[2])}
+
+
+def is_switch(text: str) -> bool:
+    """Whether a word is on, off or one that means the same."""
+    return text.strip().lower() in (*_ON, *_OFF)
+
+
+def switched(texts: Sequence[str]) -> bool | None:
+    """The last of the words that are on or off; None without any."""
+    words = [text.strip().lower() for text in texts if is_switch(text)]
+    return words[-1] in _ON if words else None
+
+
+def humanise(text: str) -> float:
+    """A number."""
+    return _number("--humanise", text)
 
 
 def motion(text: str) -> dict[str, float]:

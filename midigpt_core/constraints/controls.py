@@ -13,6 +13,7 @@ from midigpt_core.constraints.control import DecodeControl, Limit, Scene, check_
 from midigpt_core.constraints.line_controls import ContourControl, KeepContour, KeepRange, MotionControl
 from midigpt_core.constraints.masks import AllowedTokens, Constraint, Schedule, Scheduled, Slot, TokenBias
 from midigpt_core.constraints.pitch_mask import PitchMask
+from midigpt_core.constraints.velocity import Humanise, VelocityControl
 from midigpt_core.fields import nearest, refused
 from midigpt_core.music import GRIDS
 from midigpt_core.score import Bar, Track
@@ -153,6 +154,8 @@ CONTROLS: Mapping[str, DecodeControl] = {
     "remix": Remix(),
     "chords": ChordsControl(),
     "chord_strength": ChordStrength(),
+    "velocity": VelocityControl(),
+    "humanise": Humanise(),
     "motion": MotionControl(),
     "contour": ContourControl(),
     "keep_range": KeepRange(),

@@ -8,6 +8,7 @@ from functools import cached_property
 from midigpt_core.chords import Change, changes_of
 from midigpt_core.constraints.attribute_targets import AttributeTargets, attribute_targets
 from midigpt_core.constraints.controls import borne_on
+from midigpt_core.constraints.velocity import Loudness, loudness
 from midigpt_core.echo.mixture import Body, StyleBias
 from midigpt_core.echo.rule import Choice, Source
 from midigpt_core.echo.sources import GRID, SourceFilter, Surroundings, choices, kept_bars
@@ -104,6 +105,19 @@ class StepKnowledge:
             band = chord_band(self.around.score, self.step, given, self.tokenizer.config.resolution)
             found.append((KnownBand(band, strength), cells))
         return tuple(found)
+
+    @cached_property
+    def loudness(self) -> dict[Cell, Loudness]:
+        """How loud the caller wants the notes of a cell, where that is said; heard in bars of the piece that stay."""
+        found, score = {}, self.around.score
+        for cell in self.cells:
+            bars = score.tracks[cell[0]].bars
+            controls = self._prompt(cell).controls_in(cell[1])
+            if "velocity" in controls or "humanise" in controls:
+                kept = [bar for i, bar in enumerate(bars) if (cell[0], i) not in self.around.unknown]
+                wanted = loudness(controls, kept, score.resolution)
+                found.update({cell: wanted} if wanted is not None else {})
+        return found
 
     def _prompt(self, cell: Cell) -> TrackPrompt:
         return next(prompt for prompt in self.request.tracks if prompt.id == cell[0])

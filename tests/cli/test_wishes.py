@@ -166,9 +166,54 @@ def test_each_bar_keeps_its_ups_and_downs_with_other_notes(fill) -> None:
     assert [note.pitch for bar in new[4:8] for note in bar.notes] != [n.pitch for bar in old[4:8] for n in bar.notes]
 
 
+def test_notes_are_no_softer_and_no_louder_than_asked_for_and_drums_too(fill) -> None:
+    for track, number in (("lead", LEAD), ("drums", DRUMS)):
+        bars = fill(track, "--velocity", "50-60", "--velocity", "6:100-101").tracks[number].bars
+        assert all(50 <= note.velocity <= 60 for bar in (4, 6, 7) for note in bars[bar].notes)
+        assert all(100 <= note.velocity <= 101 for note in bars[5].notes)
+
+
+def test_a_track_keeps_its_own_accents(fill) -> None:
+    old, score = Score.from_midi(POP), fill("drums", "--velocity", "own")
+    place = score.resolution // 4
+    kept = [note for i, bar in enumerate(old.tracks[DRUMS].bars) if not 4 <= i < 8 for note in bar.notes]
+    usual: dict[int, list[int]] = {}
+    for note in kept:
+        usual.setdefault(round(note.onset_ticks / place), []).append(note.velocity)
+    new = [note for bar in score.tracks[DRUMS].bars[4:8] for note in bar.notes]
+    near = [
+        abs(note.velocity - sum(usual[at]) / len(usual[at])) <= 8
+        for note in new
+        if (at := round(note.onset_ticks / place)) in usual
+    ]
+    assert sum(near) >= 0.9 * len(near) > 0
+
+
+def test_humanised_notes_vary_the_same_way_each_time_and_stay_in_bounds(fill) -> None:
+    plain, lively, again = (
+        [note for bar in fill("drums", "--velocity", "60-60", *words).tracks[DRUMS].bars[4:8] for note in bar.notes]
+        for words in ((), ("--humanise", "1", "--velocity", "6:40-90"), ("--humanise", "1", "--velocity", "6:40-90"))
+    )
+    assert {note.velocity for note in plain} == {60}
+    assert lively == again
+    assert len({note.velocity for note in lively}) > 3
+    assert all(40 <= note.velocity <= 90 for note in lively)
+
+
+@pytest.mark.parametrize(("words", "said"), [(["--velocity"], True), (["--no-velocity"], False), ([], None)])
+def test_velocity_alone_still_says_whether_dynamics_are_written(midigpt, words: list[str], said: bool | None) -> None:
+    from midigpt_cli.options.folded import with_values
+    from midigpt_cli.parse.musical import switched
+
+    texts = [word.removeprefix("--velocity=") for word in with_values(words)]
+    assert switched(texts) is said
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        (["--velocity", "90-40"], "begins above its end"),
+        (["--humanise", "2"], "no amount"),
         (["--chords", "5:Xm"], "Xm"),
         (["--chords", "9:Am"], "bar 9"),
         (["--motion", "hops:0.3"], "hops"),
