@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -33,6 +34,7 @@ BARE: Mapping[str, tuple[str, str]] = {  # option that may stand without a value
 }
 OFF = {"--no-velocity": "--velocity=off"}  # the other half of an option of BARE
 FEW = 15  # options that need no folding
+ROOMY = 100  # columns from which on a table of options in boxes cuts no name
 
 
 class FoldedCommand(TyperCommand):
@@ -55,10 +57,28 @@ class FoldedCommand(TyperCommand):
         if self.folded and self.rest:
             with _hidden(self.rest):
                 self.epilog = f"{len(self.rest)} more options: {ctx.command_path} --help-all"
-                super().format_help(ctx, formatter)
+                self._format(ctx, formatter)
         else:
             self.epilog = None
+            self._format(ctx, formatter)
+
+    def _format(self, ctx: Any, formatter: Any) -> None:
+        """In boxes where they have room; else as plain lists, in which no name is cut."""
+        boxes = self.folded and shutil.get_terminal_size().columns >= ROOMY
+        if boxes or self.rich_markup_mode is None:
             super().format_help(ctx, formatter)
+            return
+        self.format_usage(ctx, formatter)
+        self.format_help_text(ctx, formatter)
+        panels: dict[str, list[tuple[str, str]]] = {}
+        for each in self.get_params(ctx):
+            row = each.get_help_record(ctx)
+            if row:
+                panels.setdefault(_panel(each) or f"{each.param_type_name}s".capitalize(), []).append(row)
+        for name, rows in panels.items():
+            with formatter.section(name):
+                formatter.write_dl(rows)
+        self.format_epilog(ctx, formatter)
 
 
 def with_values(words: Sequence[str]) -> list[str]:
