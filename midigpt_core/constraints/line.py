@@ -15,7 +15,7 @@ from midigpt_core.tokens.vocabulary import Vocabulary
 KINDS = ("repeats", "steps", "leaps")
 STEP = 2  # semitones of a step at most
 BLOCK = 5  # intervals over which shares are met
-NEAR = 1.5  # semitones, standard deviation around a contour
+NEAR = 1.2  # semitones, standard deviation around a contour
 SKETCH = 4.0  # the same around the old line
 AGAIN = -1.5  # added to the logit of a note that stood there
 
