@@ -28,7 +28,7 @@ def read_cells(
     pieces += [[]] * (len(prompt.cells) - len(pieces))
     cells = zip(prompt.cells, prompt.drums, pieces, strict=False)
     return {
-        cell: _with_kept(_scaled(_read_bar(tokenizer, body, drum), tokenizer.config, score, cell), prompt, score, cell)
+        cell: _finished(prompt, _scaled(_read_bar(tokenizer, body, drum), tokenizer.config, score, cell), score, cell)
         for cell, drum, body in cells
     }
 
@@ -37,10 +37,19 @@ def read_cell(tokenizer: Tokenizer, prompt: StepPrompt, written: Sequence[int], 
     """The notes of one cell that was begun, by its place among the step's, in the score's resolution."""
     notes = _read_bar(tokenizer, _pieces(tokenizer, written)[place], prompt.drums[place])
     cell = prompt.cells[place]
-    return _with_kept(_scaled(notes, tokenizer.config, score, cell), prompt, score, cell)
+    return _finished(prompt, _scaled(notes, tokenizer.config, score, cell), score, cell)
 
 
-def _with_kept(notes: list[Note], prompt: StepPrompt, score: Score, cell: Cell) -> list[Note]:
+def _finished(prompt: StepPrompt, notes: list[Note], score: Score, cell: Cell) -> list[Note]:
+    """The notes of a cell as loud as the caller wants them, beside those of its bar that stay."""
+    wanted = prompt.known.loudness.get(cell)
+    if wanted is not None:
+        ticks = score.tracks[cell[0]].bars[cell[1]].ticks(score.resolution)
+        notes = wanted.applied(notes, score.resolution, ticks)
+    return _with_kept(prompt, notes, score, cell)
+
+
+def _with_kept(prompt: StepPrompt, notes: list[Note], score: Score, cell: Cell) -> list[Note]:
     """Where only a part of a bar is written: the notes of that part, and outside of it the bar's own, as they were."""
     track, bar = cell
     controls = next(each for each in prompt.request.tracks if each.id == track).controls_in(bar)
