@@ -215,3 +215,5 @@ def test_whatever_an_answer_repeats_can_be_sent():
     assert json.loads(Answer({"said": "\ud800"}).body) == {"said": "\ud800"}
     with client_of() as client:
         assert client.app.router.default_response_class is Answer
+        answers = client.get("/openapi.json").json()["paths"]["/health"]["get"]["responses"]
+        assert answers["200"]["content"]["application/json"]["schema"]["type"] == "object"
