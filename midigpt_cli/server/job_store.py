@@ -21,7 +21,6 @@ from midigpt_cli.server.queue import Outcome, Work, snapshot
 from midigpt_cli.server.settings import ServerSettings
 from midigpt_cli.server.webhooks import Message, Postman
 from midigpt_core import trace
-from midigpt_core.errors import MidiGptError
 from midigpt_core.generation.candidates import Take
 from midigpt_core.midi_file import score_to_bytes
 
@@ -269,21 +268,3 @@ class JobStore:
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
             self.sweep()
-
-
-def job_store(settings: ServerSettings, webhooks: Counter) -> JobStore:
-    """The jobs of a server, kept where its settings say. Raises MidiGptError where that cannot be opened."""
-    place = settings.job_store
-    if place == "memory":
-        return JobStore(settings, webhooks)
-    try:
-        from midigpt_cli.server.lasting_jobs import lasting_jobs
-    except ImportError as error:
-        raise MidiGptError(
-            f"{error.name} is missing; pip install 'midigpt-cli[serve]', or --job-store memory"
-        ) from error
-    if place == "data":
-        from midigpt_cli.history import database
-
-        place = str(database().with_name("jobs.sqlite"))
-    return lasting_jobs(settings, webhooks, place)

@@ -33,7 +33,7 @@ class ServerState:
 
     def __post_init__(self) -> None:
         from midigpt_cli.server.jam_rooms import JamRooms
-        from midigpt_cli.server.job_store import job_store
+        from midigpt_cli.server.job_places import job_store
 
         self.telemetry = Telemetry(self.models)
         self.queue = WorkQueue(self.settings, self.telemetry.generation)
