@@ -23,7 +23,7 @@ from midigpt_core.words import Understood, read_prompt
 
 RESULTS = Path(__file__).parent / "results" / "user_prompts.md"
 BARS, SEED = 4, 1
-MISSED = ("no drums, just a string quartet, adagio, A minor",)  # ensembles are read as one part
+MISSED: tuple[str, ...] = ()  # prompts that are known to be read otherwise
 
 DRUMS = None
 # prompt -> what should be understood: programs from 0 (None: drums) in any order, bpm, scale, metre, styles, density

@@ -30,7 +30,7 @@ def pages() -> dict[str, str]:
     codes = [line for code, text in TABLE.items() for line in (".TP", f".B {code}", f"{_roff(text)}.")]
     made = {}
     for title, command in commands.items():
-        others = ", ".join(f".BR {other.replace(' ', '-')} (1)" for other in commands if other != title)
+        others = list(commands)[1:] if title == "midigpt" else ["midigpt"]
         lines = [f"{MADE_WITH}{typer.__version__}.", f'.TH {title.replace(" ", "-").upper()} 1 "" midigpt']
         lines += [".SH NAME", f"{title.replace(' ', '-')} \\- {_roff(_first(command)).rstrip('.')}"]
         lines += [*_page(command, title), ".SH EXIT STATUS", *codes, ".SH SEE ALSO", *_listed(others)]
@@ -73,10 +73,9 @@ def _text(text: str) -> Iterator[str]:
         yield from (".RS 4", line, ".RE") if line.startswith("midigpt ") else (line,)
 
 
-def _listed(others: str) -> Iterator[str]:
-    entries = others.split(", ")
-    for number, entry in enumerate(entries, 1):
-        yield entry + (" ," if number < len(entries) else "")
+def _listed(others: list[str]) -> Iterator[str]:
+    for name in others:
+        yield f".BR {name.replace(' ', '-')} (1){' ,' * (name != others[-1])}"
 
 
 def _first(command: Any) -> str:

@@ -41,6 +41,8 @@ def page() -> str:
     """The whole page."""
     parts = [INTRO]
     parts += _section("Instruments", ("word", "instrument"), ((w, _named(p)) for w, p in table.PARTS.items()))
+    bands = ((w, ", ".join(NAMES[program] for program in programs)) for w, programs in table.ENSEMBLES.items())
+    parts += _section("Ensembles", ("words", "instruments"), bands)
     roles = ((w, role, NAMES[program]) for w, (role, program) in table.ROLES.items())
     parts += _section("Roles", ("word", "role", "instrument, where nothing names one"), roles)
     feels = ((w, *feel) for w, feel in table.FEELS.items())

@@ -195,12 +195,13 @@ class _Circle:
             asked = self.request.prompts.get(track, TrackPrompt(track))
             if track in self.request.tracks:
                 told = {bar + self.left: values for bar, values in asked.bar_attributes.items() if bar in bars}
+                held = {bar + self.left: values for bar, values in asked.bar_controls.items() if bar in bars}
                 asked = replace(
                     asked,
                     bars=[bar + self.left for bar in bars],
                     mask_bars=sorted(hidden),
                     bar_attributes=told,
-                    bar_controls={},
+                    bar_controls=held,
                 )
             prompts.append(asked)
         return GenerationRequest(prompts, config)

@@ -134,9 +134,16 @@ class TrackPrompt:
     ignore: bool = setting(False, "keep the track out of the model's context")
     mask_bars: list[int] = setting([], "bars to hide from the model; none of those in bars")
     attributes: dict[str, int] = setting({}, "attribute values for the whole track, by name")
-    controls: dict[str, Any] = setting({}, "time_signature, pitch_mask, rhythm_mask, rhythm_lock, remix")
+    controls: dict[str, Any] = setting({}, "controls of all bars that are written, by name (see below)")
     bar_attributes: dict[int, dict[str, int]] = setting({}, "attribute values for single bars, by bar")
-    bar_controls: dict[int, dict[str, Any]] = setting({}, "time_signature for single bars, by bar")
+    bar_controls: dict[int, dict[str, Any]] = setting(
+        {}, "controls of single bars, by bar and name; each in place of the track's"
+    )
+
+    def controls_in(self, bar: int) -> dict[str, Any]:
+        """The controls that hold in a bar."""
+        own = self.bar_controls.get(bar)
+        return {**self.controls, **own} if own else self.controls
 
     @classmethod
     def from_dict(cls, data: dict[str, Any], where: str = "tracks[]") -> TrackPrompt:

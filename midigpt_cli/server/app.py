@@ -20,6 +20,7 @@ from midigpt_cli.server.jam_models import JAM_BODIES
 from midigpt_cli.server.looper import LooperBody
 from midigpt_cli.server.models import Models
 from midigpt_cli.server.request_models import SEED_REQUEST, SEED_SCORE, components, model_of
+from midigpt_cli.server.responses import Answer
 from midigpt_cli.server.routes import (
     conversions,
     convert,
@@ -90,7 +91,8 @@ def create_app(models: Models, settings: ServerSettings | None = None, routers: 
             await state.queue.close(0.0)
 
     about = {"title": "midigpt", "description": ABOUT, "version": _version()}
-    app = FastAPIOffline(docs_url="/docs", redoc_url=None, lifespan=lifespan, **about)  # its pages load nothing else
+    more = {"lifespan": lifespan, "default_response_class": Answer}
+    app = FastAPIOffline(docs_url="/docs", redoc_url=None, **more, **about)  # its pages load nothing else
     app.state.midigpt = state
     errors.install(app)
     for router in (*ROUTERS, *routers):

@@ -15,13 +15,15 @@ import numpy.typing as npt
 
 from midigpt_cli.live.session import KEPT, Delivery
 from midigpt_core.audio.files import pcm_wav
-from midigpt_core.audio.synthesis import RATES, synthesise
+from midigpt_core.audio.synthesis import synthesise
 from midigpt_core.fields import refused
 from midigpt_core.jam import RESOLUTION
 from midigpt_core.midi_file import score_to_bytes
 
 AUDIO = (False, True, "binary")  # no sound; base64 in the message; a frame of its own before the message
 RATE = 48_000
+RATES = (8000, 48_000)  # lowest and highest that is rendered for callers
+MOST_BYTES = 32_000_000  # of rendered chunks that one jam keeps
 
 
 class ChunkSound:
@@ -33,17 +35,29 @@ class ChunkSound:
         self._end = Fraction(0)  # of what was rendered, in seconds
         self._tail: npt.NDArray[np.float32] = np.zeros((0, 2), np.float32)
         self._kept: OrderedDict[int, bytes] = OrderedDict()
+        self._next = 0  # place that is rendered next
         self._lock = threading.Lock()
 
     def wav(self, given: Delivery) -> bytes:
         """The sound of a chunk as a wav file. Heavy: call it away from the event loop."""
         with self._lock:
             index = given.chunk.index
+            if index < self._next and index not in self._kept:
+                return pcm_wav(self._alone(given), self.rate)
             if index not in self._kept:
-                self._kept[index] = pcm_wav(self._rendered(given), self.rate)
-                while len(self._kept) > KEPT:
+                self._kept[index], self._next = pcm_wav(self._rendered(given), self.rate), index + 1
+                while len(self._kept) > KEPT or (len(self._kept) > 1 and self._held > MOST_BYTES):
                     self._kept.popitem(last=False)
             return self._kept[index]
+
+    @property
+    def _held(self) -> int:
+        return sum(map(len, self._kept.values()))
+
+    def _alone(self, given: Delivery) -> npt.NDArray[np.float32]:
+        """A chunk that was let go of already, without what rang on into it."""
+        seconds = given.chunk.ticks * given.chunk.score.tempo / RESOLUTION / 1e6
+        return synthesise(score_to_bytes(given.chunk.score), self.rate, seconds, wrap_tail=False)
 
     def _rendered(self, given: Delivery) -> npt.NDArray[np.float32]:
         score = given.chunk.score

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, get_args, get_origin, get_type_hints
 
 from midigpt_cli.options.groups import Context, Music
-from midigpt_cli.options.settings import Settings
+from midigpt_cli.options.settings import LIMITED, Settings
 from midigpt_cli.parse.additions import DRUMS, Additions, added_tracks, with_additions
 from midigpt_cli.parse.instruments import NAMES
 from midigpt_cli.parse.reading import Reading, read_as_told
@@ -129,7 +129,8 @@ def _kinds(group: type) -> dict[str, Any]:
     """{field: type} of a group of options; settings as the library types them."""
     if group is Settings:
         hints = get_type_hints(InferenceConfig)
-        return {option.name: hints[option.name] for option in dataclasses.fields(group)}
+        names = [option.name for option in dataclasses.fields(group)]
+        return {name: list[str] if name in LIMITED else hints[name] for name in names}
     return get_type_hints(group)
 
 

@@ -43,6 +43,7 @@ class Room:
     sound: ChunkSound | None = None  # chunks carry their sound, too
     apart: bool = False  # which is sent in a frame of its own
     worded: bool = False  # its parts came from words
+    tempo_said: bool = False  # as a number, or by a song: words do not change it
     id: str = field(default_factory=lambda: f"jam_{uuid.uuid4().hex}")
 
     def started(self) -> dict[str, Any]:
@@ -118,6 +119,7 @@ class JamRooms:
         with self._opening:
             self.check_room()  # others may have come in meanwhile
             room = Room(entry, JamSession(jam, pacing), client, midi, sound, apart, worded)
+            room.tempo_said = "bpm" in data or song is not None
             self._rooms[room.id] = room
         log.info("jam started", extra={"request_id": room.id, "model": entry.id, "client": client})
         return room
@@ -140,7 +142,11 @@ class JamRooms:
 
     def update(self, room: Room, data: Mapping[str, Any]) -> dict[str, Any]:
         """Other settings; since when. Raises RequestValidationError."""
-        version, chunk = room.session.update(read_update(data, room.session.settings, room.worded))
+        now = room.session.settings
+        room.tempo_said = room.tempo_said or "bpm" in data
+        if room.tempo_said:
+            data = {"bpm": now.bpm, **data}
+        version, chunk = room.session.update(read_update(data, now, room.worded))
         return {"session_id": room.id, "version": version, "chunk": chunk}
 
     def reseed(self, room: Room, data: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from starlette.responses import Response
+
 from midigpt_cli.server.queue import Work
 from midigpt_core.engine import SamplingSession
 from midigpt_core.errors import GenerationError
@@ -19,6 +21,16 @@ from midigpt_core.plan.steps import Cell, Step
 def to_json(body: Any) -> bytes:
     """Compact UTF-8 JSON."""
     return json.dumps(body, separators=(",", ":"), allow_nan=False).encode()
+
+
+class Answer(Response):
+    """A JSON answer that may repeat whatever its caller sent, half letters too."""
+
+    media_type = "application/json"
+
+    def render(self, content: Any) -> bytes:
+        """The body."""
+        return to_json(content)
 
 
 def by_track(cells: Collection[Cell]) -> dict[str, list[int]]:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import threading
 
 from midigpt_core.errors import AudioError
 
 _loading, _loaded = threading.Lock(), threading.Event()
-_NICENESS = 15  # of the thread that loads in the background: whoever is writing music goes first
 
 
 def is_loaded() -> bool:
@@ -35,11 +32,9 @@ def load_ahead() -> None:
 
 
 def load_in_background() -> threading.Thread:
-    """The same in a thread of its own, behind all other work; where something is missing, nothing happens."""
+    """The same in a thread of its own; where something is missing, nothing happens."""
 
     def load() -> None:
-        if sys.platform == "linux":
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
         try:
             load_ahead()
         except AudioError:

@@ -103,7 +103,8 @@ class Judge:
         """The tracks whose pitches and rhythm the caller left free."""
         prompts = {prompt.id: prompt for prompt in self.prompt.request.tracks}
         asked = attribute_targets(prompts, sorted(self.prompt.step.cells), self.tokenizer.attributes)
-        return {track for track, prompt in prompts.items() if not prompt.controls and asked.free(track)}
+        bound = {track for track, prompt in prompts.items() if prompt.controls or any(prompt.bar_controls.values())}
+        return {track for track in prompts if track not in bound and asked.free(track)}
 
 
 @dataclass(frozen=True)

@@ -108,11 +108,11 @@ def as_it_was(score: Score, step: Step, encoder: EncoderConfig) -> Written:
 
 
 def stuck(written: Written, score: Score, step: Step, tracks: Collection[int]) -> bool:
-    """Whether one of these tracks got eight notes or more, all of one pitch; its other bars have more than two."""
-    for track, bars in _kept_bars(score, step).items():
+    """Whether one of these tracks got eight notes or more, all of one pitch; so far, its bars have more than two."""
+    for track in {track for track, _ in step.cells}:
         pitches = [note.pitch for (t, _), notes in written.items() if t == track for note in notes]
         hanging = track in tracks and len(pitches) >= STUCK and len(set(pitches)) == 1
-        if hanging and len(set[int]().union(*(bar.pitches for bar in bars))) > 2:
+        if hanging and len(set[int]().union(*(bar.pitches for bar in score.tracks[track].bars))) > 2:
             return True
     return False
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from midigpt_core.attributes import AttributeTable
 from midigpt_core.constraints.controls import CONTROLS
@@ -206,18 +207,23 @@ def _attribute(case: Case, where: str, name: str, value: int, track: Track, leve
 
 def _controls_exist_and_fit(case: Case) -> None:
     for where, prompt, track in case.prompts:
-        for name, value in prompt.controls.items():
-            if name not in CONTROLS:
-                raise refused(f"{where}.controls.{name}", None, "is not a known control", nearest(name, CONTROLS))
-            CONTROLS[name].check(value, f"{where}.controls.{name}", case.encoder, track)
+        _controls(case, f"{where}.controls", prompt.controls, prompt.controls, track)
         for bar, values in prompt.bar_controls.items():
-            for name, value in values.items():
-                if name != "time_signature":
-                    raise refused(f"{where}.bar_controls[{bar}].{name}", None, "is not known", "use time_signature")
-                CONTROLS[name].check(value, f"{where}.bar_controls[{bar}].{name}", case.encoder, track)
-        rhythms = [name for name in ("rhythm_mask", "rhythm_lock", "remix") if prompt.controls.get(name)]
-        if len(rhythms) > 1:
-            raise refused(f"{where}.controls", rhythms, "all set the rhythm", "keep one of them")
+            place = f"{where}.bar_controls[{bar}]"
+            if values and bar not in prompt.bars and not prompt.autoregressive:
+                raise refused(place, None, "is not a bar to be written", "add it to bars, or drop it")
+            _controls(case, place, values, prompt.controls_in(bar), track)
+
+
+def _controls(case: Case, where: str, values: Mapping[str, Any], together: Mapping[str, Any], track: Track) -> None:
+    """Those given in one place, and `together` all that hold there."""
+    for name, value in values.items():
+        if name not in CONTROLS:
+            raise refused(f"{where}.{name}", None, "is not a known control", nearest(name, CONTROLS))
+        CONTROLS[name].check(value, f"{where}.{name}", case.encoder, track)
+    rhythms = [name for name in ("rhythm_mask", "rhythm_lock", "remix") if together.get(name)]
+    if len(rhythms) > 1:
+        raise refused(where, rhythms, "all set the rhythm", "keep one of them")
 
 
 def _piece_controls_exist_and_fit(case: Case) -> None:

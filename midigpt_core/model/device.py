@@ -39,11 +39,11 @@ def pick_device(word: str) -> torch.device:
 
     Raises RequestValidationError for a word that is none, or a device this machine lacks.
     """
-    import torch
-
     kind, colon, number = word.partition(":") if isinstance(word, str) else ("", "", "")
     if kind not in DEVICES or (colon and (kind == "auto" or not number.isdecimal())):
         raise refused("device", word, "is not known", f"use {', '.join(DEVICES)}, or cuda:1")
+    import torch
+
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if word == "auto":
         word = kind = next(name for name in ("cuda", "mps", "cpu") if there[name])

@@ -6,12 +6,14 @@ import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, reduce
 from typing import Any
 
+from midigpt_core.fields import refused
 from midigpt_core.words import table
 from midigpt_core.words.understood import PromptPart, Said, Understood
 
+LONGEST = 4000  # characters of a prompt
 _LONGEST_PHRASE = 3  # words
 _LIKENESS, _SHORTEST = 0.8, 5  # of a misspelt word: how like, and how many letters at least
 _ROOT = r"(?P<root>[a-g](?:#|b|[- ]?sharp|[- ]?flat)?)"
@@ -43,6 +45,7 @@ def _vocabulary() -> Mapping[str, _Entry]:
     found: dict[str, _Entry] = {}
     rows: tuple[tuple[str, Mapping[str, Any]], ...] = (
         ("part", table.PARTS),
+        ("ensemble", table.ENSEMBLES),
         ("role", table.ROLES),
         ("feel", table.FEELS),
         ("grid", table.GRIDS),
@@ -72,7 +75,14 @@ class _Named:
 
 
 def read_prompt(text: str) -> Understood:
-    """What `text` asks for, what became of each of its words, and which are not known."""
+    """What `text` asks for, what became of each of its words, and which are not known.
+
+    Raises RequestValidationError for one of more than LONGEST characters, or that no file or answer can hold.
+    """
+    if any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise refused("prompt", None, "holds half a letter (a lone surrogate)", "send it as UTF-8")
+    if len(text) > LONGEST:
+        raise refused("prompt", None, f"has {len(text)} characters", f"use at most {LONGEST}")
     return _PromptReader(text).read()
 
 
@@ -104,8 +114,7 @@ class _PromptReader:
     def read(self) -> Understood:
         """Numbers first, then clause by clause."""
         rest = self._numbers(self.text.lower())
-        for phrase, word in table.ONE_WORD.items():
-            rest = rest.replace(phrase, word)
+        rest = reduce(lambda text, row: text.replace(*row), table.ONE_WORD.items(), rest)
         joints = "|".join(table.JOINTS)
         for clause in re.split(rf"[,;.!?:|\n]+|\b(?:{joints})\b", rest):
             self._clause(re.findall(r"[a-z0-9#&'/-]*[a-z0-9#]", clause))
@@ -138,7 +147,7 @@ class _PromptReader:
         at = 0
         negated = strong = False
         while at < len(words):
-            phrase, count, entry = _longest(words[at:])
+            phrase, count, entry = _longest(words[at : at + _LONGEST_PHRASE])
             at += count
             if entry is None:
                 negated, strong = negated or phrase in table.NEGATIONS, strong or phrase in table.VERY
@@ -149,8 +158,9 @@ class _PromptReader:
             elif entry.kind == "feel":
                 self._feel(phrase, entry.value, strong, waiting)
             elif entry.kind in ("part", "role"):
-                here = self._part(phrase, entry, here, waiting)
-                waiting = {}
+                here, waiting = self._part(phrase, entry, here, waiting), {}
+            elif entry.kind == "ensemble":
+                here, waiting = self._ensemble(phrase, entry, waiting), {}
             else:
                 self._whole(phrase, entry)
             strong = False
@@ -205,6 +215,12 @@ class _PromptReader:
         self.parts.append(named)
         self.said.append(Said(phrase, "drums" if program is None else "a part"))
         return [*here, named]
+
+    def _ensemble(self, phrase: str, entry: _Entry, waiting: dict[str, str]) -> list[_Named]:
+        players = [_Named(phrase, program, feels=dict(waiting)) for program in entry.value]
+        self.parts += players
+        self.said.append(Said(phrase, f"{len(players)} parts"))
+        return players[-1:]
 
     def _whole(self, phrase: str, entry: _Entry) -> None:
         if entry.kind == "style":

@@ -29,6 +29,10 @@ PARTS: Mapping[str, int | None] = {  # instrument or family -> General MIDI prog
     "banjo": 105, "koto": 107, "kalimba": 108, "bagpipe": 109, "steel drums": 114,
 }  # fmt: skip
 
+ENSEMBLES: Mapping[str, tuple[int, ...]] = {
+    "string quartet": (40, 40, 41, 42), "string trio": (40, 41, 42), "piano trio": (0, 40, 42),
+    "brass quintet": (56, 56, 60, 57, 58), "wind quintet": (73, 68, 71, 60, 70),
+}  # fmt: skip
 ROLES: Mapping[str, tuple[str, int]] = {  # word -> role, and its program where neither instrument nor style says one
     "bass": ("bass", 33), "bassline": ("bass", 33), "bass line": ("bass", 33),
     "lead": ("lead", 81), "melody": ("lead", 73), "solo": ("lead", 65), "tune": ("lead", 73),

@@ -91,7 +91,6 @@ def test_transcribe_writes_notes_tables_and_sound(midigpt, song, tmp_path) -> No
 
 
 @pytest.mark.usefixtures("engine")
-@pytest.mark.usefixtures("engine")
 def test_the_flags_of_basic_pitch_write_beside_the_midi_file(midigpt, song, tmp_path) -> None:
     sound = tmp_path / "take.wav"
     assert midigpt("render", song, "-o", sound).code == 0
@@ -117,6 +116,7 @@ def test_flags_that_write_beside_a_file_need_one(midigpt, song, tmp_path) -> Non
     assert "--sonify FILE" in answer.err
 
 
+@pytest.mark.usefixtures("engine")
 def test_sound_is_transcribed_filled_in_and_played_in_one_line(shell, midigpt, song) -> None:
     assert midigpt("render", song, "-o", song.with_name("x.wav"), "--rate", 22050).code == 0
     line = (

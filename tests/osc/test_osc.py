@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 import queue
+import signal
+import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -14,6 +18,7 @@ from tiny import engine
 
 from midigpt_cli.osc.params import OscParams
 from midigpt_cli.osc.session import OscSession
+from midigpt_core.errors import RequestValidationError
 
 ROOT = "/midigpt"
 OPENING: list[tuple[Any, ...]] = [
@@ -245,3 +250,43 @@ def test_the_same_messages_get_the_peer_s_answers(tmp_path):
     assert [told[1] for told in theirs if told[0].endswith("/error")] == [
         told[1] for told in mine if told[0].endswith("/error")
     ]
+
+
+def test_the_command_listens_and_answers(tmp_path):
+    pytest.importorskip("pythonosc", reason="the osc extra is not installed")
+    from pythonosc.osc_message import OscMessage
+    from pythonosc.osc_message_builder import build_msg
+
+    from midigpt_core.model.checkpoint import save_checkpoint
+
+    path = tmp_path / "tiny.safetensors"
+    save_checkpoint(path, engine().model, engine().tokenizer.config)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "midigpt_cli", "osc", "--port", str(port), "-m", str(path)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as running:
+        try:
+            assert f"127.0.0.1:{port}" in running.stderr.readline()
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as line:
+                line.settimeout(30)
+                line.sendto(build_msg(f"{ROOT}/session/init").dgram, ("127.0.0.1", port))
+                heard = [OscMessage(line.recv(65536)).address for _ in range(2)]
+        finally:
+            running.send_signal(signal.SIGINT)
+            running.communicate(timeout=30)
+    assert heard == [f"{ROOT}/capabilities", f"{ROOT}/session/ready"]
+    assert running.returncode == 130
+
+
+def test_a_port_in_use_is_refused_by_name():
+    pytest.importorskip("pythonosc", reason="the osc extra is not installed")
+    from midigpt_cli.osc.door import listening
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        with (
+            pytest.raises(RequestValidationError, match="--port"),
+            listening(engine(), "127.0.0.1", taken.getsockname()[1]),
+        ):
+            pass

@@ -67,7 +67,7 @@ PROMPTS: list[tuple[str, list[int | None], dict[str, Any]]] = [
     ("bass", [33], {}),
     ("jazz bass", [32], {}),
     ("synth bass in F minor at tempo 126", [38], {"scale": "F:minor", "bpm": 126}),
-    ("classical string quartet", [48], {"styles": ("classical",), "unknown": ("quartet",)}),
+    ("classical string quartet", [40, 40, 41, 42], {"styles": ("classical",)}),
     ("steel drums", [114], {}),
     ("piano with chords", [0, 0], {}),
     ("piano comping", [0], {"part": {"min_polyphony": "2"}}),

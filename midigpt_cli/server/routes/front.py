@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from midigpt_cli.server.errors import RefusalError
 from midigpt_cli.server.queue import Work
+from midigpt_cli.server.response_models import ERRORS, json_answer
 from midigpt_cli.server.responses import to_json
 from midigpt_cli.server.state import ServerState, state_of
 
@@ -77,7 +78,7 @@ async def model_config(request: Request) -> dict[str, Any]:
     }
 
 
-@router.get("/progress", summary="How far a request has come")
+@router.get("/progress", summary="How far a request has come", responses={**json_answer(None), **ERRORS})
 async def progress(request: Request, request_id: str) -> dict[str, Any]:
     """The share that is done of a request under way, or of a job that is kept, by its id."""
     work, status = _work(state_of(request), request_id)

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 
 from midigpt_cli.parse.prompted import joined, told
 from midigpt_cli.server import responses
-from midigpt_cli.server.body import GenerateBody, check_id, read_body, read_json, read_request, read_score
+from midigpt_cli.server.body import FORMS, GenerateBody, check_id, read_body, read_json, read_request, read_score
 from midigpt_cli.server.errors import RefusalError, busy, request_id
 from midigpt_cli.server.events import EventStream, until_answered
 from midigpt_cli.server.limits import check_lanes, check_song, read_limits
@@ -39,6 +39,12 @@ async def generate(request: Request) -> Response:
     nothing is written; with `stream` it is a `text/event-stream`. Tracks and bars count from 0.
     """
     state = state_of(request)
+    if request.headers.get("content-type", "").split(";")[0].strip().lower() in FORMS:
+        raise RefusalError(
+            415,
+            "/generate fills in a score and takes JSON; a form with a .mid file goes to POST /infill, styles to "
+            "POST /generate_style, sound to POST /audio_to_midi",
+        )
     envelope = read_body(GenerateBody, await read_json(request))
     entry = state.models.get(envelope.model)
     request.state.request_id = envelope.request_id or check_id(request_id(request))

@@ -160,5 +160,9 @@ async def stop(request: Request) -> dict[str, Any]:
 
 @router.post("/jam/stop_all", summary="End all jams of a caller", responses={**json_answer(StoppedAnswer), **ERRORS})
 async def stop_all(request: Request) -> dict[str, Any]:
-    """End every jam that this address has started."""
-    return {"stopped": state_of(request).jams.close_all("stopped", client_of(request))}
+    """End every jam that was started from this machine; 403 on servers for others, whose callers are kept apart."""
+    state = state_of(request)
+    settings = state.settings
+    if settings.api_key or settings.allow_host or not settings.local:
+        raise RefusalError(403, "callers of this server may end their own jams only: POST /jam/stop with session_id")
+    return {"stopped": state.jams.close_all("stopped", client_of(request))}

@@ -24,6 +24,7 @@ from midigpt_cli.server.request_models import ConfigModel, body_of
 from midigpt_cli.server.response_models import ERRORS, json_answer
 from midigpt_cli.server.responses import to_json
 from midigpt_cli.server.routes.generate import client_of, reply
+from midigpt_cli.server.settings import ServerSettings
 from midigpt_cli.server.state import state_of
 from midigpt_core import trace
 from midigpt_core.audio.files import pcm_wav
@@ -99,6 +100,7 @@ async def generate_style(request: Request) -> Response:
     entry = state.models.get(own.model)
     state.queue.check_room(client_of(request))
     session = await state.queue.in_thread(lambda: prepare(entry, own, jam))
+    check_length(session.seconds, state.settings)
     told: dict[str, Any] = {"unused": list(unused)} if unused else {}
     understood = understood_in(jam)
     told |= {"understood": understood.to_dict()} if understood else {}
@@ -125,6 +127,15 @@ def prepare(entry: ModelEntry, own: StyleAsked, jam: Mapping[str, Any]) -> Style
     return StyleSession(Jam(entry.engine, settings), total, own.intro_bars_to_drop)
 
 
+def check_length(seconds: float, settings: ServerSettings) -> None:
+    """Refuse bars that play longer than this server renders. Raises RefusalError (422)."""
+    if seconds > settings.max_render_seconds:
+        most = settings.max_render_seconds
+        raise RefusalError(
+            422, f"bars would play {seconds:.0f} s; this server renders {most:g} s (max_render_seconds)", field="bars"
+        )
+
+
 class StyleSession:
     """Bars from nothing, a few at a time, run by a worker as a session is."""
 
@@ -133,6 +144,11 @@ class StyleSession:
         self.listener: trace.Listener = trace.ignore
         self.cancel_event = threading.Event()
         self.timing, self.gen_count, self.token_count = Timing(), 0, 0
+
+    @property
+    def seconds(self) -> float:
+        """How long the bars play."""
+        return (self.total - self.dropped) * self.settings.bar_quarters * 60 / self.settings.bpm
 
     @property
     def settings(self) -> JamSettings:
