@@ -97,7 +97,8 @@ class Controls:
             for text in getattr(music, row.field)
         ]
         own = [(ControlOption("", option_of(name), name, count), entry) for name in limits for entry in limits[name]]
-        named = [(CHORDS, entry) for text in music.chords for entry in chord_entries(text, self.meant)]
+        chords = chord_entries(" ".join(music.chords), self.meant) if music.chords else []
+        named = [(CHORDS, entry) for entry in chords]
         loud = [(VELOCITY, Limited.read(text, VELOCITY.read)) for text in music.velocity if not musical.is_switch(text)]
         self._place([*rows, *named, *loud, *own])
 
