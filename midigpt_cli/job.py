@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from midigpt_core.generation.candidates import Take
     from midigpt_core.generation.run import Result
 
-AT_ONCE = 8  # songs, where there are several
 LANES_OF_ONE, LANES_OF_MANY = (16, 1), (64, 64)  # takes that share a call of the model, and what is kept free for them
 
 Prepare = Callable[[Score, "AttributeTable"], tuple[Score, GenerationRequest]]  # what to write into which score
@@ -71,7 +70,7 @@ class CommandRun:
     def __init__(self, options: CommandOptions, takes: int, songs: Sequence[str]) -> None:
         self.options, self.songs = options, list(songs)
         alone = len(self.songs) == 1 or options.output.play or options.reporting.dry_run
-        self.at_once = 1 if alone else options.many.jobs or AT_ONCE
+        self.at_once = 1 if alone else options.many.jobs
         self.model = Model(options.model, *(LANES_OF_MANY if self.at_once > 1 else LANES_OF_ONE))
         self.destination = Destination(options.output, options.command, len(self.songs), takes)
         if options.reporting.to_program and (

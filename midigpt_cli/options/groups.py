@@ -125,13 +125,12 @@ class Many:
     jobs: Annotated[
         int,
         typer.Option(
-            help="Songs written at once; they share the model's lanes.",
-            min=0,
+            help="Songs written at once; they share the model's calls (worth it on a GPU).",
+            min=1,
             max=256,
-            show_default="8, or 1 for a single song",
             rich_help_panel=OUTPUT,
         ),
-    ] = 0
+    ] = 1
     manifest: Annotated[
         str | None,
         typer.Option(
