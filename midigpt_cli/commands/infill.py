@@ -13,7 +13,7 @@ from midigpt_cli.options.groups import Context, Many, ModelChoice, Music, Output
 from midigpt_cli.options.settings import Settings, command_of
 from midigpt_cli.parse.additions import Additions
 from midigpt_cli.parse.reading import Reading
-from midigpt_cli.parse.selectors import BARS_HELP, SOUNDING, TRACK_HELP
+from midigpt_cli.parse.selectors import BEATS_HELP, SOUNDING, TRACK_HELP, WHERE_HELP
 from midigpt_core.fields import refused
 
 if TYPE_CHECKING:
@@ -32,7 +32,8 @@ class Infill:
             metavar="SONG...", help="MIDI files, or folders of them; - reads standard input.", show_default=False
         ),
     ] = field(default_factory=list)
-    bars: Annotated[str | None, typer.Option("--bars", "-b", help=BARS_HELP)] = None
+    bars: Annotated[str | None, typer.Option("--bars", "-b", help=BEATS_HELP)] = None
+    where: Annotated[str | None, typer.Option(help=WHERE_HELP)] = None
     track: Annotated[
         list[str],
         typer.Option(
@@ -120,10 +121,10 @@ def _whole_request(options: Infill) -> GenerationRequest | None:
     """The request of --request or --from-run, which leaves no other option to say what is written."""
     name, given = ("--from-run", options.from_run) if options.request is None else ("--request", options.request)
     if given is None:
-        if options.bars is None:
+        if options.bars is None and options.where is None:
             raise refused("--bars", None, "is missing", "say which bars to write, such as --bars 4-8")
         return None
-    for option, value in (("--bars", options.bars), ("--track", options.track)):
+    for option, value in (("--bars", options.bars), ("--where", options.where), ("--track", options.track)):
         if value:
             raise refused(option, value, f"and {name} both say what is written", "keep one of them")
     if options.music != Music() or options.context != Context():
@@ -151,17 +152,20 @@ def _remembered(options: Infill) -> dict[str, Any]:
 
 def _request(options: Infill, score: Score, table: AttributeTable) -> GenerationRequest:
     from midigpt_cli.parse.additions import added_tracks
+    from midigpt_cli.parse.places import select_places
     from midigpt_cli.parse.request import RequestOptions, build_request
-    from midigpt_cli.parse.selectors import select_bars, tracks_to_write
+    from midigpt_cli.parse.selectors import tracks_to_write
     from midigpt_cli.parse.words import tracks_named
 
-    bars = select_bars(options.bars or "", score.n_bars, heard=score.heard_bars)
+    places = select_places(options.bars or "all", score, where=options.where)
     tracks = (
         () if options.track else added_tracks(score, options.additions) or tracks_named(options.music.prompt, score)
     )
-    tracks = tracks or tracks_to_write(options.track, score, bars)
+    tracks = tracks or tracks_to_write(options.track, score, places.bars)
     return build_request(
-        RequestOptions({number: bars for number in tracks}, options.music, options.context, options.settings),
+        RequestOptions(
+            places.by_track(tracks, score), options.music, options.context, options.settings, dict(places.spans)
+        ),
         score,
         table,
     )

@@ -34,6 +34,7 @@ class RequestOptions:
     music: Music
     context: Context
     settings: Any  # options.Settings
+    spans: Mapping[int, tuple[float, float]] = field(default_factory=dict)  # by bar: the part of it that is written
     autoregressive: bool = False
 
 
@@ -44,6 +45,7 @@ def build_request(options: RequestOptions, score: Score, table: AttributeTable) 
     settings, limits = _split(options.settings)
     controls, attributes = Controls(meant), _Attributes(meant, table)
     controls.add(options.music, limits)
+    controls.limit(options.spans)
     attributes.add(options.music.attribute)
     ignored = set(_tracks(score, options.context.ignore_track, "--ignore-track"))
     hidden = _hidden(options, score)
@@ -67,7 +69,7 @@ def build_request(options: RequestOptions, score: Score, table: AttributeTable) 
         context_keep=_tracks(score, options.context.context_keep, "--context-keep"),
     )
     music = options.music
-    piece = {"velocity": music.velocity, "microtiming": music.microtiming, "genre": music.genre}
+    piece = {"velocity": musical.switched(music.velocity), "microtiming": music.microtiming, "genre": music.genre}
     return GenerationRequest(prompts, config, {name: value for name, value in piece.items() if value is not None})
 
 
