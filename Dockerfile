@@ -1,20 +1,20 @@
 # midigpt serve in a container:
-#   docker build -t midigpt .   (--build-arg TORCH_INDEX=URL: PyTorch's index of CPU wheels, gigabytes less)
+#   docker build -t midigpt .   (--build-arg TORCH=torch adds PyTorch, for published checkpoints: gigabytes more)
 #   docker run -p 8000:8000 -v midigpt-models:/models -e MIDIGPT_API_KEY=secret midigpt
 FROM python:3.12-slim AS build
 RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .
-ARG TORCH_INDEX=
+ARG TORCH=
 RUN python -m venv /opt/midigpt && \
-    /opt/midigpt/bin/pip install --no-cache-dir -c constraints.txt \
-    ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} ".[serve]"
+    /opt/midigpt/bin/pip install --no-cache-dir -c constraints.txt -r requirements.txt ${TORCH} && \
+    /opt/midigpt/bin/pip install --no-cache-dir --no-deps .
 
 FROM python:3.12-slim
 RUN useradd --create-home --uid 1000 midigpt && mkdir /models && chown midigpt /models
 COPY --from=build /opt/midigpt /opt/midigpt
 ENV PATH=/opt/midigpt/bin:$PATH HF_HOME=/models
-USER midigpt
+USER 1000
 WORKDIR /home/midigpt
 VOLUME /models
 EXPOSE 8000

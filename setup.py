@@ -1,4 +1,4 @@
-"""Build the compiled twins of `cython_ext/*.pyx`, tag wheels by what is in them, make the links of README whole.
+"""Build the compiled twins, tag wheels by what is in them, make the links of README whole, add the man pages.
 
 Every other setting lives in pyproject.toml. MIDIGPT_SOURCE_URL says where the source is published (a release sets it).
 """
@@ -79,4 +79,5 @@ if __name__ == "__main__":
         long_description=readme(SOURCE),
         long_description_content_type="text/markdown",
         project_urls=urls(SOURCE),
+        data_files=[("share/man/man1", sorted(str(page) for page in Path("docs/man").glob("*.1")))],
     )

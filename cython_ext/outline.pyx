@@ -18,24 +18,7 @@ cdef enum:
     FIRST_ROOM = 256
     MOST = 1 << 30
 
-cdef int number(const unsigned char *body, Py_ssize_t size, Py_ssize_t *at, long long *value) noexcept nogil:
-    """The variable-length number at `at`, which moves behind it; 0 where there is none."""
-    cdef int i
-    cdef unsigned char byte
-    value[0] = 0
-    for i in range(4):
-        if at[0] >= size:
-            return 0
-        byte = body[at[0]]
-        at[0] += 1
-        value[0] = (value[0] << 7) | (byte & 0x7F)
-        if byte < 0x80:
-            return 1
-    return 0
-
-
-cdef inline int data_bytes(int status) noexcept nogil:
-    return 1 if 0xC0 <= status < 0xE0 else 2
+include "scan.pxi"
 
 
 cdef class Table:
@@ -116,77 +99,53 @@ cdef class Table:
         return found
 
 
-def outline(bytes whole, bytes metas, Py_ssize_t most):
-    """(events, end_tick, last_event, last_onset, channels, parts); () above `most` notes; None where something is wrong."""
-    cdef const unsigned char *body = whole
-    cdef Py_ssize_t size = len(whole), at = 0, start
-    cdef long long tick = 0, delta = 0, length = 0, last_event = 0, last_onset = -1
-    cdef int status, running = 0, kind, first, second, heard = 0, i
-    cdef unsigned char wanted[256]
+def outline(bytes whole, bytes metas, bytes controls, Py_ssize_t most):
+    """(events, end_tick, last_event, last_onset, channels, used, parts); () above `most` notes; None where something is
+    wrong."""
+    cdef Scan scan
+    cdef long long last_event = 0, last_onset = -1
+    cdef int found, kind, first, heard = 0, used = 0
+    cdef unsigned char[256] wanted
+    cdef unsigned char[256] control
     cdef Table table = Table()
     memset(wanted, 0, sizeof(wanted))
+    memset(control, 0, sizeof(control))
+    memset(&scan, 0, sizeof(scan))
     for kind in metas:
         wanted[kind] = 1
-    if most > MOST or size > MOST:
+    for kind in controls:
+        control[kind] = 1
+    scan.body, scan.size = whole, len(whole)
+    if most > MOST or scan.size > MOST:
         return None
     events = []
-    while at < size:
-        if not number(body, size, &at, &delta) or at >= size:
+    while True:
+        found = next_event(&scan)
+        if found == DAMAGED:
             return None
-        tick += delta
-        status = body[at]
-        if status >= 0xF0:
-            start = at
-            at += 1
-            if status == 0xFF:
-                if at >= size:
-                    return None
-                kind = body[at]
-                at += 1
-            elif status == 0xF1 or status == 0xF3:
-                at += 1
-            elif status == 0xF2:
-                at += 2
-            elif status in (0xF4, 0xF5, 0xF9, 0xFD):
-                return None
-            if status in (0xFF, 0xF0, 0xF7):
-                if not number(body, size, &at, &length):
-                    return None
-                at += length
-            if at > size:
-                return None
-            if status == 0xFF and kind == 0x2F:
-                return events, tick, last_event, last_onset, channels_of(heard), table.parts()
-            if status == 0xF0 or (status == 0xFF and wanted[kind]):
-                events.append((tick, whole[start:at]))
-            last_event = tick
+        if found != EVENT:
+            return events, scan.tick, last_event, last_onset, channels_of(heard), channels_of(used), table.parts()
+        last_event = scan.tick
+        if scan.status >= 0xF0:
+            if scan.status == 0xF0 or (scan.status == 0xFF and wanted[scan.body[scan.start + 1]]):
+                events.append((scan.tick, whole[scan.start : scan.at]))
             continue
-        if status >= 0x80:
-            running = status
-            at += 1
-        elif not running:
-            return None
-        if at + data_bytes(running) > size:
-            return None
-        first = body[at]
-        second = body[at + 1] if data_bytes(running) == 2 else 0
-        kind = running & 0xF0
-        if kind == 0x90 or kind == 0x80:
-            if kind == 0x90:
-                heard |= 1 << (running & 0x0F)
-            first, second = min(first, 127), min(second, 127)
-            if kind == 0x90 and second:
-                table.begin(tick, running & 0x0F, first, second)
-                last_onset = tick
-                if table.count > most:
-                    return ()
-            else:
-                table.close(tick, running & 0x0F, first)
-        elif kind == 0xC0 or (kind == 0xB0 and first == 0):
-            events.append((tick, bytes((running, first)) if kind == 0xC0 else bytes((running, first, second))))
-        at += data_bytes(running)
-        last_event = tick
-    return events, tick, last_event, last_onset, channels_of(heard), table.parts()
+        kind = scan.status & 0xF0
+        first = scan.body[scan.at - data_bytes(scan.status)]
+        used |= 1 << (scan.status & 0x0F)
+        if kind == 0x90:
+            heard |= 1 << (scan.status & 0x0F)
+        if kind == 0x90 and scan.body[scan.at - 1]:
+            table.begin(scan.tick, scan.status & 0x0F, min(first, 127), min(scan.body[scan.at - 1], 127))
+            last_onset = scan.tick
+            if table.count > most:
+                return ()
+        elif kind == 0x90 or kind == 0x80:
+            table.close(scan.tick, scan.status & 0x0F, min(first, 127))
+        elif kind == 0xC0:
+            events.append((scan.tick, bytes((scan.status, first))))
+        elif kind == 0xB0 and control[first]:
+            events.append((scan.tick, bytes((scan.status, first, scan.body[scan.at - 1]))))
 
 
 cdef channels_of(int heard):

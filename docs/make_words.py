@@ -41,11 +41,15 @@ def page() -> str:
     """The whole page."""
     parts = [INTRO]
     parts += _section("Instruments", ("word", "instrument"), ((w, _named(p)) for w, p in table.PARTS.items()))
+    bands = ((w, ", ".join(NAMES[program] for program in programs)) for w, programs in table.ENSEMBLES.items())
+    parts += _section("Ensembles", ("words", "instruments"), bands)
     roles = ((w, role, NAMES[program]) for w, (role, program) in table.ROLES.items())
     parts += _section("Roles", ("word", "role", "instrument, where nothing names one"), roles)
     feels = ((w, *feel) for w, feel in table.FEELS.items())
     parts += _section("How a part plays", ("word", "control", "value"), feels)
     parts += ["Loudness is understood but nothing in the program asks a model for it; the answer says so.", ""]
+    moods = ", ".join(sorted(table.MOODS))
+    parts += [f"Moods are understood in the same way: {moods}.", ""]
     for title, words, meaning in (
         ("Rhythm", table.GRIDS, "grid"),
         ("Tempo", table.TEMPOS, "quarter notes per minute"),

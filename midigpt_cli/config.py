@@ -63,16 +63,21 @@ def defaults(words: Sequence[str], said: Mapping[str, Any], commands: Sequence[s
 
 def by_parameter(command: Any, options: Mapping[str, Any]) -> dict[str, Any]:
     """{parameter: value} of a command, from long names of options. Raises RequestValidationError for unknown ones."""
-    known = {
-        word.lstrip("-"): option.name for option in command.params for word in option.opts if word.startswith("--")
-    }
+    known = {word.lstrip("-"): option for option in command.params for word in option.opts if word.startswith("--")}
     found = {}
     for key, value in options.items():
         name = key.replace("_", "-")
         if name not in known:
             raise refused(f"{NAME}: {command.name}.{key}", None, "is no option of it", _near(name, list(known)))
-        found[known[name]] = value
+        found[known[name].name] = _listed(value) if known[name].multiple else value
     return found
+
+
+def _listed(value: Any) -> list[Any]:
+    """The values of an option that may be given more than once; true is the one that may stand without a value."""
+    if isinstance(value, list):
+        return value
+    return [("on" if value else "off") if isinstance(value, bool) else value]
 
 
 def _preset_on(words: Sequence[str]) -> str | None:

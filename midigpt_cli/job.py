@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +16,13 @@ import typer
 from midigpt_cli import history
 from midigpt_cli.cli_errors import in_option_names
 from midigpt_cli.loading import Model
-from midigpt_cli.options.groups import ModelChoice, Output, Reporting
+from midigpt_cli.options.groups import Many, ModelChoice, Output, Reporting
 from midigpt_cli.output import rendering
 from midigpt_cli.output.destination import PIPE, Destination, Written, read_song
+from midigpt_cli.output.manifest import Manifest
+from midigpt_cli.output.progress import counting
 from midigpt_cli.output.report import Done
+from midigpt_cli.side_by_side import side_by_side
 from midigpt_core.errors import CheckpointError, GenerationError, MidiGptError, RequestValidationError
 from midigpt_core.fields import refused
 from midigpt_core.request import GenerationRequest
@@ -27,8 +31,12 @@ from midigpt_core.score import Score
 if TYPE_CHECKING:
     from midigpt_cli.live.sound import Device
     from midigpt_core.attributes.table import AttributeTable
+    from midigpt_core.engine import SamplingSession
     from midigpt_core.generation.candidates import Take
     from midigpt_core.generation.run import Result
+
+AT_ONCE = 8  # songs, where there are several
+LANES_OF_ONE, LANES_OF_MANY = (16, 1), (64, 64)  # takes that share a call of the model, and what is kept free for them
 
 Prepare = Callable[[Score, "AttributeTable"], tuple[Score, GenerationRequest]]  # what to write into which score
 
@@ -41,8 +49,20 @@ class CommandOptions:
     model: ModelChoice
     output: Output
     reporting: Reporting
+    many: Many = field(default_factory=Many)
     by_file: bool = False  # the request is a file's: faults in it are told in its own words
     understood: dict[str, Any] | None = None  # of a prompt in words
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A song whose takes are made and not yet written."""
+
+    destination: Destination
+    score: Score
+    request: GenerationRequest
+    result: Result
+    started: float
 
 
 class CommandRun:
@@ -50,31 +70,30 @@ class CommandRun:
 
     def __init__(self, options: CommandOptions, takes: int, songs: Sequence[str]) -> None:
         self.options, self.songs = options, list(songs)
-        self.model = Model(options.model)
+        alone = len(self.songs) == 1 or options.output.play or options.reporting.dry_run
+        self.at_once = 1 if alone else options.many.jobs or AT_ONCE
+        self.model = Model(options.model, *(LANES_OF_MANY if self.at_once > 1 else LANES_OF_ONE))
         self.destination = Destination(options.output, options.command, len(self.songs), takes)
         if options.reporting.to_program and (
             self.destination.is_pipe or (PIPE in songs and options.output.output is None)
         ):
             raise refused("--json", None, "and MIDI cannot share standard output", "name a file with -o")
         self.device = _sound() if options.output.play else None
+        self.manifest = Manifest(options.many.manifest, options.many.resume, options.output.force)
         self.reports: list[dict[str, Any]] = []
-        self._number = 0  # of the song at hand, from 0
+        self._naming = threading.Lock()
+        self._sessions: set[SamplingSession] = set()  # under way
 
     def run(self, prepare: Prepare, read: Callable[[str], Score] = read_song) -> None:
         """All songs, with one model. A single song's error is raised; several are gone through, then exit 1."""
         failure: MidiGptError | None = None
-        for number, song in enumerate(self.songs):
-            self._number = number
-            try:
-                self._in_words(song, prepare, read)
-            except CheckpointError:
-                raise  # no song can do without the model
-            except MidiGptError as error:
-                failure = error
-                self._note({"song": song, "ok": False, "error": _error_facts(error)})
-                if len(self.songs) > 1:
-                    said = str(error) if str(error).startswith(f"{song}: ") else f"{song}: {error}"
-                    typer.echo(f"midigpt: {said}", err=True)
+        todo = [song for song in self.songs if song not in self.manifest.done]
+        if len(todo) < len(self.songs) and not self.options.reporting.quiet:
+            typer.echo(f"midigpt: {len(self.songs) - len(todo)} songs are finished already", err=True)
+        with counting(self.options.reporting, len(todo) if self.at_once > 1 else 1) as tell:
+            for number, (song, taken) in enumerate(self._begun(todo, prepare, read), 1):
+                failure = self._ended(song, taken) or failure
+                tell(number)
         if self.options.reporting.as_json and not self.options.reporting.json_lines:
             self._print_json()
         if failure is not None:
@@ -82,29 +101,64 @@ class CommandRun:
                 raise failure
             raise typer.Exit(1)
 
-    def _in_words(self, song: str, prepare: Prepare, read: Callable[[str], Score]) -> None:
-        try:
-            self._one(song, prepare, read)
-        except RequestValidationError as error:
-            raise (error if self.options.by_file else in_option_names(error)) from error
+    def _begun(
+        self, songs: Sequence[str], prepare: Prepare, read: Callable[[str], Score]
+    ) -> Iterator[tuple[str, Callable[[], Taken | None]]]:
+        """Each song with what gives its takes, or raises its error."""
+        if self.at_once == 1:
+            for number, song in enumerate(songs):
+                yield song, lambda song=song, number=number: self._begin(song, prepare, read, number)  # type: ignore[misc]
+            return
+        for song, begun in side_by_side(songs, lambda song: self._begin(song, prepare, read), self.at_once, self._stop):
+            yield song, begun.result
 
-    def _one(self, song: str, prepare: Prepare, read: Callable[[str], Score]) -> None:
+    def _stop(self) -> None:
+        """End what is still being written."""
+        for session in tuple(self._sessions):
+            session.cancel_event.set()
+
+    def _ended(self, song: str, taken: Callable[[], Taken | None]) -> MidiGptError | None:
+        """Write the takes of a song and tell of them; its error, told, if it came to none."""
+        try:
+            made = taken()
+            if made is not None:
+                self._finish(song, made)
+        except CheckpointError:
+            raise  # no song can do without the model
+        except MidiGptError as error:
+            if isinstance(error, RequestValidationError) and not self.options.by_file:
+                error = in_option_names(error)
+            self._note({"song": song, "ok": False, "error": _error_facts(error)})
+            if len(self.songs) > 1:
+                said = str(error) if str(error).startswith(f"{song}: ") else f"{song}: {error}"
+                typer.echo(f"midigpt: {said}", err=True)
+            return error
+        return None
+
+    def _begin(
+        self, song: str, prepare: Prepare, read: Callable[[str], Score], number: int | None = None
+    ) -> Taken | None:
+        """Read a song and make its takes; nothing where only a plan was asked for."""
         started = time.perf_counter()
         destination = self.destination.for_song(song)
         if not self.options.reporting.dry_run:
-            destination.check_free(song)
-        original = read(song)
-        score, request = prepare(original, self.model.controls)
+            with self._naming:
+                destination.check_free(song)
+        score, request = prepare(read(song), self.model.controls)
         if self.options.reporting.dry_run or request.config.plan_only:
             self._show_plan(song, score, request)
-            return
-        result = self._generate(song, score, request)
-        kept = self._kept(result)
+            return None
+        return Taken(destination, score, request, self._generate(song, score, request, number), started)
+
+    def _finish(self, song: str, taken: Taken) -> None:
+        """Write what is kept of the takes, and tell of it."""
+        kept = self._kept(taken.result)
         if self.device is not None:
-            kept = self._heard(self.device, score, result, kept)
-        paths, rendered = self._write(destination, Done(song, score, request, result, {}, [], 0.0), kept)
+            kept = self._heard(self.device, taken.score, taken.result, kept)
+        done = Done(song, taken.score, taken.request, taken.result, {}, [], 0.0)
+        paths, rendered = self._write(taken.destination, done, kept)
         written = dict(zip((number for _, number, _ in kept), paths, strict=True))
-        self._report(Done(song, score, request, result, written, rendered, time.perf_counter() - started))
+        self._report(replace(done, paths=written, rendered=rendered, seconds=time.perf_counter() - taken.started))
 
     def _write(
         self, destination: Destination, done: Done, kept: list[tuple[Take, int, int]]
@@ -125,26 +179,30 @@ class CommandRun:
             before |= {str(file): history.contents(file) for file in beside}
             rendered += [rendering.make(take.score, file, how)["path"] for file in beside]
             files += [(number, take.seed, str(file), before.get(str(file))) for file in (path, *beside) if path != PIPE]
-        request = done.facts()["request"]
         history.remember(
             {
                 "command": self.options.command,
                 "song": done.song,
                 "seed": done.result.seed,
                 "model": self.model.name,
-                "request": request,
+                "request": done.asked(),
             },
             files,
         )
         return paths, rendered
 
-    def _generate(self, song: str, score: Score, request: GenerationRequest) -> Result:
+    def _generate(self, song: str, score: Score, request: GenerationRequest, number: int | None) -> Result:
+        """The takes of one song; `number` of it, where it is written alone and can be followed."""
         from midigpt_cli.output.progress import following
 
         session = self.model.engine.session(score, request)
-        with following(song, self.options.reporting, self._number, len(self.songs)) as listener:
-            session.listener = listener
-            return session.run_takes()
+        self._sessions.add(session)
+        try:
+            with following(song, self.options.reporting, number, len(self.songs)) as listener:
+                session.listener = listener
+                return session.run_takes()
+        finally:
+            self._sessions.discard(session)
 
     def _kept(self, result: Result) -> list[tuple[Take, int, int]]:
         """The takes to write with their number and rank. Raises GenerationError where none passed its checks."""
@@ -202,6 +260,10 @@ class CommandRun:
 
     def _note(self, report: dict[str, Any]) -> None:
         """Keep what is told of a song, or tell it at once where a line is asked for each."""
+        if "outputs" in report or "error" in report:
+            self.manifest.note(report)
+        if not self.options.reporting.to_program:
+            return
         if self.options.reporting.json_lines:
             typer.echo(json.dumps({"command": self.options.command, "model": self.model.facts(), **report}))
             sys.stdout.flush()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,8 +19,10 @@ if TYPE_CHECKING:
 class Model:
     """The model a command runs on; each property is computed on first use."""
 
-    def __init__(self, choice: ModelChoice) -> None:
-        self.choice = choice
+    def __init__(self, choice: ModelChoice, lanes: int = 16, reserve_lanes: int = 1) -> None:
+        """`lanes`: takes that share a call of the model at most; room for `reserve_lanes` is kept from the start."""
+        self.choice, self.lanes, self.reserve_lanes = choice, lanes, reserve_lanes
+        self._loading = threading.Lock()
 
     @cached_property
     def name(self) -> str:
@@ -38,7 +41,7 @@ class Model:
     @cached_property
     def encoder(self) -> EncoderConfig:
         """What it was trained to read. A .safetensors file tells it without torch."""
-        if self.path.suffix != ".safetensors" or "engine" in self.__dict__:
+        if self.path.suffix != ".safetensors" or "_engine" in self.__dict__:
             return self.engine.tokenizer.config
         from midigpt_core.errors import CheckpointError, EncoderConfigError
         from midigpt_core.model.checkpoint import read_metadata
@@ -59,21 +62,32 @@ class Model:
     @cached_property
     def n_positions(self) -> int:
         """How many tokens it can hold, prompt and answer together."""
-        if self.path.suffix != ".safetensors" or "engine" in self.__dict__:
+        if self.path.suffix != ".safetensors" or "_engine" in self.__dict__:
             return self.engine.model.n_positions
         from midigpt_core.model.checkpoint import read_metadata
 
         return int(read_metadata(self.path)["config"]["n_positions"])
 
-    @cached_property
+    @property
     def engine(self) -> InferenceEngine:
-        """The model, loaded."""
+        """The model, loaded once, whichever thread asks first."""
+        with self._loading:
+            return self._engine
+
+    @cached_property
+    def _engine(self) -> InferenceEngine:
         from midigpt_core.engine import InferenceEngine
         from midigpt_core.model.threads import set_threads
 
         if self.choice.threads:
             set_threads(self.choice.threads)
-        engine = InferenceEngine.from_checkpoint(self.path, device=self.choice.device, dtype=self.choice.dtype)
+        engine = InferenceEngine.from_checkpoint(
+            self.path,
+            device=self.choice.device,
+            dtype=self.choice.dtype,
+            max_lanes=self.lanes,
+            reserve_lanes=self.reserve_lanes,
+        )
         collect_as_usual()
         return engine
 

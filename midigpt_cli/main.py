@@ -50,6 +50,7 @@ COMMANDS = {
     "config": CommandRow("config", "config", "Show defaults and presets."),
     "studio": CommandRow("studio", "studio", "Open a page to see, rewrite and hear a song."),
     "serve": CommandRow("serve", "serve", "Offer all of this over HTTP."),
+    "osc": CommandRow("osc", "osc", "Accompany what is played, over Open Sound Control."),
     "models": CommandRow("models", "app", "List, fetch and choose models."),
     "train": CommandRow("train", "app", "Train a model on your own MIDI files, or fine-tune one."),
     "evaluate": CommandRow("evaluate", "evaluate", "Judge a model on held-out songs."),
@@ -155,12 +156,22 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return _said(str(error), code_of(error))
     except (BrokenPipeError, SystemExit) as leaving:
         return _unheard(leaving)
+    except ModuleNotFoundError as error:
+        return _without_torch(error)
     except OSError as error:  # a full disk, a vanished folder: whatever no command saw coming
         place = f"{error.filename}: " if error.filename else ""
         return _said(f"{place}{error.strerror or error}", FAILURE)
     if outcome == INTERRUPTED:  # typer's own answer to Ctrl-C
         return _said("interrupted", INTERRUPTED)
     return outcome if isinstance(outcome, int) else DONE
+
+
+def _without_torch(error: ModuleNotFoundError) -> int:
+    """The answer where PyTorch was left out of the installation and is needed after all."""
+    if error.name != "torch":
+        raise error
+    way = "`pip install torch`; on Linux without a GPU, its CPU build: see PyTorch's install page"
+    return _said(f"this needs PyTorch, which is not installed: {way}", FAILURE)
 
 
 def _unheard(leaving: BaseException) -> int:

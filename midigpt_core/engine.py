@@ -136,6 +136,11 @@ class SamplingSession:
 
     @property
     def gen_count(self) -> int:
+        """Bars written so far, in finished steps, of all takes together."""
+        return self._run.bars
+
+    @property
+    def token_count(self) -> int:
         """Tokens written so far."""
         return self._run.written
 
@@ -191,12 +196,13 @@ class SamplingSession:
         return best.score
 
     def run_variations(self) -> list[dict[str, Any]]:
-        """Write all takes; of each its score, seed, tokens written, and why it failed its checks, if it did."""
+        """Write all takes; of each its score, seed, bars and tokens, and why it failed its checks, if it did."""
         return [
             {
                 "score": take.score,
                 "seed": take.seed,
-                "gen_count": take.tokens,
+                "gen_count": take.bars,
+                "token_count": take.tokens,
                 "error": None if take.accepted else take.rejected[-1],
             }
             for take in self.run_takes().takes

@@ -38,6 +38,7 @@ class JamSettings:
     attributes: Mapping[int, Mapping[str, int]] = field(default_factory=dict)  # control values by track
     controls: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)  # pitch_mask, ... by track
     late: str = setting("repeat", "what to play when a chunk is late", choices=LATE_POLICIES)
+    ramp_seconds: float = setting(0.0, "seconds of music in which a change of tempo is reached", 0.0, 600.0)
 
     @property
     def bar_quarters(self) -> float:
@@ -110,6 +111,21 @@ def check_jam(settings: JamSettings, engine: InferenceEngine) -> None:
         raise refused("bars_per_chunk", settings.bars_per_chunk, "is out of range", f"use 1 to {longest}")
 
 
+class _Glide:
+    """A tempo on its way to another."""
+
+    def __init__(self, start: float, goal: float, seconds: float) -> None:
+        self.start, self.goal, self.seconds = start, goal, seconds
+        self.bpm, self.played = start, 0.0
+
+    def next_bpm(self, quarters: float) -> float:
+        """The tempo of the next chunk: the one that is reached at its end."""
+        self.played += quarters * 60.0 / self.bpm
+        share = 1.0 if self.played >= self.seconds else self.played / self.seconds
+        self.bpm = self.goal if share == 1.0 else self.start + (self.goal - self.start) * share
+        return self.bpm
+
+
 class Jam:
     """The state of one jam: its settings, the bars it remembers, what comes next."""
 
@@ -127,6 +143,7 @@ class Jam:
         windows = sorted(engine.tokenizer.config.num_bars_map) or [8]
         self.window = next((w for w in windows if w >= max(8, 2 * settings.bars_per_chunk)), windows[-1])
         self.cancel_event = threading.Event()  # set it from any thread to stop the chunk being written
+        self._glide = _Glide(settings.bpm, settings.bpm, 0.0)
         self._memory: list[list[Bar]] = [[] for _ in settings.tracks]
         if song is not None:
             self.reseed(song)
@@ -140,6 +157,8 @@ class Jam:
         check_jam(settings, self.engine)
         if len(settings.tracks) != len(self.settings.tracks) or settings.metre != self.settings.metre:
             raise refused("tracks", None, "and metre cannot change during a jam", "start another jam")
+        if settings.bpm != self.settings.bpm:
+            self._glide = _Glide(self._glide.bpm, settings.bpm, settings.ramp_seconds)
         self.settings = settings
         self.version += 1
         return self.index
@@ -172,7 +191,7 @@ class Jam:
         session, targets = self._session(seed)
         take = session.run_takes().takes[0]
         tracks, cut = self._closed(take.score, targets)
-        tempo = tempo_of(self.settings.bpm)
+        tempo = tempo_of(self._glide.next_bpm(self.settings.bars_per_chunk * self.settings.bar_quarters))
         latency = (time.perf_counter() - started) * 1000
         chunk = Chunk(self.index, self.bar, Score(tracks, RESOLUTION, tempo), seed, self.version, latency, cut)
         self._remember(tracks)

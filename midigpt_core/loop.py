@@ -24,6 +24,7 @@ from midigpt_core.music import tempo_of
 from midigpt_core.plan.steps import Step
 from midigpt_core.request import AUTO, GenerationRequest, LoopRequest, TrackPrompt
 from midigpt_core.score import Bar, Score, Track
+from midigpt_core.sums import plain_sum
 
 
 @dataclass(frozen=True)
@@ -158,7 +159,7 @@ class _Circle:
         cells = [(track, self.left) for track in self.request.tracks]
         steps = fitting_plan(request, circular, cells, tokenizer, 0, model.n_positions)
         found = [logprob for step in steps for logprob in self._logprobs(circular, step, request)]
-        return sum(found) / max(1, len(found))
+        return plain_sum(found) / max(1, len(found))
 
     def _logprobs(self, circular: Score, step: Step, request: GenerationRequest) -> list[float]:
         """The log-probability of each token of a step's bars as they stand, as far as they fit the model."""
@@ -194,12 +195,13 @@ class _Circle:
             asked = self.request.prompts.get(track, TrackPrompt(track))
             if track in self.request.tracks:
                 told = {bar + self.left: values for bar, values in asked.bar_attributes.items() if bar in bars}
+                held = {bar + self.left: values for bar, values in asked.bar_controls.items() if bar in bars}
                 asked = replace(
                     asked,
                     bars=[bar + self.left for bar in bars],
                     mask_bars=sorted(hidden),
                     bar_attributes=told,
-                    bar_controls={},
+                    bar_controls=held,
                 )
             prompts.append(asked)
         return GenerationRequest(prompts, config)

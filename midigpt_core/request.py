@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from copy import copy, deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,7 +36,9 @@ class InferenceConfig:
     tracks_per_step: int = setting(
         AUTO, "most tracks written in one step (0 or auto: all of them)", 0, words=_AUTO_WORD
     )
-    ar_overlap: float = setting(0.5, "continuing a track: share of the window kept as history", 0.0, 1.0)
+    ar_overlap: float = setting(
+        0.5, "continuing a track: share of the window kept as history", 0.0, 1.0, open_high=True
+    )
     min_overlap_bars: int = setting(2, "continuing a track: fewest bars kept as history", 0)
     mask_mode: str = setting("auto", "how bars that are hidden are shown to the model", choices=MASK_MODES)
     context: str = setting("auto", "which context tracks may be dropped when a step is too long", choices=CONTEXT_MODES)
@@ -131,9 +134,16 @@ class TrackPrompt:
     ignore: bool = setting(False, "keep the track out of the model's context")
     mask_bars: list[int] = setting([], "bars to hide from the model; none of those in bars")
     attributes: dict[str, int] = setting({}, "attribute values for the whole track, by name")
-    controls: dict[str, Any] = setting({}, "time_signature, pitch_mask, rhythm_mask, rhythm_lock, remix")
+    controls: dict[str, Any] = setting({}, "controls of all bars that are written, by name (see below)")
     bar_attributes: dict[int, dict[str, int]] = setting({}, "attribute values for single bars, by bar")
-    bar_controls: dict[int, dict[str, Any]] = setting({}, "time_signature for single bars, by bar")
+    bar_controls: dict[int, dict[str, Any]] = setting(
+        {}, "controls of single bars, by bar and name; each in place of the track's"
+    )
+
+    def controls_in(self, bar: int) -> dict[str, Any]:
+        """The controls that hold in a bar."""
+        own = self.bar_controls.get(bar)
+        return {**self.controls, **own} if own else self.controls
 
     @classmethod
     def from_dict(cls, data: dict[str, Any], where: str = "tracks[]") -> TrackPrompt:
@@ -142,7 +152,15 @@ class TrackPrompt:
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form."""
-        return dataclasses.asdict(self)
+        return {name: _copied(getattr(self, name)) for name in _PROMPT_KEYS}
+
+
+_PROMPT_KEYS = tuple(each.name for each in dataclasses.fields(TrackPrompt))
+
+
+def _copied(value: Any) -> Any:
+    """A copy; most values are numbers or empty, and there may be one set for each of 65,535 tracks."""
+    return deepcopy(value) if value else copy(value)
 
 
 @suggesting

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
-from operator import attrgetter
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 from midigpt_core.errors import ScoreError, SongTooLargeError
-from midigpt_core.fields import Door, read, rows_of, sentence, setting, suggesting
+from midigpt_core.fields import Door, all_sound, read, sentence, setting, suggesting
 from midigpt_core.fields import check as check_values
 from midigpt_core.music import quarters_of
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from midigpt_core.midi_file import MidiSource, ReadLimits
+    from midigpt_core.midi_file.stretch import FilePart, Stretch
 
 MELODIC = "melodic"
 DRUM = "drum"
@@ -34,10 +35,44 @@ class Note:
     delta: int = setting(0, "micro-timing below the grid, in ticks", -MOST, MOST)
 
 
+class _OfFile:
+    """Something of a file whose contents are made when they are first asked for: a bar's notes, a track's bars."""
+
+    __slots__ = ("_left",)
+
+    _made_late: ClassVar[str]  # the field
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """The contents, asked for the first time."""
+            if name != self._made_late:
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            left = self._left
+            if left is not None:
+                setattr(self, name, left.made())
+                self._left = None
+            return object.__getattribute__(self, name)
+
+    def _unasked(self) -> Any:
+        """Where the contents are in the file, as long as nobody has asked for them."""
+        try:
+            object.__getattribute__(self, self._made_late)
+        except AttributeError:
+            return self._left
+        return None
+
+    def _leave(self, contents: Any) -> None:
+        """Leave the contents in the file."""
+        self._left = contents
+
+
 @suggesting
 @dataclass(slots=True)
-class Bar:
+class Bar(_OfFile):
     """One measure of one track."""
+
+    _made_late: ClassVar[str] = "notes"
 
     notes: list[Note] = setting([], "notes that begin in this bar")
     ts_numerator: int = setting(4, "beats per bar", 1, MOST)
@@ -51,6 +86,37 @@ class Bar:
         if self.beat_length == FOLLOWS and self.ts_denominator:
             self.beat_length = quarters_of(self.ts_numerator, self.ts_denominator)
 
+    @classmethod
+    def of_file(cls, stretch: Stretch, ts_numerator: int, ts_denominator: int, beat_length: float) -> Bar:
+        """A bar whose notes are those of a stretch of a file; they cost nothing until somebody asks for them."""
+        bar = cls.__new__(cls)
+        bar.ts_numerator, bar.ts_denominator, bar.beat_length, bar.future = (
+            ts_numerator,
+            ts_denominator,
+            beat_length,
+            False,
+        )
+        bar._leave(stretch)
+        return bar
+
+    @property
+    def stretch(self) -> Stretch | None:
+        """Where the notes are in their file, as long as nobody has asked for them."""
+        found: Stretch | None = self._unasked()
+        return found
+
+    @property
+    def n_notes(self) -> int:
+        """How many notes begin here."""
+        stretch = self.stretch
+        return len(self.notes) if stretch is None else len(stretch)
+
+    @property
+    def pitches(self) -> Sequence[int]:
+        """The pitches of its notes, in their order."""
+        stretch = self.stretch
+        return [note.pitch for note in self.notes] if stretch is None else stretch.pitches
+
     def ticks(self, resolution: int) -> int:
         """Its length in ticks, `resolution` of them to the quarter note."""
         return round(self.beat_length * resolution)
@@ -58,8 +124,10 @@ class Bar:
 
 @suggesting
 @dataclass(slots=True)
-class Track:
+class Track(_OfFile):
     """One part: an instrument or a drum kit playing the same bars as every other track."""
+
+    _made_late: ClassVar[str] = "bars"
 
     bars: list[Bar] = setting([], "all tracks have equally many")
     instrument: int = setting(0, "General MIDI program, from 0", 0, 127)
@@ -72,6 +140,44 @@ class Track:
     told_by: str = field(default="", repr=False, compare=False, metadata={"hidden": True})
     # all the channels it plays on, where there are several
     channels: tuple[int, ...] = field(default=(), repr=False, compare=False, metadata={"hidden": True})
+
+    @classmethod
+    def of_file(cls, part: FilePart, **values: Any) -> Track:
+        """A track whose bars are those of a part of a file; they cost nothing until somebody asks for them."""
+        track = cls([], **values)
+        del track.bars
+        track._leave(part)
+        return track
+
+    @property
+    def part(self) -> FilePart | None:
+        """Where the bars are in their file, as long as nobody has asked for them."""
+        found: FilePart | None = self._unasked()
+        return found
+
+    @property
+    def n_bars(self) -> int:
+        """How many bars it has."""
+        part = self.part
+        return len(self.bars) if part is None else len(part)
+
+    def excerpt(self, first: int, end: int) -> list[Bar]:
+        """The bars from `first` to before `end`, only to be looked at."""
+        part = self.part
+        return self.bars[first:end] if part is None else part.bars(first, end)
+
+    def count_notes(self, first: int, end: int) -> int:
+        """How many notes begin in the bars from `first` to before `end`."""
+        part = self.part
+        return sum(bar.n_notes for bar in self.bars[first:end]) if part is None else len(part.notes_in(first, end))
+
+    @property
+    def heard_bars(self) -> int:
+        """Bars up to the last one in which a note begins."""
+        part = self.part
+        if part is not None:
+            return part.heard_bars
+        return max((i for i, bar in enumerate(self.bars, 1) if bar.n_notes), default=0)
 
 
 @suggesting
@@ -147,7 +253,7 @@ class Score:
         return replace(self, tracks=tracks, resolution=target_tpq)
 
     def __repr__(self) -> str:
-        notes = sum(len(bar.notes) for track in self.tracks for bar in track.bars)
+        notes = sum(track.count_notes(0, track.n_bars) for track in self.tracks)
         names = ", ".join(track.name or track.track_type for track in self.tracks[:8])
         more = ", ..." if len(self.tracks) > 8 else ""
         bpm = 60_000_000 / self.tempo if self.tempo else 0.0
@@ -162,13 +268,12 @@ class Score:
     @property
     def n_bars(self) -> int:
         """Bars of the longest track."""
-        return max((len(track.bars) for track in self.tracks), default=0)
+        return max((track.n_bars for track in self.tracks), default=0)
 
     @property
     def heard_bars(self) -> int:
         """Bars up to the last one in which a note begins; all where none does."""
-        last = [max((i for i, bar in enumerate(track.bars) if bar.notes), default=-1) for track in self.tracks]
-        return max(last, default=-1) + 1 or self.n_bars
+        return max((track.heard_bars for track in self.tracks), default=0) or self.n_bars
 
 
 _NOTE_KEYS = tuple(f.name for f in fields(Note))
@@ -207,26 +312,24 @@ _DATA, _VALUES = Door(_malformed), Door(_malformed, data=False)
 
 
 def check_score(score: Score) -> None:
-    """Look at every value of a score, as `from_dict` does. Raises ScoreError naming the first that cannot be."""
+    """Look at every value of a score, as `from_dict` does. Raises ScoreError naming the first that cannot be.
+
+    What nobody has asked for is as it was in the file, and left alone.
+    """
     check_values(score, "score", _VALUES, without="tracks")
+    bars = [bar for track in score.tracks if track.part is None for bar in track.bars]
+    notes = [note for bar in bars if bar.stretch is None for note in bar.notes]
+    if (
+        all_sound(Track, score.tracks, _VALUES, "bars")
+        and all_sound(Bar, bars, _VALUES, "notes")
+        and all_sound(Note, notes, _VALUES)
+    ):
+        return
     for t, track in enumerate(score.tracks):
         where = f"score.tracks[{t}]"
         check_values(track, where, _VALUES, without="bars")
-        notes = [note for bar in track.bars for note in bar.notes]
-        sound = _all_sound(notes)
         for b, bar in enumerate(track.bars):
-            check_values(bar, f"{where}.bars[{b}]", _VALUES, without="notes" if sound else "")
-
-
-def _all_sound(notes: list[Note]) -> bool:
-    """Whether `check` would accept these notes: a fast test, as there may be a hundred thousand."""
-    for row in rows_of(Note).values():
-        values = list(map(attrgetter(row.name), notes))
-        if not set(map(type, values)) <= {int} or (
-            values and not row.lowest <= min(values) <= max(values) <= row.highest
-        ):
-            return False
-    return True
+            check_values(bar, f"{where}.bars[{b}]", _VALUES)
 
 
 def _check_size(data: Any, limits: ReadLimits) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from tiny import engine, request, song
 
 from midigpt_core import Bar, InferenceConfig, InferenceEngine, Note, RequestValidationError, Score, ScoreError, Track
-from midigpt_core.fields import Door, check, read, setting
+from midigpt_core.fields import Door, all_sound, check, read, setting
 from midigpt_core.request import GenerationRequest, TrackPrompt
 
 
@@ -127,3 +128,29 @@ def test_a_key_that_is_missing_is_asked_for_by_its_meaning() -> None:
     with pytest.raises(RequestValidationError, match=r"place\.beat = 17 is too large; use 1 to 16"):
         read(Place, {"bar": 1, "beat": 17}, "place")
     assert read(Place, {"bar": 1, "beat": 17}, "place", Door(ranges=False)).beat == 17
+
+
+@pytest.mark.parametrize(
+    "notes",
+    [
+        [Note(), Note(127, 127, 5, 9)],
+        [Note(), Note(pitch=128)],
+        [Note(), Note(pitch=-1)],
+        [Note(), Note(pitch=True)],
+        [Note(), Note(onset_ticks=1.0)],
+        [Note(), Note(velocity="a")],
+        [Note(), 7],
+        [Note(), None],
+    ],
+)
+def test_a_look_at_many_at_once_says_what_a_look_at_each_says(notes: list[Any]) -> None:
+    door = Door(data=False)
+
+    def passes(note: Any) -> bool:
+        try:
+            check(note, "note", door)
+        except (RequestValidationError, TypeError):
+            return False
+        return True
+
+    assert all_sound(Note, notes, door) is all(map(passes, notes))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from dataclasses import replace
 from importlib.metadata import version
@@ -32,6 +33,19 @@ def test_the_version_is_the_installed_one_and_types_are_for_others_too() -> None
     assert midigpt_core.__version__ == version("midigpt-cli")
     assert "__version__" in dir(midigpt_core)
     assert all((files(package) / "py.typed").is_file() for package in ("midigpt_core", "midigpt_cli"))
+
+
+def test_editors_and_type_checkers_see_every_public_name_where_it_is_defined() -> None:
+    tree = ast.parse(Path(str(midigpt_core.__file__)).read_text(encoding="utf-8"))
+    told = {
+        (name.asname, each.module)
+        for branch in tree.body
+        if isinstance(branch, ast.If)
+        for each in branch.body
+        if isinstance(each, ast.ImportFrom)
+        for name in each.names
+    }
+    assert told == {(name, getattr(midigpt_core, name).__module__) for name in midigpt_core.__all__}
 
 
 def test_a_score_a_take_and_a_result_are_one_line_each() -> None:

@@ -15,6 +15,11 @@ from types import ModuleType
 
 import pytest
 
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *(ROOT / "docs").glob("*.md")]
 SOURCE = "https://example.org/us/midigpt"
@@ -47,8 +52,11 @@ def test_a_wheel_carries_licences_credits_types_and_links_that_work_elsewhere(ch
         told = message_from_string(held.read(next(n for n in names if n.endswith("METADATA"))).decode())
     inside = {"midigpt_core/py.typed", "midigpt_core/weights/open.safetensors", "midigpt_core/weights/CREDITS.txt"}
     assert inside <= set(names)
+    pages = {Path(name).name for name in names if "/data/share/man/man1/" in name}
+    assert pages == {page.name for page in (ROOT / "docs" / "man").glob("*.1")} > {"midigpt.1", "midigpt-infill.1"}
     licences = {name.partition("/licenses/")[2] for name in names if "/licenses/" in name}
-    assert {"LICENSE", "MODEL_CARD.md", "midigpt_core/weights/LICENSE.txt"} <= licences
+    ours = {"LICENSE", "MODEL_CARD.md", "midigpt_core/weights/LICENSE.txt", "midigpt_core/weights/CC-BY-SA-4.0.txt"}
+    assert ours <= licences
     assert any(name.startswith("midigpt_core/weights/licences/") for name in licences)
     assert told["License-Expression"] == "MIT AND CC-BY-SA-4.0"
     assert f"Source, {SOURCE}" in told.get_all("Project-URL")
@@ -71,6 +79,16 @@ def test_links_lead_somewhere(page: Path) -> None:
         if place and not re.match(r"\w+:", place) and not (page.parent / place).exists():
             broken.append(link)
     assert broken == []
+
+
+def test_the_requirements_of_the_readme_are_those_of_the_package_without_torch() -> None:
+    tables = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = tables["optional-dependencies"]
+    sound = [need for need in extras["live"] if need.startswith("sounddevice")]
+    needs = [need for need in tables["dependencies"] if not need.startswith("torch")]
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    listed = [line.replace("'", '"') for line in lines if not line.startswith("#")]
+    assert listed == [need.replace("'", '"') for need in [*needs, *extras["serve"], *extras["audio"], *sound]]
 
 
 def test_readme_stays_as_it_is_where_nobody_says_where_the_source_is(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 
 import pytest
-import torch
 
 from midigpt_core.engine import InferenceEngine
-from midigpt_core.model.gpt2 import GPT2
 from midigpt_core.model.shape import GPT2Config
 from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt
 from midigpt_core.sampling.batch import Decoder
@@ -24,7 +22,10 @@ def engine(encoder: str = OPEN_ENCODER, n_positions: int = 2048) -> InferenceEng
     """An engine with random weights, the same every time."""
     from pathlib import Path
 
+    torch = pytest.importorskip("torch")
+
     import midigpt_core.tokens
+    from midigpt_core.model.gpt2 import GPT2
 
     path = Path(midigpt_core.tokens.__file__).parent / encoder if encoder == OPEN_ENCODER else Path(encoder)
     tokenizer = Tokenizer.from_config(path)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from midigpt_cli.options import completion
-from midigpt_cli.options.groups import Context, ModelChoice, Music, Output, Presets, Reporting
+from midigpt_cli.options.groups import Context, Many, ModelChoice, Music, Output, Presets, Reporting
 from midigpt_cli.options.settings import Settings, command_of
 from midigpt_cli.parse.reading import Reading
 from midigpt_cli.parse.selectors import TRACK_HELP
@@ -57,6 +57,7 @@ class Continue:
     settings: Settings
     model: ModelChoice
     output: Output
+    many: Many
     reporting: Reporting
 
 
@@ -71,12 +72,13 @@ def extend(options: Continue) -> None:
     from midigpt_cli.parse.songs import songs_in
 
     job = CommandRun(
-        CommandOptions("continue", options.model, options.output, options.reporting),
+        CommandOptions("continue", options.model, options.output, options.reporting, options.many),
         options.settings.num_candidates or 1,
         songs_in(options.songs),
     )
 
     def prepare(score: Score, table: AttributeTable) -> tuple[Score, GenerationRequest]:
+        from midigpt_cli.parse.additions import extended
         from midigpt_cli.parse.request import RequestOptions, build_request
         from midigpt_cli.parse.selectors import select_tracks
         from midigpt_cli.parse.silent import with_silent
@@ -116,19 +118,7 @@ def _start(options: Continue, score: Score) -> int:
     return start
 
 
-def extended(score: Score, count: int) -> Score:
-    """The score with `count` empty bars of its last metre on every track."""
-    from midigpt_core.score import Bar
-
-    tracks = []
-    for track in score.tracks:
-        last = track.bars[-1] if track.bars else Bar()
-        empty = [Bar([], last.ts_numerator, last.ts_denominator) for _ in range(count)]
-        tracks.append(replace(track, bars=[*track.bars, *empty]))
-    return replace(score, tracks=tracks)
-
-
 def _lately_heard(score: Score, end: int) -> list[int]:
     recent = slice(max(0, end - RECENT_BARS), end)
-    heard = [i for i, track in enumerate(score.tracks) if any(bar.notes for bar in track.bars[recent])]
+    heard = [i for i, track in enumerate(score.tracks) if any(bar.n_notes for bar in track.bars[recent])]
     return heard or list(range(len(score.tracks)))

@@ -88,6 +88,7 @@ def generate(options: Generate) -> None:
         metre=wishes.over("--metre", options.metre, "metre"),
         bars=wishes.over("--bars", options.bars, "bars"),
     )
+    wishes.beside(options.music)
     tracks = _new_tracks(options)
     if options.to is None and options.output.output is None:
         raise refused("--output", None, "is missing", "name the file to write: -o new.mid")

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from midigpt_cli.options import completion
-from midigpt_cli.options.groups import Context, ModelChoice, Music, Output, Presets, Reporting
+from midigpt_cli.options.groups import Context, Many, ModelChoice, Music, Output, Presets, Reporting
 from midigpt_cli.options.settings import Settings, command_of
+from midigpt_cli.parse.additions import Additions
 from midigpt_cli.parse.reading import Reading
 from midigpt_cli.parse.selectors import BARS_HELP, SOUNDING, TRACK_HELP
 from midigpt_core.fields import refused
@@ -57,12 +58,14 @@ class Infill:
         ),
     ] = None
     reading: Reading
+    additions: Additions
     presets: Presets
     music: Music
     context: Context
     settings: Settings
     model: ModelChoice
     output: Output
+    many: Many
     reporting: Reporting
 
 
@@ -78,19 +81,25 @@ def infill(options: Infill) -> None:
     from midigpt_cli.parse.words import Wishes, told_of
 
     options = _with_song(options)
-    understood = told_of(Wishes.of(options.music.prompt), options.reporting)
+    wishes = Wishes.of(options.music.prompt)
+    wishes.leave_out("bpm", "metre", "bars")
+    wishes.beside(options.music)
+    understood = told_of(wishes, options.reporting)
     whole = _whole_request(options)
     takes = whole.config.num_candidates if whole else options.settings.num_candidates or 1
     job = CommandRun(
-        CommandOptions("infill", options.model, options.output, options.reporting, whole is not None, understood),
+        CommandOptions(
+            "infill", options.model, options.output, options.reporting, options.many, whole is not None, understood
+        ),
         takes,
         songs_in(options.songs),
     )
 
     def prepare(score: Score, table: AttributeTable) -> tuple[Score, GenerationRequest]:
+        from midigpt_cli.parse.additions import with_additions
         from midigpt_cli.parse.silent import with_silent
 
-        score = with_silent(score, options.track)
+        score = with_additions(with_silent(score, options.track), options.additions)
         return score, whole or _request(options, score, table)
 
     job.run(prepare, lambda song: read_song(song, options.reading))
@@ -141,12 +150,15 @@ def _remembered(options: Infill) -> dict[str, Any]:
 
 
 def _request(options: Infill, score: Score, table: AttributeTable) -> GenerationRequest:
+    from midigpt_cli.parse.additions import added_tracks
     from midigpt_cli.parse.request import RequestOptions, build_request
     from midigpt_cli.parse.selectors import select_bars, tracks_to_write
     from midigpt_cli.parse.words import tracks_named
 
     bars = select_bars(options.bars or "", score.n_bars, heard=score.heard_bars)
-    tracks = () if options.track else tracks_named(options.music.prompt, score)
+    tracks = (
+        () if options.track else added_tracks(score, options.additions) or tracks_named(options.music.prompt, score)
+    )
     tracks = tracks or tracks_to_write(options.track, score, bars)
     return build_request(
         RequestOptions({number: bars for number in tracks}, options.music, options.context, options.settings),

@@ -107,16 +107,18 @@ def _with_words(options: JamOptions) -> JamOptions:
     from midigpt_cli.parse.words import Wishes
 
     wishes = Wishes.of(options.music.prompt, options.instrument, options.drums)
-    for line in wishes.lines():
-        _say(options, line)
     if options.song is None:
         options = replace(options, instrument=wishes.instruments, drums=wishes.drums)
-    return replace(
+    asked = replace(
         options,
         bpm=wishes.over("--bpm", options.bpm, "bpm"),
         metre=wishes.over("--metre", options.metre, "metre"),
         bars=wishes.over("--bars", options.bars, "bars"),
     )
+    wishes.beside(options.music)
+    for line in wishes.lines():
+        _say(options, line)
+    return asked
 
 
 def _opened(options: JamOptions) -> JamSession:
@@ -184,7 +186,7 @@ def _settings(options: JamOptions, song: Score | None, table: AttributeTable) ->
     targets = {t: [0] for t in range(len(page.tracks))}
     request = build_request(RequestOptions(targets, options.music, Context(), options.settings), page, table)
     if any(prompt.bar_attributes or prompt.bar_controls for prompt in request.tracks):
-        raise refused("--attribute", None, "of single bars do not fit a jam", "ask for those of tracks")
+        raise refused("controls", None, "of single bars do not fit a jam", "ask for those of tracks")
     tries = CONTROL_TRIES if options.settings.control_tries is None else options.settings.control_tries
     pool = POOL if options.settings.pool is None else options.settings.pool
     return replace(

@@ -150,7 +150,10 @@ def _with_words(options: Loop) -> tuple[Loop, dict[str, Any] | None]:
             metre=wishes.over("--metre", options.metre, "metre"),
             bars=None if bars is None else str(bars),
         )
+    else:
+        wishes.leave_out("metre", "bars")
     options = replace(options, bpm=wishes.over("--bpm", options.bpm, "bpm"))
+    wishes.beside(options.music)
     return options, told_of(wishes, options.reporting)
 
 

@@ -203,7 +203,7 @@ def _heard(item: StepEstimate, score: Score) -> set[tuple[int, int]]:
         written = [bar for owner, bar in step.cells if owner == number]
         if step.autoregressive and written:
             end = min(written)
-        heard |= {(number, bar) for bar in range(step.start_bar, end) if track.bars[bar].notes}
+        heard |= {(number, bar) for bar in range(step.start_bar, end) if track.bars[bar].n_notes}
     return heard - step.cells - step.pending
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,7 +14,7 @@ from midigpt_cli.options.groups import Force
 from midigpt_cli.options.settings import OUTPUT, command_of
 from midigpt_cli.output.destination import PIPE, free_name, read_song
 from midigpt_cli.output.rendering import PICTURES, RATE, SOUNDS, RenderOptions, make
-from midigpt_cli.parse.selectors import BARS_HELP, select_bars, select_tracks
+from midigpt_cli.parse.selectors import BARS_HELP, select_bars, select_cells
 from midigpt_core.fields import refused
 
 if TYPE_CHECKING:
@@ -128,7 +127,7 @@ def _targets(options: Render) -> list[Path]:
 
 
 def _how(options: Render, score: Score) -> RenderOptions:
-    lit = _lit(options.highlight, score)
+    lit = select_cells(options.highlight, score)
     before = read_song(options.compare) if options.compare else None
     if before is not None and not lit:
         from midigpt_core.audio.piano_roll import changed_cells
@@ -141,18 +140,6 @@ def _how(options: Render, score: Score) -> RenderOptions:
     return RenderOptions(
         options.soundfont, options.rate, options.engine, lit, before, bars, Path(options.song).name.strip("-")
     )
-
-
-def _lit(places: Iterable[str], score: Score) -> frozenset[tuple[int, int]]:
-    """The (track, bar) cells of all TRACK:BARS places, from 0."""
-    cells: set[tuple[int, int]] = set()
-    for place in places:
-        track, colon, bars = place.rpartition(":")
-        if not colon:
-            raise refused("--highlight", place, "has no colon", "say TRACK:BARS, such as drums:5-8")
-        tracks = select_tracks([track], score, "--highlight")
-        cells |= {(t, b) for t in tracks for b in select_bars(bars, score.n_bars, "--highlight")}
-    return frozenset(cells)
 
 
 def _sentence(facts: dict[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -186,7 +187,19 @@ def _specs(served: Served) -> list[Any]:
     twice = {spec.id for spec in specs if [other.id for other in specs].count(spec.id) > 1}
     if twice:
         raise refused("--model", sorted(twice), "name the same id twice", "give every model its own: id=reference")
-    return specs or [ModelSpec(default_model(), default_model(), device=device)]
+    return specs or [_from_environment(device) or ModelSpec(default_model(), default_model(), device=device)]
+
+
+def _from_environment(device: str) -> Any:
+    """The checkpoint that MRT_CKPT_REPO and MRT_CKPT_STEP name, as Magenta RealTime's server reads them, or None."""
+    from midigpt_cli.parse.magenta import named_checkpoint
+    from midigpt_cli.server.models import ModelSpec
+
+    repo, step = os.environ.get("MRT_CKPT_REPO"), os.environ.get("MRT_CKPT_STEP")
+    if not repo:
+        return None
+    reference = named_checkpoint(repo, step)
+    return ModelSpec(f"checkpoint_{step}" if step else Path(repo).name, reference, device=device)
 
 
 def _one_of(option: str, word: str, words: Sequence[str]) -> str:

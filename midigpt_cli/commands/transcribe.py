@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -44,6 +44,21 @@ class Transcribe:
         str | None,
         typer.Option(metavar="FILE.wav", help="Also render the result: wav, mp3, flac or ogg.", rich_help_panel=OUTPUT),
     ] = None
+    save_midi: Annotated[
+        bool, typer.Option("--save-midi", help="Basic Pitch's flag; the MIDI file is always written.", hidden=True)
+    ] = False
+    save_note_events: Annotated[
+        bool,
+        typer.Option("--save-note-events", help="Write the notes as CSV beside the MIDI file.", rich_help_panel=OUTPUT),
+    ] = False
+    sonify_midi: Annotated[
+        bool,
+        typer.Option("--sonify-midi", help="Render the result as wav beside the MIDI file.", rich_help_panel=OUTPUT),
+    ] = False
+    sonification_samplerate: Annotated[
+        int,
+        typer.Option(help="Samples per second of the rendered result.", min=8000, max=192_000, rich_help_panel=OUTPUT),
+    ] = 44_100
     force: Force = False
     as_json: AsJson = False
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress or summary.", rich_help_panel=OUTPUT)] = (
@@ -62,6 +77,7 @@ def transcribe(options: Transcribe) -> None:
     from midigpt_core.audio import transcribe as core
 
     settings = options.hearing.settings()
+    options = _beside(options, _named(options))
     target = _target(options)
     with showing(Path(options.audio).name, wanted=sys.stderr.isatty() and not options.quiet) as progress:
         found = core.transcribe(options.audio, settings, progress)
@@ -77,14 +93,37 @@ def transcribe(options: Transcribe) -> None:
     if options.sonify:
         from midigpt_core.audio.synthesis import render_audio
 
-        render_audio(found.midi, options.sonify)
+        render_audio(found.midi, options.sonify, rate=options.sonification_samplerate)
     _report(options, found, target)
+
+
+def _named(options: Transcribe) -> str:
+    """Where the MIDI goes."""
+    usual = Path(options.audio).with_suffix(".mid")
+    return options.output or str(usual if options.force else free_name(usual))
+
+
+def _beside(options: Transcribe, target: str) -> Transcribe:
+    """The options with names for the table and the sound that are wanted beside the MIDI file."""
+    wanted = {"--save-note-events": options.save_note_events, "--sonify-midi": options.sonify_midi}
+    flag = next((flag for flag, on in wanted.items() if on), None)
+    if flag and target == PIPE:
+        raise refused(flag, None, "writes beside the MIDI file", "name the files: --notes-csv FILE, --sonify FILE")
+    place = Path(target)
+    sound = str(place.with_suffix(".wav"))
+    if options.sonify_midi and not options.sonify and Path(sound).resolve() == Path(options.audio).resolve():
+        sound = str(place.with_name(f"{place.stem}.midi.wav"))  # the audio itself lies there
+    return replace(
+        options,
+        output=target,
+        notes_csv=options.notes_csv or (str(place.with_suffix(".csv")) if options.save_note_events else None),
+        sonify=options.sonify or (sound if options.sonify_midi else None),
+    )
 
 
 def _target(options: Transcribe) -> str:
     """Where the MIDI goes; refused where it cannot, before any work."""
-    usual = Path(options.audio).with_suffix(".mid")
-    target = options.output or str(usual if options.force else free_name(usual))
+    target = options.output or ""
     if target == PIPE:
         if sys.stdout.isatty():
             raise refused("--output", PIPE, "would write MIDI to a terminal", "pipe it into something, or name a file")
@@ -104,7 +143,7 @@ def _target(options: Transcribe) -> str:
     if options.sonify:
         from midigpt_core.audio.files import check_writable
 
-        check_writable(options.sonify, 44_100)
+        check_writable(options.sonify, options.sonification_samplerate)
     return target
 
 

@@ -19,8 +19,8 @@ PLAYERS = (  # commands that play a .wav file to its end
     ("ffplay", "-nodisp", "-autoexit", "-loglevel", "quiet"),
 )
 NOTHING = (
-    "nothing here plays sound: install the sounddevice module (pip install sounddevice) or one of "
-    f"{', '.join(words[0] for words in PLAYERS)}; `midigpt render SONG` writes a file instead"
+    "nothing here plays sound: install the sounddevice module (pip install sounddevice; on Linux PortAudio too, "
+    f"libportaudio2), or one of {', '.join(words[0] for words in PLAYERS)}; `midigpt render SONG` writes a file instead"
 )
 
 

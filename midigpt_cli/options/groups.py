@@ -119,6 +119,34 @@ class Output:
 
 
 @dataclass(frozen=True)
+class Many:
+    """How a command goes through many songs."""
+
+    jobs: Annotated[
+        int,
+        typer.Option(
+            help="Songs written at once; they share the model's lanes.",
+            min=0,
+            max=256,
+            show_default="8, or 1 for a single song",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = 0
+    manifest: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE.jsonl",
+            help="Add a line of JSON per finished song: outputs, seed, scores, or the problem.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Leave out songs that --manifest says are finished.", rich_help_panel=OUTPUT),
+    ] = False
+
+
+@dataclass(frozen=True)
 class Reporting:
     """What is said while and after the work is done."""
 
@@ -175,7 +203,7 @@ class Presets:
 
 @dataclass(frozen=True)
 class Music:
-    """Controls of the notes to be written; TRACK/ before a value limits it to some tracks."""
+    """Controls of the notes to be written; TRACK/ and BARS: before a value limit it to some tracks and bars."""
 
     attribute: Annotated[
         list[str],
@@ -193,7 +221,7 @@ class Music:
         typer.Option(
             "--scale",
             "--key",
-            metavar="[TRACK/]ROOT:SCALE",
+            metavar="[TRACK/][BARS:]ROOT:SCALE",
             help="Only pitches of a scale, such as C:major.",
             rich_help_panel=MUSIC,
             autocompletion=completion.scales,
@@ -202,7 +230,7 @@ class Music:
     pitch_range: Annotated[
         list[str],
         typer.Option(
-            metavar="[TRACK/]LOW-HIGH",
+            metavar="[TRACK/][BARS:]LOW-HIGH",
             help="Only pitches in a range: C2-C4 (C4 is 60) or 36-60.",
             rich_help_panel=MUSIC,
         ),
@@ -210,7 +238,7 @@ class Music:
     pitch_set: Annotated[
         list[str],
         typer.Option(
-            metavar="[TRACK/]PITCHES",
+            metavar="[TRACK/][BARS:]PITCHES",
             help="Only these pitches: C,Eb,G (any octave) or 60,63,67.",
             rich_help_panel=MUSIC,
         ),
@@ -218,27 +246,33 @@ class Music:
     grid: Annotated[
         list[str],
         typer.Option(
-            metavar="[TRACK/]UNIT[:STRENGTH]",
+            metavar="[TRACK/][BARS:]UNIT[:STRENGTH]",
             help="Rhythm grid: eighth, sixteenth_triplet, ...; strength 0 to 1 (1: strictly).",
             rich_help_panel=MUSIC,
             autocompletion=completion.grids,
         ),
     ] = field(default_factory=list)
     rhythm_lock: Annotated[
-        bool, typer.Option("--rhythm-lock", help="Keep the rhythm, write new pitches.", rich_help_panel=MUSIC)
-    ] = False
-    remix: Annotated[
-        str | None,
+        list[str],
         typer.Option(
-            metavar="SHARE[:full]",
+            "--rhythm-lock",
+            metavar="[[TRACK/][BARS:]on]",
+            help="Keep the rhythm, write new pitches.",
+            rich_help_panel=MUSIC,
+        ),
+    ] = field(default_factory=list)
+    remix: Annotated[
+        list[str],
+        typer.Option(
+            metavar="[TRACK/][BARS:]SHARE[:full]",
             help="Change this share of the notes (full: durations too).",
             rich_help_panel=MUSIC,
         ),
-    ] = None
+    ] = field(default_factory=list)
     time_signature: Annotated[
         list[str],
         typer.Option(
-            metavar="[BARS:]N/D",
+            metavar="[TRACK/][BARS:]N/D",
             help="Time signature shown to the model; bars keep their length.",
             rich_help_panel=MUSIC,
         ),

@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import enum
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, get_origin, get_type_hints
 
 import typer
 
 from midigpt_cli.parse.numbers import count
+from midigpt_core.fields import refused
 from midigpt_core.request import InferenceConfig
 
 READ, PLAN, SAMPLE, CHECK, MUSIC, MODEL, OUTPUT = (
@@ -82,6 +83,7 @@ class _Shown:
     panel: str
     names: tuple[str, ...] = ()  # instead of the field's own name
     auto: bool = False  # "auto" stands for 0
+    limited: bool = False  # also for some tracks or bars: [TRACK/][BARS:]COUNT, repeatable
 
 
 _SETTINGS: Mapping[str, _Shown] = {
@@ -102,13 +104,13 @@ _SETTINGS: Mapping[str, _Shown] = {
     "top_p": _Shown(SAMPLE),
     "mask_k": _Shown(SAMPLE),
     "mask_p": _Shown(SAMPLE),
-    "no_repeat_ngram": _Shown(SAMPLE, ("--no-repeat", "--no-repeat-ngram")),
+    "no_repeat_ngram": _Shown(SAMPLE, ("--no-repeat", "--no-repeat-ngram"), limited=True),
     "echo": _Shown(SAMPLE),
     "harmony": _Shown(SAMPLE),
     "guidance": _Shown(SAMPLE),
     "attribute_source": _Shown(SAMPLE),
-    "polyphony_hard_limit": _Shown(SAMPLE, ("--max-polyphony", "--polyphony-hard-limit")),
-    "density_hard_limit": _Shown(SAMPLE, ("--max-density", "--density-hard-limit")),
+    "polyphony_hard_limit": _Shown(SAMPLE, ("--max-polyphony", "--polyphony-hard-limit"), limited=True),
+    "density_hard_limit": _Shown(SAMPLE, ("--max-density", "--density-hard-limit"), limited=True),
     "pool": _Shown(CHECK),
     "control_tries": _Shown(CHECK),
     "max_attempts": _Shown(CHECK),
@@ -120,6 +122,7 @@ _SETTINGS: Mapping[str, _Shown] = {
     "novelty_threshold": _Shown(CHECK),
     "novelty_against": _Shown(CHECK),
 }
+LIMITED = frozenset(name for name, shown in _SETTINGS.items() if shown.limited)
 _KINDS: Mapping[str, Any] = {"int": int, "float": float, "bool": bool, "str": str, "list[str]": list[str]}
 
 
@@ -136,6 +139,8 @@ def _setting(option: dataclasses.Field[Any]) -> tuple[str, Any, Any]:
     if meta.get("choices"):
         word = enum.Enum(option.name, {choice: choice for choice in meta["choices"]})  # type: ignore[misc]
         kind = list[word] if kind == list[str] else word
+    elif shown.limited:
+        kind, extra["metavar"] = list[str], "[TRACK/][BARS:]COUNT"
     elif shown.auto:
         extra |= {"parser": _auto_or_count, "metavar": "COUNT|auto"}
     elif kind in (int, float):
@@ -184,6 +189,16 @@ else:
 
 
 def given(settings: Any) -> dict[str, Any]:
-    """The fields of InferenceConfig that were set on the command line."""
+    """The fields of InferenceConfig that were set on the command line, for all tracks and bars alike."""
     values = {option.name: getattr(settings, option.name) for option in dataclasses.fields(settings)}
-    return {name: value for name, value in values.items() if value is not None and value != []}
+    found = {name: value for name, value in values.items() if value is not None and value != []}
+    return {name: _for_all(name, value) if name in LIMITED else value for name, value in found.items()}
+
+
+def _for_all(name: str, texts: Sequence[str]) -> int:
+    """The last of the values of a setting, none of which may be for some tracks or bars alone."""
+    number = next((count(text) for text in texts if count(text) is None), count(texts[-1]))
+    if number is None:
+        text = next(text for text in texts if count(text) is None)
+        raise refused(option_of(name), text, "is no count", "write a whole number from 0")
+    return number

@@ -24,7 +24,11 @@ class TranscribeOptions:
     bpm: Annotated[
         float | None,
         typer.Option(
-            help="Beats per minute; a beat is the metre's lower number.", show_default="estimated", rich_help_panel=TIME
+            "--bpm",
+            "--midi-tempo",
+            help="Beats per minute; a beat is the metre's lower number.",
+            show_default="estimated",
+            rich_help_panel=TIME,
         ),
     ] = None
     metre: Annotated[str, typer.Option(help="Time signature.", rich_help_panel=TIME)] = "4/4"
@@ -64,7 +68,10 @@ class TranscribeOptions:
     pitch_bends: Annotated[
         bool,
         typer.Option(
-            "--pitch-bends", help="Write pitch bends, where one note sounds at a time.", rich_help_panel=NOTES
+            "--pitch-bends",
+            "--multiple-pitch-bends",
+            help="Write pitch bends, where one note sounds at a time.",
+            rich_help_panel=NOTES,
         ),
     ] = False
     instrument: Annotated[

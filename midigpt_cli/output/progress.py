@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def following(song: str, reporting: Reporting, number: int = 0, songs: int = 1) -> Iterator[trace.Listener]:
+def following(song: str, reporting: Reporting, number: int | None = 0, songs: int = 1) -> Iterator[trace.Listener]:
     """A listener that draws progress, one that writes a log, or one that hears nothing where nobody watches.
 
-    Of several songs, `number` are done: a second bar is drawn for them all.
+    Of several songs, `number` are done: a second bar is drawn for them all. Without a number several are under way at
+    once, and nobody could follow each.
     """
     if reporting.verbose:
         yield _Log(song, everything=True)
         return
-    wanted = reporting.progress if reporting.progress is not None else sys.stderr.isatty() and not reporting.quiet
-    if not wanted:
+    if number is None or not _wanted(reporting):
         yield trace.ignore
         return
     if not sys.stderr.isatty():
@@ -40,6 +40,33 @@ def following(song: str, reporting: Reporting, number: int = 0, songs: int = 1) 
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[told]}"), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
         yield _Follower(shown, song, number, songs)
+
+
+def _wanted(reporting: Reporting) -> bool:
+    return reporting.progress if reporting.progress is not None else sys.stderr.isatty() and not reporting.quiet
+
+
+@contextmanager
+def counting(reporting: Reporting, songs: int) -> Iterator[Callable[[int], None]]:
+    """A function that is told how many of several songs are finished, and draws it with rate and time left."""
+    if songs < 2 or reporting.verbose or not _wanted(reporting):
+        yield lambda _: None
+        return
+    started = time.perf_counter()
+
+    def words(finished: int) -> str:
+        return f"{finished} of {songs} songs, {finished / (time.perf_counter() - started):.2f} songs/s"
+
+    if not sys.stderr.isatty():
+        yield lambda finished: typer.echo(words(finished), err=True)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
+        task = shown.add_task(words(0), total=songs)
+        yield lambda finished: shown.update(task, completed=finished, description=words(finished))
 
 
 class _Log:

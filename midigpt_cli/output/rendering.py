@@ -67,7 +67,7 @@ def of_changes(song: str, before: Score, after: Score, cells: Collection[Cell]) 
     """A picture of what was written: those bars and their surroundings, beside what stood there before, if anything."""
     from midigpt_core.audio.piano_roll import around
 
-    replaced = any(before.tracks[t].bars[b].notes for t, b in cells if t < len(before.tracks))
+    replaced = any(before.tracks[t].bars[b].n_notes for t, b in cells if t < len(before.tracks))
     bars = around(cells, after.n_bars)
     return RenderOptions(
         lit=frozenset(cells), before=before if replaced else None, bars=bars, title=Path(song).name.strip("-")

@@ -52,7 +52,6 @@ class Done:
         tokens = sum(take.tokens for take in result.takes)
         timing = {**asdict(result.timing), "total_s": self.seconds}
         timing["tokens_per_s"] = tokens / result.timing.model_forward_s if result.timing.model_forward_s else 0.0
-        config = replace(self.request.config, seed=result.seed)
         return {
             "song": self.song,
             "ok": True,
@@ -68,8 +67,13 @@ class Done:
             ],
             "prompt_tokens": result.prompt_tokens,
             "timing": timing,
-            "request": replace(self.request, config=config).to_dict(),
+            "request": self.asked(),
         }
+
+    def asked(self) -> dict[str, Any]:
+        """The JSON form of the request, with the seed that was drawn."""
+        config = replace(self.request.config, seed=self.result.seed)
+        return replace(self.request, config=config).to_dict()
 
     def lines(self) -> list[str]:
         """One line per take, the best first: where it is, its seed, how much the other candidates agree with it."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 import dataclasses
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from midigpt_cli.live.session import NEVER, Pacing
 from midigpt_cli.parse.instruments import NAMES, program_of
-from midigpt_cli.parse.jam_words import WORDS, with_words
+from midigpt_cli.parse.jam_words import WORDS, understood_in, with_words
 from midigpt_cli.parse.numbers import whole
 from midigpt_core import music
 from midigpt_core.fields import Door, nearest, read, refused, same, setting
@@ -19,10 +19,13 @@ from midigpt_core.midi_file import ReadLimits
 from midigpt_core.music import bpm_of
 from midigpt_core.request import InferenceConfig, TrackPrompt
 from midigpt_core.score import DRUM, MELODIC, Score, Track
+from midigpt_core.words import Understood
+from midigpt_core.words.table import BASSES
 
 SAMPLING = tuple(f.name for f in dataclasses.fields(InferenceConfig) if f.name not in ("num_candidates", "plan_only"))
-CHANGING = (*WORDS, "bpm", "bars_per_chunk", "late", "config", "attributes", "controls", *SAMPLING)
-FIXED = ("metre", "tracks", "score", "midi", "pace", "ahead", "model", "chunk_midi")
+_PLAIN = ("bpm", "bars_per_chunk", "late", "ramp_seconds")
+CHANGING = (*WORDS, *_PLAIN, "config", "attributes", "controls", *SAMPLING)
+FIXED = ("metre", "tracks", "score", "midi", "pace", "ahead", "model", "chunk_midi", "audio", "audio_rate")
 _FORM_ONLY = Door(ranges=False)  # ranges are looked at with the model at hand
 
 
@@ -69,14 +72,34 @@ def read_start(data: Mapping[str, Any], song: Score | None) -> JamSettings:
     return _changed(settings, data)
 
 
-def read_update(data: Mapping[str, Any], settings: JamSettings) -> JamSettings:
-    """The settings after an update. Raises RequestValidationError."""
+def read_update(data: Mapping[str, Any], settings: JamSettings, worded: bool = False) -> JamSettings:
+    """The settings after an update; `worded`: the parts came from words, so that other words change them.
+
+    Raises RequestValidationError.
+    """
     for key in FIXED:
         if key in data:
             raise refused(key, None, "cannot change during a jam", "stop this one and start another")
     check_keys(data, CHANGING)
+    if worded:
+        settings = replace(settings, tracks=recast(settings.tracks, understood_in(data)))
     data = {key: value for key, value in with_words(data, from_song=True).items() if key != "metre"}
     return _changed(settings, data)
+
+
+def recast(tracks: Sequence[Track], understood: Understood | None) -> tuple[Track, ...]:
+    """The same parts on the instruments that words ask for: the bass stays a bass, the others follow in order."""
+    named = [part.program for part in (understood.parts if understood else ()) if part.program is not None]
+    basses = [program for program in named if program in BASSES]
+    others = [program for program in named if program not in BASSES]
+    found = []
+    for track in tracks:
+        free = basses if track.instrument in BASSES else others
+        if track.track_type != DRUM and free:
+            program = free.pop(0)
+            track = replace(track, instrument=program, name=NAMES[program])
+        found.append(track)
+    return tuple(found)
 
 
 def read_pacing(data: Mapping[str, Any], expires: float = NEVER) -> Pacing:
@@ -110,6 +133,7 @@ class JamChanges:
     bpm: float = same(JamSettings, "bpm")
     bars_per_chunk: int = same(JamSettings, "bars_per_chunk")
     late: str = same(JamSettings, "late")
+    ramp_seconds: float = same(JamSettings, "ramp_seconds")
     config: dict[str, Any] = setting({}, "sampling; its fields may stand beside it too")
     attributes: dict[str, dict[str, int]] = setting({}, "attribute values by track")
     controls: dict[str, dict[str, Any]] = setting({}, "pitch_mask, ... by track")
@@ -132,7 +156,7 @@ def _changed(settings: JamSettings, data: Mapping[str, Any]) -> JamSettings:
     asked = read(JamChanges, given, "", _FORM_ONLY)
     sampling = {**asked.config, **{key: data[key] for key in SAMPLING if key in data}}
     count = len(settings.tracks)
-    plain: dict[str, Any] = {key: getattr(asked, key) for key in ("bpm", "bars_per_chunk", "late") if key in given}
+    plain: dict[str, Any] = {key: getattr(asked, key) for key in _PLAIN if key in given}
     return replace(
         settings,
         **plain,

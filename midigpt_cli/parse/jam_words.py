@@ -13,6 +13,7 @@ from midigpt_core.words import PromptPart, Understood, mixed, read_prompt
 from midigpt_core.words.table import BASSES, REGISTERS, STYLES
 
 WORDS = ("prompt", "styles", "style_weights")
+HEAVIEST = 1_000_000  # of style_weights: their sum must be a number, too
 
 
 def understood_in(data: Mapping[str, Any]) -> Understood | None:
@@ -83,13 +84,14 @@ def _listed(name: str, value: Any) -> list[str]:
 
 
 def _numbers(value: Any, count: int) -> list[float]:
-    items = value.split(",") if isinstance(value, str) else value
-    if items is None:
+    items = value.split(",") if isinstance(value, str) else [value] if isinstance(value, (int, float)) else value
+    if not items or value == "":
         return [1.0] * count
     try:
         found = [float(item) for item in items]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise refused("style_weights", value, "are not numbers", "give one for each style, such as 1,0.5") from None
-    if len(found) != count or not all(0 <= weight < float("inf") for weight in found) or not any(found):
-        raise refused("style_weights", value, f"do not fit {count} styles", "give one for each, not all of them 0")
+    if len(found) != count or not all(0 <= weight <= HEAVIEST for weight in found) or not any(found):
+        remedy = f"give one for each, 0 to {HEAVIEST:,}, not all of them 0"
+        raise refused("style_weights", value, f"do not fit {count} styles", remedy)
     return found

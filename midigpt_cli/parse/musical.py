@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from midigpt_cli.parse.limited import Limited
 from midigpt_cli.parse.numbers import count, whole
 from midigpt_core.fields import refused
 from midigpt_core.music import metre_of
@@ -16,15 +16,8 @@ _NOTE = re.compile(r"(?P<letter>[A-Ga-g])(?P<accidental>[#b]?)(?P<octave>-?\d+)?
 _KEY = re.compile(r"(?P<root>[A-Ga-g][#b]?)[\s:]*(?P<scale>.*)")
 _SCALE_WORDS = {"": "major", "m": "major", "maj": "major", "ionian": "major", "min": "minor", "aeolian": "minor"}
 _SCALE_WORDS |= {"pentatonic": "major_pentatonic", "chromatics": "chromatic"}
-_ATTRIBUTE = re.compile(r"(?:(?P<track>.+)/)?(?:(?P<bars>[\d,-]+):)?(?P<name>\w+)=(?P<level>.+)")
-
-
-@dataclass(frozen=True)
-class Limited:
-    """A value, and the selector of the tracks it is for ("" for all to which it applies)."""
-
-    track: str
-    value: Any
+_ATTRIBUTE = r"(?P<name>\w+)\s*=(?P<level>.+)"
+_ON, _OFF = ("on", "true", "yes", "1"), ("off", "false", "no", "0")
 
 
 @dataclass(frozen=True)
@@ -39,16 +32,15 @@ class AttributeOption:
     @classmethod
     def read(cls, text: str) -> AttributeOption:
         """[TRACK/][BARS:]NAME=LEVEL. Raises RequestValidationError."""
-        found = _ATTRIBUTE.fullmatch(text)
-        if found is None:
-            raise refused("--attribute", text, "cannot be read", "write note_density=7, or drums/6:note_density=2")
-        return cls(found["track"] or "", found["bars"] or "", found["name"], found["level"])
+        entry = Limited.read(text, _named_level, _ATTRIBUTE)
+        return cls(entry.track, entry.bars, *entry.value)
 
 
-def limited(text: str, read: Callable[[str], Any]) -> Limited:
-    """[TRACK/]VALUE, with the value read by `read`."""
-    track, _, value = text.rpartition("/")
-    return Limited(track, read(value))
+def _named_level(text: str) -> tuple[str, str]:
+    found = re.fullmatch(_ATTRIBUTE, text)
+    if found is None:
+        raise refused("--attribute", text, "cannot be read", "write note_density=7, or drums/6:note_density=2")
+    return found["name"], found["level"]
 
 
 def scale(text: str) -> dict[str, Any]:
@@ -107,12 +99,19 @@ def remix(text: str) -> dict[str, Any]:
     return {"amount": _number("--remix", amount), "mode": mode or "pitch"}
 
 
-def time_signature(text: str) -> Limited:
-    """3/4, or 6-8:3/4: the bars and the name of a metre."""
-    bars, _, metre = text.rpartition(":")
-    if metre_of(metre) is None:
+def time_signature(text: str) -> str:
+    """3/4: the name of a metre."""
+    if metre_of(text) is None:
         raise refused("--time-signature", text, "is not a metre", "write 3/4, or 6-8:3/4 for some bars")
-    return Limited(bars, metre)
+    return text
+
+
+def rhythm_lock(text: str) -> bool:
+    """on or off."""
+    word = text.strip().lower()
+    if word not in (*_ON, *_OFF):
+        raise refused("--rhythm-lock", text, "is neither on nor off", "leave the value out, or write bass/5-6:on")
+    return word in _ON
 
 
 def pitch(word: str, option: str) -> int:

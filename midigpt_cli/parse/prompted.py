@@ -2,17 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from midigpt_cli.options.groups import Context, Music
 from midigpt_cli.options.settings import Settings
 from midigpt_cli.parse.request import RequestOptions, build_request
 from midigpt_core.request import GenerationRequest
 from midigpt_core.score import Score
+from midigpt_core.words import read_prompt
 
 if TYPE_CHECKING:
     from midigpt_core.attributes.table import AttributeTable
+
+
+def told(prompt: str | None, request: GenerationRequest | None = None, own: Sequence[str] = ()) -> dict[str, Any]:
+    """What an answer says of its prompt, under `understood`; nothing without one.
+
+    `own`: what the prompt says and the song or the request decides, such as bpm.
+    """
+    if prompt is None:
+        return {}
+    heard = read_prompt(prompt)
+    overruled = [f"{name} is not used: it is the song's own" for name in own if getattr(heard, name) is not None]
+    asked = {**heard.feels, **{aspect: value for part in heard.parts for aspect, value in part.feels.items()}}
+    for track in request.tracks if request else ():
+        place = f"tracks[{track.id}]"
+        overruled += [f"{place}.attributes.{name} wins over the prompt" for name in track.attributes if name in asked]
+        controls = {"pitch_mask": heard.scale or asked.get("register"), "rhythm_mask": heard.grid}
+        overruled += [f"{place}.controls.{name} wins over the prompt" for name in track.controls if controls.get(name)]
+    return {"understood": {**heard.to_dict(), "overruled": overruled}}
 
 
 def joined(request: GenerationRequest, prompt: str | None, score: Score, table: AttributeTable) -> GenerationRequest:

@@ -9,15 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from midigpt_cli.options.groups import Context, Music
-from midigpt_cli.options.settings import given
+from midigpt_cli.options.settings import LIMITED, given, option_of
 from midigpt_cli.parse import musical
-from midigpt_cli.parse.numbers import whole
+from midigpt_cli.parse.controls import Controls
+from midigpt_cli.parse.limited import Limited, Meant
+from midigpt_cli.parse.numbers import count, whole
 from midigpt_cli.parse.selectors import select_bars, select_tracks
 from midigpt_cli.parse.words import with_words
 from midigpt_core.errors import short
 from midigpt_core.fields import nearest, refused
 from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt
-from midigpt_core.score import DRUM, Score, Track
+from midigpt_core.score import Score
 
 if TYPE_CHECKING:
     from midigpt_core.attributes.base import Attribute
@@ -38,9 +40,11 @@ class RequestOptions:
 def build_request(options: RequestOptions, score: Score, table: AttributeTable) -> GenerationRequest:
     """The request for this score. Raises RequestValidationError naming the option."""
     options = replace(options, music=with_words(options.music, score, list(options.targets), table.names))
-    draft = _RequestBuilder(options, score, table)
-    draft.add_controls()
-    draft.add_attributes()
+    meant = Meant(options.targets, score)
+    settings, limits = _split(options.settings)
+    controls, attributes = Controls(meant), _Attributes(meant, table)
+    controls.add(options.music, limits)
+    attributes.add(options.music.attribute)
     ignored = set(_tracks(score, options.context.ignore_track, "--ignore-track"))
     hidden = _hidden(options, score)
     prompts = [
@@ -50,21 +54,45 @@ def build_request(options: RequestOptions, score: Score, table: AttributeTable) 
             autoregressive=options.autoregressive and number in options.targets,
             ignore=number in ignored,
             mask_bars=hidden.get(number, []),
-            attributes=draft.attributes.get(number, {}),
-            controls=draft.controls.get(number, {}),
-            bar_attributes=draft.bar_attributes.get(number, {}),
-            bar_controls=draft.bar_controls.get(number, {}),
+            attributes=attributes.of_tracks.get(number, {}),
+            controls=controls.of_tracks.get(number, {}),
+            bar_attributes=attributes.of_bars.get(number, {}),
+            bar_controls=controls.of_bars.get(number, {}),
         )
         for number in range(len(score.tracks))
     ]
     config = InferenceConfig(
-        **given(options.settings),
+        **given(settings),
         context_drop=_tracks(score, options.context.context_drop, "--context-drop"),
         context_keep=_tracks(score, options.context.context_keep, "--context-keep"),
     )
     music = options.music
     piece = {"velocity": music.velocity, "microtiming": music.microtiming, "genre": music.genre}
     return GenerationRequest(prompts, config, {name: value for name, value in piece.items() if value is not None})
+
+
+def _split(settings: Any) -> tuple[Any, dict[str, list[Limited]]]:
+    """The settings without the values that are for some tracks or bars alone, and those."""
+    plain: dict[str, list[str]] = {}
+    limits: dict[str, list[Limited]] = {}
+    for name in sorted(LIMITED):
+        for text in getattr(settings, name):
+            entry = Limited.read(text, _count_of(name))
+            if entry.track or entry.bars:
+                limits.setdefault(name, []).append(entry)
+            else:
+                plain.setdefault(name, []).append(text)
+    return replace(settings, **{name: plain.get(name, []) for name in limits}), limits
+
+
+def _count_of(name: str) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        number = count(text)
+        if number is None:
+            raise refused(option_of(name), text, "is no count", "write a whole number from 0, or bass/5:8")
+        return number
+
+    return read
 
 
 def read_request(file: Path, settings: Any) -> GenerationRequest:
@@ -100,71 +128,27 @@ def _hidden(options: RequestOptions, score: Score) -> dict[int, list[int]]:
     return {number: sorted(bars - set(options.targets.get(number, ()))) for number, bars in hidden.items()}
 
 
-def _melodic(track: Track) -> bool:
-    return track.track_type != DRUM
-
-
-def _any(track: Track) -> bool:
-    return True
-
-
 @dataclass
-class _RequestBuilder:
-    """The controls of each track, as they are put together."""
+class _Attributes:
+    """The attribute values of each track and of its bars, as they are put together."""
 
-    options: RequestOptions
-    score: Score
+    meant: Meant
     table: AttributeTable
-    controls: dict[int, dict[str, Any]] = field(default_factory=dict)
-    bar_controls: dict[int, dict[int, dict[str, Any]]] = field(default_factory=dict)
-    attributes: dict[int, dict[str, int]] = field(default_factory=dict)
-    bar_attributes: dict[int, dict[int, dict[str, int]]] = field(default_factory=dict)
+    of_tracks: dict[int, dict[str, int]] = field(default_factory=dict)
+    of_bars: dict[int, dict[int, dict[str, int]]] = field(default_factory=dict)
 
-    def add_controls(self) -> None:
-        """Pitches, rhythm, remix, metre."""
-        music = self.options.music
-        self._add("--scale", "pitch_mask", music.scale, musical.scale, _melodic)
-        self._add("--pitch-range", "pitch_mask", music.pitch_range, musical.pitch_range, _melodic)
-        self._add("--pitch-set", "pitch_mask", music.pitch_set, musical.pitch_set, _melodic)
-        self._add("--grid", "rhythm_mask", music.grid, musical.grid, _any)
-        for number in self.options.targets:
-            if music.rhythm_lock:
-                self.controls.setdefault(number, {})["rhythm_lock"] = True
-            if music.remix is not None:
-                self.controls.setdefault(number, {})["remix"] = musical.remix(music.remix)
-        for text in music.time_signature:
-            self._add_metre(musical.time_signature(text))
-
-    def _add(
-        self, option: str, control: str, texts: list[str], read: Callable[[str], Any], fits: Callable[[Track], bool]
-    ) -> None:
+    def add(self, texts: Iterable[str]) -> None:
+        """Each --attribute that was given."""
         for text in texts:
-            entry = musical.limited(text, read)
-            for number in self._meant(option, entry.track, fits):
-                mine = self.controls.setdefault(number, {})
-                mine[control] = {**mine.get(control, {}), **entry.value}
-
-    def _add_metre(self, entry: musical.Limited) -> None:
-        for number, bars in self.options.targets.items():
-            if not entry.track:
-                self.controls.setdefault(number, {})["time_signature"] = entry.value
-                continue
-            for bar in self._bars_meant("--time-signature", entry.track, bars):
-                self.bar_controls.setdefault(number, {}).setdefault(bar, {})["time_signature"] = entry.value
-
-    def add_attributes(self) -> None:
-        """Control tokens of the model."""
-        for text in self.options.music.attribute:
             entry = musical.AttributeOption.read(text)
             control = self._control(entry)
             level = _level(control, entry)
-            for number in self._meant("--attribute", entry.track, control.applies_to):
+            for number in self.meant.tracks("--attribute", entry.track, control.applies_to):
                 if control.level == "track":
-                    self.attributes.setdefault(number, {})[control.name] = level
+                    self.of_tracks.setdefault(number, {})[control.name] = level
                     continue
-                targets = self.options.targets[number]
-                for bar in self._bars_meant("--attribute", entry.bars, targets) if entry.bars else targets:
-                    self.bar_attributes.setdefault(number, {}).setdefault(bar, {})[control.name] = level
+                for bar in self.meant.bars("--attribute", entry.bars, number):
+                    self.of_bars.setdefault(number, {}).setdefault(bar, {})[control.name] = level
 
     def _control(self, entry: musical.AttributeOption) -> Attribute:
         """The control meant: of bars where bars are named; a control of bars is found without its `bar_` too."""
@@ -179,27 +163,6 @@ class _RequestBuilder:
                 raise refused("--attribute", entry.name, "is a control of whole tracks", "leave out the bars")
             return of_bars
         return found
-
-    def _meant(self, option: str, selector: str, fits: Callable[[Track], bool]) -> list[int]:
-        """The tracks a value is for: those named, else those it applies to, of the tracks to be written."""
-        targets = list(self.options.targets)
-        if not selector:
-            found = [number for number in targets if fits(self.score.tracks[number])]
-            if not found:
-                raise refused(option, None, "applies to none of the tracks to be written", "drop it or choose tracks")
-            return found
-        found = list(select_tracks([selector], self.score, option))
-        for number in found:
-            if number not in targets:
-                raise refused(option, selector, "is not among the tracks to be written", "name it with --track too")
-        return found
-
-    def _bars_meant(self, option: str, selector: str, targets: Sequence[int]) -> list[int]:
-        bars = list(select_bars(selector, self.score.n_bars, option))
-        outside = sorted(bar + 1 for bar in set(bars) - set(targets))
-        if outside:
-            raise refused(option, selector, f"speaks of bar {outside[0]}, which is not written", "add it to --bars")
-        return bars
 
 
 def _level(control: Attribute, entry: musical.AttributeOption) -> int:

@@ -73,6 +73,18 @@ def select_tracks(selectors: Iterable[str], score: Score, option: str = "--track
     return tuple(chosen)
 
 
+def select_cells(places: Iterable[str], score: Score, option: str = "--highlight") -> frozenset[tuple[int, int]]:
+    """The (track, bar) cells, counted from 0, of places such as "drums:5-8". Raises RequestValidationError."""
+    cells: set[tuple[int, int]] = set()
+    for place in places:
+        track, colon, bars = place.rpartition(":")
+        if not colon:
+            raise refused(option, place, "has no colon", "say TRACK:BARS, such as drums:5-8")
+        tracks = select_tracks([track], score, option)
+        cells |= {(t, b) for t in tracks for b in select_bars(bars, score.n_bars, option)}
+    return frozenset(cells)
+
+
 def tracks_to_write(selectors: Sequence[str], score: Score, bars: Sequence[int]) -> tuple[int, ...]:
     """The tracks these selectors mean; without any, those that sound in these bars or the bar before or after one.
 
@@ -81,7 +93,7 @@ def tracks_to_write(selectors: Sequence[str], score: Score, bars: Sequence[int])
     if selectors:
         return select_tracks(selectors, score)
     near = {bar + step for bar in bars for step in (-1, 0, 1)}
-    heard = (any(track.bars[b].notes for b in near if 0 <= b < len(track.bars)) for track in score.tracks)
+    heard = (any(track.count_notes(b, b + 1) for b in near if 0 <= b < track.n_bars) for track in score.tracks)
     return tuple(number for number, sounds in enumerate(heard) if sounds) or tuple(range(len(score.tracks)))
 
 

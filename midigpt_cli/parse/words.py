@@ -53,6 +53,35 @@ class Wishes:
             self.overruled.append(f"{option} {value} wins over {name} {said} of --prompt")
         return value
 
+    def beside(self, music: Music) -> None:
+        """Note which words give way to musical controls that are given."""
+        heard = self.understood
+        if heard is None:
+            return
+        asked = {**heard.feels, **{aspect: value for part in heard.parts for aspect, value in part.feels.items()}}
+        registers = asked.pop("register", None)
+        rows: list[tuple[str, Sequence[str], str, Any]] = [
+            ("--scale", music.scale, "scale", heard.scale),
+            ("--pitch-set", music.pitch_set, "scale", heard.scale),
+            ("--grid", music.grid, "grid", heard.grid),
+            ("--pitch-range", music.pitch_range, "register", registers),
+        ]
+        rows += [
+            ("--attribute", [text for text in music.attribute if attribute_in(text) == aspect], aspect, value)
+            for aspect, value in asked.items()
+        ]
+        for option, given, name, said in rows:
+            if given and said is not None:
+                self.overruled.append(f"{option} {', '.join(given)} wins over {name} {said} of --prompt")
+
+    def leave_out(self, *names: str) -> None:
+        """Note that the song decides what the prompt says of these."""
+        for name in names:
+            said = getattr(self.understood, name, None)
+            if said is not None:
+                shown = f"{said:g}" if isinstance(said, float) else said
+                self.overruled.append(f"{name} {shown} of --prompt is not used: it is the song's own")
+
     def lines(self) -> list[str]:
         """What is told to people."""
         return [*self.understood.lines(), *self.overruled] if self.understood else []
@@ -85,7 +114,7 @@ def with_words(music: Music, score: Score, targets: Sequence[int], known: Collec
     for part in understood.parts:
         for number in _meant(part, tracks):
             feels[number] |= part.feels
-    given = {text.rpartition("/")[2].rpartition(":")[2].partition("=")[0] for text in music.attribute}
+    given = {attribute_in(text) for text in music.attribute}
     told = [(n, aspect, value) for n, mine in feels.items() for aspect, value in _fitting(mine, tracks[n])]
     added = [f"{n + 1}/{aspect}={value}" for n, aspect, value in told if aspect != "register" and aspect not in given]
     ranges = [f"{n + 1}/{_range(value, tracks[n])}" for n, aspect, value in told if aspect == "register"]
@@ -100,6 +129,11 @@ def with_words(music: Music, score: Score, targets: Sequence[int], known: Collec
         scale=[understood.scale] if understood.scale and melodic and not keyed else music.scale,
         grid=[understood.grid] if understood.grid and not music.grid else music.grid,
     )
+
+
+def attribute_in(text: str) -> str:
+    """The name in [TRACK/][BARS:]NAME=LEVEL."""
+    return text.rpartition("/")[2].rpartition(":")[2].partition("=")[0]
 
 
 def tracks_named(prompt: str | None, score: Score) -> tuple[int, ...]:

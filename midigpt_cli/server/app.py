@@ -10,16 +10,21 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi_offline import FastAPIOffline
+from pydantic import BaseModel
 from starlette.middleware.cors import CORSMiddleware
 
 from midigpt_cli.server import errors
 from midigpt_cli.server.body import GenerateBody
 from midigpt_cli.server.guards import BodyLimit, Doorkeeper, Journal
 from midigpt_cli.server.jam_models import JAM_BODIES
+from midigpt_cli.server.looper import LooperBody
 from midigpt_cli.server.models import Models
 from midigpt_cli.server.request_models import SEED_REQUEST, SEED_SCORE, components, model_of
+from midigpt_cli.server.responses import Answer
 from midigpt_cli.server.routes import (
+    conversions,
     convert,
+    front,
     generate,
     infill,
     jam,
@@ -27,27 +32,36 @@ from midigpt_cli.server.routes import (
     jobs,
     loop,
     meta,
+    presets,
+    render,
     select,
     studio,
+    style,
     transcribe,
     words,
 )
 from midigpt_cli.server.routes.jobs import JobBody
 from midigpt_cli.server.routes.loop import LoopBody
 from midigpt_cli.server.routes.select import SelectBody
+from midigpt_cli.server.routes.style import StyleBody
 from midigpt_cli.server.settings import ServerSettings
 from midigpt_cli.server.state import ServerState
 
 ROUTERS: tuple[APIRouter, ...] = (
     meta.router,
+    front.router,
     generate.router,
     infill.router,
     loop.router,
+    style.router,
     jam.router,
     jam_socket.router,
     convert.router,
+    render.router,
+    presets.router,
     jobs.router,
     transcribe.router,
+    conversions.router,
     select.router,
     studio.router,
     words.router,
@@ -77,7 +91,8 @@ def create_app(models: Models, settings: ServerSettings | None = None, routers: 
             await state.queue.close(0.0)
 
     about = {"title": "midigpt", "description": ABOUT, "version": _version()}
-    app = FastAPIOffline(docs_url="/docs", redoc_url=None, lifespan=lifespan, **about)  # its pages load nothing else
+    more = {"lifespan": lifespan, "default_response_class": Answer}
+    app = FastAPIOffline(docs_url="/docs", redoc_url=None, **more, **about)  # its pages load nothing else
     app.state.midigpt = state
     errors.install(app)
     for router in (*ROUTERS, *routers):
@@ -126,7 +141,14 @@ def _describe(app: FastAPI, settings: ServerSettings) -> None:
             parts = schema.setdefault("components", {})
             example = {"score": SEED_SCORE, "request": SEED_REQUEST}
             written = [model_of(GenerateBody, example), model_of(JobBody, example)]
-            bodies = [*written, *JAM_BODIES, model_of(LoopBody), model_of(SelectBody)]
+            bodies: list[type[BaseModel]] = [
+                *written,
+                *JAM_BODIES,
+                model_of(LoopBody),
+                model_of(SelectBody),
+                StyleBody,
+                model_of(LooperBody),
+            ]
             parts.setdefault("schemas", {}).update(components(bodies))
             if settings.api_key:
                 parts["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import json
 import math
@@ -14,6 +15,7 @@ from fastapi import Request
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException
 
+from midigpt_cli.server.as_meant import flag, request_as_meant, score_as_meant
 from midigpt_cli.server.errors import RefusalError, malformed
 from midigpt_core.errors import RequestValidationError
 from midigpt_core.fields import Door, read, sentence, setting
@@ -22,6 +24,7 @@ from midigpt_core.request import GenerationRequest, InferenceConfig
 from midigpt_core.score import Score
 
 T = TypeVar("T")
+FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 MOST_DIGITS = 40  # of a whole number; what is too large for a field is refused under its name
 _SETTINGS = frozenset(row.name for row in dataclasses.fields(InferenceConfig))
 ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
@@ -55,6 +58,34 @@ async def read_json(request: Request) -> Any:
     return parse_json(await request.body())
 
 
+async def read_message(request: Request) -> Any:
+    """A small message: JSON, or the fields of a form, each read as the value it spells. Raises RefusalError."""
+    content_type = request.headers.get("content-type", "")
+    if content_type.split(";")[0].strip().lower() not in FORMS:
+        return await read_json(request)
+    try:
+        async with request.form(max_files=2, max_fields=200) as form:
+            return {name: await _sent(item) for name, item in form.multi_items()}
+    except MultiPartException as error:
+        raise RefusalError(400, f"the form cannot be read: {error.message}") from error
+
+
+async def _sent(item: Any) -> Any:
+    """One field of a form: a file in base64, a number or a truth value where it spells one, else the text."""
+    if isinstance(item, UploadFile):
+        return base64.b64encode(await item.read()).decode("ascii")
+    text = item.strip()
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    try:
+        number = float(text) if len(text) <= MOST_DIGITS and text[-1:].isdigit() else None
+    except ValueError:
+        return item
+    if number is None or not math.isfinite(number):
+        return item
+    return int(text) if text.lstrip("-").isdecimal() else number
+
+
 def parse_json(raw: bytes) -> Any:
     """Strict JSON: no NaN, no Infinity, no number too large for any field, no endless nesting."""
     try:
@@ -84,6 +115,8 @@ def _no_constant(word: str) -> Any:
 
 def read_body(cls: type[T], data: Any) -> T:
     """The outer object of a request, its score and its request not yet read. Raises RefusalError (422)."""
+    if isinstance(data, dict) and "stream" in data:
+        data = {**data, "stream": flag(data["stream"])}
     body = read(cls, data, "", Door(_unprocessable))
     check_id(getattr(body, "request_id", None))
     return body
@@ -104,7 +137,7 @@ def check_id(request_id: str | None) -> str | None:
 
 def read_score(data: Any, limits: ReadLimits) -> Score:
     """The score in a request. Raises ScoreError (400), SongTooLargeError (413) before it is built."""
-    return Score.from_dict(data, limits)
+    return Score.from_dict(score_as_meant(data), limits)
 
 
 def settings_in_place(data: Any, status: int = 422) -> None:
@@ -118,7 +151,7 @@ def read_request(data: Any) -> GenerationRequest:
     """The generation request in a request. Raises RefusalError (400) for one that cannot be read."""
     settings_in_place(data, 400)
     try:
-        return GenerationRequest.from_dict(data)
+        return GenerationRequest.from_dict(request_as_meant(data))
     except RequestValidationError as error:
         raise malformed(error) from error
 

@@ -14,6 +14,7 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from midigpt_cli.server.foreign import in_our_words, no_such_path
 from midigpt_core.errors import (
     AudioError,
     AudioFileError,
@@ -68,10 +69,11 @@ def malformed(error: RequestValidationError) -> RefusalError:
 def describe(error: BaseException) -> tuple[int, dict[str, Any], dict[str, str]]:
     """(status, body, headers) for anything that was raised."""
     if isinstance(error, RefusalError):
-        return error.status, {"detail": error.detail, "error": _word(error.status), **error.more}, error.headers
+        told = {"detail": error.detail, "error": _word(error.status), **error.more}
+        return error.status, in_our_words(told), error.headers
     for kind, status in STATUS:
         if isinstance(error, kind) and status != 500:
-            return status, {"detail": str(error), "error": type(error).__name__, **_fields(error)}, {}
+            return status, in_our_words({"detail": str(error), "error": type(error).__name__, **_fields(error)}), {}
     return 500, {"detail": OUR_FAULT, "error": "InternalError"}, {}
 
 
@@ -144,7 +146,10 @@ def install(app: FastAPI) -> None:
 
     async def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        return respond(request, RefusalError(error.status_code, str(error.detail), error.headers))
+        detail = str(error.detail)
+        if error.status_code == 404 and detail == "Not Found":  # no route
+            detail = no_such_path(request.url.path, app.openapi()["paths"])
+        return respond(request, RefusalError(error.status_code, detail, error.headers))
 
     async def envelope(request: Request, error: Exception) -> Response:
         assert isinstance(error, EnvelopeError)

@@ -76,19 +76,26 @@ def last_frame(work: Work, outcome: Outcome) -> bytes:
 
 
 class EventStream(Response):
-    """The response that follows a piece of work. A client that goes away stops it."""
+    """The response that follows a piece of work from now on, and ends with the frame `last` makes of its outcome.
+
+    A client that goes away stops the work where it is the client's own (`stops`).
+    """
 
     media_type = "text/event-stream"
 
-    def __init__(self, work: Work, admit: Callable[[Work], asyncio.Future[Outcome]]) -> None:
+    def __init__(self, work: Work, last: Callable[[Work, Outcome], bytes] = last_frame, stops: bool = True) -> None:
         super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
         del self.headers["content-length"]
-        self.work = work
+        self.work, self._last, self._stops = work, last, stops
         self._frames: asyncio.Queue[bytes | None] = asyncio.Queue()
         self._loop = asyncio.get_running_loop()
         work.listeners.append(self._tell)
-        self._answered = admit(work)
-        self._answered.add_done_callback(lambda _: self._frames.put_nowait(None))
+
+    def until(self, answered: asyncio.Future[Outcome]) -> EventStream:
+        """Itself; it ends when the work is answered."""
+        self._answered = answered
+        answered.add_done_callback(lambda _: self._frames.put_nowait(None))
+        return self
 
     def _tell(self, event: trace.Event) -> None:
         """In the worker's thread: hand a frame to the event loop, if it is still there."""
@@ -105,10 +112,11 @@ class EventStream(Response):
             while (made := await self._next(gone)) is not None:
                 await send({"type": "http.response.body", "body": made, "more_body": True})
             if self._answered.done():
-                await send({"type": "http.response.body", "body": last_frame(self.work, self._answered.result())})
+                await send({"type": "http.response.body", "body": self._last(self.work, self._answered.result())})
         finally:
             gone.cancel()
-            if not self._answered.done():
+            self.work.listeners = [one for one in self.work.listeners if one != self._tell]
+            if self._stops and not self._answered.done():
                 self.work.stop.because("the client left")
 
     async def _next(self, gone: asyncio.Task[None]) -> bytes | None:

@@ -10,7 +10,9 @@ from dataclasses import dataclass, replace
 from typing import Any, get_args, get_origin, get_type_hints
 
 from midigpt_cli.options.groups import Context, Music
-from midigpt_cli.options.settings import Settings
+from midigpt_cli.options.settings import LIMITED, Settings
+from midigpt_cli.parse.additions import DRUMS, Additions, added_tracks, with_additions
+from midigpt_cli.parse.instruments import NAMES
 from midigpt_cli.parse.reading import Reading, read_as_told
 from midigpt_cli.parse.request import RequestOptions, build_request
 from midigpt_cli.parse.selectors import BARS_HELP, TRACK_HELP, select_bars, select_tracks, tracks_to_write
@@ -33,7 +35,7 @@ OWN = {  # field of the form -> meaning
     "request_id": "The caller's own id.",
     "plan_only": "Answer with the plan as JSON, write nothing.",
 }
-_GROUPS: tuple[type, ...] = (Music, Context, Settings, Reading)
+_GROUPS: tuple[type, ...] = (Music, Context, Settings, Reading, Additions)
 _OPTION = re.compile(r"--([a-z]+(?:-[a-z]+)*)")
 _YES, _NO = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 
@@ -48,6 +50,7 @@ class FormRequest:
     context: Context
     settings: Any  # options.Settings
     reading: Reading
+    additions: Additions
 
     @property
     def takes(self) -> int:
@@ -56,7 +59,8 @@ class FormRequest:
     def score_of(self, data: bytes, limits: ReadLimits) -> Score:
         """The song, read as the form says. Raises MidiFileError, RequestValidationError."""
         try:
-            return with_silent(read_as_told(data, self.reading, limits), self.tracks)
+            score = with_silent(read_as_told(data, self.reading, limits), self.tracks)
+            return with_additions(score, self.additions)
         except RequestValidationError as error:
             raise in_form_words(error) from error
 
@@ -76,7 +80,8 @@ class FormRequest:
             )
         try:
             bars = select_bars(self.own["bars"], score.n_bars, "bars", score.heard_bars)
-            tracks = select_tracks(self.tracks, score, "track") if self.tracks else tracks_to_write((), score, bars)
+            tracks = select_tracks(self.tracks, score, "track") if self.tracks else added_tracks(score, self.additions)
+            tracks = tracks or tracks_to_write((), score, bars)
             chosen = RequestOptions({number: bars for number in tracks}, self.music, self.context, self.settings)
             return build_request(chosen, score, table)
         except RequestValidationError as error:
@@ -116,6 +121,7 @@ def read_fields(fields: Mapping[str, Sequence[str]], extra: Sequence[str] = ()) 
         Context(**values[Context]),
         Settings(**values[Settings]),
         Reading(**values[Reading]),
+        Additions(**values[Additions]),
     )
 
 
@@ -123,7 +129,8 @@ def _kinds(group: type) -> dict[str, Any]:
     """{field: type} of a group of options; settings as the library types them."""
     if group is Settings:
         hints = get_type_hints(InferenceConfig)
-        return {option.name: hints[option.name] for option in dataclasses.fields(group)}
+        names = [option.name for option in dataclasses.fields(group)]
+        return {name: list[str] if name in LIMITED else hints[name] for name in names}
     return get_type_hints(group)
 
 
@@ -174,6 +181,7 @@ def schema() -> dict[str, Any]:
     rows["bars"]["examples"] = ["4-8"]
     for group in _GROUPS:
         rows |= rows_of(group)
+    rows["add_track"]["items"]["examples"] = [DRUMS, *NAMES]
     return {
         "title": "InfillForm",
         "type": "object",

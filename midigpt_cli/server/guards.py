@@ -101,8 +101,9 @@ class Doorkeeper:
         return self._foreign_host(headers) or self._foreign_page(headers)
 
     def _knows_key(self, headers: Headers) -> bool:
-        scheme, _, token = headers.get("authorization", "").partition(" ")
-        given = headers.get("x-api-key") or (token.strip() if scheme.lower() == "bearer" else "")
+        whole = headers.get("authorization", "").strip()
+        scheme, _, token = whole.partition(" ")
+        given = headers.get("x-api-key") or (token.strip() if scheme.lower() == "bearer" else whole)
         if not given:  # what a browser can send with a websocket: new WebSocket(url, ["midigpt", "key.SECRET"])
             words = [word.strip() for word in headers.get("sec-websocket-protocol", "").split(",")]
             given = next((word.removeprefix("key.") for word in words if word.startswith("key.")), "")

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from midigpt_cli.live.session import Pacing
+from midigpt_cli.server.chunk_audio import RATES
 from midigpt_cli.server.request_models import ConfigModel, ScoreModel
 from midigpt_core.fields import limits_of
 from midigpt_core.jam import JamSettings
@@ -39,6 +40,7 @@ class JamChange(BaseModel):
     styles: str | list[str] | None = Field(None, description="instead of prompt: styles, mixed by style_weights")
     style_weights: str | list[float] | None = Field(None, description="one for each style; all alike if left out")
     late: Literal["repeat", "rest", "skip"] = Field("repeat", description="what to play when a chunk is late")
+    ramp_seconds: float = Field(0.0, ge=0, description="seconds of music in which a change of tempo is reached")
     attributes: dict[str, dict[str, int]] = Field(default_factory=dict, description="control values by track")
     controls: dict[str, dict[str, Any]] = Field(default_factory=dict, description="pitch_mask, ... by track")
     config: ConfigModel = Field(
@@ -64,6 +66,10 @@ class JamStart(JamChange):
     score: ScoreModel | None = Field(None, description="a song to go on from")
     midi: str | None = Field(None, description="the same as a base64 .mid file")
     chunk_midi: bool = Field(False, description="chunks carry a base64 .mid file")
+    audio: bool | Literal["binary"] = Field(
+        False, description="chunks carry their sound: base64, or over a websocket in a binary frame before the message"
+    )
+    audio_rate: int = Field(48_000, ge=RATES[0], le=RATES[1], description="samples per second of that sound")
     model: str | None = None
 
 
@@ -115,6 +121,8 @@ class StartedAnswer(BaseModel):
     late: str = Field(description="what is played when a chunk is late: repeat, rest or skip")
     expires_seconds: float | None = Field(description="without a sign of life; null: while the connection is open")
     version: int
+    understood: dict[str, Any] | None = Field(None, description="what was read of prompt or styles")
+    unused: list[str] | None = Field(None, description="fields that are accepted and mean nothing here")
 
 
 class StatusAnswer(StartedAnswer):
@@ -154,6 +162,9 @@ class ChunkAnswer(BaseModel):
     skipped: int = Field(description="places left out just before")
     tracks: list[ChunkTrack]
     midi: str | None = None
+    audio_base64: str | None = Field(None, description="a wav file as long as the bars; tails ring on in the next")
+    metadata: dict[str, Any] | None = Field(None, description="of the sound: sample_rate, total_samples, bars, bpm")
+    chunk: dict[str, Any] | None = Field(None, description="index, audio_base64 and metadata once more")
 
 
 class ChangedAnswer(BaseModel):
@@ -162,6 +173,14 @@ class ChangedAnswer(BaseModel):
     session_id: str
     version: int
     chunk: int = Field(description="index of the first chunk that heeds it; a late chunk moves it on")
+    understood: dict[str, Any] | None = Field(None, description="what was read of prompt or styles")
+    unused: list[str] | None = Field(None, description="fields that are accepted and mean nothing here")
+
+
+class StoppedAnswer(BaseModel):
+    """How many jams were ended."""
+
+    stopped: int
 
 
 class ConsumedAnswer(BaseModel):

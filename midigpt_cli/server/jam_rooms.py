@@ -14,12 +14,15 @@ from typing import Any
 
 from midigpt_cli.live.session import NEVER, Delivery, JamSession
 from midigpt_cli.parse.jam import read_pacing, read_start, read_update, song_in
+from midigpt_cli.parse.jam_words import understood_in
+from midigpt_cli.server.chunk_audio import AUDIO, RATE, ChunkSound
 from midigpt_cli.server.errors import OUR_FAULT, RefusalError, busy
 from midigpt_cli.server.limits import check_song, read_limits
 from midigpt_cli.server.models import ModelEntry
 from midigpt_cli.server.queue import WorkQueue
 from midigpt_cli.server.settings import ServerSettings
 from midigpt_core.errors import RequestValidationError
+from midigpt_core.fields import refused
 from midigpt_core.jam import Jam
 from midigpt_core.score import Score
 
@@ -37,6 +40,10 @@ class Room:
     session: JamSession
     client: str
     midi: bool = False  # chunks carry a base64 .mid file
+    sound: ChunkSound | None = None  # chunks carry their sound, too
+    apart: bool = False  # which is sent in a frame of its own
+    worded: bool = False  # its parts came from words
+    tempo_said: bool = False  # as a number, or by a song: words do not change it
     id: str = field(default_factory=lambda: f"jam_{uuid.uuid4().hex}")
 
     def started(self) -> dict[str, Any]:
@@ -63,6 +70,14 @@ class Room:
     def status(self) -> dict[str, Any]:
         """Where it stands."""
         return {**self.started(), **self.session.status()}
+
+    def told(self, given: Delivery, midi: bool | None = None) -> tuple[dict[str, Any], bytes]:
+        """A chunk as it is answered with, and its sound (empty without). Heavy where there is sound."""
+        facts = given.to_dict(self.midi if midi is None else midi)
+        if self.sound is None:
+            return facts, b""
+        wav = self.sound.wav(given)
+        return {**facts, "metadata": self.sound.facts(given, wav)}, wav
 
 
 class JamRooms:
@@ -98,10 +113,13 @@ class JamRooms:
         midi = data.get("chunk_midi", False)
         if not isinstance(midi, bool):
             raise RefusalError(422, "chunk_midi is neither true nor false; correct it", field="chunk_midi")
+        sound, apart = _sound_of(data)
+        worded = understood_in(data) is not None and song is None and not data.get("tracks")
         jam = Jam(entry.engine, settings, song)
         with self._opening:
             self.check_room()  # others may have come in meanwhile
-            room = Room(entry, JamSession(jam, pacing), client, midi)
+            room = Room(entry, JamSession(jam, pacing), client, midi, sound, apart, worded)
+            room.tempo_said = "bpm" in data or song is not None
             self._rooms[room.id] = room
         log.info("jam started", extra={"request_id": room.id, "model": entry.id, "client": client})
         return room
@@ -124,7 +142,11 @@ class JamRooms:
 
     def update(self, room: Room, data: Mapping[str, Any]) -> dict[str, Any]:
         """Other settings; since when. Raises RequestValidationError."""
-        version, chunk = room.session.update(read_update(data, room.session.settings))
+        now = room.session.settings
+        room.tempo_said = room.tempo_said or "bpm" in data
+        if room.tempo_said:
+            data = {"bpm": now.bpm, **data}
+        version, chunk = room.session.update(read_update(data, now, room.worded))
         return {"session_id": room.id, "version": version, "chunk": chunk}
 
     def reseed(self, room: Room, data: Mapping[str, Any]) -> dict[str, Any]:
@@ -154,9 +176,9 @@ class JamRooms:
         self.playing()
         return told
 
-    def close_all(self, why: str) -> int:
-        """End all; how many there were."""
-        rooms = self.playing()
+    def close_all(self, why: str, client: str | None = None) -> int:
+        """End all, or all of one address; how many there were."""
+        rooms = [room for room in self.playing() if client in (None, room.client)]
         for room in rooms:
             self.close(room, why)
         return len(rooms)
@@ -181,6 +203,15 @@ class JamRooms:
         if song is not None:
             check_song(song, 1, self.settings)
         return song
+
+
+def _sound_of(data: Mapping[str, Any]) -> tuple[ChunkSound | None, bool]:
+    """What renders the chunks, if a start message asks for sound, and whether it is sent apart."""
+    audio = data.get("audio", False)
+    if audio not in AUDIO:
+        raise refused("audio", audio, "is not known", "say true, false, or binary for frames of their own")
+    sound = ChunkSound(data.get("audio_rate", RATE))
+    return (sound if audio else None), audio == "binary"
 
 
 def _nothing_sentence(session: JamSession, seconds: float) -> str:

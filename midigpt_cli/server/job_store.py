@@ -77,6 +77,7 @@ class Job:
     files: dict[str, bytes] = field(default_factory=dict)  # further results, by name
     outcome: Outcome | None = None
     expires: float | None = None
+    answered: asyncio.Future[Outcome] | None = None  # once it is admitted
     work: Work = field(init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -143,15 +144,16 @@ class Job:
             "kind": self.kind,
             "model": self.model,
             "status": self.status,
-            "created_at": _moment(self.created),
-            "ended_at": _moment(self.ended),
-            "expires_at": _moment(self.expires),
+            "created_at": moment(self.created),
+            "ended_at": moment(self.ended),
+            "expires_at": moment(self.expires),
             "progress": snapshot(self.work),
-            "error": self._error(),
+            "error": self.failure(),
             "urls": self.urls,
         }
 
-    def _error(self) -> dict[str, Any] | None:
+    def failure(self) -> dict[str, Any] | None:
+        """Why it did not succeed; None while it runs and where it did."""
         if self.outcome is None or self.outcome.status == "completed":
             return None
         if self.outcome.status == "cancelled":
@@ -161,7 +163,8 @@ class Job:
         return {**body, "status": status}
 
 
-def _moment(seconds: float | None) -> str | None:
+def moment(seconds: float | None) -> str | None:
+    """Seconds since 1970 as callers see them."""
     return None if seconds is None else datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="milliseconds")
 
 

@@ -16,6 +16,7 @@ from midigpt_cli.gc_tuning import collect_as_usual
 from midigpt_cli.server.connections import protocol_for
 from midigpt_cli.server.settings import ServerSettings
 from midigpt_cli.server.state import ServerState
+from midigpt_core.audio.ahead import load_in_background
 
 SWITCH_SECONDS = 0.001  # the event loop waits at most this long for each busy thread, so that /health stays quick
 STOPPED_LATE_SECONDS = 5.0  # for answers to leave after the last run was stopped
@@ -73,6 +74,7 @@ def serve(app: FastAPI, settings: ServerSettings, beside: Callable[[Server], Non
     """Serve until stopped; `beside` runs in a thread of its own meanwhile."""
     sys.setswitchinterval(SWITCH_SECONDS)
     collect_as_usual()
+    load_in_background()
     server = make_server(app, settings)
     if beside is not None:
         threading.Thread(target=beside, args=(server,), daemon=True).start()

@@ -20,7 +20,7 @@ def read_limits(settings: ServerSettings) -> ReadLimits:
 
 def check_song(score: Score, takes: int, settings: ServerSettings) -> None:
     """Refuse a song, or an answer made of several takes of it, that is too large. Raises RefusalError (413)."""
-    notes = sum(len(bar.notes) for track in score.tracks for bar in track.bars)
+    notes = sum(bar.n_notes for track in score.tracks for bar in track.bars)
     sizes = (
         ("tracks", len(score.tracks), settings.max_tracks),
         ("bars", score.n_bars, settings.max_bars),

@@ -58,6 +58,7 @@ class Progress:
     step_generated_tokens: int = 0  # of the step at hand, all takes
     peak_context_tokens: int = 0
     max_context_tokens: int = 0
+    stage: str = ""  # what is being done, where it has a name
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,9 @@ class Session(Protocol):
     def gen_count(self) -> int: ...
 
     @property
+    def token_count(self) -> int: ...
+
+    @property
     def timing(self) -> Timing: ...
 
     def run_takes(self) -> Any:
@@ -98,8 +102,8 @@ class Session(Protocol):
 class Ended:
     """What is left of a session that has run: its numbers."""
 
-    def __init__(self, gen_count: int, timing: Timing) -> None:
-        self.gen_count, self.timing = gen_count, timing
+    def __init__(self, gen_count: int, token_count: int, timing: Timing) -> None:
+        self.gen_count, self.token_count, self.timing = gen_count, token_count, timing
         self.listener: trace.Listener = trace.ignore
         self.cancel_event = threading.Event()
 
@@ -161,7 +165,7 @@ class Work:
 
     def release(self) -> None:
         """Once it has ended: keep the numbers, let the session and all it holds go."""
-        self.session = Ended(self.session.gen_count, self.session.timing)
+        self.session = Ended(self.session.gen_count, self.session.token_count, self.session.timing)
         self.listeners, self.finish, self.interrupted = [], _over, _over
 
     def follow(self, event: trace.Event) -> None:
@@ -311,11 +315,11 @@ def _facts(work: Work) -> dict[str, Any]:
         "queue_s": round(work.queue_seconds, 3),
         "run_s": round(work.run_seconds, 3),
         "bars": work.progress.bars_done,
-        "tokens": work.session.gen_count,
+        "tokens": work.session.token_count,
         "stopped_because": work.stop.reason,
     }
 
 
-def snapshot(work: Work) -> dict[str, float]:
+def snapshot(work: Work) -> dict[str, Any]:
     """The progress as it is now, as a plain dict."""
     return {**dataclasses.asdict(work.progress), "model_forward_s": work.session.timing.model_forward_s}

@@ -15,7 +15,8 @@ CONSENSUS = "share of its notes that other candidates have too, less up to 0.05 
 class TimingAnswer(model_of(Timing)):  # type: ignore[misc]
     """Seconds spent, and tokens written."""
 
-    gen_count: int = Field(description="tokens written, rejected attempts included")
+    gen_count: int = Field(description="bars written, each of a track, of all takes together")
+    token_count: int = Field(description="tokens written, rejected attempts included")
     queue_s: float = Field(description="seconds waited for a worker")
     total_s: float = Field(description="seconds from start to end")
 
@@ -54,7 +55,8 @@ class CandidateAnswer(BaseModel):
     score: ScoreModel | None
     seed: int
     error: str | None = Field(description="why its last attempt was rejected; null for a take that passed its checks")
-    gen_count: int = 0
+    gen_count: int = Field(0, description="bars written, each of a track")
+    token_count: int = Field(0, description="tokens written, rejected attempts included")
     attempts: int = 1
     consensus: float = Field(1.0, description=CONSENSUS)
     logprob: float = Field(0.0, description="mean per token under the model; candidates are not ranked by it")
@@ -78,6 +80,7 @@ class GenerateAnswer(BaseModel):
     status: Literal["completed", "cancelled", "planned"]
     dropped_context: list[int] = Field(description="context tracks left out because a step was too long")
     generated_bars: dict[str, list[int]] | None = Field(None, description="bars written, by track")
+    understood: dict[str, Any] | None = Field(None, description="what was read of the prompt, and what gave way")
     score: ScoreModel | None = None
     seed: int | None = None
     base_seed: int | None = Field(None, description="seed of the first candidate")
@@ -110,6 +113,7 @@ class ProgressAnswer(BaseModel):
     step_generated_tokens: int
     peak_context_tokens: int
     max_context_tokens: int
+    stage: str = Field(description="what is being done, where it has a name: loading the listening model, listening")
     model_forward_s: float
 
 
@@ -120,7 +124,8 @@ class JobTakeAnswer(BaseModel):
     midi: str = Field(description="path of the .mid file")
     seed: int
     error: str | None
-    gen_count: int
+    gen_count: int = Field(description="bars written, each of a track")
+    token_count: int = Field(description="tokens written, rejected attempts included")
     attempts: int
     consensus: float
     logprob: float

@@ -7,6 +7,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from starlette.responses import Response
+
 from midigpt_cli.server.queue import Work
 from midigpt_core.engine import SamplingSession
 from midigpt_core.errors import GenerationError
@@ -19,6 +21,16 @@ from midigpt_core.plan.steps import Cell, Step
 def to_json(body: Any) -> bytes:
     """Compact UTF-8 JSON."""
     return json.dumps(body, separators=(",", ":"), allow_nan=False).encode()
+
+
+class Answer(Response):
+    """A JSON answer that may repeat whatever its caller sent, half letters too."""
+
+    media_type = "application/json"
+
+    def render(self, content: Any) -> bytes:
+        """The body."""
+        return to_json(content)
 
 
 def by_track(cells: Collection[Cell]) -> dict[str, list[int]]:
@@ -112,7 +124,8 @@ def candidate(steps: int, take: Take) -> dict[str, Any]:
     return {
         "score": take.score.to_dict(),
         "seed": take.seed,
-        "gen_count": take.tokens,
+        "gen_count": take.bars,
+        "token_count": take.tokens,
         "error": None if take.accepted else take.rejected[-1],
         **_judgement(steps, take),
     }
@@ -138,6 +151,7 @@ def _timing(work: Work) -> dict[str, Any]:
     return {
         **asdict(work.session.timing),
         "gen_count": work.session.gen_count,
+        "token_count": work.session.token_count,
         "queue_s": work.queue_seconds,
         "total_s": work.run_seconds,
     }
@@ -146,7 +160,7 @@ def _timing(work: Work) -> dict[str, Any]:
 def tokens_block(work: Work, truncated: bool) -> dict[str, Any]:
     """How much of the model's context was used, and how fast tokens came."""
     progress, forward = work.progress, work.session.timing.model_forward_s
-    most, count = work.writing.engine.model.n_positions, work.session.gen_count
+    most, count = work.writing.engine.model.n_positions, work.session.token_count
     return {
         "context_tokens": progress.context_tokens,
         "generated_tokens": count,

@@ -59,6 +59,7 @@ class ServerSettings:
     audio_urls: str = _option(
         "off", "addresses POST /audio_to_midi may fetch: off, public, or any", choices=("off", "public", "any")
     )
+    max_render_seconds: float = _option(600.0, "length of the longest song POST /render plays into a file", 1)
     # stopping
     idle_timeout: float = _option(0.0, "stop after this many seconds without a request (0: never)", 0)
     stop_seconds: float = _option(20.0, "on SIGTERM, time for running requests to finish before they are stopped", 0)

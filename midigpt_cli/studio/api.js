@@ -58,6 +58,8 @@ export const schema = () => json("openapi.json");
 export const info = () => json("info");
 export const models = () => json("models");
 
+export const presets = () => json("presets");
+
 /** Score JSON of a .mid file. */
 export const scoreOf = (bytes) =>
   json("score", { method: "POST", headers: { "Content-Type": "audio/midi" }, body: bytes });
@@ -71,6 +73,30 @@ export function startJob(name, bytes, fields) {
 }
 
 export const job = (id) => json(`jobs/${id}`);
+
+/** Call `tell(frame)` for what a job does, until it has ended. */
+export async function followJob(id, tell) {
+  const { body } = await call(`jobs/${id}/events`);
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    const lines = (rest + value).split("\n\n");
+    rest = lines.pop();
+    for (const line of lines) tell(JSON.parse(line.slice("data: ".length)));
+  }
+}
+
+/** The song as a sound or a picture file; `highlight` is a list of TRACK:BARS. */
+export async function rendered(name, bytes, format, highlight) {
+  const form = new FormData();
+  form.append("file", new Blob([bytes], { type: "audio/midi" }), name);
+  form.append("format", format);
+  for (const place of highlight) form.append("highlight", place);
+  return (await call("render", { method: "POST", body: form })).blob();
+}
+
 export const stopJob = (id) => json(`jobs/${id}`, { method: "DELETE" });
 export const takeFile = async (id, take) =>
   new Uint8Array(await (await call(`jobs/${id}/takes/${take}.mid`)).arrayBuffer());

@@ -1,8 +1,9 @@
 // The controls of a request, built from the server's own description, so that they cannot differ from what it takes.
 
-const FIRST = ["num_candidates", "seed", "temperature", "remix", "rhythm_lock", "scale", "pitch_range"];
+const FIRST = ["prompt", "num_candidates", "seed", "temperature", "remix", "rhythm_lock", "scale", "pitch_range"];
 const FIRST_ATTRIBUTES = ["note_density"];
-const NOT_HERE = new Set(["file", "bars", "track", "request", "request_id", "plan_only", "webhook_url", "attribute"]);
+const NOT_HERE = new Set(["file", "bars", "track", "request", "request_id", "plan_only", "webhook_url", "attribute",
+  "add_bars", "add_track"]);
 const STARTS_AS = { num_candidates: "3" }; // a page to compare takes on begins with several
 const WORDS = { num_candidates: "takes" }; // the one word that the command line has for it too
 
@@ -91,13 +92,33 @@ function select(choices) {
   return box;
 }
 
+const inputsOf = (form) => [...form.querySelectorAll(".control input, .control select")];
+
+/** Set the controls to these [name, value], the others as they start; what no control can hold is given back. */
+export function fill(form, fields) {
+  const inputs = inputsOf(form);
+  for (const input of inputs) input.value = STARTS_AS[input.name] ?? "";
+  const filled = new Set();
+  return fields.filter(([name, value]) => {
+    const input = inputs.find((row) => row.name === name && holds(row, value) && (many(row) || !filled.has(row)));
+    if (!input) return true;
+    input.value = many(input) && filled.has(input) ? `${input.value} ${value}` : value;
+    filled.add(input);
+    return false;
+  });
+}
+
+const many = (input) => input.dataset.many === "true";
+const holds = (input, value) =>
+  input.options ? [...input.options].some((option) => option.value === value) : !many(input) || !/\s/.test(value);
+
 /** What was asked for, as [name, value] of the form; what was left alone is left out. */
 export function asked(form) {
   const fields = [];
-  for (const input of form.querySelectorAll(".control input, .control select")) {
+  for (const input of inputsOf(form)) {
     const text = input.value.trim();
     if (!text) continue;
-    const values = input.dataset.many === "true" ? text.split(/\s+/) : [text];
+    const values = many(input) ? text.split(/\s+/) : [text];
     for (const value of values) fields.push([input.name, value]);
   }
   return fields;

@@ -31,7 +31,12 @@ const ACTIONS = {
   undo: () => studio.go(studio.project ? studio.project.at - 1 : -1),
   redo: () => studio.go(studio.project ? studio.project.at + 1 : -1),
   download: () => studio.download(),
+  "download-wav": () => studio.downloadAs("wav"),
+  "download-png": () => studio.downloadAs("png"),
   copy: () => studio.copy(),
+  paste: () => studio.base && find("paste-dialog").showModal(),
+  "add-bars": () => studio.add((additions) => (additions.bars += 4)),
+  "add-none": () => studio.add((additions) => additions.clear()),
   keep: () => studio.keep(),
   stop: () => studio.cancel(),
   "zoom-in": () => studio.base && studio.roll.zoom(1.4),
@@ -51,12 +56,22 @@ find("ask").addEventListener("submit", (event) => {
   studio.write();
 });
 
+find("preset").addEventListener("change", (event) => studio.asking.usePreset(event.target.value));
+find("add-track").addEventListener("change", (event) => {
+  const name = event.target.value;
+  event.target.value = "";
+  if (name) studio.add((additions) => additions.tracks.push(name));
+});
+find("paste-dialog").addEventListener("close", (event) => {
+  if (event.target.returnValue === "ok") studio.paste(find("command").value);
+});
+
 function tall() {
   const { roll, player, base } = studio;
   if (!base) return;
   roll.tall = roll.tall >= 2 ? 0.75 : roll.tall * 1.35;
   roll.layout();
-  showTracks(find("tracks"), roll.song, roll.lanes, player, (number) => studio.mixed(number));
+  showTracks(find("tracks"), roll.song, roll.lanes, player, (number) => studio.takes.mixed(number));
 }
 
 // ---- keys: [what is shown, what it does, whether it is this key, action] ----
@@ -67,8 +82,8 @@ const KEYS = [
   ["W", "write the chosen bars anew", (key) => key === "w", () => studio.write()],
   ["Space", "play or stop", (key) => key === " ", () => studio.playOrStop()],
   ["L", "loop the chosen bars", (key) => key === "l", () => studio.toggleLoop()],
-  ["1 to 9", "hear that take", (key) => key >= "1" && key <= "9" && key.length === 1, (key) => studio.choose(Number(key) - 1)],
-  ["0 or O", "hear it as it was, and back", (key) => key === "o" || key === "0", () => studio.compare()],
+  ["1 to 9", "hear that take", (key) => key >= "1" && key <= "9" && key.length === 1, (key) => studio.takes.choose(Number(key) - 1)],
+  ["0 or O", "hear it as it was, and back", (key) => key === "o" || key === "0", () => studio.takes.compare()],
   ["K", "keep the take", (key) => key === "k", () => studio.keep()],
   ["Escape", "choose nothing", (key) => key === "escape", () => studio.base && studio.clear()],
   ["?", "this help", (key) => key === "?", ACTIONS["help-open"]],

@@ -1,5 +1,6 @@
 // What the page shows beside the roll: tracks, takes, history.
 
+import { chordFit } from "./harmony.js";
 import { drumName, familyOf } from "./names.js";
 import { rowsOf } from "./roll.js";
 import { isNew, notesOf } from "./song.js";
@@ -56,29 +57,29 @@ function soundNames(track, height) {
 }
 
 /** One radio button per take, and one for the song as it is. */
-export function showTakes(box, { takes, heard, best, base }, choose) {
+export function showTakes(box, { list, heard, best, base }, choose) {
   const row = (index, title, note) => {
     const input = element("input", { type: "radio", name: "take", value: String(index), checked: index === heard });
     input.addEventListener("change", () => choose(index));
     return element("label", { className: "take" }, input, element("span", { textContent: title }), element("small", { textContent: note }));
   };
   const focused = document.activeElement?.name === "take";
-  const rows = takes.map((take, index) => {
-    const fresh = newNotes(take.song, base);
+  const old = base?.tracks.map(notesOf);
+  const rows = list.map((take, index) => {
+    const fresh = newNotes(take.song, old);
     const facts = [`${fresh} new note${fresh === 1 ? "" : "s"}`, `seed ${take.seed}`];
-    if (takes.length > 1) facts.push(`agreement ${take.consensus.toFixed(2)}`);
-    return row(index, `Take ${take.number + 1}${take === best && takes.length > 1 ? " · best" : ""}`, facts.join(" · "));
+    const fit = chordFit(take.song, (number, note) => isNew(note, old[number]));
+    if (fit !== null) facts.push(`${Math.round(fit * 100)} % chord tones`);
+    if (list.length > 1) facts.push(`agreement ${take.consensus.toFixed(2)}`);
+    return row(index, `Take ${take.number + 1}${take === best && list.length > 1 ? " · best" : ""}`, facts.join(" · "));
   });
-  box.replaceChildren(...(takes.length ? [row(-1, "As it was", "0 or O key"), ...rows] : []));
+  box.replaceChildren(...(list.length ? [row(-1, "As it was", "0 or O key"), ...rows] : []));
   if (focused) box.querySelector("input:checked")?.focus();
 }
 
-/** How many notes of a song its base has not. */
-function newNotes(song, base) {
-  return song.tracks.reduce((sum, track, number) => {
-    const old = notesOf(base.tracks[number]);
-    return sum + track.notes.filter((note) => isNew(note, old)).length;
-  }, 0);
+/** How many notes of a song are not among the old ones, a set per track. */
+function newNotes(song, old) {
+  return song.tracks.reduce((sum, track, number) => sum + track.notes.filter((note) => isNew(note, old[number])).length, 0);
 }
 
 /** The versions of the song; a click goes to one. */

@@ -1,5 +1,7 @@
 // Which bars of which tracks are chosen: every chosen bar of every chosen track, as on the command line.
 
+import { CommandError } from "./command.js";
+
 export class Selection {
   constructor() {
     this.clear();
@@ -48,6 +50,14 @@ export class Selection {
     return [...this.bars].sort((a, b) => a - b);
   }
 
+  /** Choose what --bars and --track of a command mean in a song. Throws CommandError. */
+  read(bars, tracks, song) {
+    this.bars = new Set(bars.split(",").flatMap((part) => barsOf(part.trim(), song.bars.length)));
+    const chosen = tracks.flatMap((text) => tracksOf(text, song.tracks));
+    this.tracks = new Set(chosen.length ? chosen : song.tracks.map((track) => track.number));
+    this.anchor = [this.trackList[0], this.barList[0]];
+  }
+
   /** The bars as the command line writes them, from 1: 5-8,11. */
   get barText() {
     return ranges(this.barList)
@@ -65,4 +75,25 @@ export function ranges(numbers) {
     else found.push([number, number]);
   }
   return found;
+}
+
+function barsOf(text, count) {
+  const [, first, dash, last] = text.match(/^(\d+)?(-)?(\d+)?$/) ?? [];
+  const from = text === "all" ? 1 : Number(first);
+  const until = text === "all" || (dash && !last) ? count : Number(last ?? first);
+  if (!(from >= 1 && from <= until && until <= count))
+    throw new CommandError(`The page cannot choose the bars ${text || "(none)"}: it knows numbers from 1 to ${count}, as in 5-8,11.`);
+  return Array.from({ length: until - from + 1 }, (_, i) => from - 1 + i);
+}
+
+function tracksOf(text, tracks) {
+  const word = text.toLowerCase();
+  const found = tracks.filter(
+    ({ number, name, drum }) =>
+      String(number + 1) === word || name.toLowerCase() === word || word === "all" || word === (drum ? "drums" : "melodic"),
+  );
+  const near = found.length ? found : tracks.filter(({ name }) => name.toLowerCase().includes(word));
+  if (near.length) return near.map(({ number }) => number);
+  if (text.includes(",")) return text.split(",").flatMap((part) => tracksOf(part.trim(), tracks));
+  throw new CommandError(`The song has no track ${text}.`);
 }

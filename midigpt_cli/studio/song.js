@@ -12,28 +12,39 @@ export function makeSong(score, bytes) {
     at += bar.beat_length;
   }
   const tracks = score.tracks.map((track, number) => makeTrack(track, number, bars, score.resolution));
-  return { bytes, bars, tracks, tempos: readTempos(bytes, score.tempo), end: at };
+  return { bytes, bars, tracks, resolution: score.resolution, tempos: readTempos(bytes, score.tempo), end: at };
+}
+
+/** The song with other notes (of score JSON) in one bar of one track. */
+export function withBar(song, number, index, notes) {
+  const track = song.tracks[number];
+  const made = notes.map((note) => makeNote(note, index, song.bars, song.resolution));
+  const all = [...track.notes.filter((note) => note.bar !== index), ...made].sort((one, other) => one.start - other.start);
+  return { ...song, tracks: song.tracks.with(number, { ...track, ...shapeOf(all, track.drum), notes: all }) };
 }
 
 function makeTrack(track, number, bars, resolution) {
   const notes = track.bars.flatMap((bar, index) =>
-    bar.notes.map((note) => ({
-      pitch: note.pitch,
-      velocity: note.velocity,
-      start: bars[index].start + note.onset_ticks / resolution,
-      length: note.duration_ticks / resolution,
-      bar: index,
-    })),
+    bar.notes.map((note) => makeNote(note, index, bars, resolution)),
   );
   notes.sort((one, other) => one.start - other.start);
   const drum = track.track_type === "drum";
+  const name = track.name || (drum ? "Drums" : `Track ${number + 1}`);
+  return { number, drum, program: track.instrument, name, notes, ...shapeOf(notes, drum) };
+}
+
+const makeNote = (note, index, bars, resolution) => ({
+  pitch: note.pitch,
+  velocity: note.velocity,
+  start: bars[index].start + note.onset_ticks / resolution,
+  length: note.duration_ticks / resolution,
+  bar: index,
+});
+
+/** What drawing needs to know of the notes of a track. */
+function shapeOf(notes, drum) {
   const pitches = notes.map((note) => note.pitch);
   return {
-    number,
-    drum,
-    program: track.instrument,
-    name: track.name || (drum ? "Drums" : `Track ${number + 1}`),
-    notes,
     rows: drum ? [...new Set(pitches)].sort((low, high) => high - low) : [],
     low: pitches.length ? pitches.reduce((a, b) => Math.min(a, b)) : 55,
     high: pitches.length ? pitches.reduce((a, b) => Math.max(a, b)) : 67,

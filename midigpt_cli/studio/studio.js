@@ -1,16 +1,19 @@
 // The state of the page and what can be done with it: open, choose, write, hear, keep, undo.
 
 import * as api from "./api.js";
-import { asked, buildControls } from "./controls.js";
-import { commandOf } from "./command.js";
+import { Additions } from "./additions.js";
+import { Asking } from "./asking.js";
+import { CommandError, commandOf, fieldsOf } from "./command.js";
+import { downloadMidi, downloadRendered } from "./downloads.js";
 import { listen } from "./gestures.js";
-import { showHistory, showTakes, showTracks } from "./panel.js";
+import { showHistory } from "./panel.js";
 import { Player } from "./player.js";
 import { Project } from "./project.js";
 import { Roll } from "./roll.js";
 import { Selection } from "./selection.js";
-import { barAt, isNew, makeSong, notesOf, secondsAt } from "./song.js";
+import { barAt, makeSong, secondsAt } from "./song.js";
 import { save } from "./store.js";
+import { Takes } from "./takes.js";
 import { Writer } from "./writer.js";
 
 const find = (id) => document.getElementById(id);
@@ -20,16 +23,14 @@ export class Studio {
     this.roll = new Roll(find("roll"), find("scroller"), find("sizer"), find("overview"));
     this.player = new Player(() => this.showPlace());
     this.selection = new Selection();
+    this.asking = new Asking(find);
+    this.additions = new Additions();
     this.roll.selection = this.selection;
-    this.roll.fresh = (track, bar) => this.freshCells.has(`${track}:${bar}`);
-    this.roll.lit = (track, note) => this.isLit(track, note);
-    this.roll.silent = (track) => !this.player.heard(track);
+    this.takes = new Takes(this.roll, this.player, find);
     this.project = null;
     this.base = null; // the song in use
-    this.freshCells = new Set();
     this.writer = null;
     this.seed = null;
-    this.forget();
     listen(this.roll, this.selection, (what, where) => this.heardGesture(what, where));
     this.ready = this.describe();
   }
@@ -37,11 +38,8 @@ export class Studio {
   /** Ask the server what may be asked of it. */
   async describe() {
     try {
-      const [schema, info, models] = [await api.schema(), await api.info(), await api.models()];
-      find("first").replaceChildren();
-      find("more").replaceChildren();
-      buildControls({ schema, info, models }, find("first"), find("more"));
-      this.described = true;
+      await this.asking.describe();
+      find("add-track").append(...this.asking.instruments.map((name) => new Option(name, name)));
     } catch (error) {
       this.fail(error);
     }
@@ -56,7 +54,7 @@ export class Studio {
 
   /** Show a failure as a sentence; what is no failure of server or file is a fault of ours and goes on. */
   fail(error) {
-    if (!(error instanceof api.ServerError)) throw error;
+    if (!(error instanceof api.ServerError || error instanceof CommandError)) throw error;
     this.say(error.message, true);
   }
 
@@ -71,12 +69,13 @@ export class Studio {
   }
 
   async use(project) {
-    const song = makeSong(await api.scoreOf(project.now.bytes), project.now.bytes);
+    const score = await api.scoreOf(project.now.bytes);
+    const song = makeSong(score, project.now.bytes);
     if (!song.tracks.length || !song.bars.length) throw new api.ServerError("This file has no notes to show.", 400);
     this.cancel();
     this.writer = null; // what it still finds is of no interest
     this.busy(false);
-    if (!this.described) await this.describe();
+    if (!this.asking.described) await this.describe();
     this.player.stop();
     this.player.loop = this.roll.loop = null;
     find("loop").setAttribute("aria-pressed", "false");
@@ -91,11 +90,11 @@ export class Studio {
     find("work").hidden = find("panel").hidden = false;
     find("song-name").textContent = project.name;
     document.title = `${project.name} – midigpt studio`;
-    this.settle(song);
+    this.settle(song, score);
     this.roll.scroller.scrollTo(0, 0);
     this.roll.resize();
     this.roll.fit();
-    this.present(song, project.now.cells);
+    this.takes.present(song, project.now.cells);
     this.showSelection();
     await save(project.plain());
   }
@@ -137,17 +136,16 @@ export class Studio {
     if (!this.project || this.writer) return;
     if (this.selection.empty) return this.say("Choose bars first: drag over them, or use the arrow keys with Shift.");
     if (!find("ask").reportValidity()) return;
-    const fields = asked(find("ask"));
+    const fields = [...this.additions.fields, ...this.asking.fields];
     const where = [["bars", this.selection.barText], ...this.selection.trackList.map((track) => ["track", track + 1])];
-    this.forget();
-    this.showTakes();
-    this.cells = this.selection.barList.flatMap((bar) => this.selection.trackList.map((track) => `${track}:${bar}`));
+    this.takes.begin(this.selection.barList.flatMap((bar) => this.selection.trackList.map((track) => `${track}:${bar}`)));
     this.label = `${find("chosen").textContent}`;
     this.say("");
     this.busy(true);
     const writer = (this.writer = new Writer({
       progress: (share) => (find("progress").value = share),
-      take: (take) => writer === this.writer && this.arrived(take),
+      notes: (frame) => writer === this.writer && this.takes.grow(frame),
+      take: (take) => writer === this.writer && this.takes.add(take),
     }));
     try {
       const job = await writer.run(this.project.name, this.project.now.bytes, [...where, ...fields]);
@@ -168,19 +166,10 @@ export class Studio {
     find("progress").value = 0;
   }
 
-  arrived(take) {
-    this.takes.push(take);
-    this.takes.sort((one, other) => one.number - other.number);
-    if (this.heard < 0 && !this.choosing) this.hear(this.takes.indexOf(take));
-    this.showTakes();
-  }
-
   written(job) {
-    this.seed = job.summary?.base_seed ?? job.summary?.seed ?? this.takes[0]?.seed ?? null;
+    this.seed = job.summary?.base_seed ?? job.summary?.seed ?? this.takes.list[0]?.seed ?? null;
     if (job.status === "cancelled") this.say("Stopped; finished takes are below.");
-    this.best = this.takes.reduce((best, take) => (!best || take.consensus > best.consensus ? take : best), null);
-    if (this.best && !this.choosing) this.hear(this.takes.indexOf(this.best));
-    this.showTakes();
+    this.takes.end();
   }
 
   /** Stop what is being written. */
@@ -194,62 +183,6 @@ export class Studio {
   }
 
   // ---- hear ----
-
-  forget() {
-    this.takes = [];
-    this.heard = -1;
-    this.best = null;
-    this.choosing = false; // whether the user has chosen a take
-    if (this.base) this.present(this.base, []);
-  }
-
-  /** Hear and see a take, or with -1 the song as it was. */
-  hear(index) {
-    if (index >= 0) this.lastHeard = index;
-    this.heard = index;
-    if (index < 0) this.present(this.base, []);
-    else this.present(this.takes[index].song, this.cells);
-    this.showTakes();
-  }
-
-  /** The user's own choice, which later takes do not change. */
-  choose(index) {
-    if (index >= this.takes.length) return;
-    this.choosing = true;
-    this.hear(index);
-  }
-
-  /** Before and after, one key apart. */
-  compare() {
-    if (this.takes.length) this.choose(this.heard < 0 ? Math.min(this.lastHeard, this.takes.length - 1) : -1);
-  }
-
-  /** Show and play a song in which these cells were written; of a take, the notes that the song in use has not are lit. */
-  present(song, cells) {
-    this.freshCells = new Set(cells);
-    this.old = song === this.base ? null : this.base.tracks.map(notesOf);
-    this.player.use(song);
-    this.roll.show(song);
-    showTracks(find("tracks"), song, this.roll.lanes, this.player, (number) => this.mixed(number));
-  }
-
-  isLit(track, note) {
-    return this.freshCells.has(`${track}:${note.bar}`) && (!this.old || isNew(note, this.old[track]));
-  }
-
-  mixed(number) {
-    this.player.mix();
-    const at = document.activeElement?.getAttribute("aria-label");
-    this.present(this.roll.song, [...this.freshCells]);
-    for (const button of find("tracks").children[number].querySelectorAll("button"))
-      if (button.getAttribute("aria-label") === at) button.focus();
-  }
-
-  showTakes() {
-    find("no-takes").hidden = this.takes.length > 0;
-    find("keep").disabled = this.heard < 0;
-    showTakes(find("takes"), this, (index) => this.choose(index));
-  }
 
   playOrStop() {
     if (this.player.playing) this.player.stop();
@@ -288,10 +221,10 @@ export class Studio {
   // ---- keep ----
 
   async keep() {
-    if (this.heard < 0) return;
-    const take = this.takes[this.heard];
-    this.project.keep(take.bytes, `${this.label}, take ${take.number + 1}`, this.cells);
-    this.settle(take.song);
+    const take = this.takes.now;
+    if (!take) return;
+    this.project.keep(take.bytes, `${this.label}, take ${take.number + 1}`, this.takes.cells);
+    this.settle(take.song, take.score);
     await save(this.project.plain());
   }
 
@@ -299,9 +232,9 @@ export class Studio {
     if (!this.project || index < 0 || index >= this.project.versions.length || this.writer) return;
     const { bytes } = this.project.versions[index];
     try {
-      const song = makeSong(await api.scoreOf(bytes), bytes);
+      const score = await api.scoreOf(bytes);
       this.project.go(index);
-      this.settle(song);
+      this.settle(makeSong(score, bytes), score);
       await save(this.project.plain());
     } catch (error) {
       this.fail(error);
@@ -309,34 +242,98 @@ export class Studio {
   }
 
   /** A version is in use now; there are no takes of it yet. */
-  settle(song) {
+  settle(song, score) {
+    this.score = score;
     this.base = song;
-    this.forget();
-    this.present(song, this.project.now.cells);
-    this.showTakes();
+    this.additions.clear();
+    this.showAdditions();
+    this.takes.of(song);
+    this.takes.present(song, this.project.now.cells);
     find("undo").disabled = this.project.at === 0;
     find("redo").disabled = this.project.at === this.project.versions.length - 1;
-    find("download").disabled = false;
+    for (const id of ["download", "download-wav", "download-png"]) find(id).disabled = false;
     showHistory(find("history"), this.project, (index) => this.go(index));
   }
 
   download() {
-    if (!this.project) return;
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(new Blob([this.project.now.bytes], { type: "audio/midi" }));
-    link.download = this.project.fileName;
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+    if (this.project) downloadMidi(this.project);
   }
+
+  async downloadAs(format) {
+    if (!this.project) return;
+    this.say(`Making the .${format} …`);
+    try {
+      await downloadRendered(this.project, format);
+      this.say("");
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  // ---- new bars and tracks ----
+
+  /** Show the empty bars and tracks that the next request writes; nothing is added to the song before. */
+  add(change) {
+    if (!this.base || this.writer) return;
+    change(this.additions);
+    this.base = makeSong(this.additions.added(this.score, this.asking.instruments), this.project.now.bytes);
+    this.takes.of(this.base);
+    this.showAdditions();
+    this.chooseAdded();
+  }
+
+  /** Choose what was added, which is most often what is to be written. */
+  chooseAdded() {
+    const { tracks, bars } = this.base;
+    this.selection.clear();
+    this.roll.cursor = null;
+    const old = { tracks: this.score.tracks.length, bars: bars.length - this.additions.bars };
+    if (!this.additions.empty) {
+      const from = [this.additions.tracks.length ? old.tracks : 0, this.additions.bars ? old.bars : 0];
+      this.selection.rectangle(from, [tracks.length - 1, bars.length - 1]);
+      this.roll.cursor = from;
+      this.roll.reveal(from);
+    }
+    this.showSelection();
+    this.roll.draw();
+  }
+
+  showAdditions() {
+    find("add-none").hidden = this.additions.empty;
+  }
+
+  // ---- the same as a command ----
 
   async copy() {
     if (!this.project || this.selection.empty) return;
-    const line = commandOf(this.project.fileName, this.selection, asked(find("ask")), this.seed);
+    const fields = [...this.additions.fields, ...this.asking.fields];
+    const line = commandOf(this.project.fileName, this.selection, fields, this.seed);
     try {
       await navigator.clipboard.writeText(line);
       this.say(`Copied: ${line}`);
     } catch {
       this.say(line); // no clipboard here: to be copied by hand
     }
+  }
+
+  /** Ask for what a command asks for: its bars and tracks, and its options. */
+  paste(line) {
+    try {
+      const fields = fieldsOf(line, this.asking.known, this.asking.flags);
+      const of = (name) => fields.filter(([field]) => field === name).map(([, value]) => value);
+      this.add((additions) => {
+        additions.bars = Number(of("add_bars").at(-1) ?? 0);
+        additions.tracks = of("add_track");
+      });
+      const preset = of("preset").flatMap((name) => this.asking.usePreset(name));
+      const own = ["bars", "track", "add_bars", "add_track", "preset"];
+      this.asking.put([...preset, ...fields.filter(([field]) => !own.includes(field))]);
+      this.selection.read(of("bars").at(-1) ?? "", of("track"), this.base);
+      this.say("");
+    } catch (error) {
+      this.fail(error);
+    }
+    this.showSelection();
+    this.roll.draw();
   }
 }

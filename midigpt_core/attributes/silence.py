@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from midigpt_core.attributes.base import Attribute
 from midigpt_core.score import Bar, Score
+from midigpt_core.sums import plain_sum
 
 
 def metre_ticks(bar: Bar, resolution: int) -> int:
@@ -49,10 +50,7 @@ class SilenceProportion(Attribute):
             start += length
         if self.level == "bar" and bar is not None:
             return shares[bar] if bar < len(shares) else 0.0
-        total = 0.0
-        for share in shares:  # a plain sum: sum() rounds differently from one Python to the next
-            total += share
-        return total / len(shares) if shares else 0.0
+        return plain_sum(shares) / len(shares) if shares else 0.0
 
     def quantize(self, value: float) -> int:
         return max(0, min(9, int(value * 10)))

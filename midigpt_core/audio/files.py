@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 import wave as wav_file
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -76,10 +77,18 @@ def _mixed(samples: Wave) -> Wave:
     return mono
 
 
-def _write_wav(wave: Wave, path: str | os.PathLike[str], rate: int) -> None:
+def pcm_wav(wave: Wave, rate: int) -> bytes:
+    """Samples of shape (samples, channels) as a wav file in memory."""
+    file = io.BytesIO()
+    _write_wav(wave, file, rate)
+    return file.getvalue()
+
+
+def _write_wav(wave: Wave, place: str | os.PathLike[str] | BinaryIO, rate: int) -> None:
     """16-bit PCM, with the standard library alone."""
     whole = np.round(np.clip(wave, -1, 1) * 32767).astype("<i2")
-    with wav_file.open(os.fspath(path), "wb") as file:
+    target: Any = os.fspath(place) if isinstance(place, (str, os.PathLike)) else place
+    with wav_file.open(target, "wb") as file:
         file.setnchannels(wave.shape[1])
         file.setsampwidth(2)
         file.setframerate(rate)

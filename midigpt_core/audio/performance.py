@@ -112,7 +112,7 @@ def perform(source: MidiSource) -> Performance:
         for channel, found in pair_notes(chunk.events).items():
             kit = kits.get((index, channel), declared.get(channel, channel == DRUM_CHANNEL))
             struck = [(n.onset, n.end, n.pitch, n.velocity) for n in found.notes]
-            struck += [(tick, chunk.end_tick, pitch, chunk.events[on][1][2]) for tick, pitch, on in found.hanging]
+            struck += [(tick, chunk.end_tick, pitch, chunk.events[on][1][2]) for tick, pitch, _, on in found.hanging]
             part = parts[port, channel]
             for onset, end, pitch, velocity in struck:
                 seconds = (_second(clock, onset), _second(clock, end))

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from midigpt_core.compiled import compiled
 from midigpt_core.constraints.masks import Bias
+from midigpt_core.sums import plain_sum
 from midigpt_core.tokens.types import TokenType
 
 FAST_ECHO: Any = compiled("echo")
@@ -162,5 +163,5 @@ def stand(bodies: Sequence[Body], places: Sequence[int], token: int, tokens: Tok
 
 def shares_of(weights: Sequence[float]) -> list[float]:
     """The same weights, summing to 1."""
-    total = sum(weights)
+    total = plain_sum(weights)
     return [weight / total for weight in weights]

@@ -17,6 +17,7 @@ from math import exp, log
 
 from midigpt_core.constraints.masks import ENDS, Bias, Constraint, Cursor
 from midigpt_core.echo.mixture import Body, Mixture, StyleBias, Tokens, mixture, shares_of
+from midigpt_core.sums import plain_sum
 from midigpt_core.tokens.types import TokenType
 from midigpt_core.tokens.vocabulary import Vocabulary
 
@@ -103,7 +104,9 @@ class Echo(Constraint):
         beside = [self._repeated[other] for other in choice.beside if other in self._repeated]
         bodies, weights, strength = [], [0.0], log(self.strength)
         for source in choice.sources:
-            together = choice.others_sounding * source.others + sum([shares.get(source.bar, 0.0) for shares in beside])
+            together = choice.others_sounding * source.others + plain_sum(
+                [shares.get(source.bar, 0.0) for shares in beside]
+            )
             weight = source.log_weight + OTHERS * together / max(1, choice.others_sounding + len(beside)) + strength
             if before is not None:
                 weight += LEFT_KNOWN + LEFT * before.get(source.bar - 1, 0.0)

@@ -16,6 +16,7 @@ from midigpt_core.echo.rule import LEFT, LEFT_KNOWN, NOTE_TOKENS, OTHERS, Choice
 from midigpt_core.plan.steps import Cell
 from midigpt_core.request import TrackPrompt
 from midigpt_core.score import Bar, Note, Score
+from midigpt_core.sums import plain_sum
 from midigpt_core.tokens import kernels
 from midigpt_core.tokens.encode import EncodeOptions
 from midigpt_core.tokens.grid import nearest_tick, to_grid, with_listed_metres
@@ -126,7 +127,7 @@ class Surroundings:
         """The bar `source` as one that `bar` may repeat."""
         features = self.features(track, bar, source)
         others = features.pop("others")
-        weight = sum(WEIGHTS[name] * value for name, value in features.items())
+        weight = plain_sum(WEIGHTS[name] * value for name, value in features.items())
         return Source(source, weight, body, cell, others)
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from midigpt_core.constraints.controls import CONTROLS, Scene
+from midigpt_core.constraints.control import Scene
+from midigpt_core.constraints.controls import CONTROLS
+from midigpt_core.constraints.depart import Depart, places_to_leave
 from midigpt_core.constraints.masks import Allowed, AllowedTokens, Constraint, NoRepeat, Opening, Scheduled
 from midigpt_core.echo.rule import Echo
 from midigpt_core.generation.knowledge import echo_strength
@@ -27,7 +29,7 @@ def build_constraints(step: StepPrompt, seed: int, attempt: int = 1) -> tuple[Co
         step.tokenizer.vocabulary, step.cells, step.known.around.score, pitches
     )
     scheduled = {cell for each in controls if isinstance(each, Scheduled) for cell in each.by_cell}
-    own = [*_opening(step, prompts), *_no_repeat(step)]
+    own = [*_opening(step, prompts), *_no_repeat(step, prompts), *_depart(step, seed, attempt)]
     return (*controls, *own, *asked, *_echo(step, scheduled, attempt), *_harmony(step))
 
 
@@ -37,9 +39,10 @@ def _of_controls(
     """Those of the request's `controls`, and the tokens a pitch mask leaves by cell: schedules keep within them."""
     originals = tuple(step.originals.tracks[track].bars[bar] for track, bar in step.local_cells)
     scene = Scene(step.tokenizer.vocabulary, originals, seed)
+    controls = [prompts[track].controls_in(bar) for track, bar in step.cells]
     found: list[Constraint] = []
     for name, control in sorted(CONTROLS.items(), key=lambda row: row[0] != "pitch_mask"):
-        values = {i: prompts[t].controls[name] for i, (t, _) in enumerate(step.cells) if name in prompts[t].controls}
+        values = {i: held[name] for i, held in enumerate(controls) if name in held}
         made = control.constraints(values, scene) if values else []
         if name == "pitch_mask":
             scene = replace(scene, within=next((c.by_cell for c in made if isinstance(c, AllowedTokens)), {}))
@@ -47,12 +50,27 @@ def _of_controls(
     return found, scene.within
 
 
-def _no_repeat(step: StepPrompt) -> list[Constraint]:
-    if not step.request.config.no_repeat_ngram:
+def _no_repeat(step: StepPrompt, prompts: Mapping[int, TrackPrompt]) -> list[Constraint]:
+    usual = step.request.config.no_repeat_ngram
+    lengths = [prompts[track].controls_in(bar).get("no_repeat_ngram", usual) for track, bar in step.cells]
+    if not any(lengths):
         return []
     context = _context_pitches(step.window)
     by_cell = {i: context[track] for i, (track, _) in enumerate(step.local_cells)}
-    return [NoRepeat(step.tokenizer.vocabulary, step.request.config.no_repeat_ngram, by_cell)]
+    return [
+        NoRepeat(step.tokenizer.vocabulary, n, {i: by_cell[i] for i in by_cell if lengths[i] == n})
+        for n in sorted({*lengths} - {0})
+    ]
+
+
+def _depart(step: StepPrompt, seed: int, attempt: int) -> list[Constraint]:
+    """After an attempt that may not be what stood there, others that cannot be."""
+    config = step.request.config
+    if attempt == 1 or not config.novelty_check or "original" not in (config.novelty_against or ["original"]):
+        return []
+    originals = [step.originals.tracks[track].bars[bar] for track, bar in step.local_cells]
+    places = places_to_leave(originals, config.novelty_threshold, attempt, seed)
+    return [Depart(step.tokenizer.vocabulary, places)]
 
 
 def _echo(step: StepPrompt, scheduled: set[int], attempt: int) -> list[Constraint]:

@@ -103,7 +103,8 @@ class Judge:
         """The tracks whose pitches and rhythm the caller left free."""
         prompts = {prompt.id: prompt for prompt in self.prompt.request.tracks}
         asked = attribute_targets(prompts, sorted(self.prompt.step.cells), self.tokenizer.attributes)
-        return {track for track, prompt in prompts.items() if not prompt.controls and asked.free(track)}
+        bound = {track for track, prompt in prompts.items() if prompt.controls or any(prompt.bar_controls.values())}
+        return {track for track in prompts if track not in bound and asked.free(track)}
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,7 @@ class Take:
     rejected: tuple[str, ...]  # why attempts were rejected
     accepted: bool  # every step passed its checks
     truncated: bool  # a step ran out of the model's context before its last bar
+    bars: int = 0  # written, each of a track
 
     def __repr__(self) -> str:
         state = "" if self.accepted else f", rejected: {self.rejected[-1]}"
@@ -145,6 +147,7 @@ class Draft:
     rejected: list[str] = field(default_factory=list)
     accepted: bool = True
     truncated: bool = False
+    bars: int = 0
 
     def keep(self, candidate: Candidate) -> Candidate:
         """Keep the candidate, unless one of an earlier attempt is better; returns what is kept."""
@@ -163,6 +166,7 @@ class Draft:
         self.kept_tokens += self.best.tokens
         self.accepted &= self.best.fault is not Fault.FAILED
         self.truncated |= self.best.truncated
+        self.bars += len(self.best.cells)
         self.best = None
         self.steps += 1
 
@@ -178,4 +182,5 @@ class Draft:
             rejected=tuple(self.rejected),
             accepted=self.accepted,
             truncated=self.truncated,
+            bars=self.bars,
         )

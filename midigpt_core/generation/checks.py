@@ -108,11 +108,11 @@ def as_it_was(score: Score, step: Step, encoder: EncoderConfig) -> Written:
 
 
 def stuck(written: Written, score: Score, step: Step, tracks: Collection[int]) -> bool:
-    """Whether one of these tracks got eight notes or more, all of one pitch; its other bars have more than two."""
-    for track, bars in _kept_bars(score, step).items():
+    """Whether one of these tracks got eight notes or more, all of one pitch; so far, its bars have more than two."""
+    for track in {track for track, _ in step.cells}:
         pitches = [note.pitch for (t, _), notes in written.items() if t == track for note in notes]
-        usual = {note.pitch for bar in bars for note in bar.notes}
-        if track in tracks and len(pitches) >= STUCK and len(set(pitches)) == 1 and len(usual) > 2:
+        hanging = track in tracks and len(pitches) >= STUCK and len(set(pitches)) == 1
+        if hanging and len(set[int]().union(*(bar.pitches for bar in score.tracks[track].bars))) > 2:
             return True
     return False
 
@@ -127,5 +127,5 @@ def _kept_bars(score: Score, step: Step) -> dict[int, list[Bar]]:
     staying: dict[int, list[Bar]] = {}
     for track in {track for track, _ in step.cells}:
         bars = score.tracks[track].bars
-        staying[track] = [bar for b, bar in enumerate(bars) if bar.notes and (track, b) not in step.cells]
+        staying[track] = [bar for b, bar in enumerate(bars) if bar.n_notes and (track, b) not in step.cells]
     return staying

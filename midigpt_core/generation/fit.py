@@ -13,6 +13,8 @@ from midigpt_core.score import Score
 from midigpt_core.tokens.tokenizer import Tokenizer
 from midigpt_core.tokens.types import TokenType
 
+_LAST = 1000  # of the tracks that find no room, so many are looked at once more
+
 
 def narrowed(
     tokenizer: Tokenizer,
@@ -26,19 +28,12 @@ def narrowed(
     (and named), then the window is shortened around the targets, then the bars farthest from them are hidden."""
     config = request.config
     room = n_positions - config.budget_margin * expected_tokens(score, step)
-    prompt = prepare_step(tokenizer, score, step, request, left_out)
-    lengths, total = _lengths(prompt), len(prompt.prompt.tokens)
-    newly: list[int] = []
-    for track in _droppable(score, step, request) if config.context != "all" else ():
-        if total < room:
-            break
-        if track in lengths:
-            newly.append(track)
-            total -= lengths[track]
-    for track in newly[-2::-1]:  # those before the last may have gone for nothing
-        if track not in config.context_drop and total + lengths[track] < room:
-            newly.remove(track)
-            total += lengths[track]
+    droppable = _droppable(score, step, request) if config.context != "all" else []
+    least = _least_tokens(tokenizer, step)
+    newly = _hopeless([track for track in droppable if track not in left_out], room, least)
+    prompt = prepare_step(tokenizer, score, step, request, {*left_out, *newly})
+    if len(prompt.prompt.tokens) >= room:
+        newly = _with_further(newly, droppable, prompt, room, least)
     if newly:
         prompt = prepare_step(tokenizer, score, step, request, {*left_out, *newly})
     windows = tokenizer.config.num_bars_map
@@ -54,6 +49,49 @@ def narrowed(
         step, far = replace(step, pending=step.pending | set(far[:half])), far[half:]
         prompt = prepare_step(tokenizer, score, step, request, {*left_out, *newly})
     return prompt, newly
+
+
+def _least_tokens(tokenizer: Tokenizer, step: Step) -> int:
+    """Tokens that a track takes even if it is silent."""
+    has = tokenizer.vocabulary.has
+    per_bar = has(TokenType.BAR) + has(TokenType.TIME_SIG) + has(TokenType.BAR_END)
+    return has(TokenType.TRACK) + has(TokenType.INSTRUMENT) + has(TokenType.TRACK_END) + per_bar * step.n_bars
+
+
+def _hopeless(droppable: list[int], room: float, least: int) -> list[int]:
+    """The first of the tracks that may be left out, which find no room even if all that follow are silent."""
+    return droppable[: max(0, len(droppable) - int(max(room, 0) // least) - 1)]
+
+
+def _with_further(hopeless: list[int], droppable: list[int], prompt: StepPrompt, room: float, least: int) -> list[int]:
+    """The tracks to leave out of a prompt that is too long: those that were from the start, and further ones."""
+    lengths, total = _lengths(prompt), len(prompt.prompt.tokens)
+    newly = list(hopeless)
+    for track in droppable:
+        if total < room:
+            break
+        if track in lengths:
+            newly.append(track)
+            total -= lengths[track]
+    for track in newly[-2::-1]:  # those before the last may have gone for nothing
+        if total + least >= room:
+            break
+        if track not in lengths:
+            if hopeless[-1] in lengths:
+                break
+            lengths |= _lengths(_with_some(prompt, hopeless))
+        if track not in prompt.request.config.context_drop and total + lengths[track] < room:
+            newly.remove(track)
+            total += lengths[track]
+    return newly
+
+
+def _with_some(prompt: StepPrompt, hopeless: list[int]) -> StepPrompt:
+    """The step's prompt with the last of the tracks that were not looked at, which may find room yet."""
+    score = prompt.known.around.score
+    last = len(score.tracks) - 1  # its length holds what follows the tracks
+    others = set(range(last)) - set(hopeless[-_LAST:])
+    return prepare_step(prompt.tokenizer, score, prompt.step, prompt.request, others)
 
 
 def _farthest_first(prompt: StepPrompt) -> list[Cell]:

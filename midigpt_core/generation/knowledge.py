@@ -80,8 +80,8 @@ class StepKnowledge:
 
     def asked_kinds(self, cell: Cell) -> frozenset[TokenType]:
         """The token types of a cell that the caller constrains."""
-        controls = next(prompt.controls for prompt in self.request.tracks if prompt.id == cell[0])
-        return self.attribute_targets.kinds(cell) | borne_on(controls)
+        prompt = next(prompt for prompt in self.request.tracks if prompt.id == cell[0])
+        return self.attribute_targets.kinds(cell) | borne_on(prompt.controls_in(cell[1]))
 
     @cached_property
     def _kept_bars(self) -> dict[int, dict[int, Body]]:

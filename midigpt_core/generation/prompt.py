@@ -18,7 +18,7 @@ from midigpt_core.tokens.drum_hits import hit_ticks
 from midigpt_core.tokens.encode import EncodeOptions
 from midigpt_core.tokens.grammar import Grammar, GrammarOptions
 from midigpt_core.tokens.grid import to_grid, with_listed_metres
-from midigpt_core.tokens.targets import targets_in
+from midigpt_core.tokens.targets import TargetBar, targets_in
 from midigpt_core.tokens.tokenizer import Tokenizer
 from midigpt_core.tokens.types import TokenType
 
@@ -58,7 +58,9 @@ class StepPrompt:
 
     def window_of(self, written: Mapping[Cell, Sequence[Note]], score: Score) -> Score:
         """The written notes as a window that `paste` takes: tracks as in the score, notes in its resolution."""
-        tracks = [Track(bars=[Bar() for _ in range(self.step.n_bars)]) for _ in score.tracks]
+        tracks = [Track()] * len(score.tracks)
+        for track in {track for track, _ in written}:
+            tracks[track] = Track(bars=[Bar() for _ in range(self.step.n_bars)])
         for (track, bar), notes in written.items():
             tracks[track].bars[bar - self.step.start_bar].notes = list(notes)
         return Score(tracks=tracks, resolution=score.resolution)
@@ -77,8 +79,8 @@ def prepare_step(
     """Cut the step's window, hide what is to be hidden, and write its prompt. `left_out` tracks are not shown."""
     prompts = {prompt.id: prompt for prompt in request.tracks}
     tracks = _order(score, step, left_out)
-    part = cut(score, step, _hidden(score, step, prompts))
-    part = replace(part, tracks=[replace(part.tracks[t], attributes={}) for t in tracks])
+    part = cut(score, step, _hidden(score, step, prompts), tracks)
+    part = replace(part, tracks=[replace(track, attributes={}) for track in part.tracks])
     cells = tuple(sorted(step.cells, key=lambda cell: (tracks.index(cell[0]), cell[1])))
     local = frozenset((tracks.index(track), bar - step.start_bar) for track, bar in cells)
     originals = to_grid(part, tokenizer.config)
@@ -92,10 +94,11 @@ def prepare_step(
     if request.config.guidance != 1.0 and any(asked):
         window_prompt = _write(tokenizer, _with_attributes(told, measured, step), step, local, request)
     sounding, hits = {}, {}
-    if request.config.polyphony_hard_limit:
+    if _limits_polyphony(request):
         sounding, hits = _sounding(score, step, tracks, tokenizer), hit_ticks(score, tracks, tokenizer)
     true = _true_lengths(told, part)
     targets = targets_in(true, local, tokenizer.vocabulary, step.autoregressive, sounding, hits)
+    targets = replace(targets, bars=_with_limits(targets.bars, cells, prompts))
     grammar = Grammar(tokenizer.vocabulary, targets, _limits(request)).prime(prompt.tokens)
     around = Surroundings(score, _unknown(step, prompts), tracks)
     known = StepKnowledge(tokenizer, request, step, cells, around)
@@ -145,7 +148,7 @@ def _told_metres(
         prompt, bars = prompts[number], list(track.bars)
         for b in range(len(bars)):
             place = step.start_bar + b
-            metre = prompt.bar_controls.get(place, {}).get("time_signature", prompt.controls.get("time_signature"))
+            metre = prompt.controls_in(place).get("time_signature")
             if metre is not None and (number, place) in step.cells:
                 numerator, denominator = signature_of(metre, "time_signature", tokenizer.config)
                 bars[b] = replace(bars[b], ts_numerator=numerator, ts_denominator=denominator)
@@ -242,6 +245,26 @@ def _write(
         tokens = tokens[: tokens.index(tokenizer.vocabulary.range(TokenType.FILL_IN_START)[0]) + 1]
     spans = tuple((a, min(b, len(tokens))) for a, b in encoded.hidden_spans if a < len(tokens))
     return Prompt(tuple(tokens), spans, mode if mode.startswith("attention") else "attention")
+
+
+LIMITS = ("density_limit", "density_hard_limit"), ("polyphony_limit", "polyphony_hard_limit")  # of a bar, its control
+
+
+def _with_limits(
+    bars: Sequence[TargetBar], cells: Sequence[Cell], prompts: Mapping[int, TrackPrompt]
+) -> tuple[TargetBar, ...]:
+    """The bars with the limits that controls set for them; `cells` are the same bars in the score."""
+    limited = []
+    for bar, (track, place) in zip(bars, cells, strict=True):
+        controls = prompts[track].controls_in(place)
+        limited.append(replace(bar, **{name: controls[key] for name, key in LIMITS if key in controls}))
+    return tuple(limited)
+
+
+def _limits_polyphony(request: GenerationRequest) -> bool:
+    """Whether some bar has a limit on the notes sounding at once."""
+    of_tracks = (values for prompt in request.tracks for values in (prompt.controls, *prompt.bar_controls.values()))
+    return bool(request.config.polyphony_hard_limit) or any("polyphony_hard_limit" in values for values in of_tracks)
 
 
 def _limits(request: GenerationRequest) -> GrammarOptions:

@@ -96,6 +96,11 @@ class Run:
     _finished: list[Step] = field(default_factory=list)
 
     @property
+    def bars(self) -> int:
+        """Bars written in finished steps, of all takes together."""
+        return sum(draft.bars for draft in self._drafts)
+
+    @property
     def partial(self) -> Partial:
         """As far as the run has come; while it runs, as of the last finished step."""
         scores = tuple(draft.score for draft in self._drafts) or (self.score,) * self.request.config.num_candidates

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from midigpt_core.attributes import AttributeTable
 from midigpt_core.constraints.controls import CONTROLS
@@ -94,7 +95,7 @@ def _hidden_bars_can_be_shown(case: Case) -> None:
 
 
 def _score_has_bars(case: Case) -> None:
-    counts = [len(track.bars) for track in case.score.tracks]
+    counts = [track.n_bars for track in case.score.tracks]
     if not counts or 0 in counts:
         raise refused("score.tracks", counts, "holds no music", "give at least one track, each with at least one bar")
     if len(set(counts)) > 1:
@@ -133,7 +134,7 @@ def _something_is_written(case: Case) -> None:
 
 def _bars_are_in_the_piece(case: Case) -> None:
     for where, prompt, track in case.prompts:
-        last = len(track.bars) - 1
+        last = track.n_bars - 1
         places: dict[str, Iterable[int]] = {
             "bars": prompt.bars,
             "mask_bars": prompt.mask_bars,
@@ -150,7 +151,7 @@ def _bars_have_one_role(case: Case) -> None:
     for where, prompt, track in case.prompts:
         if prompt.ignore and (prompt.bars or prompt.mask_bars or prompt.autoregressive):
             raise refused(f"{where}.ignore", True, "contradicts bars to write or hide", "drop one of the two")
-        written = set(prompt.bars or (range(len(track.bars)) if prompt.autoregressive else ()))
+        written = set(prompt.bars or (range(track.n_bars) if prompt.autoregressive else ()))
         both = sorted(written & set(prompt.mask_bars))
         if both:
             raise refused(f"{where}.mask_bars", both, "are also to be written", "list each bar once")
@@ -206,18 +207,23 @@ def _attribute(case: Case, where: str, name: str, value: int, track: Track, leve
 
 def _controls_exist_and_fit(case: Case) -> None:
     for where, prompt, track in case.prompts:
-        for name, value in prompt.controls.items():
-            if name not in CONTROLS:
-                raise refused(f"{where}.controls.{name}", None, "is not a known control", nearest(name, CONTROLS))
-            CONTROLS[name].check(value, f"{where}.controls.{name}", case.encoder, track)
+        _controls(case, f"{where}.controls", prompt.controls, prompt.controls, track)
         for bar, values in prompt.bar_controls.items():
-            for name, value in values.items():
-                if name != "time_signature":
-                    raise refused(f"{where}.bar_controls[{bar}].{name}", None, "is not known", "use time_signature")
-                CONTROLS[name].check(value, f"{where}.bar_controls[{bar}].{name}", case.encoder, track)
-        rhythms = [name for name in ("rhythm_mask", "rhythm_lock", "remix") if prompt.controls.get(name)]
-        if len(rhythms) > 1:
-            raise refused(f"{where}.controls", rhythms, "all set the rhythm", "keep one of them")
+            place = f"{where}.bar_controls[{bar}]"
+            if values and bar not in prompt.bars and not prompt.autoregressive:
+                raise refused(place, None, "is not a bar to be written", "add it to bars, or drop it")
+            _controls(case, place, values, prompt.controls_in(bar), track)
+
+
+def _controls(case: Case, where: str, values: Mapping[str, Any], together: Mapping[str, Any], track: Track) -> None:
+    """Those given in one place, and `together` all that hold there."""
+    for name, value in values.items():
+        if name not in CONTROLS:
+            raise refused(f"{where}.{name}", None, "is not a known control", nearest(name, CONTROLS))
+        CONTROLS[name].check(value, f"{where}.{name}", case.encoder, track)
+    rhythms = [name for name in ("rhythm_mask", "rhythm_lock", "remix") if together.get(name)]
+    if len(rhythms) > 1:
+        raise refused(where, rhythms, "all set the rhythm", "keep one of them")
 
 
 def _piece_controls_exist_and_fit(case: Case) -> None:

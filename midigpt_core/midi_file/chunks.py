@@ -36,10 +36,11 @@ class FileLayout:
 
     def with_tracks(self, bodies: list[bytes]) -> FileLayout:
         """A copy whose track chunks have these bodies; bodies beyond those present become new chunks at the end."""
-        queue = list(bodies)
-        chunks = [FileChunk(TRACK, queue.pop(0)) if chunk.kind == TRACK else chunk for chunk in self.chunks]
-        chunks += [FileChunk(TRACK, body) for body in queue]
-        kept_format = 1 if queue and len(bodies) > 1 else self.format
+        queue = iter(bodies)
+        chunks = [FileChunk(TRACK, next(queue)) if chunk.kind == TRACK else chunk for chunk in self.chunks]
+        further = [FileChunk(TRACK, body) for body in queue]
+        chunks += further
+        kept_format = 1 if further and len(bodies) > 1 else self.format
         return replace(self, chunks=tuple(chunks), format=kept_format)
 
     def join(self) -> bytes:

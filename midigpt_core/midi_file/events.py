@@ -142,8 +142,13 @@ def write_events(track: TrackEvents) -> bytes:
         last_status = status if status < 0xF0 else 0
         last_tick = tick
     if track.has_end:
-        out += _delta(track.end_tick - last_tick) + meta(END_OF_TRACK, b"")
+        out += end_mark(track.end_tick - last_tick)
     return bytes(out) + track.tail
+
+
+def end_mark(ticks: int) -> bytes:
+    """The end-of-track mark, so many ticks behind the last event."""
+    return _delta(ticks) + meta(END_OF_TRACK, b"")
 
 
 def with_tail(track: TrackEvents, before: TrackEvents) -> TrackEvents:

@@ -17,10 +17,10 @@ from midigpt_core.midi_file.events import (
     write_events,
 )
 from midigpt_core.midi_file.fit import NewNote, fit_notes
-from midigpt_core.midi_file.notes import ChannelNotes, pair_notes
+from midigpt_core.midi_file.notes import pair_notes
 from midigpt_core.midi_file.placing import placed_notes
 from midigpt_core.midi_file.source import MidiSource
-from midigpt_core.midi_file.weave import weave
+from midigpt_core.midi_file.weave import with_notes
 from midigpt_core.score import Bar, Note, Score, Track
 
 _RESET_CONTROLLERS = 121
@@ -81,7 +81,7 @@ def _cut_file(alone: Score, source: MidiSource, first: int, end: int, tempo: int
         if index == 0:
             events = [*_conducting(lines[first].numerator, lines[first].denominator, tempo, events), *events]
         plain = TrackEvents(events, stop - start)
-        bodies.append(write_events(weave(plain, set(), _notes(alone, index, _owners(chunk, start)))))
+        bodies.append(write_events(with_notes(plain, _notes(alone, index, _owners(chunk, start)))))
     layout = source.layout
     return FileLayout(layout.format, layout.division, tuple(FileChunk(TRACK, body) for body in bodies)).join()
 
@@ -144,4 +144,4 @@ def _notes(alone: Score, chunk: int, owners: dict[tuple[int, int], int]) -> dict
                     own = owners.get((note.onset, note.pitch), track.channel)
                     found.setdefault(own if own in track.channels else track.channel, []).append(note)
                 position += bar.beat_length * alone.resolution
-    return {channel: fit_notes(notes, ChannelNotes())[0] for channel, notes in found.items()}
+    return {channel: fit_notes(notes)[0] for channel, notes in found.items()}

@@ -6,14 +6,16 @@ channel the notes of a pitch must end in the order they began, whatever is put b
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable
-from itertools import accumulate
+from dataclasses import dataclass
 from math import inf
 from typing import NamedTuple
 
-from midigpt_core.midi_file.notes import ChannelNotes
+import numpy as np
+import numpy.typing as npt
+
+from midigpt_core.midi_file.outline import NOTHING, NoteColumns
 
 
 class NewNote(NamedTuple):
@@ -25,27 +27,48 @@ class NewNote(NamedTuple):
     velocity: int
 
 
+@dataclass(frozen=True)
+class OldNotes:
+    """What a channel plays already."""
+
+    closed: NoteColumns = NOTHING
+    hanging: NoteColumns = NOTHING  # note-ons that are never closed
+    stray: NoteColumns = NOTHING  # note-offs that close nothing
+
+
+EMPTY = OldNotes()
+
+
 class _Walls:
     """What the old notes of one pitch allow: how soon and how late a note that begins at some tick may end."""
 
-    def __init__(self, old: Iterable[tuple[int, float]], stray: Iterable[int]) -> None:
-        ordered = sorted(old)
-        self._onsets = [onset for onset, _ in ordered]
-        self._latest_end = list(accumulate((end for _, end in ordered), max))
-        self._stops = sorted([*self._onsets, *stray])
+    def __init__(self, pitch: int, old: OldNotes) -> None:
+        closed, closed_ends = _of_pitch(pitch, old.closed)
+        hanging, _ = _of_pitch(pitch, old.hanging)
+        stray, _ = _of_pitch(pitch, old.stray)
+        self._onsets = np.concatenate((closed, hanging))  # both in order, and an unclosed note-on is the last
+        self._ends = np.concatenate((closed_ends, np.full(len(hanging), inf)))  # in order, too
+        self._stops = np.sort(np.concatenate((self._onsets, stray)))
 
     def earliest(self, onset: int) -> float:
         """The end of every older note that still sounds: its note-off comes first and must find it open."""
-        index = bisect_right(self._onsets, onset)
-        return self._latest_end[index - 1] if index else 0
+        index = self._onsets.searchsorted(onset, "right")
+        return float(self._ends[index - 1]) if index else 0
 
     def latest(self, onset: int) -> float:
         """The next old note-on of this pitch (which must be heard), or a note-off that would cut the new note."""
-        index = bisect_right(self._stops, onset)
-        return self._stops[index] if index < len(self._stops) else inf
+        index = self._stops.searchsorted(onset, "right")
+        return float(self._stops[index]) if index < len(self._stops) else inf
 
 
-def fit_notes(new: Iterable[NewNote], old: ChannelNotes) -> tuple[list[NewNote], list[NewNote]]:
+def _of_pitch(pitch: int, notes: NoteColumns) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Onsets and ends of the notes of one pitch."""
+    at = np.flatnonzero(np.frombuffer(notes.pitches, np.uint8) == pitch)
+    onsets, ends = (np.frombuffer(column, np.int64) for column in (notes.onsets, notes.ends))
+    return onsets[at], ends[at]
+
+
+def fit_notes(new: Iterable[NewNote], old: OldNotes = EMPTY) -> tuple[list[NewNote], list[NewNote]]:
     """The new notes with ends that keep every old note as it was, and those for which there is no place.
 
     A new note gives way: it ends where the next old note of its pitch begins, and no sooner than an old one that
@@ -56,28 +79,12 @@ def fit_notes(new: Iterable[NewNote], old: ChannelNotes) -> tuple[list[NewNote],
         by_pitch[note.pitch].append(note)
     placed: list[NewNote] = []
     left: list[NewNote] = []
-    walls_of = _walls(old, by_pitch)
     for pitch, notes in by_pitch.items():
-        walls = walls_of[pitch]
+        walls = _Walls(pitch, old)
         free = [note for note in notes if walls.earliest(note.onset) < inf]
         left += [note for note in notes if walls.earliest(note.onset) == inf]
         placed += _in_order([_between(note, walls) for note in free], walls)
     return placed, left
-
-
-def _walls(old: ChannelNotes, pitches: Iterable[int]) -> dict[int, _Walls]:
-    spans: dict[int, list[tuple[int, float]]] = {pitch: [] for pitch in pitches}
-    strays: dict[int, list[int]] = {pitch: [] for pitch in spans}
-    for note in old.notes:
-        if note.pitch in spans:
-            spans[note.pitch].append((note.onset, float(note.end)))
-    for tick, pitch, _ in old.hanging:
-        if pitch in spans:
-            spans[pitch].append((tick, inf))
-    for tick, pitch in old.stray:
-        if pitch in spans:
-            strays[pitch].append(tick)
-    return {pitch: _Walls(spans[pitch], strays[pitch]) for pitch in spans}
 
 
 def _between(note: NewNote, walls: _Walls) -> NewNote:

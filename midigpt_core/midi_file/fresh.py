@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from midigpt_core.errors import ScoreError
@@ -10,9 +10,9 @@ from midigpt_core.midi_file.chunks import TRACK, FileChunk, FileLayout
 from midigpt_core.midi_file.drums import DRUM_CHANNEL
 from midigpt_core.midi_file.events import METRE, PROGRAM, TEMPO, TEXT_NAME, Event, TrackEvents, meta, write_events
 from midigpt_core.midi_file.fit import NewNote, fit_notes
-from midigpt_core.midi_file.notes import ChannelNotes
+from midigpt_core.midi_file.outline import Outline
 from midigpt_core.midi_file.placing import check_inside, placed_notes
-from midigpt_core.midi_file.weave import weave
+from midigpt_core.midi_file.weave import with_notes
 from midigpt_core.music import quarters_of
 from midigpt_core.score import DRUM, Bar, Score, Track
 
@@ -43,7 +43,7 @@ def fresh_file(score: Score) -> bytes:
     return FileLayout(1, score.resolution, tuple(FileChunk(TRACK, body) for body in bodies)).join()
 
 
-def added_track(track: Track, starts: list[int], stop: int, chunks: list[TrackEvents]) -> bytes:
+def added_track(track: Track, starts: list[int], stop: int, chunks: Sequence[Outline]) -> bytes:
     """The body of a chunk for a track that a file with these chunks does not have yet.
 
     It plays on a channel no other chunk uses; where all are in use, on the first one of a further MIDI port.
@@ -61,9 +61,9 @@ def added_track(track: Track, starts: list[int], stop: int, chunks: list[TrackEv
     return _track_body(replace(track, channel=channel), starts, stop, head, f"new track {track.name!r}")
 
 
-def free_channel(chunks: list[TrackEvents], taken: Collection[int | None] = (), wish: int | None = None) -> int | None:
+def free_channel(chunks: Sequence[Outline], taken: Collection[int | None] = (), wish: int | None = None) -> int | None:
     """A melodic channel that no chunk uses and that is not taken, `wish` if that is one; None where there is none."""
-    used = {event[0] & 0x0F for chunk in chunks for _, event in chunk.events if 0x80 <= event[0] < 0xF0}
+    used = frozenset[int]().union(*(chunk.used for chunk in chunks))
     free = [channel for channel in _MELODIC_CHANNELS if channel not in used and channel not in taken]
     return wish if wish in free else next(iter(free), None)
 
@@ -143,5 +143,5 @@ def _track_body(track: Track, starts: list[int], stop: int, head: list[Event], w
     notes: list[NewNote] = []
     for index, (bar, start) in enumerate(zip(track.bars, starts, strict=False)):
         notes += placed_notes(bar, start, f"{where}.bars[{index}]")
-    placed, _ = fit_notes(notes, ChannelNotes())
-    return write_events(weave(TrackEvents(events, stop), set(), {channel: placed}))
+    placed, _ = fit_notes(notes)
+    return write_events(with_notes(TrackEvents(events, stop), {channel: placed}))

@@ -5,15 +5,17 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from itertools import pairwise
+from operator import lt
 
 from midigpt_core.midi_file.bars import BarSpan, bar_of
 from midigpt_core.midi_file.drums import DRUM_CHANNEL
-from midigpt_core.midi_file.events import CHANNEL_PREFIX, CONTROL, META, PROGRAM, Event, TrackEvents
+from midigpt_core.midi_file.events import CHANNEL_PREFIX, CONTROL, META, PROGRAM, Event
 from midigpt_core.midi_file.fit import NewNote
 from midigpt_core.midi_file.notes import ChannelNotes, RawNote
+from midigpt_core.midi_file.outline import NOTHING, NoteColumns, Outline
+from midigpt_core.midi_file.paired import Paired
 
-Parts = Mapping[int, ChannelNotes]  # by channel
+Parts = Mapping[int, NoteColumns]  # by channel
 Dealt = dict[int, list[list[NewNote]]]  # channel -> notes per bar
 
 _FEWEST = 3  # channels of one program that are one line; two may well be two hands
@@ -22,12 +24,13 @@ _PRESSURE, _BEND, _SLIDE = 0xD0, 0xE0, 74  # what MPE sends for a note beside it
 _AT_REST = {_PRESSURE: b"\x00", _BEND: b"\x00\x40", CONTROL: bytes((_SLIDE, 64))}
 
 
-def line_channels(chunk: TrackEvents, parts: Parts, kind: int) -> list[int]:
+def line_channels(chunk: Outline, kind: int) -> list[int]:
     """The channels over which a line of this chunk plays; none where every channel is a part of its own.
 
     They are the zone that an MPE message declares; or, except in format 0, three or more channels of the chunk, if
     these are all it has, each with the same programs and single notes, and none with a name of its own.
     """
+    parts = chunk.parts
     declared = [channel for channel in sorted(parts) if channel in _zone(chunk.events)]
     if len(declared) > 1:
         return declared
@@ -36,7 +39,7 @@ def line_channels(chunk: TrackEvents, parts: Parts, kind: int) -> list[int]:
         return []
     programs = {channel: [e[1] for _, e in chunk.events if e[0] == PROGRAM | channel] for channel in parts}
     alike = len(set(map(tuple, programs.values()))) == 1
-    return sorted(parts) if alike and all(_is_single(part.notes) for part in parts.values()) else []
+    return sorted(parts) if alike and all(map(_is_single, parts.values())) else []
 
 
 def _zone(events: Sequence[Event]) -> set[int]:
@@ -53,15 +56,14 @@ def _zone(events: Sequence[Event]) -> set[int]:
     return found & set(range(16))
 
 
-def _is_single(notes: Sequence[RawNote]) -> bool:
-    overlaps = sum(later.onset < note.end for note, later in pairwise(notes))
+def _is_single(notes: NoteColumns) -> bool:
+    overlaps: int = sum(map(lt, notes.onsets[1:], notes.ends))
     return overlaps <= (1 - _SINGLE) * len(notes)
 
 
-def joined(parts: Parts, channels: Collection[int]) -> ChannelNotes:
+def joined(parts: Mapping[int, ChannelNotes], channels: Collection[int]) -> list[RawNote]:
     """The notes of several channels as those of one part, in order of time."""
-    notes = sorted((note for channel in channels for note in parts[channel].notes), key=lambda note: note.on)
-    return ChannelNotes(notes)
+    return sorted((note for channel in channels for note in parts[channel].notes), key=lambda note: note.on)
 
 
 def deal(wanted: Sequence[Sequence[NewNote]], parts: Parts, channels: Sequence[int], bars: Sequence[BarSpan]) -> Dealt:
@@ -70,7 +72,7 @@ def deal(wanted: Sequence[Sequence[NewNote]], parts: Parts, channels: Sequence[i
     starts = [bar.start for bar in bars]
     there: list[list[tuple[NewNote, int]]] = [[] for _ in bars]
     for channel in channels:
-        for raw in parts.get(channel, ChannelNotes()).notes:
+        for raw in parts.get(channel, NOTHING):
             old = NewNote(raw.onset, raw.end, raw.pitch, raw.velocity)
             there[bar_of(starts, raw.onset)].append((old, channel))
     dealt: Dealt = {channel: [[] for _ in bars] for channel in channels}
@@ -96,12 +98,11 @@ def _cost(note: NewNote, taken: Sequence[NewNote]) -> tuple[int, int]:
     return shared, max((other.end for other in taken if other.onset <= note.onset), default=-1)
 
 
-def expression_of(events: Sequence[Event], channel: int, removed: Collection[int], part: ChannelNotes) -> set[int]:
+def expression_of(events: Sequence[Event], channel: int, removed: Collection[int], part: Paired) -> set[int]:
     """Indices of the bends, pressures and slides that go with the removed notes of a channel."""
-    onsets = [note.onset for note in part.notes]
-    gone = {note.onset for note in part.notes if note.on in removed} - {
-        note.onset for note in part.notes if note.on not in removed
-    }
+    onsets = part.notes.onsets
+    left = {onset for onset, on in zip(onsets, part.ons, strict=True) if on not in removed}
+    gone = {onset for onset, on in zip(onsets, part.ons, strict=True) if on in removed} - left
     found = set()
     for index, (tick, event) in enumerate(events):
         before = bisect_right(onsets, tick)

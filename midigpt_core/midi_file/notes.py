@@ -1,4 +1,4 @@
-"""Pair note-ons with note-offs, and make new notes fit between old ones of the same pitch."""
+"""Pair note-ons with note-offs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ class ChannelNotes:
     """What one channel of one chunk plays."""
 
     notes: list[RawNote] = field(default_factory=list)  # by onset
-    hanging: list[tuple[int, int, int]] = field(default_factory=list)  # note-ons never closed: (tick, pitch, event)
+    # note-ons never closed: (tick, pitch, velocity, event)
+    hanging: list[tuple[int, int, int, int]] = field(default_factory=list)
     stray: list[tuple[int, int]] = field(default_factory=list)  # note-offs that close nothing: (tick, pitch)
 
 
@@ -47,7 +48,7 @@ def pair_notes(events: list[Event]) -> dict[int, ChannelNotes]:
         else:
             channels[channel].stray.append((tick, pitch))
     for (channel, pitch), queue in waiting.items():
-        channels[channel].hanging += [(tick, pitch, on) for tick, _, on in queue]
+        channels[channel].hanging += [(tick, pitch, velocity, on) for tick, velocity, on in queue]
     for found in channels.values():
         found.notes.sort(key=lambda note: note.on)
     return channels

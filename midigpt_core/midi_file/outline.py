@@ -6,16 +6,17 @@ The readable reference of `cython_ext/outline.pyx`.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import overload
 
 from midigpt_core.compiled import compiled
 from midigpt_core.errors import SongTooLargeError
 from midigpt_core.midi_file.events import CONTROL, META, NOTE_ON, PROGRAM, Event, TrackEvents, read_events
-from midigpt_core.midi_file.notes import ChannelNotes, RawNote, pair_notes
+from midigpt_core.midi_file.notes import RawNote, pair_notes
 
 METAS = bytes((0x03, 0x04, 0x20, 0x21, 0x51, 0x58, 0x59))  # names, channel and port, tempo, metre, key
+CONTROLS = bytes((0, 6, 100, 101))  # bank select; a registered parameter, and its value
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,20 @@ class NoteColumns(Sequence[RawNote]):
         """Onset, end and pitch of the first notes."""
         return list(zip(self.onsets[:most], self.ends[:most], self.pitches[:most], strict=True))
 
+    def without(self, gone: Iterable[range]) -> NoteColumns:
+        """Those that are left; `gone` are ranges of indices, in order."""
+        onsets, ends = array("q"), array("q")
+        pitches, velocities = bytearray(), bytearray()
+        first = 0
+        for stretch in (*gone, range(len(self), len(self))):
+            kept = slice(first, stretch.start)
+            onsets += self.onsets[kept]
+            ends += self.ends[kept]
+            pitches += self.pitches[kept]
+            velocities += self.velocities[kept]
+            first = stretch.stop
+        return NoteColumns(onsets, ends, bytes(pitches), bytes(velocities))
+
     def row(self, at: int) -> tuple[int, int, int, int]:
         """Onset, end, pitch and velocity of one note."""
         return self.onsets[at], self.ends[at], self.pitches[at], self.velocities[at]
@@ -69,25 +84,26 @@ NOTHING = NoteColumns(array("q"), array("q"), b"", b"")
 class Outline:
     """A track chunk, read."""
 
-    events: list[Event]  # programs, bank selects, sysex and those meta events that say how to read notes
+    events: list[Event]  # programs, some controls, sysex and those meta events that say how to read notes
     end_tick: int  # of the end-of-track mark, or of the last event without one
     last_event: int  # tick of the last event before the mark, 0 without any
     last_onset: int  # tick of the last note-on, -1 without any
     channels: frozenset[int]  # those of note-ons
+    used: frozenset[int]  # those of any event
     parts: dict[int, NoteColumns] = field(default_factory=dict)  # by channel, those with notes
 
 
 def outline(body: bytes, where: str, most: int) -> Outline:
     """The outline of a track chunk. Raises MidiFileError, SongTooLargeError above `most` notes."""
     kernel = compiled("outline")
-    found = kernel.outline(body, METAS, most) if kernel else None
+    found = kernel.outline(body, METAS, CONTROLS, most) if kernel else None
     if found is None:  # not built, or something is wrong: the reference says what
         return _reference(read_events(body, where), most)
     if not found:
         raise SongTooLargeError("notes", most)
     parts = {channel: NoteColumns(*columns) for channel, columns in found[-1].items()}
-    events, end_tick, last_event, last_onset, channels, _ = found
-    return Outline(events, end_tick, last_event, last_onset, channels, parts)
+    events, end_tick, last_event, last_onset, channels, used, _ = found
+    return Outline(events, end_tick, last_event, last_onset, channels, used, parts)
 
 
 def _reference(track: TrackEvents, most: int) -> Outline:
@@ -95,20 +111,23 @@ def _reference(track: TrackEvents, most: int) -> Outline:
     sounding = [tick for tick, event in track.events if event[0] & 0xF0 == NOTE_ON and event[2]]
     if len(sounding) > most:
         raise SongTooLargeError("notes", most)
-    parts = {channel: columns_of(part) for channel, part in sorted(pair_notes(track.events).items()) if part.notes}
+    parts = {
+        channel: columns_of(part.notes) for channel, part in sorted(pair_notes(track.events).items()) if part.notes
+    }
     last = track.events[-1][0] if track.events else 0
     kept = [item for item in track.events if _rules(item[1])]
     channels = frozenset(channel for _, channel in ons)
-    return Outline(kept, track.end_tick, last, max(sounding, default=-1), channels, parts)
+    used = frozenset(event[0] & 0x0F for _, event in track.events if event[0] < 0xF0)
+    return Outline(kept, track.end_tick, last, max(sounding, default=-1), channels, used, parts)
 
 
-def columns_of(part: ChannelNotes) -> NoteColumns:
+def columns_of(notes: Sequence[RawNote]) -> NoteColumns:
     """The same notes as columns."""
     return NoteColumns(
-        array("q", (note.onset for note in part.notes)),
-        array("q", (note.end for note in part.notes)),
-        bytes(note.pitch for note in part.notes),
-        bytes(note.velocity for note in part.notes),
+        array("q", (note.onset for note in notes)),
+        array("q", (note.end for note in notes)),
+        bytes(note.pitch for note in notes),
+        bytes(note.velocity for note in notes),
     )
 
 
@@ -117,4 +136,4 @@ def _rules(event: bytes) -> bool:
     status = event[0]
     if status == META:
         return event[1] in METAS
-    return status == 0xF0 or status & 0xF0 == PROGRAM or (status & 0xF0 == CONTROL and event[1] == 0)
+    return status == 0xF0 or status & 0xF0 == PROGRAM or (status & 0xF0 == CONTROL and event[1] in CONTROLS)

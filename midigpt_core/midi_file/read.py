@@ -5,10 +5,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 
 from midigpt_core.errors import SongTooLargeError
-from midigpt_core.midi_file.bars import BarSpan
 from midigpt_core.midi_file.drum_notes import HEARD
 from midigpt_core.midi_file.drums import DrumPart, declared_channels, why_drums
 from midigpt_core.midi_file.events import (
@@ -23,9 +21,10 @@ from midigpt_core.midi_file.lines import joined, line_channels
 from midigpt_core.midi_file.notes import pair_notes
 from midigpt_core.midi_file.outline import NoteColumns, Outline, columns_of
 from midigpt_core.midi_file.source import MidiSource
+from midigpt_core.midi_file.stretch import BarLines, FilePart
 from midigpt_core.midi_file.text import decode_text
 from midigpt_core.midi_file.timeline import first_tempo, load_timeline
-from midigpt_core.score import DRUM, MELODIC, Bar, Note, Score, Track
+from midigpt_core.score import DRUM, MELODIC, Score, Track
 
 _PORT = 0x21  # meta event: which of several MIDI outputs a chunk plays on
 
@@ -58,10 +57,11 @@ def score_from(source: MidiSource, split_channels: bool = False) -> Score:
         described.append(DrumPart(channel, name, program, notes.played(HEARD), source.division))
     tracks = []
     reasons = why_drums(described, declared_channels(chunks))
+    lines = BarLines(spans, source.division)
     for (place, (channels, notes)), part, reason in zip(found.items(), described, reasons, strict=True):
-        track = Track(_bars(notes, spans, source.division), part.program or 0, DRUM if reason else MELODIC)
-        track = replace(track, name=part.name, channel=place[1], midi_track=place[0], told_by=reason)
-        tracks.append(replace(track, channels=channels if len(channels) > 1 else ()))
+        values = {"instrument": part.program or 0, "track_type": DRUM if reason else MELODIC, "name": part.name}
+        values |= {"channel": place[1], "midi_track": place[0], "told_by": reason}
+        tracks.append(Track.of_file(FilePart(notes, lines), **values, channels=channels if len(channels) > 1 else ()))
     tempo = first_tempo(load_timeline(chunks, source.division))
     return Score(tracks, resolution=source.division, tempo=tempo, source=source)
 
@@ -71,26 +71,10 @@ def _sounding(source: MidiSource, index: int, split: bool) -> Iterator[tuple[tup
     chunk = source.outlines[index]
     line: list[int] = []
     if len(chunk.parts) > 1 and not split:
-        track = source.read_track(index)
-        parts = {channel: part for channel, part in pair_notes(track.events).items() if part.notes}
-        line = list(line_channels(track, parts, source.layout.format))
+        line = list(line_channels(chunk, source.layout.format))
         if line:
-            yield tuple(line), columns_of(joined(parts, line))
+            yield tuple(line), columns_of(joined(pair_notes(source.read_track(index).events), line))
     yield from (((channel,), notes) for channel, notes in chunk.parts.items() if channel not in line)
-
-
-def _bars(part: NoteColumns, spans: list[BarSpan], division: int) -> list[Bar]:
-    """A bar cut short by a time signature keeps that signature's numbers; its `beat_length` is what is left of it."""
-    bars = [Bar([], span.numerator, span.denominator, (span.stop - span.start) / division) for span in spans]
-    starts = [span.start for span in spans]
-    limits = [*starts[1:], float("inf")]
-    index, start, stop = 0, starts[0], limits[0]
-    for onset, end, pitch, velocity in zip(part.onsets, part.ends, part.pitches, part.velocities, strict=True):
-        if onset >= stop:
-            index = bisect_right(limits, onset, index)
-            start, stop = starts[index], limits[index]
-        bars[index].notes.append(Note(pitch, velocity, onset - start, end - onset))
-    return bars
 
 
 class _Programs:

@@ -39,7 +39,7 @@ def silent_tracks(score: Score) -> list[SilentTrack]:
         own = next((event[0] & 0x0F for _, event in chunk.events if event[0] in _CHANNEL_EVENTS), None)
         drums = declared.get(own, own == DRUM_CHANNEL) if own is not None else says_drums(name)
         taken = {silent.track.channel for silent in found}
-        channel = own if own is not None else DRUM_CHANNEL if drums else free_channel(source.read_tracks(), taken)
+        channel = own if own is not None else DRUM_CHANNEL if drums else free_channel(source.outlines, taken)
         program = min(programs[0], 127) if programs else None
         track = Track(_empty_bars(score), program or 0, DRUM if drums else MELODIC, name=name, channel=channel)
         found.append(SilentTrack(replace(track, midi_track=None if channel is None else index), program))

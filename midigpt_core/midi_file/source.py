@@ -12,6 +12,7 @@ from midigpt_core.midi_file.bars import BarSpan, Signature, on_bar_line, spans
 from midigpt_core.midi_file.chunks import FileLayout, split
 from midigpt_core.midi_file.events import METRE, TEMPO, Event, TrackEvents, metas, read_events
 from midigpt_core.midi_file.outline import Outline, ReadLimits, outline
+from midigpt_core.midi_file.paired import PairedChunk, paired
 
 
 class Timed(Protocol):
@@ -73,10 +74,17 @@ class MidiSource:
         except SongTooLargeError as error:
             raise error.at(self.name) from None
 
+    def where(self, index: int) -> str:
+        """What a track chunk is called in messages."""
+        return f"{self.name}, track {index + 1} of {len(self._bodies)}"
+
+    def paired(self, index: int) -> PairedChunk:
+        """The notes of one track chunk and their events."""
+        return paired(self._bodies[index], self.where(index))
+
     def read_track(self, index: int) -> TrackEvents:
         """All events of one track chunk: a fresh list, free to change."""
-        bodies = self._bodies
-        return read_events(bodies[index], f"{self.name}, track {index + 1} of {len(bodies)}")
+        return read_events(self._bodies[index], self.where(index))
 
     def read_tracks(self) -> list[TrackEvents]:
         """The events of every track chunk: fresh lists, free to change."""

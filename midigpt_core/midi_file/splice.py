@@ -4,33 +4,26 @@ from __future__ import annotations
 
 import logging
 from bisect import bisect_left
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from midigpt_core.errors import ScoreError
-from midigpt_core.midi_file.bars import BarSpan, Signature, bar_of, spans
-from midigpt_core.midi_file.events import METRE, PROGRAM, TrackEvents, meta, with_tail, write_events
-from midigpt_core.midi_file.fit import NewNote, fit_notes
+from midigpt_core.midi_file.bars import BarSpan, Signature, spans
+from midigpt_core.midi_file.events import METRE, PROGRAM, meta
+from midigpt_core.midi_file.fit import NewNote, OldNotes, fit_notes
 from midigpt_core.midi_file.fresh import added_track
 from midigpt_core.midi_file.lines import Parts, at_rest, deal, expression_of
-from midigpt_core.midi_file.notes import ChannelNotes, pair_notes
 from midigpt_core.midi_file.outline import NOTHING, NoteColumns
+from midigpt_core.midi_file.paired import Paired
 from midigpt_core.midi_file.placing import check_inside, placed_notes
 from midigpt_core.midi_file.source import MidiSource, signatures
-from midigpt_core.midi_file.weave import weave
-from midigpt_core.score import Bar, Note, Score, Track
+from midigpt_core.midi_file.weave import AFTER, BEFORE, LAST, Edit, PutIn, Woven, weave
+from midigpt_core.score import Bar, Score, Track
 
 Place = tuple[int, int]  # index of the track chunk, channel
+Numbered = tuple[int, Track]  # a track of the score, with its number
 
 _LOG = logging.getLogger(__name__)
-
-
-@dataclass
-class _Changes:
-    """What happens to one track chunk."""
-
-    chunk: TrackEvents | None = None  # as it was, where its events have been read
-    removed: set[int] = field(default_factory=set)  # indices of events
-    new: dict[int, list[NewNote]] = field(default_factory=dict)  # by channel
+_SILENT = Bar()
 
 
 def splice(score: Score, source: MidiSource) -> bytes:
@@ -43,24 +36,21 @@ def splice(score: Score, source: MidiSource) -> bytes:
     known = source.bars()
     bars, new_metres = _all_bars(score, source, known)
     placed, added = _by_place(score, len(chunks))
-    changes = _find_changes(source, placed, bars)
+    edits = _find_edits(source, placed, bars)
     longer = len(bars) > len(known)
     if new_metres or longer:
-        changes.setdefault(0, _Changes())
-    before = {index: change.chunk or source.read_track(index) for index, change in changes.items()}
-    woven = {index: weave(before[index], change.removed, change.new) for index, change in changes.items()}
-    if 0 in woven:
-        _insert_metres(woven[0], new_metres)
+        edits.setdefault(0, Edit()).put_in += _metre_events(new_metres)
+    woven = {index: _woven(source, index, edit) for index, edit in edits.items()}
     others = max((chunk.last_event for index, chunk in enumerate(chunks) if index not in woven), default=0)
-    empty = max(others, *(chunk.events[-1][0] for chunk in woven.values() if chunk.events), 0) <= bars[-1].start
+    empty = max(others, 0, *(chunk.last_event for chunk in woven.values())) <= bars[-1].start
     for chunk in woven.values() if longer or empty else ():
         chunk.end_tick, chunk.has_end = max(chunk.end_tick, bars[-1].stop), True  # a bar left empty stays a bar
     bodies = list(source.layout.tracks)
     for index, chunk in woven.items():
-        bodies[index] = write_events(with_tail(chunk, before[index]))
-    everything, starts = source.read_tracks() if added else [], [bar.start for bar in bars]
-    bodies += [added_track(track, starts, bars[-1].stop, everything) for track in added]
-    return source.data if not changes and not added else source.layout.with_tracks(bodies).join()
+        bodies[index] = chunk.body
+    starts = [bar.start for bar in bars]
+    bodies += [added_track(track, starts, bars[-1].stop, chunks) for track in added]
+    return source.data if not edits and not added else source.layout.with_tracks(bodies).join()
 
 
 def _all_bars(score: Score, source: MidiSource, known: list[BarSpan]) -> tuple[list[BarSpan], list[Signature]]:
@@ -71,15 +61,16 @@ def _all_bars(score: Score, source: MidiSource, known: list[BarSpan]) -> tuple[l
             "bring it back to the file's, or set score.source to None to write a new file"
         )
     metres, new = signatures(source.outlines), []
-    longest = max((track.bars for track in score.tracks), key=len, default=[])
-    bars = source.bars(len(longest))
-    for index in range(len(known), len(longest)):
-        metre = (longest[index].ts_numerator, longest[index].ts_denominator)
+    longest = max(score.tracks, key=lambda track: track.n_bars, default=Track())
+    bars = source.bars(longest.n_bars)
+    for index in range(len(known), longest.n_bars):
+        metre = (longest.bars[index].ts_numerator, longest.bars[index].ts_denominator)
         if metre != (bars[index].numerator, bars[index].denominator):
             new.append((bars[index].start, *metre))
-            bars = spans(metres + new, source.division, bars[index].start + 1, len(longest))
+            bars = spans(metres + new, source.division, bars[index].start + 1, longest.n_bars)
     for number, track in enumerate(score.tracks):
-        _check_metres(track, number, bars)
+        if track.part is None:
+            _check_metres(track, number, bars)
     return bars, new
 
 
@@ -90,12 +81,13 @@ def _check_metres(track: Track, number: int, bars: list[BarSpan]) -> None:
                 f"score.tracks[{number}].bars[{index}] is in {bar.ts_numerator}/{bar.ts_denominator}, in its file in "
                 f"{span.numerator}/{span.denominator}; set score.source to None to write a new file with other metres"
             )
-        check_inside(bar.notes, span.stop - span.start, f"score.tracks[{number}].bars[{index}]")
+        if bar.stretch is None:
+            check_inside(bar.notes, span.stop - span.start, f"score.tracks[{number}].bars[{index}]")
 
 
-def _by_place(score: Score, n_chunks: int) -> tuple[dict[Place, tuple[int, Track]], list[Track]]:
+def _by_place(score: Score, n_chunks: int) -> tuple[dict[Place, Numbered], list[Track]]:
     """The tracks the file has (with their number), by place, and those it does not have."""
-    placed: dict[Place, tuple[int, Track]] = {}
+    placed: dict[Place, Numbered] = {}
     added = []
     for number, track in enumerate(score.tracks):
         if track.midi_track is None or track.channel is None or track.midi_track >= n_chunks:
@@ -112,119 +104,138 @@ def _by_place(score: Score, n_chunks: int) -> tuple[dict[Place, tuple[int, Track
     return placed, added
 
 
-def _find_changes(
-    source: MidiSource, placed: dict[Place, tuple[int, Track]], bars: list[BarSpan]
-) -> dict[int, _Changes]:
-    """What happens to each chunk; only the events of those that change are read."""
-    channels = [set(chunk.parts) for chunk in source.outlines]
-    for index, channel in placed:
-        channels[index].add(channel)
-    changes: dict[int, _Changes] = {}
-    for index, outline in enumerate(source.outlines):
-        here = {channel: placed.get((index, channel)) for channel in sorted(channels[index])}
-        if not any(
-            (row and row[1].channels) or _differs(outline.parts.get(channel, NOTHING), row, bars)
-            for channel, row in here.items()
-        ):
-            continue
-        chunk = source.read_track(index)
-        parts = pair_notes(chunk.events)
-        wanted = _wanted(index, placed, parts, bars)
-        for channel in here:
-            part = parts.get(channel, ChannelNotes())
-            found = _change(part, wanted.get(channel, [[] for _ in bars]), bars)
-            if found is None:
-                continue
-            removed, new = found
-            track = placed[index, channel][1] if (index, channel) in placed else None
-            if track is not None and track.channels:
-                removed |= expression_of(chunk.events, channel, removed, part)
-                chunk.events += at_rest(chunk.events, channel, removed, new)
-            if track is not None and not part.notes and track.instrument and not _has_program(source, channel):
-                chunk.events.insert(0, (0, bytes((PROGRAM | channel, track.instrument))))
-            change = changes.setdefault(index, _Changes(chunk))
-            change.removed |= removed
-            change.new[channel] = new
-    return changes
+def _find_edits(source: MidiSource, placed: dict[Place, Numbered], bars: list[BarSpan]) -> dict[int, Edit]:
+    """What happens to each chunk. Only those that change are looked at closely, and only in the bars that change."""
+    rows: list[dict[int, Numbered | None]] = [dict.fromkeys(chunk.parts) for chunk in source.outlines]
+    for (index, channel), row in placed.items():
+        rows[index][channel] = row
+    edits = {}
+    for index, (outline, here) in enumerate(zip(source.outlines, rows, strict=True)):
+        wishes = {channel: _Wish(row, bars) for channel, row in sorted(here.items())}
+        if any(row and row[1].channels for row in here.values()):
+            wishes |= _dealt(wishes, outline.parts, bars)
+        changed = {channel: wish.changed(outline.parts.get(channel, NOTHING)) for channel, wish in wishes.items()}
+        if any(changed.values()):
+            edits[index] = _edit(source, index, wishes, changed)
+    return edits
 
 
-def _differs(part: NoteColumns, numbered: tuple[int, Track] | None, bars: list[BarSpan]) -> bool:
-    """Whether a bar does not play what the file has there."""
-    number, track = numbered or (-1, Track())
-    first = 0
-    for index, span in enumerate(bars):
-        last = bisect_left(part.onsets, span.stop, first) if index + 1 < len(bars) else len(part)
-        bar = track.bars[index] if index < len(track.bars) else Bar()
-        if not _same(part, first, last, bar.notes, span.start):
-            new = list(placed_notes(bar, span.start, f"score.tracks[{number}].bars[{index}]"))
-            if sorted(new) != sorted(part.row(at) for at in range(first, last)):
-                return True
-        first = last
-    return False
+@dataclass(frozen=True)
+class _Wish:
+    """What the score wants of one channel of a chunk."""
+
+    row: Numbered | None  # its track
+    bars: list[BarSpan]
+    dealt: list[list[NewNote]] | None = None  # per bar, where the track is a line over several channels
+
+    def notes(self, index: int) -> list[NewNote]:
+        """The notes of a bar. Raises ScoreError."""
+        if self.dealt is not None:
+            return self.dealt[index]
+        return list(placed_notes(self._bar(index), self.bars[index].start, self._where(index)))
+
+    def changed(self, part: NoteColumns) -> list[int]:
+        """The bars that do not play what the file has there."""
+        whole = self.row[1].part if self.row is not None else None
+        if self.dealt is None and whole is not None and whole.notes is part and len(whole) == len(self.bars):
+            return []
+        found, first = [], 0
+        for index, span in enumerate(self.bars):
+            last = bisect_left(part.onsets, span.stop, first) if index + 1 < len(self.bars) else len(part)
+            if not self._same(part, index, range(first, last)):
+                found.append(index)
+            first = last
+        return found
+
+    def _same(self, part: NoteColumns, index: int, there: range) -> bool:
+        if self.dealt is None and _is_there(self._bar(index), part, there, self.bars[index].start):
+            return True
+        return sorted(self.notes(index)) == sorted(map(part.row, there))
+
+    def _bar(self, index: int) -> Bar:
+        track = self.row[1] if self.row is not None else None
+        return track.bars[index] if track is not None and index < len(track.bars) else _SILENT
+
+    def _where(self, index: int) -> str:
+        return f"score.tracks[{self.row[0] if self.row is not None else -1}].bars[{index}]"
 
 
-def _same(part: NoteColumns, first: int, last: int, notes: list[Note], start: int) -> bool:
-    """Whether these are the notes of the columns from `first` to `last`, in their order."""
-    return len(notes) == last - first and all(
+def _is_there(bar: Bar, part: NoteColumns, there: range, start: int) -> bool:
+    """Whether a bar has these very notes of the columns, in their order."""
+    stretch = bar.stretch
+    if stretch is not None and stretch.part is part:
+        return stretch.range == there and stretch.start == start
+    return len(bar.notes) == len(there) and all(
         note.pitch == part.pitches[at]
         and note.velocity == part.velocities[at]
         and note.onset_ticks == (onset := part.onsets[at]) - start
         and note.duration_ticks == part.ends[at] - onset
-        for at, note in enumerate(notes, first)
+        for at, note in zip(there, bar.notes, strict=True)
     )
+
+
+def _dealt(wishes: dict[int, _Wish], parts: Parts, bars: list[BarSpan]) -> dict[int, _Wish]:
+    """The wishes of lines over several channels, their notes dealt to these."""
+    found: dict[int, _Wish] = {}
+    for channel, wish in wishes.items():
+        if wish.row is not None and wish.row[1].channels and channel not in found:
+            notes = [wish.notes(index) for index in range(len(bars))]
+            dealt = deal(notes, parts, wish.row[1].channels, bars)
+            found |= {own: _Wish(wish.row, bars, dealt[own]) for own in wish.row[1].channels}
+    return found
+
+
+def _edit(source: MidiSource, index: int, wishes: dict[int, _Wish], changed: dict[int, list[int]]) -> Edit:
+    """What happens to one chunk: by channel, what the score wants and the bars that change."""
+    chunk = source.paired(index)
+    edit = Edit()
+    for channel, bars in changed.items():
+        if not bars:
+            continue
+        part, wish = chunk.parts.get(channel, Paired()), wishes[channel]
+        removed, new = _exchanged(part, wish, bars)
+        track = wish.row[1] if wish.row is not None else None
+        if track is not None and track.channels:
+            events = source.read_track(index).events
+            removed |= expression_of(events, channel, removed, part)
+            edit.put_in += ((tick, AFTER, event) for tick, event in at_rest(events, channel, removed, new))
+        if track is not None and not part.notes and track.instrument and not _has_program(source, channel):
+            edit.put_in.insert(0, (0, BEFORE, bytes((PROGRAM | channel, track.instrument))))
+        edit.removed |= removed
+        edit.add_notes(new, channel, chunk.silent_offs)
+    return edit
+
+
+def _exchanged(part: Paired, wish: _Wish, changed: list[int]) -> tuple[set[int], list[NewNote]]:
+    """Events to remove and notes to put in."""
+    gone = [_inside(part.notes, wish.bars, index) for index in changed]
+    hanging = [_inside(part.hanging, wish.bars, index) for index in changed]
+    removed = {on for there in hanging for on in part.hanging_ons[there.start : there.stop]}
+    for there in gone:
+        removed.update(part.ons[there.start : there.stop], part.offs[there.start : there.stop])
+    kept = OldNotes(part.notes.without(gone), part.hanging.without(hanging), part.stray)
+    new, left = fit_notes((note for index in changed for note in wish.notes(index)), kept)
+    if left:
+        _LOG.warning("%d notes left out: a note of their pitch that is never ended sounds through them", len(left))
+    return removed, new
+
+
+def _inside(notes: NoteColumns, bars: list[BarSpan], index: int) -> range:
+    """The notes that begin in a bar."""
+    last = bisect_left(notes.onsets, bars[index].stop) if index + 1 < len(bars) else len(notes)
+    return range(bisect_left(notes.onsets, bars[index].start), last)
+
+
+def _woven(source: MidiSource, index: int, edit: Edit) -> Woven:
+    return weave(source.layout.tracks[index], source.where(index), edit, source.paired(index).running)
 
 
 def _has_program(source: MidiSource, channel: int) -> bool:
     return any(event[0] == PROGRAM | channel for chunk in source.outlines for _, event in chunk.events)
 
 
-def _wanted(
-    index: int, placed: dict[Place, tuple[int, Track]], parts: Parts, bars: list[BarSpan]
-) -> dict[int, list[list[NewNote]]]:
-    """What the score wants in one chunk: by channel, the notes of each bar."""
-    wanted: dict[int, list[list[NewNote]]] = {}
-    for (chunk, channel), (number, track) in placed.items():
-        if chunk != index or channel in wanted:
-            continue
-        notes: list[list[NewNote]] = [[] for _ in bars]
-        for i, bar in enumerate(track.bars):
-            notes[i] = list(placed_notes(bar, bars[i].start, f"score.tracks[{number}].bars[{i}]"))
-        wanted |= deal(notes, parts, track.channels, bars) if track.channels else {channel: notes}
-    return wanted
-
-
-def _change(
-    part: ChannelNotes, after: list[list[NewNote]], bars: list[BarSpan]
-) -> tuple[set[int], list[NewNote]] | None:
-    """Events to remove and notes to put in; None where the track plays what it did."""
-    starts = [bar.start for bar in bars]
-    places = [bar_of(starts, note.onset) for note in part.notes]
-    before: list[list[tuple[int, ...]]] = [[] for _ in bars]
-    for note, place in zip(part.notes, places, strict=True):
-        before[place].append(note[:4])
-    changed = {i for i, (x, y) in enumerate(zip(before, after, strict=True)) if x != y and sorted(x) != sorted(y)}
-    if not changed:
-        return None
-    kept, removed = ChannelNotes(stray=part.stray), set[int]()
-    for note, place in zip(part.notes, places, strict=True):
-        if place in changed:
-            removed |= {note.on, note.off}
-        else:
-            kept.notes.append(note)
-    for hanging in part.hanging:
-        if bar_of(starts, hanging[0]) in changed:
-            removed.add(hanging[2])
-        else:
-            kept.hanging.append(hanging)
-    new, left = fit_notes((note for index in sorted(changed) for note in after[index]), kept)
-    if left:
-        _LOG.warning("%d notes left out: a note of their pitch that is never ended sounds through them", len(left))
-    return removed, new
-
-
-def _insert_metres(chunk: TrackEvents, new: list[Signature]) -> None:
-    for tick, numerator, denominator in new:
-        event = meta(METRE, bytes((numerator, denominator.bit_length() - 1, 24, 8)))
-        chunk.events.append((tick, event))
-    chunk.events.sort(key=lambda item: item[0])
-    chunk.end_tick = max(chunk.end_tick, chunk.events[-1][0] if chunk.events else 0)
+def _metre_events(new: list[Signature]) -> list[PutIn]:
+    return [
+        (tick, LAST, meta(METRE, bytes((numerator, denominator.bit_length() - 1, 24, 8))))
+        for tick, numerator, denominator in new
+    ]

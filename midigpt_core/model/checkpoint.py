@@ -15,6 +15,7 @@ from midigpt_core.errors import CheckpointError, CheckpointMissingError, Encoder
 from midigpt_core.files import whole
 from midigpt_core.model import legacy
 from midigpt_core.model.device import pick_device, pick_dtype, runs_on_processor
+from midigpt_core.model.packed import unpacked
 from midigpt_core.model.plausible import (
     LARGEST_HEADER,
     check_entry,
@@ -50,13 +51,15 @@ class Checkpoint:
 def load_checkpoint(
     path: str | os.PathLike[str], device: str | torch.device = "cpu", dtype: torch.dtype | None = None
 ) -> Checkpoint:
-    """Load a `.safetensors` file, a packed `.pt` bundle or a legacy folder; `dtype` None means float32.
+    """Load a `.safetensors` file, a packed `.pt` bundle, a legacy folder or a .tgz of one of the files.
+
+    `dtype` None means float32.
 
     Raises CheckpointError naming what is missing, truncated, foreign or mismatched.
     """
     import torch
 
-    file = Path(path)
+    file = unpacked(Path(path))
     if not file.exists():
         raise CheckpointMissingError(f"{file}: no such file or folder; {_WAY_OUT}")
     if file.is_dir():
@@ -86,7 +89,8 @@ def load_for_use(
     device, dtype: as `pick_device` and `pick_dtype` take them. Raises CheckpointError as `load_checkpoint` does, or
     RequestValidationError for these words.
     """
-    fast = _read_fast(Path(path)) if runs_on_processor(device, dtype) else None
+    path = unpacked(Path(path))
+    fast = _read_fast(path) if runs_on_processor(device, dtype) else None
     if fast is not None:
         return fast
     from midigpt_core.model.threads import apply_threads

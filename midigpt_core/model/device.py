@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,9 @@ def runs_on_processor(device: str, dtype: str) -> bool:
 
 
 def _may_have_accelerator() -> bool:
-    """Whether torch is needed to decide: on a Mac, or where a graphics driver that torch supports may be present."""
+    """Whether torch is there and needed to decide: on a Mac, or where a driver that it supports may be present."""
+    if find_spec("torch") is None:
+        return False
     if sys.platform == "darwin":
         return True
     return any(Path(driver).exists() for driver in _DRIVERS) or shutil.which("nvidia-smi") is not None
@@ -36,11 +39,11 @@ def pick_device(word: str) -> torch.device:
 
     Raises RequestValidationError for a word that is none, or a device this machine lacks.
     """
-    import torch
-
     kind, colon, number = word.partition(":") if isinstance(word, str) else ("", "", "")
     if kind not in DEVICES or (colon and (kind == "auto" or not number.isdecimal())):
         raise refused("device", word, "is not known", f"use {', '.join(DEVICES)}, or cuda:1")
+    import torch
+
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if word == "auto":
         word = kind = next(name for name in ("cuda", "mps", "cpu") if there[name])

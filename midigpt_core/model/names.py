@@ -122,7 +122,7 @@ def _is_path(name: str) -> bool:
     here = Path(name).expanduser()
     if here.exists() or name.startswith((".", "/", "~")) or "\\" in name:
         return True
-    return name.endswith(SUFFIXES) and ":" not in name
+    return name.endswith((*SUFFIXES, ".tgz", ".tar.gz")) and ":" not in name
 
 
 def _names() -> str:

@@ -35,7 +35,7 @@ def guessed_costs(score: Score, step: Step) -> dict[int, int]:
     """About how many tokens each track takes in the step's prompt."""
     costs = {}
     for number, track in enumerate(score.tracks):
-        notes = sum(len(bar.notes) for bar in track.bars[step.start_bar : step.end_bar])
+        notes = track.count_notes(step.start_bar, step.end_bar)
         costs[number] = round(_TOKENS_PER_BAR * step.n_bars + _TOKENS_PER_NOTE[track.track_type == DRUM] * notes)
     return costs
 
@@ -43,7 +43,9 @@ def guessed_costs(score: Score, step: Step) -> dict[int, int]:
 def by_relevance(score: Score, step: Step, tracks: Sequence[int], token_costs: Mapping[int, int]) -> list[int]:
     """`tracks`, those first that tell least about the step's targets for the tokens they take."""
     written = sorted({track for track, _ in step.cells})
-    roles = {n: role(score.tracks[n], score.tracks[n].bars[step.start_bar : step.end_bar]) for n in (*tracks, *written)}
+    roles = {
+        n: role(score.tracks[n], score.tracks[n].excerpt(step.start_bar, step.end_bar)) for n in (*tracks, *written)
+    }
 
     def worth(number: int) -> float:
         track = score.tracks[number]
@@ -60,10 +62,10 @@ def expected_tokens(score: Score, step: Step) -> int:
         track = score.tracks[number]
         drums = track.track_type == DRUM
         inside = track.bars[step.start_bar : step.end_bar]
-        others = [len(bar.notes) for bar in inside if bar.notes]
+        others = [bar.n_notes for bar in inside if bar.n_notes]
         usual = statistics.median(others) if others else _NOTES_IN_A_BAR[drums]
         for owner, place in step.cells:
             if owner == number:
-                notes = len(track.bars[place].notes) if place < len(track.bars) else 0
+                notes = track.bars[place].n_notes if place < len(track.bars) else 0
                 total += _TOKENS_PER_BAR + _TOKENS_PER_NOTE[drums] * (notes or usual)
     return round(total)

@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 from midigpt_core.errors import ScoreError
 from midigpt_core.plan.steps import Cell, Step
-from midigpt_core.score import Bar, Note, Score
+from midigpt_core.score import Bar, Note, Score, Track
 
 REACH = 32.0  # quarter notes around a window in which notes are looked for that may sound in it
 _BAR_ATTRIBUTE = "bar_"  # bar-level controls are kept as "bar_<token type>_<bar>"
 
 
-def cut(score: Score, step: Step, hidden: Collection[Cell] = ()) -> Score:
+def cut(score: Score, step: Step, hidden: Collection[Cell] = (), shown: Sequence[int] | None = None) -> Score:
     """The bars of the step's window alone, as a Score of its own whose bar 0 is the window's first.
 
-    `hidden` cells (of the piece) are marked `future`. A piece shorter than the window gets empty bars on the right.
-    The bars are new objects; the notes in them are shared with `score`, which is not changed. Work grows with the
-    window, not the piece.
+    `hidden` cells (of the piece) are marked `future`; `shown` tracks come in this order, without the others. A piece
+    shorter than the window gets empty bars on the right. The bars are new objects; the notes in them are shared with
+    `score`, which is not changed. Work grows with the window, not the piece.
     """
     metres = _metres(score, step)
     hidden = frozenset(hidden)
     tracks = []
-    for number, track in enumerate(score.tracks):
+    for number in range(len(score.tracks)) if shown is None else shown:
+        track = score.tracks[number]
         bars = [_cut_bar(track.bars, step, offset, metre) for offset, metre in enumerate(metres)]
         for offset, bar in enumerate(bars):
             bar.future = bar.future or (number, step.start_bar + offset) in hidden
@@ -105,7 +106,8 @@ def _cut_bar(bars: list[Bar], step: Step, offset: int, metre: Bar) -> Bar:
 
 def _metres(score: Score, step: Step) -> list[Bar]:
     """For each bar of the window a bar that shows its metre: of the longest track, past the piece of its last bar."""
-    bars = max((track.bars for track in score.tracks), key=len, default=[])
+    longest = max(score.tracks, key=lambda track: track.n_bars, default=Track())
+    bars = longest.bars
     if not bars:
         return [Bar() for _ in range(step.n_bars)]
     last = min(step.end_bar, len(bars)) - 1

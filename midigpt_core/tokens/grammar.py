@@ -15,6 +15,7 @@ from midigpt_core.tokens.types import TokenType as T
 from midigpt_core.tokens.vocabulary import Vocabulary
 
 _NEVER = 1 << 62
+_NO_LIMIT = 1 << 14  # notes sounding at once
 _TOKENS_PER_BAR = 9  # at most, of a bar written as short as the grammar allows: one note, all it may begin with
 
 
@@ -133,7 +134,7 @@ class Grammar:
     def _fits(self, here: TargetBar) -> bool:
         """Whether another note may begin at this position."""
         options = self.options
-        if options.density_limit and self._notes >= options.density_limit:
+        if 0 < self._density_limit <= self._notes:
             return False
         if self._chord >= self._table.n_pitches or (
             options.ascending_pitches and self._top >= self._table.n_pitches - 1
@@ -146,8 +147,7 @@ class Grammar:
         """Open the positions a note may begin at, later in the bar; whether there are any."""
         first, end = self._table.positions
         start, stop = self._position + 1, min(here.ticks, end - first)
-        full = self.options.density_limit and self._notes >= self.options.density_limit
-        if start >= stop or full:
+        if start >= stop or 0 < self._density_limit <= self._notes:
             return False
         if self._sounding is None:
             mask[first + start : first + stop] = True
@@ -200,8 +200,12 @@ class Grammar:
         if target is None:
             return
         self._length = target.hit_ticks if self._hits else 1  # that a note has at least
-        if self.options.polyphony_limit and (self._sounding is None or self._sounding.track != target.track):
-            self._sounding = self._sounding_on(target.track)
+        self._density_limit = target.density_limit or self.options.density_limit
+        if self._sounding is None or self._sounding.track != target.track:
+            first, end = self._table.durations
+            self._sounding = self.targets.sounding_on(target.track, self.options.polyphony_limit, end - first)
+        if self._sounding is not None:
+            self._sounding.limit = target.polyphony_limit or self.options.polyphony_limit or _NO_LIMIT
 
     def _close_bar(self, _: int) -> None:
         if self.here is not None:
@@ -261,13 +265,6 @@ class Grammar:
         """The first tick the next note takes up, and how many more than its duration."""
         at = here.start + self._position
         return (max(here.start, at - 1) if self._shift < 0 else at), abs(self._shift)
-
-    def _sounding_on(self, track: int) -> Sounding:
-        """The notes that stay on a track, over the window and as far beyond as a new note may reach."""
-        first, end = self._table.durations
-        bars = self.targets.bars
-        ticks = max(bar.start + bar.ticks for bar in bars) + max(end - first, *(bar.hit_ticks for bar in bars))
-        return Sounding(track, self.options.polyphony_limit, ticks, self.targets.sounding.get(track, ()))
 
     def _check_prompt(self) -> None:
         if self.finished:

@@ -10,6 +10,7 @@ from midigpt_core.plan.steps import Cell
 from midigpt_core.score import DRUM, Bar, Score
 from midigpt_core.tokens.domains import nearest_metre
 from midigpt_core.tokens.grid import grid_ticks
+from midigpt_core.tokens.sounding import Sounding
 from midigpt_core.tokens.vocabulary import Vocabulary
 
 Kept = tuple[int, int, int]  # a note that stays: [start, end) in ticks of the grid from the start of the window, pitch
@@ -26,6 +27,8 @@ class TargetBar:
     ticks: int = 0  # length of the bar
     metre: int = -1  # value of its TimeSig token; -1: free
     hit_ticks: int = 1  # how long a note without a duration token will sound
+    density_limit: int = 0  # notes in this bar; 0: as GrammarOptions say
+    polyphony_limit: int = 0  # notes sounding at once in this bar; 0: as GrammarOptions say
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,14 @@ class Targets:
     bars: tuple[TargetBar, ...]
     autoregressive: bool = False
     sounding: Mapping[int, Collection[Kept]] = field(default_factory=dict)  # per track: notes that are kept
+
+    def sounding_on(self, track: int, limit: int, longest: int) -> Sounding | None:
+        """The notes that stay on a track, over the window and as far beyond as a new note may reach; None where no bar
+        has a limit. limit: of bars that have none of their own; longest: ticks of a note."""
+        if not limit and not any(bar.polyphony_limit for bar in self.bars if bar.track == track):
+            return None
+        ticks = max(bar.start + bar.ticks for bar in self.bars) + max(longest, *(bar.hit_ticks for bar in self.bars))
+        return Sounding(track, limit, ticks, self.sounding.get(track, ()))
 
 
 def targets_in(

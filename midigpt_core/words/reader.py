@@ -6,12 +6,14 @@ import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, reduce
 from typing import Any
 
+from midigpt_core.fields import refused
 from midigpt_core.words import table
 from midigpt_core.words.understood import PromptPart, Said, Understood
 
+LONGEST = 4000  # characters of a prompt
 _LONGEST_PHRASE = 3  # words
 _LIKENESS, _SHORTEST = 0.8, 5  # of a misspelt word: how like, and how many letters at least
 _ROOT = r"(?P<root>[a-g](?:#|b|[- ]?sharp|[- ]?flat)?)"
@@ -43,6 +45,7 @@ def _vocabulary() -> Mapping[str, _Entry]:
     found: dict[str, _Entry] = {}
     rows: tuple[tuple[str, Mapping[str, Any]], ...] = (
         ("part", table.PARTS),
+        ("ensemble", table.ENSEMBLES),
         ("role", table.ROLES),
         ("feel", table.FEELS),
         ("grid", table.GRIDS),
@@ -72,7 +75,14 @@ class _Named:
 
 
 def read_prompt(text: str) -> Understood:
-    """What `text` asks for, what became of each of its words, and which are not known."""
+    """What `text` asks for, what became of each of its words, and which are not known.
+
+    Raises RequestValidationError for one of more than LONGEST characters, or that no file or answer can hold.
+    """
+    if any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise refused("prompt", None, "holds half a letter (a lone surrogate)", "send it as UTF-8")
+    if len(text) > LONGEST:
+        raise refused("prompt", None, f"has {len(text)} characters", f"use at most {LONGEST}")
     return _PromptReader(text).read()
 
 
@@ -104,8 +114,9 @@ class _PromptReader:
     def read(self) -> Understood:
         """Numbers first, then clause by clause."""
         rest = self._numbers(self.text.lower())
+        rest = reduce(lambda text, row: text.replace(*row), table.ONE_WORD.items(), rest)
         joints = "|".join(table.JOINTS)
-        for clause in re.split(rf"[,;.!?:\n]+|\b(?:{joints})\b", rest):
+        for clause in re.split(rf"[,;.!?:|\n]+|\b(?:{joints})\b", rest):
             self._clause(re.findall(r"[a-z0-9#&'/-]*[a-z0-9#]", clause))
         return self._finished()
 
@@ -136,7 +147,7 @@ class _PromptReader:
         at = 0
         negated = strong = False
         while at < len(words):
-            phrase, count, entry = _longest(words[at:])
+            phrase, count, entry = _longest(words[at : at + _LONGEST_PHRASE])
             at += count
             if entry is None:
                 negated, strong = negated or phrase in table.NEGATIONS, strong or phrase in table.VERY
@@ -147,8 +158,9 @@ class _PromptReader:
             elif entry.kind == "feel":
                 self._feel(phrase, entry.value, strong, waiting)
             elif entry.kind in ("part", "role"):
-                here = self._part(phrase, entry, here, waiting)
-                waiting = {}
+                here, waiting = self._part(phrase, entry, here, waiting), {}
+            elif entry.kind == "ensemble":
+                here, waiting = self._ensemble(phrase, entry, waiting), {}
             else:
                 self._whole(phrase, entry)
             strong = False
@@ -156,6 +168,9 @@ class _PromptReader:
             self._hold(here[-1].feels if here else self.feels, aspect, value)
 
     def _unread(self, word: str) -> None:
+        if word in table.MOODS:
+            self.said.append(Said(word, "a mood, which no model here can be asked for"))
+            return
         known = (*table.NEGATIONS, *table.VERY, *table.SILENT)
         if word not in known:
             self.unknown.append(word)
@@ -201,6 +216,12 @@ class _PromptReader:
         self.said.append(Said(phrase, "drums" if program is None else "a part"))
         return [*here, named]
 
+    def _ensemble(self, phrase: str, entry: _Entry, waiting: dict[str, str]) -> list[_Named]:
+        players = [_Named(phrase, program, feels=dict(waiting)) for program in entry.value]
+        self.parts += players
+        self.said.append(Said(phrase, f"{len(players)} parts"))
+        return players[-1:]
+
     def _whole(self, phrase: str, entry: _Entry) -> None:
         if entry.kind == "style":
             heard = table.STYLES[entry.value].heard
@@ -218,7 +239,8 @@ class _PromptReader:
         named = bool(self.parts)
         if not named:
             self.parts = [_Named(role, program, role) for s in styles[:1] for role, program in s.parts.items()]
-        parts = [self._settled(part, styles) for part in self.parts if part.program not in self.removed]
+        kept = [part for part in self._distinct() if part.program not in self.removed]
+        parts = [self._settled(part, styles) for part in kept]
         single = self.single
         bpm, metre, grid = single.get("bpm"), single.get("metre"), single.get("grid")
         if bpm is None and styles:
@@ -239,8 +261,22 @@ class _PromptReader:
             named,
         )
 
+    def _distinct(self) -> list[_Named]:
+        """The parts; an instrument that is named a second time in another word is one part."""
+        found: list[_Named] = []
+        for part in self.parts:
+            other = next((old for old in found if old.program == part.program and old.word != part.word), None)
+            if other is None or not (part.settled and other.settled):
+                found.append(part)
+            else:
+                other.feels = {**part.feels, **other.feels}
+        return found
+
     def _settled(self, part: _Named, styles: list[table.Style]) -> PromptPart:
         program = part.program
+        family = table.FAMILIES.get(part.word, ())
+        if family:
+            program = next((p for style in styles for p in style.parts.values() if p in family), program)
         if not part.settled:
             program = next((style.parts[part.role] for style in styles if part.role in style.parts), program)
         feels = {**table.ROLE_FEELS.get(part.role, {}), **part.feels}
@@ -255,7 +291,7 @@ def _longest(words: list[str]) -> tuple[str, int, _Entry | None]:
         if phrase in known:
             return phrase, count, known[phrase]
     word = words[0]
-    if len(word) < _SHORTEST or word in table.SILENT or word in table.VERY or word in table.NEGATIONS:
+    if len(word) < _SHORTEST or word in (*table.SILENT, *table.MOODS, *table.VERY, *table.NEGATIONS):
         return word, 1, None
     near = difflib.get_close_matches(word, _single_words(), 1, _LIKENESS)
     return (near[0], 1, known[near[0]]) if near else (word, 1, None)

@@ -23,9 +23,16 @@ PARTS: Mapping[str, int | None] = {  # instrument or family -> General MIDI prog
     "horn": 60, "brass": 61, "horns": 61, "soprano sax": 64, "alto sax": 65, "sax": 65, "saxophone": 65,
     "tenor sax": 66, "baritone sax": 67, "oboe": 68, "bassoon": 70, "clarinet": 71, "piccolo": 72, "flute": 73,
     "recorder": 74, "pan flute": 75, "whistle": 78, "synth": 81, "synth lead": 81, "synth pad": 89, "sitar": 104,
+    "ukulele": 24, "lute": 24, "bandoneon": 23, "muted trumpet": 59, "french horns": 60, "drum machine": DRUMS,
+    "tambourine": DRUMS, "synth pads": 89, "twangy guitar": 27, "baroque organ": 19, "whistling": 78, "whistled": 78,
+    "pizzicato strings": 45, "pizzicato cello": 45, "pizzicato cellos": 45, "pizzicato violins": 45,
     "banjo": 105, "koto": 107, "kalimba": 108, "bagpipe": 109, "steel drums": 114,
 }  # fmt: skip
 
+ENSEMBLES: Mapping[str, tuple[int, ...]] = {
+    "string quartet": (40, 40, 41, 42), "string trio": (40, 41, 42), "piano trio": (0, 40, 42),
+    "brass quintet": (56, 56, 60, 57, 58), "wind quintet": (73, 68, 71, 60, 70),
+}  # fmt: skip
 ROLES: Mapping[str, tuple[str, int]] = {  # word -> role, and its program where neither instrument nor style says one
     "bass": ("bass", 33), "bassline": ("bass", 33), "bass line": ("bass", 33),
     "lead": ("lead", 81), "melody": ("lead", 73), "solo": ("lead", 65), "tune": ("lead", 73),
@@ -58,6 +65,25 @@ REGISTERS: Mapping[str, tuple[str, str]] = {  # pitches for a bass, for other in
     "high": ("43-67", "67-96"),
 }
 BASSES = (*range(32, 40), 43)  # programs
+FAMILIES: Mapping[str, tuple[int, ...]] = {"guitar": tuple(range(24, 32))}  # words that a style makes more exact
+MOODS = frozenset(
+    (
+        *("happy", "sad", "dark", "tense", "warm", "dreamy", "moody", "mellow", "chill", "epic", "heroic", "smoky"),
+        *("nostalgic", "melancholic", "cheerful", "uplifting", "relaxing", "dramatic", "calm", "peaceful", "romantic"),
+        *(
+            "mysterious",
+            "haunting",
+            "hopeful",
+            "joyful",
+            "angry",
+            "aggressive",
+            "gentle",
+            "tender",
+            "playful",
+            "groovy",
+        ),
+    )
+)  # words that describe a feeling: they are known, and nothing in the program asks a model for one
 
 GRIDS: Mapping[str, str] = {
     "swing": "eighth_triplet:0.8", "swung": "eighth_triplet:0.8", "swinging": "eighth_triplet:0.8",
@@ -121,13 +147,17 @@ STYLES: Mapping[str, Style] = {
     "ambient": Style((55, 80), {"pad": 89, "chords": 4}, 0),
     "metal": Style((130, 180), _band(30, 30, 34), 0),
     "reggae": Style((70, 90), _band(16, 27, 33), 0),
+    "drum'n'bass": Style((168, 178), {"drums": DRUMS, "bass": 38, "pad": 89}, 0),
+    "synthwave": Style((85, 115), _band(81, 89, 38), 0),
 }
 SPELLINGS: Mapping[str, str] = {  # another word for a style
     "funky": "funk", "jazzy": "jazz", "bluesy": "blues", "rocky": "rock", "bossa": "bossa nova", "rnb": "r&b",
     "hip hop": "hip-hop", "hiphop": "hip-hop", "lofi": "lo-fi", "lo fi": "lo-fi", "techno": "house", "dance": "house",
     "edm": "house", "electronic": "house", "disco": "house", "heavy metal": "metal", "folky": "folk",
-    "orchestral": "classical", "baroque": "classical", "salsa": "latin", "hard rock": "rock",
+    "neo-soul": "soul", "neo soul": "soul", "dnb": "drum'n'bass", "drum & bass": "drum'n'bass", "trap": "hip-hop",
+    "retrowave": "synthwave", "orchestral": "classical", "baroque": "classical", "salsa": "latin", "hard rock": "rock",
 }  # fmt: skip
+ONE_WORD: Mapping[str, str] = {"drum and bass": "drum'n'bass"}  # read before clauses are told apart
 NEGATIONS = ("no", "without")
 JOINTS = ("and", "with", "plus", "over", "but", "under", "then")  # a new clause begins
 SILENT = frozenset(

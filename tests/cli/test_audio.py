@@ -91,6 +91,32 @@ def test_transcribe_writes_notes_tables_and_sound(midigpt, song, tmp_path) -> No
 
 
 @pytest.mark.usefixtures("engine")
+def test_the_flags_of_basic_pitch_write_beside_the_midi_file(midigpt, song, tmp_path) -> None:
+    sound = tmp_path / "take.wav"
+    assert midigpt("render", song, "-o", sound).code == 0
+    flags = ["--save-midi", "--save-note-events", "--sonify-midi", "--sonification-samplerate", "22050"]
+    flags += ["--midi-tempo", "120", "--multiple-pitch-bends", "--onset-threshold", "0.5", "--frame-threshold", "0.3"]
+    flags += ["--minimum-note-length", "100"]
+    answer = midigpt("transcribe", sound, "--no-melodia", "--json", *flags)
+    assert answer.code == 0, answer.err
+    facts = json.loads(answer.out)
+    assert facts["bpm"] == 120
+    assert facts["path"] == str(tmp_path / "take.mid")
+    assert (tmp_path / "take.csv").read_text().startswith("start_time_s,end_time_s")
+    with wave.open(str(tmp_path / "take.midi.wav")) as made:  # take.wav is what was listened to
+        assert made.getframerate() == 22050
+
+
+@pytest.mark.usefixtures("engine")
+def test_flags_that_write_beside_a_file_need_one(midigpt, song, tmp_path) -> None:
+    sound = tmp_path / "take.wav"
+    assert midigpt("render", song, "-o", sound).code == 0
+    answer = midigpt("transcribe", sound, "--sonify-midi", "-o", "-")
+    assert answer.code == 2
+    assert "--sonify FILE" in answer.err
+
+
+@pytest.mark.usefixtures("engine")
 def test_sound_is_transcribed_filled_in_and_played_in_one_line(shell, midigpt, song) -> None:
     assert midigpt("render", song, "-o", song.with_name("x.wav"), "--rate", 22050).code == 0
     line = (

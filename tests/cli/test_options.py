@@ -38,10 +38,19 @@ def test_no_two_options_of_a_command_have_the_same_name(name) -> None:
         assert sorted(set(names)) == sorted(names)
 
 
-def help_of(command, *words: str) -> str:
+def help_of(command, *words: str, columns: int = 120) -> str:
     from typer.testing import CliRunner
 
-    return CliRunner().invoke(command, words, env={"COLUMNS": "120"}).output
+    return CliRunner().invoke(command, words, env={"COLUMNS": str(columns)}).output
+
+
+@pytest.mark.parametrize("columns", [80, 100, 120])
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_cuts_no_name_and_keeps_to_the_width(name, columns) -> None:
+    for word in ("--help", "--help-all"):
+        text = help_of(app, name, word, columns=columns)
+        assert "…" not in text
+        assert max(map(len, text.splitlines())) <= columns
 
 
 @pytest.mark.parametrize("name", ["infill", "continue", "generate", "loop", "jam"])

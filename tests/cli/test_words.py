@@ -89,3 +89,24 @@ def test_words_of_a_jam_that_cannot_be_read_are_refused_by_name(data, field) -> 
     with pytest.raises(RequestValidationError) as caught:
         read_start(data, None)
     assert caught.value.field == field
+
+
+def test_a_control_that_wins_over_the_prompt_is_told(midigpt, tmp_path, model) -> None:
+    controls = ("--scale", "C:major", "--attribute", "note_density=7", "--grid", "quarter")
+    words = ("--prompt", "sparse swinging piano in E minor", *controls, "--bars", 1, "-o", tmp_path / "x.mid")
+    answer = midigpt("generate", *words, *FEW, "-m", model, "--json")
+    assert answer.code == 0, answer.err
+    assert json.loads(answer.out)["understood"]["overruled"] == [
+        "--scale C:major wins over scale E:minor of --prompt",
+        "--grid quarter wins over grid eighth_triplet:0.8 of --prompt",
+        "--attribute note_density=7 wins over note_density 2 of --prompt",
+    ]
+
+
+def test_infill_says_that_tempo_metre_and_bars_of_a_prompt_are_not_used(midigpt, song, model) -> None:
+    answer = midigpt("infill", song, "--bars", "3", "--prompt", "slow piano, 3/4", *FEW, "-m", model, "--json")
+    assert answer.code == 0, answer.err
+    assert json.loads(answer.out)["understood"]["overruled"] == [
+        "bpm 70 of --prompt is not used: it is the song's own",
+        "metre 3/4 of --prompt is not used: it is the song's own",
+    ]

@@ -224,6 +224,14 @@ def test_a_single_pitch_is_left_alone_where_it_is_asked_for(monkeypatch, attribu
     assert not take.rejected
 
 
+def test_a_song_written_whole_is_stuck_where_what_stood_there_was_not() -> None:
+    score = sample("pop")
+    step = generation_run.Step(0, 16, False, frozenset((2, bar) for bar in range(16)))
+    note = score.tracks[2].bars[4].notes[0]
+    assert stuck({cell: [note] for cell in step.cells}, score, step, {2})
+    assert not stuck({cell: list(score.tracks[2].bars[cell[1]].notes) for cell in step.cells}, score, step, {2})
+
+
 def test_few_notes_or_a_track_of_few_pitches_are_no_sign_of_being_stuck() -> None:
     score = sample("pop")
     step = generation_run.Step(0, 8, False, frozenset({(2, 4)}))

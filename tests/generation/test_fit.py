@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
+from typing import Any
 
+import pytest
 from tiny import engine, request, song
 
+from midigpt_core.generation import fit
 from midigpt_core.generation import plan as generation_plan
 from midigpt_core.generation.fit import narrowed
 from midigpt_core.generation.plan import fitting_plan
-from midigpt_core.generation.prompt import prepare_step
+from midigpt_core.generation.prompt import StepPrompt, prepare_step
+from midigpt_core.midi_file import score_to_bytes
 from midigpt_core.plan.narrow import expected_tokens
-from midigpt_core.score import Note
+from midigpt_core.score import Note, Score
 
 
 def test_a_window_is_shortened_around_its_targets_where_dropping_tracks_is_not_enough() -> None:
@@ -91,3 +96,48 @@ def test_bars_far_from_the_targets_are_hidden_where_nothing_else_helps() -> None
     heard = set(range(prompt.step.start_bar, prompt.step.end_bar)) - hidden - {8}
     assert hidden
     assert max((abs(bar - 8) for bar in heard), default=0) <= min(abs(bar - 8) for bar in hidden)
+
+
+def crowd(tracks: int) -> Score:
+    """Many tracks beside the three of the song, some of them silent in places."""
+    score = song(16)
+    chance = random.Random(1)
+    for _ in range(tracks):
+        like = chance.choice(score.tracks[:3])
+        bars = [replace(bar, notes=bar.notes[: chance.choice((0, 1, 3, 40))]) for bar in like.bars]
+        score.tracks.append(replace(like, bars=bars, instrument=chance.randrange(128)))
+    return score
+
+
+@pytest.mark.parametrize("n_positions", [250, 400, 777, 1500])
+def test_tracks_that_cannot_be_heard_are_left_out_unseen_and_the_others_as_if_all_were_seen(
+    n_positions: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    score, tokenizer = crowd(150), engine().tokenizer
+    wish = request(score, {1: [8]}, context_drop=[9, 4])
+    [step] = fitting_plan(wish, score, [(1, 8)], tokenizer, 0, 2048)
+    seen: list[int] = []
+    prepare = fit.prepare_step
+
+    def counted(*given: Any) -> StepPrompt:
+        prompt = prepare(*given)
+        seen.append(len(prompt.tracks))
+        return prompt
+
+    monkeypatch.setattr(fit, "prepare_step", counted)
+    prompt, dropped = narrowed(tokenizer, score, step, wish, (), n_positions)
+    assert max(seen) < 110  # of 153
+    monkeypatch.setattr(fit, "_hopeless", lambda *_: [])
+    whole, all_dropped = narrowed(tokenizer, score, step, wish, (), n_positions)
+    assert max(seen) == 153
+    assert (prompt.prompt, dropped) == (whole.prompt, all_dropped)
+
+
+def test_only_tracks_that_may_be_heard_are_made_of_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fit, "_LAST", 20)
+    data = score_to_bytes(crowd(400))
+    score, tokenizer = Score.from_midi(data), engine().tokenizer
+    wish = request(score, {1: [8]})
+    [step] = fitting_plan(wish, score, [(1, 8)], tokenizer, 0, 2048)
+    narrowed(tokenizer, score, step, wish, (), 400)
+    assert sum(track.part is None for track in score.tracks) < 40  # of 403

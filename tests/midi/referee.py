@@ -54,7 +54,7 @@ def notes_outside(data: bytes, chunk: int, channel: int, spans: list[tuple[int, 
     found: list[tuple[int, ...]] = []
     for index, body in enumerate(split(data, "test").tracks):
         for played_on, part in pair_notes(read_events(body, "test").events).items():
-            notes = [note[:4] for note in part.notes] + [(tick, -1, pitch, 0) for tick, pitch, _ in part.hanging]
+            notes = [note[:4] for note in part.notes] + [(tick, -1, pitch, 0) for tick, pitch, _, _ in part.hanging]
             if (index, played_on) == (chunk, channel):
                 notes = [note for note in notes if not any(a <= note[0] < b for a, b in spans)]
             found += [(index, played_on, *note) for note in notes]

@@ -115,7 +115,7 @@ def test_the_compiled_outline_is_that_of_the_reference(name: str, monkeypatch: p
 @given(st.binary(max_size=80))
 def test_any_bytes_are_the_same_to_both_readers(body: bytes) -> None:
     kernel = compiled("outline")
-    found = kernel.outline(body, outline.METAS, 1000) if kernel else None
+    found = kernel.outline(body, outline.METAS, outline.CONTROLS, 1000) if kernel else None
     try:
         reference = outline._reference(read_events(body, "test"), 1000)
     except MidiFileError:

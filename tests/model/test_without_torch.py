@@ -72,6 +72,24 @@ def test_auto_asks_torch_only_where_a_driver_can_be_seen(monkeypatch, tmp_path):
     assert model_device.runs_on_processor("cpu", "auto")
 
 
+def test_where_torch_is_not_installed_auto_is_the_processor(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.setattr(model_device.sys, "platform", "darwin")
+    assert model_device.runs_on_processor("auto", "auto")
+    assert not model_device.runs_on_processor("mps", "auto")
+
+
+def test_what_needs_torch_says_so_where_it_is_not_installed(tmp_path):
+    code = (
+        "import sys; sys.modules['torch'] = None\n"
+        "from midigpt_cli.main import main\n"
+        f"main(['infill', {str(SAMPLE)!r}, '--bars', '4', '--dtype', 'float32', '-o', 'out.mid'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith("midigpt: this needs PyTorch, which is not installed: `pip install torch`")
+
+
 def test_the_reference_is_torch_s(monkeypatch):
     monkeypatch.setenv("MIDIGPT_PURE", "1")
     assert not isinstance(load_for_use(resolve("open"), "cpu")[1], FastModel)

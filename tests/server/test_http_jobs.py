@@ -11,9 +11,10 @@ import time
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
+import httpx
 import pytest
 from pydantic import TypeAdapter
-from serving import client_of, long_wish, midi, wish
+from serving import client_of, live_server, long_wish, midi, wish
 
 from midigpt_cli.server import outbound, webhooks
 from midigpt_cli.server.response_models import JobAnswer
@@ -254,3 +255,36 @@ def test_what_broke_a_job_or_a_stream_is_in_the_log_under_its_id(client, caplog,
     assert "secret" not in stream.text
     logged = {record.request_id for record in caplog.records if record.exc_info}
     assert logged == {job["id"], "stream_1"}
+
+
+def frames_of(lines) -> list[dict]:
+    return [json.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data: ")]
+
+
+def test_a_job_can_be_followed_to_its_end_and_leaving_does_not_stop_it():
+    with live_server() as live, httpx.Client(base_url=live.url, timeout=60) as caller:
+        job = caller.post("/jobs", json=wish(num_candidates=2)).json()["id"]
+        with caller.stream("GET", f"/jobs/{job}/events") as stream:
+            assert stream.headers["content-type"].startswith("text/event-stream")
+        with caller.stream("GET", f"/jobs/{job}/events") as stream:
+            told = frames_of(stream.iter_lines())
+        last = told[-1]
+        assert last["type"] == "ended"
+        assert {frame["type"] for frame in told[:-1]} <= {"notes", "progress"}
+        assert last["job"]["status"] == "succeeded"
+        assert last["job"] == caller.get(f"/jobs/{job}").json()
+        again = frames_of(caller.get(f"/jobs/{job}/events").text.splitlines())
+        assert again == [last]
+
+
+def test_the_notes_of_a_job_come_bar_by_bar():
+    with live_server() as live, httpx.Client(base_url=live.url, timeout=60) as caller:
+        job = caller.post("/jobs", json=long_wish()).json()["id"]
+        seen = []
+        with caller.stream("GET", f"/jobs/{job}/events") as stream:
+            for line in stream.iter_lines():
+                seen += [frame for frame in frames_of([line]) if frame["type"] == "notes"]
+                if len(seen) > 3:
+                    break
+        assert all({"track", "bar", "notes", "candidate"} <= set(frame) for frame in seen)
+        caller.delete(f"/jobs/{job}")

@@ -195,3 +195,16 @@ def test_the_docs_page_needs_no_other_server_and_no_key():
         assert {place.rpartition(".")[2] for place in places} >= {"js", "css"}
         for place in places:
             assert client.get(place).status_code == 200
+
+
+def test_every_route_that_can_refuse_describes_its_refusals(client):
+    """A client made from the schema must know what may come back: whatever takes an id or a body may be refused."""
+    paths = client.get("/openapi.json").json()["paths"]
+    asking = {
+        f"{method.upper()} {path}": told["responses"]
+        for path, methods in paths.items()
+        for method, told in methods.items()
+        if told.get("parameters") or told.get("requestBody")
+    }
+    assert len(asking) > 20
+    assert [route for route, answers in asking.items() if not {"401", "404", "503"} <= answers.keys()] == []

@@ -183,3 +183,12 @@ def test_a_silent_track_that_is_named_is_written(client):
     assert answer.status_code == 200, answer.text
     written = Score.from_midi(answer.content).tracks
     assert [(track.name, track.instrument) for track in written][-1] == ("Cello", 33)
+
+
+def test_new_tracks_and_bars_are_fields_too(client):
+    answer = infill(client, midi(), bars="8-9", add_track="violin", add_bars="1", seed="1")
+    assert answer.status_code == 200, answer.text
+    before, after = Score.from_midi(midi()), Score.from_midi(answer.content)
+    assert [len(bar.notes) > 0 for bar in after.tracks[-1].bars][-2:] == [True, True]
+    assert after.tracks[-1].instrument == 40
+    assert [track.bars[:8] for track in after.tracks[:-1]] == [track.bars for track in before.tracks]

@@ -155,3 +155,105 @@ def test_damaged_file_and_impossible_request_are_sentences(page: Any, tmp_path: 
     page.click("#write")
     page.wait_for_selector("#message.bad")
     assert "Scale = 'H:odd'" in page.inner_text("#message")
+
+
+def test_new_bars_and_a_new_track_are_written_and_nothing_else(page: Any, tmp_path: Path) -> None:
+    open_song(page, POP)
+    old = Score.from_midi(str(POP))
+    page.click("#add-bars")
+    page.select_option("#add-track", "Violin")
+    tracks = len(old.tracks)
+    assert page.inner_text("#chosen") == f"Bars {old.n_bars + 1}-{old.n_bars + 4} of Violin"
+    write(page, takes=1)
+    page.keyboard.press("k")
+    page.wait_for_selector("#history li:nth-child(2)")
+    new = Score.from_midi(str(download(page, tmp_path)))
+    assert len(new.tracks) == tracks + 1
+    assert new.tracks[-1].instrument == 40
+    assert not any(bar.notes for bar in new.tracks[-1].bars[: old.n_bars])
+    assert any(bar.notes for bar in new.tracks[-1].bars[old.n_bars :])
+    for before, after in zip(old.tracks, new.tracks, strict=False):
+        assert [bar.notes for bar in after.bars[: old.n_bars]] == [bar.notes for bar in before.bars]
+    assert page.is_hidden("#add-none")
+
+
+def test_what_was_added_can_be_taken_away_again(page: Any) -> None:
+    open_song(page, POP)
+    heads = page.locator("#tracks > li").count()
+    page.select_option("#add-track", "drums")
+    assert page.locator("#tracks > li").count() == heads + 1
+    page.click("#add-none")
+    assert page.locator("#tracks > li").count() == heads
+    assert page.is_disabled("#write")
+
+
+def paste(page: Any, line: str) -> None:
+    page.click("#paste")
+    page.fill("#command", line)
+    page.click("#paste-dialog .main")
+
+
+def test_pasted_command_asks_for_the_same_and_is_copied_as_it_was(page: Any) -> None:
+    open_song(page, POP)
+    line = (
+        f"midigpt infill {POP.name} --bars 2-3,7 --track 2 --track 3 --takes 2 --seed 5 --rhythm-lock "
+        "--scale 'bass/C:major' --add-bars 2 --attribute 3/note_density=4"
+    )
+    paste(page, f"{line} -o out.mid --force")
+    assert page.inner_text("#others").startswith("Also: attribute 3/note_density=4")
+    page.click("#copy")
+    page.wait_for_selector("#message:not([hidden])")
+    words, said = line.split(), page.inner_text("#message").removeprefix("Copied: ").split()
+    assert sorted(said) == sorted(word.replace("'", "") for word in words)
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("midigpt loop x.mid", "midigpt infill"),
+        ("midigpt infill x.mid --bars 5 --wings 2", "--wings"),
+        ("midigpt infill x.mid --bars 90", "from 1 to"),
+        ("midigpt infill x.mid --bars 5 --track kazoo", "no track kazoo"),
+    ],
+)
+def test_command_that_means_nothing_here_is_a_sentence(page: Any, line: str, says: str) -> None:
+    open_song(page, POP)
+    paste(page, line)
+    page.wait_for_selector("#message.bad")
+    assert says in page.inner_text("#message")
+
+
+def test_preset_fills_the_controls_and_the_next_one_empties_them(page: Any, server: Live) -> None:
+    options = httpx.get(f"{server.url}/presets").json()["presets"]["simpler"]
+    open_song(page, POP)
+    page.select_option("#preset", "simpler")
+    assert page.input_value("#ask-note_density") == options["attribute"][0]
+    assert float(page.input_value("#ask-temperature")) == options["temperature"]
+    page.select_option("#preset", "none")
+    assert page.input_value("#ask-note_density") == page.input_value("#ask-temperature") == ""
+
+
+def test_downloads_are_sound_and_picture_too(page: Any, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    open_song(page, POP)
+    for kind, head in (("wav", b"RIFF"), ("png", b"\x89PNG")):
+        with page.expect_download() as found:
+            page.click(f"#download-{kind}")
+        found.value.save_as(tmp_path / "made")
+        assert found.value.suggested_filename == f"{POP.stem}.{kind}"
+        assert (tmp_path / "made").read_bytes()[:4] == head
+
+
+def test_takes_say_how_they_fit_the_chords(page: Any) -> None:
+    open_song(page, POP)
+    track, bar = first_with_notes(POP)
+    choose(page, track, bar, bar + 1)
+    write(page)
+    assert "% chord tones" in page.inner_text("#takes")
+
+
+def test_job_whose_stream_breaks_is_asked_for_again(page: Any) -> None:
+    page.route("**/jobs/*/events", lambda route: route.abort())
+    chosen_bar(page, POP)
+    write(page)
+    assert page.is_hidden("#message")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 from fastapi import APIRouter, Request, Response
 
-from midigpt_cli.parse.prompted import joined
+from midigpt_cli.parse.prompted import joined, told
 from midigpt_cli.server import responses
-from midigpt_cli.server.body import GenerateBody, check_id, read_body, read_json, read_request, read_score
+from midigpt_cli.server.body import FORMS, GenerateBody, check_id, read_body, read_json, read_request, read_score
 from midigpt_cli.server.errors import RefusalError, busy, request_id
 from midigpt_cli.server.events import EventStream, until_answered
 from midigpt_cli.server.limits import check_lanes, check_song, read_limits
@@ -20,6 +23,7 @@ from midigpt_core.engine import SamplingSession
 from midigpt_core.generation.run import Result
 
 router = APIRouter(tags=["generation"])
+FIXED_BY_SONG = ("bpm", "metre", "bars")
 
 
 @router.post(
@@ -35,6 +39,12 @@ async def generate(request: Request) -> Response:
     nothing is written; with `stream` it is a `text/event-stream`. Tracks and bars count from 0.
     """
     state = state_of(request)
+    if request.headers.get("content-type", "").split(";")[0].strip().lower() in FORMS:
+        raise RefusalError(
+            415,
+            "/generate fills in a score and takes JSON; a form with a .mid file goes to POST /infill, styles to "
+            "POST /generate_style, sound to POST /audio_to_midi",
+        )
     envelope = read_body(GenerateBody, await read_json(request))
     entry = state.models.get(envelope.model)
     request.state.request_id = envelope.request_id or check_id(request_id(request))
@@ -43,9 +53,10 @@ async def generate(request: Request) -> Response:
     if session.request.config.plan_only:
         head = {"request_id": request_id(request), "model": entry.id}
         return json_response(await state.queue.in_thread(lambda: responses.planned(session, head)))
-    work = Work(request_id(request), "generate", entry, session, client_of(request), finish, interrupted)
+    more = prompt_told(envelope)
+    work = Work(request_id(request), "generate", entry, session, client_of(request), finish_with(more), interrupted)
     if envelope.stream:
-        return EventStream(work, state.queue.admit)
+        return EventStream(work).until(state.queue.admit(work))
     return reply(await until_answered(request, work, state.queue.admit(work)))
 
 
@@ -68,9 +79,19 @@ def prepare(entry: ModelEntry, envelope: GenerateBody, settings: ServerSettings)
     return entry.engine.session(score, generation)
 
 
-def finish(work: Work, result: Result) -> Rendered:
-    """The answer's body, made in the worker's thread."""
-    return Rendered(responses.to_json(responses.completed(work, result)))
+def prompt_told(envelope: GenerateBody) -> dict[str, Any]:
+    """What the answer says of the prompt in a body."""
+    request = read_request(envelope.request) if envelope.prompt is not None else None
+    return told(envelope.prompt, request, FIXED_BY_SONG)
+
+
+def finish_with(more: Mapping[str, Any]) -> Callable[[Work, Result], Rendered]:
+    """Makes the answer's body, in the worker's thread."""
+
+    def finish(work: Work, result: Result) -> Rendered:
+        return Rendered(responses.to_json({**responses.completed(work, result), **more}))
+
+    return finish
 
 
 def interrupted(work: Work) -> Rendered:

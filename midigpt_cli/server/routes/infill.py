@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import PurePath
 from typing import Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
 
+from midigpt_cli.parse.prompted import told
 from midigpt_cli.server import responses
 from midigpt_cli.server.body import Form, check_id, read_form
 from midigpt_cli.server.errors import busy, request_id
@@ -21,7 +22,7 @@ from midigpt_cli.server.limits import check_lanes, check_song, read_limits
 from midigpt_cli.server.models import ModelEntry
 from midigpt_cli.server.queue import STOPPING, Rendered, Work
 from midigpt_cli.server.response_models import ERRORS
-from midigpt_cli.server.routes.generate import client_of, json_response, reply
+from midigpt_cli.server.routes.generate import FIXED_BY_SONG, client_of, json_response, reply
 from midigpt_cli.server.settings import ServerSettings
 from midigpt_cli.server.state import state_of
 from midigpt_core.engine import SamplingSession
@@ -32,6 +33,7 @@ from midigpt_core.midi_file import score_to_bytes
 
 router = APIRouter(tags=["midi"])
 MIDI = "audio/midi"
+LONGEST_HEADER = 5000  # bytes of a report, which proxies take; what was understood of a long prompt stays out of it
 FORM = {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema()}}}}
 FILE: dict[int | str, dict[str, Any]] = {
     200: {
@@ -58,7 +60,8 @@ async def infill(request: Request) -> Response:
     if session.request.config.plan_only:
         head = {"request_id": request_id(request), "model": entry.id}
         return json_response(await state.queue.in_thread(lambda: responses.planned(session, head)))
-    work = Work(request_id(request), "infill", entry, session, client_of(request), finish_as(form.name), lambda _: None)
+    finish = finish_as(form.name, told(wanted.music.prompt, own=FIXED_BY_SONG))
+    work = Work(request_id(request), "infill", entry, session, client_of(request), finish, lambda _: None)
     outcome = await until_answered(request, work, state.queue.admit(work))
     if outcome.status == "cancelled" and outcome.reason != STOPPING:
         status = 503 if outcome.reason == "time limit" else 409
@@ -76,16 +79,19 @@ def prepare(entry: ModelEntry, form: Form, wanted: FormRequest, settings: Server
     return entry.engine.session(score, generation)
 
 
-def finish_as(name: str) -> Callable[[Work, Result], Rendered]:
+def finish_as(name: str, more: Mapping[str, Any]) -> Callable[[Work, Result], Rendered]:
     """Makes the file, named after the song's own."""
     stem = PurePath(name.replace("\\", "/")).stem or "song"
 
     def finish(work: Work, result: Result) -> Rendered:
-        report = report_of(work, result)
+        report = {**report_of(work, result), **more}
         good = [take for take in result.takes if take.accepted]
         if not good:
             raise GenerationError(responses.rejected_sentence(work, result.takes))
-        told = {"X-Midigpt-Seed": str(result.seed), "X-Midigpt-Report": json.dumps(report, separators=(",", ":"))}
+        text = json.dumps(report, separators=(",", ":"))
+        if len(text) > LONGEST_HEADER:
+            text = json.dumps({key: value for key, value in report.items() if key not in more}, separators=(",", ":"))
+        told = {"X-Midigpt-Seed": str(result.seed), "X-Midigpt-Report": text}
         if len(result.takes) == 1:
             return Rendered(score_to_bytes(good[0].score), MIDI, {**told, **named(f"{stem}.infill.mid")})
         told["X-Midigpt-Report"] = json.dumps({"seed": result.seed, "report": "in report.json"})

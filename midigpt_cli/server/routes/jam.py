@@ -9,7 +9,9 @@ from fastapi import APIRouter, Query, Request
 
 from midigpt_cli.parse.jam import CHANGING, FIXED, check_keys
 from midigpt_cli.parse.jam_words import understood_in
-from midigpt_cli.server.body import read_json
+from midigpt_cli.parse.magenta import translated
+from midigpt_cli.server.body import read_message
+from midigpt_cli.server.chunk_audio import in_words
 from midigpt_cli.server.errors import RefusalError
 from midigpt_cli.server.jam_models import (
     ChangedAnswer,
@@ -17,6 +19,7 @@ from midigpt_cli.server.jam_models import (
     ConsumedAnswer,
     StartedAnswer,
     StatusAnswer,
+    StoppedAnswer,
 )
 from midigpt_cli.server.jam_rooms import Room
 from midigpt_cli.server.request_models import body_of
@@ -27,14 +30,21 @@ from midigpt_cli.server.state import ServerState, state_of
 router = APIRouter(tags=["jam"])
 
 
-async def _named(request: Request, *keys: str) -> tuple[ServerState, Room, dict[str, Any]]:
-    """The state, the jam a body names and the rest of the body."""
-    state, data = state_of(request), await read_json(request)
+async def _asked(request: Request) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A body in our fields, and what its answer says of the fields that are not used."""
+    data, unused = translated(await read_message(request))
+    return data, {"unused": list(unused)} if unused else {}
+
+
+async def _named(request: Request, *keys: str) -> tuple[ServerState, Room, dict[str, Any], dict[str, Any]]:
+    """The state, the jam a body names, the rest of the body, and what its answer says of it."""
+    state = state_of(request)
+    data, told = await _asked(request)
     check_keys(data, ("session_id", *keys))
     session_id = data.pop("session_id", None)
     if not isinstance(session_id, str):
         raise RefusalError(422, "session_id is missing; give the one POST /jam/start answered with", field="session_id")
-    return state, state.jams.get(session_id), data
+    return state, state.jams.get(session_id), data, told
 
 
 def opening(state: ServerState, data: Mapping[str, Any], client: str, expires: float = 0.0) -> Room:
@@ -53,12 +63,18 @@ def opening(state: ServerState, data: Mapping[str, Any], client: str, expires: f
 )
 async def start(request: Request) -> dict[str, Any]:
     """Start writing, from nothing or from the last bars of a song; take the chunks with GET /jam/next."""
-    state, data = state_of(request), await read_json(request)
+    state = state_of(request)
+    data, told = await _asked(request)
     state.jams.check_room()
     check_keys(data, (*CHANGING, *FIXED))
     room = await state.queue.in_thread(lambda: opening(state, data, client_of(request)))
+    return {**room.started(), **words_of(data), **told}
+
+
+def words_of(data: Mapping[str, Any]) -> dict[str, Any]:
+    """What was understood of a message's words, as its answer says it."""
     understood = understood_in(data)
-    return {**room.started(), **({"understood": understood.to_dict()} if understood else {})}
+    return {"understood": understood.to_dict()} if understood else {}
 
 
 @router.get("/jam/next", summary="Take the next chunk", responses={**json_answer(ChunkAnswer), **ERRORS})
@@ -80,7 +96,11 @@ async def next_chunk(
     if given is None:
         raise RefusalError(404, f"no jam {session_id[:80]!r} is playing any more; start one", field="session_id")
     room.session.touch()
-    return given.to_dict(room.midi if midi is None else midi)
+    facts, wav = await state_of(request).queue.in_thread(lambda: room.told(given, midi))
+    if not wav:
+        return facts
+    sound = {"audio_base64": in_words(wav), "metadata": facts["metadata"]}
+    return {**facts, "audio_base64": sound["audio_base64"], "chunk": {"index": given.chunk.index, **sound}}
 
 
 @router.get("/jam/status", summary="How a jam is doing", responses={**json_answer(StatusAnswer), **ERRORS})
@@ -97,8 +117,9 @@ async def status(request: Request, session_id: str) -> dict[str, Any]:
 )
 async def update(request: Request) -> dict[str, Any]:
     """Change tempo, controls, sampling and the like; `chunk` is the first chunk they apply to."""
-    state, room, data = await _named(request, *CHANGING, *FIXED)
-    return await state.queue.in_thread(lambda: state.jams.update(room, data))
+    state, room, data, told = await _named(request, *CHANGING, *FIXED)
+    changed = await state.queue.in_thread(lambda: state.jams.update(room, data))
+    return {**changed, **words_of(data), **told}
 
 
 @router.post(
@@ -109,7 +130,7 @@ async def update(request: Request) -> dict[str, Any]:
 )
 async def reseed(request: Request) -> dict[str, Any]:
     """Give the last bars as they were really played, as score JSON or base64 MIDI; `chunk` is the first to go on."""
-    state, room, data = await _named(request, "score", "midi")
+    state, room, data, _ = await _named(request, "score", "midi")
     return await state.queue.in_thread(lambda: state.jams.reseed(room, data))
 
 
@@ -121,7 +142,7 @@ async def reseed(request: Request) -> dict[str, Any]:
 )
 async def consume(request: Request) -> dict[str, Any]:
     """Chunks up to `index` may be forgotten; from the first such call on, `ahead` counts from what was consumed."""
-    state, room, data = await _named(request, "index")
+    state, room, data, _ = await _named(request, "index")
     return state.jams.consume(room, data.get("index"))
 
 
@@ -133,5 +154,15 @@ async def consume(request: Request) -> dict[str, Any]:
 )
 async def stop(request: Request) -> dict[str, Any]:
     """End it at once and answer with what it came to."""
-    state, room, _ = await _named(request)
+    state, room, _, _ = await _named(request)
     return state.jams.close(room)
+
+
+@router.post("/jam/stop_all", summary="End all jams of a caller", responses={**json_answer(StoppedAnswer), **ERRORS})
+async def stop_all(request: Request) -> dict[str, Any]:
+    """End every jam that was started from this machine; 403 on servers for others, whose callers are kept apart."""
+    state = state_of(request)
+    settings = state.settings
+    if settings.api_key or settings.allow_host or not settings.local:
+        raise RefusalError(403, "callers of this server may end their own jams only: POST /jam/stop with session_id")
+    return {"stopped": state.jams.close_all("stopped", client_of(request))}

@@ -5,19 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
 from midigpt_cli.live.session import NEVER
 from midigpt_cli.parse.jam import CHANGING, FIXED, check_keys
-from midigpt_cli.parse.jam_words import understood_in
 from midigpt_cli.parse.magenta import translated
 from midigpt_cli.server.body import parse_json
+from midigpt_cli.server.chunk_audio import in_words
 from midigpt_cli.server.errors import RefusalError, describe
 from midigpt_cli.server.jam_rooms import Room
 from midigpt_cli.server.responses import to_json
-from midigpt_cli.server.routes.jam import opening
+from midigpt_cli.server.routes.jam import opening, words_of
 from midigpt_cli.server.state import ServerState
 from midigpt_core.errors import MidiGptError
 
@@ -68,9 +69,10 @@ class SocketPlayer:
             raw = text.encode() if text is not None else message.get("bytes") or b""
             kind = ""
             try:
-                data, self.unused = translated(parse_json(raw))
-                kind = _kind(data)
-                await self._answer(kind, data)
+                sent = parse_json(raw)
+                kind = _named(sent)
+                data, self.unused = translated(sent)
+                await self._answer(_kind(data), data)
             except (RefusalError, MidiGptError) as error:
                 await self._say_error(error, kind)
 
@@ -106,15 +108,13 @@ class SocketPlayer:
         self.state.jams.check_room()
         client = self.socket.client.host if self.socket.client else "unknown"
         self.room = await self.state.queue.in_thread(lambda: opening(self.state, data, client, NEVER))
-        understood = understood_in(data)
-        told = {"understood": understood.to_dict()} if understood else {}
-        await self._say("started", {**self.room.started(), **told, **self._not_used()})
+        await self._say("started", {**self.room.started(), **words_of(data), **self._not_used()})
         self._sender = asyncio.create_task(self._send_chunks(self.room))
 
     async def _steer(self, kind: str, data: dict[str, Any], room: Room) -> None:
         jams, think = self.state.jams, self.state.queue.in_thread
         if kind == "update":
-            told = await think(lambda: jams.update(room, data))
+            told = {**await think(lambda: jams.update(room, data)), **words_of(data)}
         elif kind == "reseed":
             told = await think(lambda: jams.reseed(room, data))
         elif kind == "consume":
@@ -129,12 +129,22 @@ class SocketPlayer:
     async def _send_chunks(self, room: Room) -> None:
         try:
             while (given := await self.state.jams.next(room, NEVER)) is not None:
-                await self._say("chunk", given.to_dict(room.midi))
+                facts, wav = await self.state.queue.in_thread(partial(room.told, given))
+                await self._give(room, facts, wav)
         except MidiGptError as error:
             await self._say_error(error, "start")
         if self.state.queue.closing:
             room.session.end("the server is stopping")
         await self._say("stopped", room.status())
+
+    async def _give(self, room: Room, facts: dict[str, Any], wav: bytes) -> None:
+        """A chunk, its sound in it or in a frame just before."""
+        if not (wav and room.apart):
+            await self._say("chunk", {**facts, "audio_base64": in_words(wav)} if wav else facts)
+            return
+        async with self._line:
+            await self.socket.send_bytes(wav)
+            await self.socket.send_text(to_json({"type": "chunk_meta", **facts}).decode())
 
     async def _say(self, kind: str, data: Mapping[str, Any]) -> None:
         async with self._line:
@@ -143,6 +153,12 @@ class SocketPlayer:
     async def _say_error(self, error: Exception, kind: str) -> None:
         status, body, _ = describe(error)
         await self._say("error", {"of": kind, "status": status, **body})
+
+
+def _named(data: Any) -> str:
+    """The type a message says it is of, whatever it is."""
+    kind = data.get("type") if isinstance(data, dict) else None
+    return kind[:80] if isinstance(kind, str) else ""
 
 
 def _kind(data: Any) -> str:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from midigpt_cli.parse.prompted import told
 from midigpt_cli.server import responses
 from midigpt_cli.server.body import Form, GenerateBody, is_json, parse_json, read_body, read_form
 from midigpt_cli.server.errors import RefusalError
+from midigpt_cli.server.events import EventStream
 from midigpt_cli.server.form import read_fields, schema
 from midigpt_cli.server.job_store import Job, Once
 from midigpt_cli.server.models import ModelEntry
@@ -44,6 +47,7 @@ _BODY = {
     }
 }
 _JOB = json_answer(JobAnswer)
+EVENTS: dict[str, Any] = {"description": "Frames of JSON", "content": {"text/event-stream": {}}}
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,7 @@ class JobBody:
     midi: str | None = setting(None, "a .mid file in base64")
     options: dict[str, Any] = setting({}, "fields of /infill: bars, track, ...; both count from 1")
     model: str | None = setting(None, "an id of GET /models; the default model if left out")
+    prompt: str | None = setting(None, "in words how the tracks are to sound; GET /words tells it apart")
     webhook_url: str | None = setting(None, "called with this job when it has ended, signed")
 
 
@@ -77,6 +82,14 @@ class JobRequest:
             fields = {name: texts for name, texts in sorted(form.fields.items()) if name != "request_id"}
             form = Form("", form.data, fields)
         return hashlib.sha256(repr(replace(self, form=form)).encode()).hexdigest()
+
+    @property
+    def prompt_told(self) -> dict[str, Any]:
+        """What the job's summary says of its prompt."""
+        if self.envelope is not None:
+            return generate.prompt_told(self.envelope)
+        words = self.form.fields.get("prompt") if self.form else None
+        return told(words[-1] if words else None, own=generate.FIXED_BY_SONG)
 
     def prepare(self, entry: ModelEntry, state: ServerState) -> SamplingSession:
         """A checked session. Raises RefusalError, ScoreError, MidiFileError, RequestValidationError."""
@@ -113,6 +126,22 @@ async def look(job_id: str, request: Request) -> Response:
     state = state_of(request)
     job = state.jobs.get(job_id)
     return json_response(await state.queue.in_thread(job.json))
+
+
+@router.get("/jobs/{job_id}/events", summary="Follow a job", responses={200: EVENTS, **ERRORS})
+async def follow(job_id: str, request: Request) -> Response:
+    """Server-sent events from now on: notes bar by bar, finished takes, and at last `ended` with the whole job.
+
+    Whoever leaves does not stop the job; what a stream that broke has missed is in GET /jobs/{job_id}.
+    """
+    job = state_of(request).jobs.get(job_id)
+    if job.answered is None or job.answered.done():
+        return Response(_last_frame(job), media_type=EventStream.media_type)
+    return EventStream(job.work, lambda *_: _last_frame(job), stops=False).until(job.answered)
+
+
+def _last_frame(job: Job) -> bytes:
+    return b'data: {"type":"ended","job":' + job.json() + b"}\n\n"
 
 
 @router.delete("/jobs/{job_id}", summary="Stop or forget a job", responses={**_JOB, **ERRORS})
@@ -154,15 +183,16 @@ async def _prepared(state: ServerState, asked: JobRequest, caller: str, once: On
 def _start(state: ServerState, asked: JobRequest, entry: ModelEntry, session: SamplingSession, once: Once) -> Job:
     state.jobs.make_room()
     job = Job.new(asked.kind, entry.id, asked.webhook_url, state.settings.root_path)
-    job.work = Work(job.id, asked.kind, entry, session, once.caller, finish_of(job), lambda _: None)
+    finish = finish_of(job, asked.prompt_told)
+    job.work = Work(job.id, asked.kind, entry, session, once.caller, finish, lambda _: None)
     job.work.listeners.append(job.follow)
-    answered = state.queue.admit(job.work)
+    job.answered = state.queue.admit(job.work)
     state.jobs.add(job, once)
-    answered.add_done_callback(lambda done: state.jobs.ended(job, done.result()))
+    job.answered.add_done_callback(lambda done: state.jobs.ended(job, done.result()))
     return job
 
 
-def finish_of(job: Job) -> Any:
+def finish_of(job: Job, more: Mapping[str, Any]) -> Any:
     """Makes the job's takes and summary, in the worker's thread."""
 
     def finish(work: Work, result: Result) -> Rendered:
@@ -170,7 +200,7 @@ def finish_of(job: Job) -> Any:
             job.keep(number, take, len(result.steps))
         if not any(take.accepted for take in result.takes):
             raise GenerationError(responses.rejected_sentence(work, result.takes))
-        return Rendered(responses.to_json(infill.report_of(work, result)))
+        return Rendered(responses.to_json({**infill.report_of(work, result), **more}))
 
     return finish
 
@@ -187,7 +217,8 @@ async def _read_job(request: Request) -> JobRequest:
         if getattr(body, key) is None:
             raise RefusalError(422, f"{key} is missing; a job of kind {kind} needs it", field=key)
     if body.score is not None and body.request is not None and kind == "generate":
-        return JobRequest(kind, body.model, body.webhook_url, GenerateBody(body.score, body.request))
+        envelope = GenerateBody(body.score, body.request, prompt=body.prompt)
+        return JobRequest(kind, body.model, body.webhook_url, envelope)
     return JobRequest(kind, body.model, body.webhook_url, form=_form_of(body))
 
 
@@ -196,7 +227,10 @@ def _form_of(body: JobBody) -> Form:
         file = base64.b64decode(body.midi or "", validate=True)
     except (binascii.Error, ValueError) as error:
         raise RefusalError(400, f"midi is not base64 ({error})", field="midi") from error
-    fields = {name: _texts(value) for name, value in body.options.items()}
+    if body.prompt is not None and "prompt" in body.options:
+        raise RefusalError(422, "prompt stands in options, too; give one of them", field="prompt")
+    options = {**body.options, **({} if body.prompt is None else {"prompt": body.prompt})}
+    fields = {name: _texts(value) for name, value in options.items()}
     return Form("song.mid", file, fields)  # no name of its own: the same order is the same job
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -10,11 +11,13 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
 from midigpt_cli.parse.jam import song_in
-from midigpt_cli.parse.prompted import joined
-from midigpt_cli.server.body import check_id, read_json, settings_in_place
+from midigpt_cli.parse.prompted import told
+from midigpt_cli.server.body import check_id, read_message, settings_in_place
 from midigpt_cli.server.errors import RefusalError, busy, request_id
 from midigpt_cli.server.events import until_answered
 from midigpt_cli.server.limits import check_lanes, check_song, read_limits
+from midigpt_cli.server.loop_session import LoopSession, worded
+from midigpt_cli.server.looper import is_flat, looped
 from midigpt_cli.server.models import ModelEntry
 from midigpt_cli.server.queue import STOPPING, Rendered, Work
 from midigpt_cli.server.request_models import ScoreModel, body_of
@@ -23,15 +26,10 @@ from midigpt_cli.server.responses import to_json
 from midigpt_cli.server.routes.generate import client_of, reply
 from midigpt_cli.server.settings import ServerSettings
 from midigpt_cli.server.state import state_of
-from midigpt_core import trace
-from midigpt_core.engine import InferenceEngine, SamplingSession
-from midigpt_core.errors import CancelledError
 from midigpt_core.fields import Door, check, read, refused, same, setting
-from midigpt_core.generation.validate import check_request
-from midigpt_core.loop import Variation, check_loop, loop
+from midigpt_core.loop import Variation, check_loop
 from midigpt_core.midi_file import score_to_bytes
-from midigpt_core.midi_file.excerpt import excerpt
-from midigpt_core.request import GenerationRequest, InferenceConfig, LoopRequest, TrackPrompt
+from midigpt_core.request import InferenceConfig, LoopRequest, TrackPrompt
 from midigpt_core.score import Score
 
 router = APIRouter(tags=["generation"])
@@ -82,6 +80,7 @@ class LoopAnswer(BaseModel):
     ticks: int
     resolution: int
     variations: list[VariationAnswer]
+    understood: dict[str, Any] | None = Field(None, description="what was read of the prompt")
 
 
 @router.post(
@@ -93,58 +92,24 @@ class LoopAnswer(BaseModel):
 async def loops(request: Request) -> Response:
     """Variations of some bars of a song, equal in length to the tick, any of which may follow any other.
 
-    To loop from nothing, send a score of empty bars.
+    To loop from nothing, send a score of empty bars, or a `prompt` and other fields of LooperBody: its answer names
+    the files of the variations.
     """
-    state, data = state_of(request), await read_json(request)
+    state, data = state_of(request), await read_message(request)
+    if is_flat(data):
+        return reply(await looped(request, data))
     settings_in_place(data)
     body = read(LoopBody, data, "", _FORM_ONLY)
     entry = state.models.get(body.model)
     request.state.request_id = check_id(body.request_id) or request_id(request)
     state.queue.check_room(client_of(request))
     session = await state.queue.in_thread(lambda: prepare(entry, body, state.settings))
-    finish = finish_as(body.format)
+    finish = finish_as(body.format, told(body.prompt, own=("bpm", "metre", "bars")))
     work = Work(request_id(request), "loop", entry, session, client_of(request), finish, lambda _: None)
     outcome = await until_answered(request, work, state.queue.admit(work))
     if outcome.status == "cancelled" and outcome.reason != STOPPING:
         raise busy(f"stopped before the loops were finished: {outcome.reason}", 409)
     return reply(outcome)
-
-
-class LoopSession(SamplingSession):
-    """All variations of a loop, run as one session."""
-
-    def __init__(self, engine: InferenceEngine, song: Score, loop_request: LoopRequest) -> None:
-        """Raises RequestValidationError where the loop's bars cannot be written so."""
-        self.song, self.loop_request, self.tokens = song, loop_request, 0
-        bars = list(range(loop_request.end - loop_request.first))
-        prompts = [
-            replace(loop_request.prompts.get(t, TrackPrompt(t)), bars=bars if t in loop_request.tracks else [])
-            for t in range(len(song.tracks))
-        ]
-        part = excerpt(song, loop_request.first, loop_request.end)
-        request = GenerationRequest(prompts, loop_request.config)
-        check_request(request, part, engine.tokenizer.config, engine.tokenizer.attributes)
-        config = replace(loop_request.config, num_candidates=loop_request.variations)
-        super().__init__(engine, part, replace(request, config=config))
-
-    @property
-    def gen_count(self) -> int:
-        return self.tokens
-
-    def run_takes(self) -> Any:
-        """The variations."""
-
-        def follow(event: trace.Event) -> None:
-            if isinstance(event, trace.StepDone):
-                self.tokens += event.tokens
-            self.listener(event)
-
-        found: list[Variation] = []
-        for variation in loop(self.engine, self.song, self.loop_request, follow, self.cancel_event.is_set):
-            found.append(variation)
-            if self.cancel_event.is_set() and len(found) < self.loop_request.variations:
-                raise CancelledError("stopped between two variations")
-        return found
 
 
 def prepare(entry: ModelEntry, body: LoopBody, settings: ServerSettings) -> LoopSession:
@@ -167,23 +132,12 @@ def prepare(entry: ModelEntry, body: LoopBody, settings: ServerSettings) -> Loop
     )
     check_song(song, loop_request.variations, settings)
     check_loop(loop_request, song)
-    session = LoopSession(entry.engine, song, _worded(loop_request, body.prompt, song, entry.engine))
+    session = LoopSession(entry.engine, song, worded(loop_request, body.prompt, song, entry.engine))
     check_lanes(session.request, settings)
     return session
 
 
-def _worded(request: LoopRequest, prompt: str | None, song: Score, engine: InferenceEngine) -> LoopRequest:
-    """The request with what a prompt asks of the tracks to be written."""
-    if prompt is None:
-        return request
-    part = excerpt(song, request.first, request.end)
-    bars = list(range(part.n_bars))
-    asked = [replace(request.prompts.get(t, TrackPrompt(t)), bars=bars) for t in request.tracks]
-    found = joined(GenerationRequest(asked, request.config), prompt, part, engine.tokenizer.attributes)
-    return replace(request, prompts={**request.prompts, **{t.id: replace(t, bars=[]) for t in found.tracks}})
-
-
-def finish_as(kind: str) -> Any:
+def finish_as(kind: str, more: Mapping[str, Any]) -> Any:
     """Makes the answer, in the worker's thread."""
 
     def finish(work: Work, result: Any) -> Rendered:
@@ -195,6 +149,7 @@ def finish_as(kind: str) -> Any:
             "ticks": sum(bar.ticks(first.resolution) for bar in first.tracks[0].bars),
             "resolution": first.resolution,
             "variations": [_told(variation, kind) for variation in result],
+            **more,
         }
         return Rendered(to_json(body))
 

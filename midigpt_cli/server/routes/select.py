@@ -10,7 +10,8 @@ from typing import Any
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
-from midigpt_cli.server.body import ID, read_json
+from midigpt_cli.parse.magenta import checkpoint_of
+from midigpt_cli.server.body import ID, read_message
 from midigpt_cli.server.errors import RefusalError
 from midigpt_cli.server.models import ModelEntry, ModelSpec
 from midigpt_cli.server.request_models import body_of
@@ -50,6 +51,7 @@ class SelectAnswer(BaseModel):
     dry_run: bool
     warmup_done: bool
     jams_stopped: int
+    unused: list[str] | None = Field(None, description="fields that are accepted and mean nothing here")
 
 
 @router.post(
@@ -64,12 +66,13 @@ async def select(request: Request) -> dict[str, Any]:
     A model that an earlier call had loaded makes room; those the server was started with stay at hand under their ids.
     Requests under way finish on the model they began with. 409 while jams play, unless `stop_active`.
     """
-    state, data = state_of(request), await read_json(request)
+    state = state_of(request)
+    data, repo, unused = checkpoint_of(await read_message(request))
     asked = _read(data)
     models, before = state.models, state.models.default
     known = asked.model in models.by_id
     if not known:
-        _check_allowed(state, asked.model)
+        _check_allowed(state, asked.model, repo)
     if not asked.dry_run:
         _check_jams(state, asked)
     if state.selecting.locked():
@@ -89,6 +92,7 @@ async def select(request: Request) -> dict[str, Any]:
         "dry_run": asked.dry_run,
         "warmup_done": asked.prewarm,
         "jams_stopped": stopped,
+        **({"unused": list(unused)} if unused else {}),
     }
 
 
@@ -102,10 +106,13 @@ def _read(data: Any) -> SelectBody:
     return body
 
 
-def _check_allowed(state: ServerState, reference: str) -> None:
-    """Only what the server was started with may be loaded; whether anything else is there is not even looked at."""
+def _check_allowed(state: ServerState, reference: str, repo: str | None = None) -> None:
+    """Only what the server was started with may be loaded; whether anything else is there is not even looked at.
+
+    A repository that is allowed stands for all of its checkpoints.
+    """
     allowed = state.settings.allow_model
-    if reference in allowed or (HUB in allowed and hub_reference(reference) is not None):
+    if reference in allowed or repo in allowed or (HUB in allowed and hub_reference(reference) is not None):
         return
     raise RefusalError(
         403,
@@ -137,7 +144,8 @@ def _ready(state: ServerState, asked: SelectBody) -> ModelEntry:
 
 def _load(state: ServerState, asked: SelectBody) -> ModelEntry:
     reference = asked.model
-    made = "".join(c if ID.fullmatch(c) else "-" for c in Path(reference).stem) or "selected"
+    stem = Path(reference.rpartition(":")[2] if hub_reference(reference) else reference).stem
+    made = "".join(c if ID.fullmatch(c) else "-" for c in stem) or "selected"
     name = (asked.id or made)[:128]
     taken = state.models.by_id.get(name)
     if taken is not None and name != state.models.selected:

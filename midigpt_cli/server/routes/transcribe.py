@@ -9,7 +9,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePath
 from typing import Any, get_type_hints
@@ -32,6 +32,7 @@ from midigpt_cli.server.settings import ServerSettings
 from midigpt_cli.server.state import ServerState, state_of
 from midigpt_cli.server.webhooks import check_url
 from midigpt_core import trace
+from midigpt_core.audio.ahead import is_loaded, load_ahead
 from midigpt_core.audio.files import FORMATS
 from midigpt_core.audio.pitch_model import model_file
 from midigpt_core.audio.synthesis import render_audio
@@ -44,7 +45,7 @@ router = APIRouter(tags=["audio"])
 MODEL = "basic-pitch"
 AUDIO = FileField(("audio_file",), "wav, mp3, flac or ogg", required=False)
 NOTES, SOUND = "notes.csv", "sonified.wav"
-MEDIA = {NOTES: "text/csv; charset=utf-8", SOUND: "audio/wav"}
+MEDIA = {".csv": "text/csv; charset=utf-8", ".wav": "audio/wav", ".mp3": "audio/mpeg", ".mid": "audio/midi"}
 _PIECE = 1 << 16
 _OWN = {  # field of the form -> meaning
     "audio_url": "The audio's address, instead of audio_file, on servers that fetch (--audio-urls).",
@@ -53,6 +54,8 @@ _OWN = {  # field of the form -> meaning
     "webhook_url": "Called when the job has ended.",
 }
 _FLAGS = ("sonify_midi", "save_note_events")
+ELSEWHERE = "/api/public/v1/audio_to_midi"  # MusicGPT's path, where both are on unless they are said to be off
+RENAMED = {"midi_tempo": "bpm", "multiple_pitch_bends": "pitch_bends"}  # basic-pitch's name -> ours
 
 
 def _schema() -> dict[str, Any]:
@@ -87,6 +90,7 @@ class TranscribeRequest:
     webhook_url: str | None
 
 
+@router.post("/api/public/v1/audio_to_midi", include_in_schema=False)
 @router.post(
     "/audio_to_midi",
     summary="Turn audio into MIDI",
@@ -101,6 +105,8 @@ async def audio_to_midi(request: Request) -> Response:
     state, caller = state_of(request), client_of(request)
     state.queue.check_room(caller)
     form = await read_form(request, AUDIO)
+    if request.url.path.endswith(ELSEWHERE):
+        form = replace(form, fields={**{name: ["true"] for name in _FLAGS}, **form.fields})
     asked = await state.queue.in_thread(lambda: _read(form, state.settings))
     content = hashlib.sha256(form.data + repr(sorted(form.fields.items())).encode()).hexdigest()
     once = Once(caller, request.headers.get("idempotency-key"), content)
@@ -110,7 +116,7 @@ async def audio_to_midi(request: Request) -> Response:
         job = Job.new("transcribe", MODEL, asked.webhook_url)
         session = TranscribeSession(asked, state.settings)
         job.work = Work(job.id, job.kind, None, session, caller, _finish_of(job, asked), lambda _: None)
-        session.tell = lambda share: _note(job.work, share)
+        session.tell = lambda share, stage: _note(job.work, share, stage)
         answered = state.queue.admit(job.work)
         state.jobs.add(job, once)
         answered.add_done_callback(partial(_ended, state, job))
@@ -124,11 +130,11 @@ async def audio_to_midi(request: Request) -> Response:
     responses={200: {"description": "The file", "content": {kind: {} for kind in MEDIA.values()}}, **ERRORS},
 )
 async def job_file(job_id: str, name: str, request: Request) -> Response:
-    """The note table or the rendered audio of a finished transcription that was requested with them."""
+    """The note table or the rendered audio of a finished transcription, or a variation of a loop."""
     job = state_of(request).jobs.get(job_id)
     if name not in job.files:
         raise RefusalError(404, f"job {job.id} has no file {name[:80]!r}; it has {sorted(job.files) or 'none yet'}")
-    return Response(job.files[name], media_type=MEDIA[name], headers=named(f"{job.id}.{name}"))
+    return Response(job.files[name], media_type=MEDIA[PurePath(name).suffix], headers=named(f"{job.id}.{name}"))
 
 
 # ---- reading the form ----
@@ -138,7 +144,8 @@ def _read(form: Form, settings: ServerSettings) -> TranscribeRequest:
     """Raises RefusalError, RequestValidationError, AudioError."""
     kinds = {**get_type_hints(TranscribeOptions), **{name: bool if name in _FLAGS else str for name in _OWN}}
     values = {}
-    for name, texts in form.fields.items():
+    for given, texts in form.fields.items():
+        name = RENAMED.get(given, given)
         if name not in kinds:
             raise RefusalError(422, f"{name[:80]} is not a known field; {nearest(name, kinds)}", field=name[:80])
         values[name] = value_of(name, texts, kinds[name])
@@ -187,14 +194,18 @@ class TranscribeSession:
         self.asked, self.limits = asked, limits
         self.listener: trace.Listener = trace.ignore
         self.cancel_event = threading.Event()
-        self.timing, self.gen_count = Timing(), 0
-        self.tell: Callable[[float], None] = lambda share: None  # is told the share that is done, 0 to 1
+        self.timing, self.gen_count, self.token_count = Timing(), 0, 0
+        self.tell: Callable[[float, str], None] = lambda share, stage: None  # the share that is done, 0 to 1, and what
 
     def run_takes(self) -> tuple[Transcription, bytes]:
         """The transcription, and the rendered result (empty unless requested). Raises AudioError, CancelledError."""
         with tempfile.TemporaryDirectory(prefix="midigpt-") as folder:
             audio = Path(folder, f"audio{self._ending()}")
             audio.write_bytes(self.asked.audio.data if self.asked.audio else self._fetched())
+            if not is_loaded():
+                self.tell(0.0, "loading the listening model")
+                load_ahead()
+            self._follow(0.0)
             try:
                 heard = transcribe(audio, self.asked.settings, self._follow)
             except AudioFileError as error:
@@ -211,7 +222,7 @@ class TranscribeSession:
         return ending if ending in FORMATS else ""
 
     def _follow(self, share: float) -> None:
-        self.tell(share)
+        self.tell(share, "listening")
         if self.cancel_event.is_set():
             raise CancelledError("stopped while listening")
 
@@ -252,8 +263,8 @@ def _ended(state: ServerState, job: Job, done: asyncio.Future[Outcome]) -> None:
     state.jobs.ended(job, done.result())
 
 
-def _note(work: Work, share: float) -> None:
-    work.progress.step, work.progress.steps = round(100 * share), 100
+def _note(work: Work, share: float, stage: str) -> None:
+    work.progress.step, work.progress.steps, work.progress.stage = round(100 * share), 100, stage
 
 
 def _finish_of(job: Job, asked: TranscribeRequest) -> Any:

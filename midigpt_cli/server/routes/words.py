@@ -6,13 +6,13 @@ from typing import Any
 
 from fastapi import APIRouter, Query
 
-from midigpt_core.words import read_prompt
+from midigpt_cli.server.response_models import ERRORS, json_answer
+from midigpt_core.words import LONGEST, read_prompt
 
 router = APIRouter(tags=["about"])
-LONGEST = 4000  # characters
 
 
-@router.get("/words", summary="What is understood of a prompt")
+@router.get("/words", summary="What is understood of a prompt", responses={**json_answer(None), **ERRORS})
 async def words(prompt: str = Query(max_length=LONGEST, description="such as sparse funk bass in E minor")) -> Any:
     """Parts, tempo, metre, key and feels, what became of each word, and the words that are not known."""
     return read_prompt(prompt).to_dict()

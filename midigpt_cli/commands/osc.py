@@ -1,0 +1,54 @@
+"""`midigpt osc`: accompany what is played, bar by bar, over Open Sound Control."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from midigpt_cli.options.groups import ModelChoice
+from midigpt_cli.options.settings import command_of
+
+
+@dataclass(frozen=True)
+class Osc:
+    """The options of `osc`."""
+
+    model: ModelChoice
+    port: Annotated[int, typer.Option(help="UDP port to listen on.", min=1, max=65535)] = 7400
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 opens it to the network.")] = "127.0.0.1"
+    reply_port: Annotated[
+        int | None,
+        typer.Option(help="UDP port to answer to.", min=1, max=65535, show_default="the one a message came from"),
+    ] = None
+    max_attempts: Annotated[int, typer.Option("--max-attempts", "--max_attempts", help="Attempts per bar.", min=1)] = 3
+    buffer: Annotated[int, typer.Option(help="Bars heard before anything is written.", min=2)] = 4
+    lookahead: Annotated[int, typer.Option(help="Bars between the playhead and what is written.", min=1)] = 1
+    model_dim: Annotated[int, typer.Option("--model-dim", "--model_dim", help="Bars the model sees.", min=1)] = 8
+    gen_timeout: Annotated[
+        float, typer.Option("--gen-timeout", "--gen_timeout", help="Seconds for a bar (0: no limit).", min=0)
+    ] = 0.0
+
+
+@command_of(Osc)
+def osc(options: Osc) -> None:
+    """Listen to a piece bar by bar and write one part of it ahead of the playhead.
+
+    midigpt osc --port 7400 --reply-port 7401
+    """
+    from midigpt_cli.loading import Model
+    from midigpt_cli.osc.door import listening
+    from midigpt_cli.osc.params import OscParams
+
+    params = OscParams(
+        max_attempts=options.max_attempts,
+        buffer_bars=options.buffer,
+        lookahead_bars=options.lookahead,
+        model_dim=options.model_dim,
+        gen_timeout=options.gen_timeout,
+    )
+    engine = Model(options.model).engine
+    with listening(engine, options.host, options.port, options.reply_port, params) as server:
+        typer.echo(f"listening for OSC on {options.host}:{server.server_address[1]} (Ctrl-C stops)", err=True)
+        server.serve_forever()

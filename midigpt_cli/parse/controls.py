@@ -1,0 +1,87 @@
+"""The options that hold notes to something: how each is read, and the control of a request that it comes to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from midigpt_cli.options.groups import Music
+from midigpt_cli.options.settings import option_of
+from midigpt_cli.parse import musical
+from midigpt_cli.parse.limited import VALUE, Limited, Meant, any_track, melodic
+from midigpt_cli.parse.numbers import count
+from midigpt_core.score import Track
+
+Values = dict[str, Any]  # by the name of the control
+_PITCHES = ("pitches", "pitch_classes", "scale", "root")  # ways to say which pitches; one replaces the other
+
+
+@dataclass(frozen=True)
+class ControlOption:
+    """One option, and the control it sets."""
+
+    field: str  # of Music
+    option: str
+    control: str
+    read: Callable[[str], Any]
+    fits: Callable[[Track], bool] = any_track  # the tracks it applies to, where none is named
+    shape: str = VALUE  # of a value, see Limited
+
+
+CONTROL_OPTIONS = (
+    ControlOption("scale", "--scale", "pitch_mask", musical.scale, melodic),
+    ControlOption("pitch_range", "--pitch-range", "pitch_mask", musical.pitch_range, melodic),
+    ControlOption("pitch_set", "--pitch-set", "pitch_mask", musical.pitch_set, melodic),
+    ControlOption("grid", "--grid", "rhythm_mask", musical.grid),
+    ControlOption("rhythm_lock", "--rhythm-lock", "rhythm_lock", musical.rhythm_lock),
+    ControlOption("remix", "--remix", "remix", musical.remix, shape=r"[\d.]+(?::\w+)?"),
+    ControlOption("time_signature", "--time-signature", "time_signature", musical.time_signature, shape=r"\d+/\d+"),
+)
+
+
+@dataclass
+class Controls:
+    """The controls of each track and of its bars, as they are put together."""
+
+    meant: Meant
+    of_tracks: dict[int, Values] = field(default_factory=dict)
+    of_bars: dict[int, dict[int, Values]] = field(default_factory=dict)
+
+    def add(self, music: Music, limits: Mapping[str, Sequence[Limited]]) -> None:
+        """All that was given: first what is for whole tracks, then what is for single bars and wins there.
+
+        limits: values of settings that are for some tracks or bars, by setting.
+        """
+        rows = [
+            (row, Limited.read(text, row.read, row.shape))
+            for row in CONTROL_OPTIONS
+            for text in getattr(music, row.field)
+        ]
+        own = [(ControlOption("", option_of(name), name, count), entry) for name in limits for entry in limits[name]]
+        self._place([*rows, *own])
+
+    def _place(self, rows: Sequence[tuple[ControlOption, Limited]]) -> None:
+        for row, entry in rows:
+            if not entry.bars:
+                for number in self.meant.tracks(row.option, entry.track, row.fits):
+                    _put(self.of_tracks.setdefault(number, {}), row.control, entry.value)
+        for row, entry in rows:
+            for number in self.meant.tracks(row.option, entry.track, row.fits) if entry.bars else ():
+                for bar in self.meant.bars(row.option, entry.bars, number):
+                    mine = self.of_bars.setdefault(number, {}).setdefault(bar, {})
+                    if row.control not in mine:
+                        mine |= _inherited(self.of_tracks.get(number, {}), row.control, entry.value)
+                    _put(mine, row.control, entry.value)
+
+
+def _put(values: Values, control: str, value: Any) -> None:
+    values[control] = {**values.get(control, {}), **value} if isinstance(value, dict) else value
+
+
+def _inherited(whole: Values, control: str, value: Any) -> Values:
+    """What a bar takes over from its track beside a value of its own: the range of a pitch mask, or its pitches."""
+    mask: Mapping[str, Any] = whole.get(control, {}) if control == "pitch_mask" else {}
+    replaced = _PITCHES if any(key in value for key in _PITCHES) else ()
+    kept = {key: each for key, each in mask.items() if key not in replaced}
+    return {control: kept} if kept else {}

@@ -1,0 +1,112 @@
+"""POST /render: a .mid file in, sound or a picture of it out."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePath
+
+from fastapi import APIRouter, Request, Response
+
+from midigpt_cli.output.rendering import PICTURES, SOUNDS, RenderOptions, make
+from midigpt_cli.parse.selectors import BARS_HELP, select_bars, select_cells
+from midigpt_cli.server.body import read_form
+from midigpt_cli.server.errors import RefusalError
+from midigpt_cli.server.form import in_form_words
+from midigpt_cli.server.limits import check_song, read_limits
+from midigpt_cli.server.response_models import ERRORS
+from midigpt_cli.server.routes.generate import client_of
+from midigpt_cli.server.routes.infill import named
+from midigpt_cli.server.settings import ServerSettings
+from midigpt_cli.server.state import state_of
+from midigpt_core.errors import RequestValidationError
+from midigpt_core.fields import nearest
+from midigpt_core.midi_file.facts import song_facts
+from midigpt_core.score import Score
+
+router = APIRouter(tags=["midi"])
+FORMATS = {
+    "wav": "audio/wav",
+    "flac": "audio/flac",
+    "ogg": "audio/ogg",
+    "mp3": "audio/mpeg",
+    "png": "image/png",
+    "svg": "image/svg+xml",
+    "pdf": "application/pdf",
+}
+assert {f".{kind}" for kind in FORMATS} == {*SOUNDS, *PICTURES}
+_FIELDS = {  # field of the form -> meaning
+    "format": f"{', '.join(FORMATS)} (default: wav)",
+    "bars": f"Draw only these bars. {BARS_HELP}",
+    "highlight": "Highlight bars in a picture, such as drums:5-8 (repeatable).",
+}
+_ROWS = {name: {"type": "string", "description": meaning} for name, meaning in _FIELDS.items()}
+_FORM = {
+    "title": "RenderForm",
+    "type": "object",
+    "required": ["file"],
+    "properties": {"file": {"type": "string", "format": "binary", "description": "a .mid file"}, **_ROWS},
+    "additionalProperties": False,
+}
+
+
+@router.post(
+    "/render",
+    summary="Turn a .mid file into sound or a picture",
+    responses={200: {"description": "The file", "content": {kind: {} for kind in FORMATS.values()}}, **ERRORS},
+    openapi_extra={"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": _FORM}}}},
+)
+async def render(request: Request) -> Response:
+    """The song as `midigpt render` plays or draws it: `format=wav`, or `format=png` with `bars` and `highlight`."""
+    state = state_of(request)
+    state.queue.check_room(client_of(request))
+    form = await read_form(request)
+    kind = _format(form.fields)
+    stem = PurePath(form.name.replace("\\", "/")).stem or "song"
+    made = await state.queue.in_thread(lambda: _make(form.data, f"{stem}.{kind}", form.fields, state.settings))
+    return Response(made, media_type=FORMATS[kind], headers=named(f"{stem}.{kind}"))
+
+
+def _format(fields: Mapping[str, Sequence[str]]) -> str:
+    for name in fields:
+        if name not in _FIELDS:
+            raise RefusalError(422, f"{name[:80]} is not a known field; {nearest(name, _FIELDS)}", field=name[:80])
+    kind = fields.get("format", ["wav"])[-1].strip().lower().removeprefix(".")
+    if kind not in FORMATS:
+        raise RefusalError(
+            422, f"format = {kind[:80]!r} is nothing that can be made; {nearest(kind, FORMATS)}", field="format"
+        )
+    return kind
+
+
+def _make(data: bytes, name: str, fields: Mapping[str, Sequence[str]], settings: ServerSettings) -> bytes:
+    score = Score.from_midi(data, limits=read_limits(settings))
+    check_song(score, 1, settings)
+    if PurePath(name).suffix in SOUNDS:
+        _check_length(score, settings)
+    try:
+        how = _how(fields, score, name)
+    except RequestValidationError as error:
+        raise in_form_words(error) from error
+    with tempfile.TemporaryDirectory(prefix="midigpt-render-") as folder:
+        made = Path(folder) / f"made{PurePath(name).suffix}"
+        make(score, made, how)
+        return made.read_bytes()
+
+
+def _check_length(score: Score, settings: ServerSettings) -> None:
+    seconds, most = song_facts(score).seconds, settings.max_render_seconds
+    if seconds > most:
+        raise RefusalError(
+            413,
+            f"the song lasts {seconds:.0f} s; this server plays {most:g} s into a file (max_render_seconds)",
+            field="file",
+        )
+
+
+def _how(fields: Mapping[str, Sequence[str]], score: Score, name: str) -> RenderOptions:
+    bars = None
+    if "bars" in fields:
+        chosen = select_bars(fields["bars"][-1], score.n_bars)
+        bars = range(chosen[0], chosen[-1] + 1)
+    return RenderOptions(lit=select_cells(fields.get("highlight", ()), score), bars=bars, title=PurePath(name).stem)

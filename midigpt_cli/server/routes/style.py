@@ -1,0 +1,204 @@
+"""POST /generate_style: a few bars from nothing in some styles, as notes and as sound."""
+
+from __future__ import annotations
+
+import base64
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from midigpt_cli.parse.jam import CHANGING, check_keys, read_start
+from midigpt_cli.parse.jam_words import understood_in
+from midigpt_cli.parse.magenta import translated
+from midigpt_cli.server.body import check_id, read_message
+from midigpt_cli.server.chunk_audio import RATE, checked_rate, in_words
+from midigpt_cli.server.errors import RefusalError, busy, request_id
+from midigpt_cli.server.events import until_answered
+from midigpt_cli.server.models import ModelEntry
+from midigpt_cli.server.queue import STOPPING, Rendered, Work
+from midigpt_cli.server.request_models import ConfigModel, body_of
+from midigpt_cli.server.response_models import ERRORS, json_answer
+from midigpt_cli.server.responses import to_json
+from midigpt_cli.server.routes.generate import client_of, reply
+from midigpt_cli.server.settings import ServerSettings
+from midigpt_cli.server.state import state_of
+from midigpt_core import trace
+from midigpt_core.audio.files import pcm_wav
+from midigpt_core.audio.levels import normalised
+from midigpt_core.audio.synthesis import synthesise
+from midigpt_core.errors import CancelledError
+from midigpt_core.fields import read, setting
+from midigpt_core.generation.plan import draw_seed
+from midigpt_core.generation.run import Timing
+from midigpt_core.jam import RESOLUTION, Jam, JamSettings
+from midigpt_core.midi_file import score_to_bytes
+from midigpt_core.music import tempo_of
+from midigpt_core.score import Score
+
+router = APIRouter(tags=["generation"])
+_JAM = tuple(key for key in (*CHANGING, "metre", "tracks") if key not in ("late", "bars_per_chunk", "ramp_seconds"))
+
+
+@dataclass(frozen=True)
+class StyleAsked:
+    """What /generate_style takes beside the fields of a jam."""
+
+    bars: int = setting(8, "how many bars", 1, 64)
+    intro_bars_to_drop: int = setting(0, "bars written before them and left out", 0, 64)
+    audio: bool = setting(True, "answer with the rendered sound, too")
+    audio_rate: int = setting(RATE, "samples per second of that sound")
+    model: str | None = None
+    request_id: str | None = None
+
+
+class StyleBody(BaseModel):
+    """Styles or a prompt, and how many bars; other fields as in JamStart."""
+
+    model_config = ConfigDict(extra="allow")
+
+    styles: str | list[str] | None = Field(None, description="mixed by style_weights", examples=["jazz"])
+    style_weights: str | list[float] | None = None
+    prompt: str | None = Field(None, description="instead of styles: in words what to play")
+    bpm: float | None = Field(None, description="the style's if left out")
+    bars: int = Field(8, ge=1, le=64)
+    intro_bars_to_drop: int = Field(0, ge=0, le=64, description="bars written before them and left out")
+    audio: bool = Field(True, description="answer with the rendered sound, too")
+    config: ConfigModel | None = Field(None, description="sampling; its fields may stand beside it, too")
+
+
+class StyleAnswer(BaseModel):
+    """The bars."""
+
+    request_id: str
+    model: str
+    seed: int
+    midi: str = Field(description="a .mid file in base64")
+    audio_base64: str | None = Field(None, description="a wav file exactly as long as the bars")
+    metadata: dict[str, Any]
+    understood: dict[str, Any] | None = None
+    unused: list[str] | None = None
+
+
+@router.post(
+    "/generate_style",
+    summary="Write bars in some styles",
+    responses={**json_answer(StyleAnswer), **ERRORS},
+    openapi_extra=body_of("StyleBody"),
+)
+async def generate_style(request: Request) -> Response:
+    """Write bars from nothing in the styles named, all parts together, as JSON or a form asks."""
+    state = state_of(request)
+    data, unused = translated(await read_message(request))
+    check_keys(data, (*_JAM, *_OWN))
+    own, jam = read(StyleAsked, {k: data[k] for k in data if k in _OWN}, ""), {k: data[k] for k in data if k in _JAM}
+    checked_rate(own.audio_rate)
+    request.state.request_id = check_id(own.request_id) or request_id(request)
+    entry = state.models.get(own.model)
+    state.queue.check_room(client_of(request))
+    session = await state.queue.in_thread(lambda: prepare(entry, own, jam))
+    check_length(session.seconds, state.settings)
+    told: dict[str, Any] = {"unused": list(unused)} if unused else {}
+    understood = understood_in(jam)
+    told |= {"understood": understood.to_dict()} if understood else {}
+    work = Work(request_id(request), "style", entry, session, client_of(request), finish_as(own, told), lambda _: None)
+    outcome = await until_answered(request, work, state.queue.admit(work))
+    if outcome.status == "cancelled" and outcome.reason != STOPPING:
+        raise busy(f"stopped before the bars were finished: {outcome.reason}", 409)
+    return reply(outcome)
+
+
+_OWN = tuple(StyleAsked.__dataclass_fields__)
+
+
+def prepare(entry: ModelEntry, own: StyleAsked, jam: Mapping[str, Any]) -> StyleSession:
+    """A checked session. Raises RefusalError, RequestValidationError."""
+    settings = read_start(jam, None)
+    if not settings.tracks:
+        raise RefusalError(422, "styles is missing; name styles such as jazz, a prompt, or tracks", field="styles")
+    total = own.bars + own.intro_bars_to_drop
+    longest = max(entry.engine.tokenizer.config.num_bars_map, default=8) // 2
+    at_once = max(count for count in range(1, longest + 1) if total % count == 0)
+    seed = settings.config.seed if settings.config.seed >= 0 else draw_seed()
+    settings = replace(settings, bars_per_chunk=at_once, config=replace(settings.config, seed=seed))
+    return StyleSession(Jam(entry.engine, settings), total, own.intro_bars_to_drop)
+
+
+def check_length(seconds: float, settings: ServerSettings) -> None:
+    """Refuse bars that play longer than this server renders. Raises RefusalError (422)."""
+    if seconds > settings.max_render_seconds:
+        most = settings.max_render_seconds
+        raise RefusalError(
+            422, f"bars would play {seconds:.0f} s; this server renders {most:g} s (max_render_seconds)", field="bars"
+        )
+
+
+class StyleSession:
+    """Bars from nothing, a few at a time, run by a worker as a session is."""
+
+    def __init__(self, jam: Jam, total: int, dropped: int) -> None:
+        self.jam, self.total, self.dropped = jam, total, dropped
+        self.listener: trace.Listener = trace.ignore
+        self.cancel_event = threading.Event()
+        self.timing, self.gen_count, self.token_count = Timing(), 0, 0
+
+    @property
+    def seconds(self) -> float:
+        """How long the bars play."""
+        return (self.total - self.dropped) * self.settings.bar_quarters * 60 / self.settings.bpm
+
+    @property
+    def settings(self) -> JamSettings:
+        return self.jam.settings
+
+    def run_takes(self) -> Score:
+        """The bars. Raises CancelledError, GenerationError."""
+        self.jam.cancel_event = self.cancel_event
+        parts: list[list[Any]] = [[] for _ in self.settings.tracks]
+        while self.jam.bar < self.total:
+            if self.cancel_event.is_set():
+                raise CancelledError("stopped between two chunks")
+            self.gen_count = self.jam.bar * len(parts)
+            for bars, track in zip(parts, self.jam.next_chunk().score.tracks, strict=True):
+                bars += track.bars
+        tracks = [
+            replace(track, bars=bars[self.dropped :]) for track, bars in zip(self.settings.tracks, parts, strict=True)
+        ]
+        return Score(tracks, RESOLUTION, tempo_of(self.settings.bpm))
+
+
+def finish_as(own: StyleAsked, told: Mapping[str, Any]) -> Any:
+    """Makes the answer, in the worker's thread."""
+
+    def finish(work: Work, score: Any) -> Rendered:
+        settings: JamSettings = work.session.settings  # type: ignore[attr-defined]
+        file = score_to_bytes(score)
+        seconds = sum(bar.ticks(RESOLUTION) for bar in score.tracks[0].bars) * score.tempo / RESOLUTION / 1e6
+        sound = {}
+        if own.audio:
+            wave = normalised(synthesise(file, own.audio_rate, seconds, wrap_tail=False))
+            sound = {"audio_base64": in_words(pcm_wav(wave, own.audio_rate))}
+        facts = {
+            "bpm": settings.bpm,
+            "bars": own.bars,
+            "beats_per_bar": settings.metre[0],
+            "metre": list(settings.metre),
+            "seconds": round(seconds, 6),
+            "sample_rate": own.audio_rate,
+            "instruments": [track.name for track in score.tracks],
+        }
+        body = {
+            "request_id": work.id,
+            "model": work.label,
+            "seed": settings.config.seed,
+            "midi": base64.b64encode(file).decode("ascii"),
+            **sound,
+            "metadata": facts,
+            **told,
+        }
+        return Rendered(to_json(body))
+
+    return finish
