@@ -12,6 +12,7 @@ import typer
 from midigpt_cli.options import completion
 from midigpt_cli.options.groups import AsJson
 from midigpt_cli.options.settings import OUTPUT, PLAN, command_of
+from midigpt_cli.output.chords import chord_facts, chord_line
 from midigpt_cli.parse.numbers import count
 from midigpt_cli.parse.reading import Reading
 from midigpt_cli.parse.selectors import (
@@ -145,6 +146,7 @@ def plan_facts(song: str, score: Score, steps: list[StepEstimate], room: int) ->
         "bars": score.n_bars,
         "tracks": [describe_track(number, score) for number in range(len(score.tracks))],
         "context_tokens": room,
+        "chords": chord_facts(score, {bar for item in steps for _, bar in item.step.cells}),
         "steps": [_step_facts(number, item, score) for number, item in enumerate(steps, 1)],
     }
 
@@ -217,6 +219,8 @@ def plan_lines(
     count = len(steps)
     yield f"{facts['song']}: {len(score.tracks)} tracks, {score.n_bars} bars, counted from {COUNTED_FROM}."
     yield f"{count} step{'s' if count != 1 else ''}; each later step hears what the earlier ones wrote."
+    if facts["chords"]:
+        yield f"chords heard: {chord_line(facts['chords'])}"
     for number, item in enumerate(steps, 1):
         yield ""
         yield from _step_lines(number, item, score, facts["context_tokens"])

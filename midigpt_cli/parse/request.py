@@ -67,7 +67,7 @@ def build_request(options: RequestOptions, score: Score, table: AttributeTable) 
         context_keep=_tracks(score, options.context.context_keep, "--context-keep"),
     )
     music = options.music
-    piece = {"velocity": music.velocity, "microtiming": music.microtiming, "genre": music.genre}
+    piece = {"velocity": musical.switched(music.velocity), "microtiming": music.microtiming, "genre": music.genre}
     return GenerationRequest(prompts, config, {name: value for name, value in piece.items() if value is not None})
 
 

@@ -26,14 +26,24 @@ def read_cells(
     pieces += [[]] * (len(prompt.cells) - len(pieces))
     cells = zip(prompt.cells, prompt.drums, pieces, strict=False)
     return {
-        cell: _scaled(_read_bar(tokenizer, body, drum), tokenizer.config, score, cell) for cell, drum, body in cells
+        cell: _played(prompt, _scaled(_read_bar(tokenizer, body, drum), tokenizer.config, score, cell), score, cell)
+        for cell, drum, body in cells
     }
 
 
 def read_cell(tokenizer: Tokenizer, prompt: StepPrompt, written: Sequence[int], score: Score, place: int) -> list[Note]:
     """The notes of one cell that was begun, by its place among the step's, in the score's resolution."""
     notes = _read_bar(tokenizer, _pieces(tokenizer, written)[place], prompt.drums[place])
-    return _scaled(notes, tokenizer.config, score, prompt.cells[place])
+    cell = prompt.cells[place]
+    return _played(prompt, _scaled(notes, tokenizer.config, score, cell), score, cell)
+
+
+def _played(prompt: StepPrompt, notes: list[Note], score: Score, cell: Cell) -> list[Note]:
+    """As loud as the caller wants the notes of a cell."""
+    wanted = prompt.known.loudness.get(cell)
+    if wanted is None:
+        return notes
+    return wanted.applied(notes, score.resolution, score.tracks[cell[0]].bars[cell[1]].ticks(score.resolution))
 
 
 def _pieces(tokenizer: Tokenizer, written: Sequence[int]) -> list[list[int]]:

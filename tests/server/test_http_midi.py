@@ -192,3 +192,12 @@ def test_new_tracks_and_bars_are_fields_too(client):
     assert [len(bar.notes) > 0 for bar in after.tracks[-1].bars][-2:] == [True, True]
     assert after.tracks[-1].instrument == 40
     assert [track.bars[:8] for track in after.tracks[:-1]] == [track.bars for track in before.tracks]
+
+
+def test_wishes_are_fields_of_the_form_and_of_the_request(client) -> None:
+    fields = {"chords": "5:Dm 6:Bb", "velocity": "50-60", "keep_range": "on", "motion": "5:steps:0.6"}
+    answer = infill(client, midi(), bars="5-6", track="bass", seed="3", plan_only="true", **fields)
+    assert answer.status_code == 200, answer.text
+    refusal = infill(client, midi(), bars="5-6", track="bass", velocity="loud")
+    assert refusal.status_code == 422
+    assert "velocity" in refusal.text
