@@ -14,16 +14,17 @@ from midigpt_cli.options.groups import AsJson
 from midigpt_cli.options.settings import OUTPUT, PLAN, command_of
 from midigpt_cli.output.chords import chord_facts, chord_line
 from midigpt_cli.parse.numbers import count
+from midigpt_cli.parse.places import select_places
 from midigpt_cli.parse.reading import Reading
 from midigpt_cli.parse.selectors import (
     BARS_HELP,
     MOST_NAMED,
     SOUNDING,
     TRACK_HELP,
+    WHERE_HELP,
     describe_bars,
     describe_track,
     describe_tracks,
-    select_bars,
     tracks_to_write,
 )
 from midigpt_core.score import Score
@@ -55,6 +56,7 @@ class ShowPlan:
 
     song: Annotated[str, typer.Argument(metavar="SONG", help="A MIDI file, or - for standard input.")]
     bars: Annotated[str, typer.Option("--bars", "-b", metavar="BARS", help=BARS_HELP)]
+    where: Annotated[str | None, typer.Option(metavar="WHAT", help=WHERE_HELP)] = None
     track: Annotated[
         list[str],
         typer.Option(
@@ -113,15 +115,15 @@ def _request(options: ShowPlan, score: Score) -> GenerationRequest:
     """What `infill` would ask for with these options."""
     from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt
 
-    bars = list(select_bars(options.bars, score.n_bars, heard=score.heard_bars))
-    tracks = tracks_to_write(options.track, score, bars)
+    places = select_places(options.bars, score, where=options.where)
+    targets = places.by_track(tracks_to_write(options.track, score, places.bars), score)
     planning: dict[str, Any] = {
         "model_dim": options.window,
         "bars_per_step": options.bars_per_step,
         "tracks_per_step": options.tracks_per_step,
     }
     prompts = [
-        TrackPrompt(t, bars if t in tracks else [], autoregressive=options.autoregressive and t in tracks)
+        TrackPrompt(t, list(targets.get(t, ())), autoregressive=options.autoregressive and t in targets)
         for t in range(len(score.tracks))
     ]
     return GenerationRequest(prompts, InferenceConfig(**{key: v for key, v in planning.items() if v is not None}))

@@ -13,6 +13,7 @@ from midigpt_core.constraints.control import DecodeControl, Limit, Scene, check_
 from midigpt_core.constraints.line_controls import ContourControl, KeepContour, KeepRange, MotionControl
 from midigpt_core.constraints.masks import AllowedTokens, Constraint, Schedule, Scheduled, Slot, TokenBias
 from midigpt_core.constraints.pitch_mask import PitchMask
+from midigpt_core.constraints.span import Span
 from midigpt_core.constraints.velocity import Humanise, VelocityControl
 from midigpt_core.fields import nearest, refused
 from midigpt_core.music import GRIDS
@@ -152,6 +153,7 @@ CONTROLS: Mapping[str, DecodeControl] = {
     "rhythm_mask": RhythmMask(),
     "rhythm_lock": RhythmLock(),
     "remix": Remix(),
+    "span": Span(),
     "chords": ChordsControl(),
     "chord_strength": ChordStrength(),
     "velocity": VelocityControl(),

@@ -39,11 +39,17 @@ def read_cell(tokenizer: Tokenizer, prompt: StepPrompt, written: Sequence[int], 
 
 
 def _played(prompt: StepPrompt, notes: list[Note], score: Score, cell: Cell) -> list[Note]:
-    """As loud as the caller wants the notes of a cell."""
-    wanted = prompt.known.loudness.get(cell)
-    if wanted is None:
+    """As loud as the caller wants the notes of a cell; where only a part of the bar is written, beside those that
+    stay."""
+    bar, wanted, stays = score.tracks[cell[0]].bars[cell[1]], prompt.known.loudness.get(cell), prompt.stays_in(cell)
+    if stays is not None:
+        notes = [note for note in notes if not stays(note, bar, score.resolution)]
+    if wanted is not None:
+        notes = wanted.applied(notes, score.resolution, bar.ticks(score.resolution))
+    if stays is None:
         return notes
-    return wanted.applied(notes, score.resolution, score.tracks[cell[0]].bars[cell[1]].ticks(score.resolution))
+    kept = [note for note in bar.notes if stays(note, bar, score.resolution)]
+    return sorted([*kept, *notes], key=lambda note: note.onset_ticks)
 
 
 def _pieces(tokenizer: Tokenizer, written: Sequence[int]) -> list[list[int]]:
