@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from midigpt_cli.server.state import ServerState
 from midigpt_core.score import Score
 
 BASE = "http://127.0.0.1"
+JOBS = os.environ.get("MIDIGPT_TEST_JOBS", "memory")  # where jobs are kept, unless a test says so
 
 
 def models() -> Models:
@@ -51,7 +53,7 @@ def midi(score: Score | None = None) -> bytes:
 
 @contextmanager
 def client_of(**settings: Any) -> Iterator[TestClient]:
-    app = create_app(models(), ServerSettings(**settings))
+    app = create_app(models(), ServerSettings(**{"job_store": JOBS, **settings}))
     with TestClient(app, base_url=BASE, raise_server_exceptions=False) as client:
         yield client
 
@@ -80,12 +82,12 @@ class Live:
 
 @contextmanager
 def live_server(**settings: Any) -> Iterator[Live]:
-    made = ServerSettings(**{"port": 0, "stop_seconds": 0.0, **settings})
+    made = ServerSettings(**{"port": 0, "stop_seconds": 0.0, "job_store": JOBS, **settings})
     app = create_app(models(), made)
     server = make_server(app, made)
     thread = threading.Thread(target=lambda: asyncio.run(server.serve()), daemon=True)
     thread.start()
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60  # a busy machine is no finding
     while not server.started:
         assert time.monotonic() < until, "the server did not start"
         time.sleep(0.01)

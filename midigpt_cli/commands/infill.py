@@ -33,7 +33,7 @@ class Infill:
         ),
     ] = field(default_factory=list)
     bars: Annotated[str | None, typer.Option("--bars", "-b", help=BEATS_HELP)] = None
-    where: Annotated[str | None, typer.Option(metavar="WHAT", help=WHERE_HELP)] = None
+    where: Annotated[str | None, typer.Option(help=WHERE_HELP)] = None
     track: Annotated[
         list[str],
         typer.Option(
@@ -87,7 +87,7 @@ def infill(options: Infill) -> None:
     wishes.beside(options.music)
     understood = told_of(wishes, options.reporting)
     whole = _whole_request(options)
-    takes = _takes(whole, options)
+    takes = whole.config.num_candidates if whole else options.settings.num_candidates or 1
     job = CommandRun(
         CommandOptions(
             "infill", options.model, options.output, options.reporting, options.many, whole is not None, understood
@@ -98,11 +98,10 @@ def infill(options: Infill) -> None:
 
     def prepare(score: Score, table: AttributeTable) -> tuple[Score, GenerationRequest]:
         from midigpt_cli.parse.additions import with_additions
-        from midigpt_cli.parse.request import request_of
         from midigpt_cli.parse.silent import with_silent
 
         score = with_additions(with_silent(score, options.track), options.additions)
-        return score, request_of(whole, options.settings, score) if whole else _request(options, score, table)
+        return score, whole or _request(options, score, table)
 
     job.run(prepare, lambda song: read_song(song, options.reading))
 
@@ -118,14 +117,8 @@ def _with_song(options: Infill) -> Infill:
     return options
 
 
-def _takes(whole: dict[str, Any] | None, options: Infill) -> int:
-    from midigpt_cli.parse.request import request_of
-
-    return request_of(whole, options.settings).config.num_candidates if whole else options.settings.num_candidates or 1
-
-
-def _whole_request(options: Infill) -> dict[str, Any] | None:
-    """The JSON form of the request of --request or --from-run, which leaves no other option to say what is written."""
+def _whole_request(options: Infill) -> GenerationRequest | None:
+    """The request of --request or --from-run, which leaves no other option to say what is written."""
     name, given = ("--from-run", options.from_run) if options.request is None else ("--request", options.request)
     if given is None:
         if options.bars is None and options.where is None:
@@ -136,14 +129,13 @@ def _whole_request(options: Infill) -> dict[str, Any] | None:
             raise refused(option, value, f"and {name} both say what is written", "keep one of them")
     if options.music != Music() or options.context != Context():
         raise refused(name, str(given), "holds the musical controls and context", "put them there")
-    from midigpt_cli.parse.request import read_request
+    from midigpt_cli.parse.request import read_request, request_of
 
     if options.request is not None:
         if options.from_run is not None:
             raise refused("--from-run", given, "and --request both say what is written", "keep one of them")
-        found: dict[str, Any] = read_request(options.request)
-        return found
-    return _remembered(options)
+        return read_request(options.request, options.settings)
+    return request_of(_remembered(options), options.settings)
 
 
 def _remembered(options: Infill) -> dict[str, Any]:
@@ -165,14 +157,15 @@ def _request(options: Infill, score: Score, table: AttributeTable) -> Generation
     from midigpt_cli.parse.selectors import tracks_to_write
     from midigpt_cli.parse.words import tracks_named
 
-    places = select_places("all" if options.bars is None else options.bars, score, where=options.where)
+    places = select_places(options.bars or "all", score, where=options.where)
     tracks = (
         () if options.track else added_tracks(score, options.additions) or tracks_named(options.music.prompt, score)
     )
     tracks = tracks or tracks_to_write(options.track, score, places.bars)
-    targets = places.by_track(tracks, score)
     return build_request(
-        RequestOptions(targets, options.music, options.context, options.settings, spans=places.spans),
+        RequestOptions(
+            places.by_track(tracks, score), options.music, options.context, options.settings, dict(places.spans)
+        ),
         score,
         table,
     )

@@ -14,14 +14,13 @@ from midigpt_cli.options.groups import AsJson
 from midigpt_cli.options.settings import OUTPUT, PLAN, command_of
 from midigpt_cli.output.chords import chord_facts, chord_line
 from midigpt_cli.parse.numbers import count
-from midigpt_cli.parse.places import select_places
+from midigpt_cli.parse.places import select_whole_bars
 from midigpt_cli.parse.reading import Reading
 from midigpt_cli.parse.selectors import (
     BARS_HELP,
     MOST_NAMED,
     SOUNDING,
     TRACK_HELP,
-    WHERE_HELP,
     describe_bars,
     describe_track,
     describe_tracks,
@@ -56,7 +55,6 @@ class ShowPlan:
 
     song: Annotated[str, typer.Argument(metavar="SONG", help="A MIDI file, or - for standard input.")]
     bars: Annotated[str, typer.Option("--bars", "-b", metavar="BARS", help=BARS_HELP)]
-    where: Annotated[str | None, typer.Option(metavar="WHAT", help=WHERE_HELP)] = None
     track: Annotated[
         list[str],
         typer.Option(
@@ -115,15 +113,15 @@ def _request(options: ShowPlan, score: Score) -> GenerationRequest:
     """What `infill` would ask for with these options."""
     from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt
 
-    places = select_places(options.bars, score, where=options.where)
-    targets = places.by_track(tracks_to_write(options.track, score, places.bars), score)
+    bars = list(select_whole_bars(options.bars, score))
+    tracks = tracks_to_write(options.track, score, bars)
     planning: dict[str, Any] = {
         "model_dim": options.window,
         "bars_per_step": options.bars_per_step,
         "tracks_per_step": options.tracks_per_step,
     }
     prompts = [
-        TrackPrompt(t, list(targets.get(t, ())), autoregressive=options.autoregressive and t in targets)
+        TrackPrompt(t, bars if t in tracks else [], autoregressive=options.autoregressive and t in tracks)
         for t in range(len(score.tracks))
     ]
     return GenerationRequest(prompts, InferenceConfig(**{key: v for key, v in planning.items() if v is not None}))

@@ -102,6 +102,12 @@ class Controls:
         loud = [(VELOCITY, Limited.read(text, VELOCITY.read)) for text in music.velocity if not musical.is_switch(text)]
         self._place([*rows, *named, *loud, *own])
 
+    def limit(self, spans: Mapping[int, tuple[float, float]]) -> None:
+        """Of these bars, only a part is written."""
+        for number, bars in self.meant.targets.items():
+            for bar in set(bars) & spans.keys():
+                self.of_bars.setdefault(number, {}).setdefault(bar, {})["span"] = list(spans[bar])
+
     def _place(self, rows: Sequence[tuple[ControlOption, Limited]]) -> None:
         for row, entry in rows:
             if not entry.bars:

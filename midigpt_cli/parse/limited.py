@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from midigpt_cli.parse.places import select_whole_bars
-from midigpt_cli.parse.selectors import select_tracks
+from midigpt_cli.parse.selectors import select_bars, select_tracks
 from midigpt_core.fields import refused
 from midigpt_core.score import DRUM, Score, Track
 
@@ -68,7 +67,7 @@ class Meant:
         """The bars of a track that a value is for: those named, else all that are written."""
         if not selector:
             return self.targets[track]
-        bars = select_whole_bars(selector, self.score, option)
+        bars = select_bars(selector, self.score.n_bars, option)
         outside = sorted(bar + 1 for bar in set(bars) - set(self.targets[track]))
         if outside:
             raise refused(option, selector, f"speaks of bar {outside[0]}, which is not written", "add it to --bars")

@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
 
 from midigpt_cli.parse.selectors import describe_bars, select_bars
 from midigpt_cli.parse.what import WHAT
@@ -28,7 +27,7 @@ Span = tuple[float, float]  # quarter notes from the beginning of a bar
 
 
 @dataclass(frozen=True)
-class Selection:
+class Places:
     """Bars, from 0 and in order; `spans`: the part of a bar that is meant, where it is not all of it; `what`: only the
     bars of a track where that is to be found."""
 
@@ -48,7 +47,7 @@ class Selection:
         return {**found}
 
 
-def select_places(text: str, score: Score, option: str = "--bars", where: str | None = None) -> Selection:
+def select_places(text: str, score: Score, option: str = "--bars", where: str | None = None) -> Places:
     """What a selector means in a song: "5-8", "-4-", "1-16/4", "5.3-6.2", "0:10-0:20" or "Chorus"; several with commas
     between them; " where silent" may follow, unless `where` says it.
 
@@ -69,30 +68,7 @@ def select_places(text: str, score: Score, option: str = "--bars", where: str | 
                 begin, end = spans.get(bar, span)
                 spans[bar] = min(begin, span[0]), max(end, span[1])
     partly = {bar: span for bar, span in spans.items() if bar not in whole}
-    return Selection(tuple(sorted({*whole, *spans})), partly, what)
-
-
-def placed(data: Any, score: Score | None) -> Any:
-    """A request in its JSON form, where bars that a track names in words ("Chorus", "5.3-6.2", "all where silent") are
-    numbers; without a score they are none. Raises RequestValidationError."""
-    tracks = data.get("tracks") if isinstance(data, dict) else None
-    if not isinstance(tracks, list) or not any(isinstance(t, dict) and isinstance(t.get("bars"), str) for t in tracks):
-        return data
-    return {**data, "tracks": [_track_placed(track, f"tracks[{i}]", score) for i, track in enumerate(tracks)]}
-
-
-def _track_placed(track: Any, where: str, score: Score | None) -> Any:
-    if not isinstance(track, dict) or not isinstance(track.get("bars"), str):
-        return track
-    number: Any = track.get("id")
-    held = track.get("bar_controls", {})
-    if score is None or number not in range(len(score.tracks)) or not isinstance(held, dict):
-        return {**track, "bars": []}
-    places = select_places(track["bars"], score, f"{where}.bars")
-    bars = list(places.by_track([number], score, f"{where}.bars")[number])
-    spans = {str(bar): {"span": list(span)} for bar, span in places.spans.items() if bar in bars}
-    held = {**held, **{bar: {**held.get(bar, {}), **span} for bar, span in spans.items()}}
-    return {**track, "bars": bars, "bar_controls": held}
+    return Places(tuple(sorted({*whole, *spans})), partly, what)
 
 
 def select_whole_bars(text: str, score: Score, option: str = "--bars") -> tuple[int, ...]:
@@ -116,20 +92,20 @@ def _by_beat(found: re.Match[str], text: str, score: Score, option: str) -> dict
     first, beat = int(found[1]), int(found[2])
     last, stop = (first, beat) if found[3] is None else (int(found[3]), int(found[4]))
     bars = max((track.bars for track in score.tracks), key=len, default=[])
-    for where, number in ((first, beat), (last, stop)):
-        if not 1 <= where <= len(bars):
-            raise refused(option, text, f"speaks of bar {where}", f"it has bars 1 to {len(bars)}")
-        if not 1 <= number <= bars[where - 1].ts_numerator:
-            beats = bars[where - 1].ts_numerator
-            raise refused(option, text, f"speaks of beat {number}", f"bar {where} has beats 1 to {beats}")
+    for bar, number in ((first, beat), (last, stop)):
+        if not 1 <= bar <= len(bars):
+            raise refused(option, text, f"speaks of bar {bar}", f"the song has bars 1 to {len(bars)} (counted from 1)")
+        if not 1 <= number <= bars[bar - 1].ts_numerator:
+            beats = bars[bar - 1].ts_numerator
+            raise refused(option, text, f"speaks of beat {number}", f"bar {bar} has beats 1 to {beats}")
     if (last, stop) < (first, beat):
         raise refused(option, text, "runs backwards", f"say {last}.{stop}-{first}.{beat}")
     spans: dict[int, Span | None] = {}
     for place in range(first - 1, last):
-        bar = bars[place]
-        begin = (beat - 1) * _beat(bar) if place == first - 1 else 0.0
-        end = stop * _beat(bar) if place == last - 1 else bar.beat_length
-        spans[place] = None if begin <= 0 and end >= bar.beat_length else (begin, min(end, bar.beat_length))
+        here = bars[place]
+        begin = (beat - 1) * _beat(here) if place == first - 1 else 0.0
+        end = stop * _beat(here) if place == last - 1 else here.beat_length
+        spans[place] = None if begin <= 0 and end >= here.beat_length else (begin, min(end, here.beat_length))
     return spans
 
 

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 from midigpt_cli.options.groups import Context, Music
 from midigpt_cli.options.settings import LIMITED, given, option_of
 from midigpt_cli.parse import musical
-from midigpt_cli.parse.controls import Controls, Values
+from midigpt_cli.parse.controls import Controls
 from midigpt_cli.parse.limited import Limited, Meant
 from midigpt_cli.parse.numbers import count, whole
-from midigpt_cli.parse.places import Span, placed, select_whole_bars
-from midigpt_cli.parse.selectors import select_tracks
+from midigpt_cli.parse.selectors import select_bars, select_tracks
 from midigpt_cli.parse.words import with_words
 from midigpt_core.errors import short
 from midigpt_core.fields import nearest, refused
@@ -35,8 +34,8 @@ class RequestOptions:
     music: Music
     context: Context
     settings: Any  # options.Settings
+    spans: Mapping[int, tuple[float, float]] = field(default_factory=dict)  # by bar: the part of it that is written
     autoregressive: bool = False
-    spans: Mapping[int, Span] = field(default_factory=dict)  # bar -> the part of it to write
 
 
 def build_request(options: RequestOptions, score: Score, table: AttributeTable) -> GenerationRequest:
@@ -46,6 +45,7 @@ def build_request(options: RequestOptions, score: Score, table: AttributeTable) 
     settings, limits = _split(options.settings)
     controls, attributes = Controls(meant), _Attributes(meant, table)
     controls.add(options.music, limits)
+    controls.limit(options.spans)
     attributes.add(options.music.attribute)
     ignored = set(_tracks(score, options.context.ignore_track, "--ignore-track"))
     hidden = _hidden(options, score)
@@ -59,7 +59,7 @@ def build_request(options: RequestOptions, score: Score, table: AttributeTable) 
             attributes=attributes.of_tracks.get(number, {}),
             controls=controls.of_tracks.get(number, {}),
             bar_attributes=attributes.of_bars.get(number, {}),
-            bar_controls=_with_spans(controls.of_bars.get(number, {}), options, number),
+            bar_controls=controls.of_bars.get(number, {}),
         )
         for number in range(len(score.tracks))
     ]
@@ -71,12 +71,6 @@ def build_request(options: RequestOptions, score: Score, table: AttributeTable) 
     music = options.music
     piece = {"velocity": musical.switched(music.velocity), "microtiming": music.microtiming, "genre": music.genre}
     return GenerationRequest(prompts, config, {name: value for name, value in piece.items() if value is not None})
-
-
-def _with_spans(controls: dict[int, Values], options: RequestOptions, track: int) -> dict[int, Values]:
-    """The controls of a track's bars, and which part of a bar is written where it is not all of it."""
-    spans = {bar: list(options.spans[bar]) for bar in options.targets.get(track, ()) if bar in options.spans}
-    return {**controls, **{bar: {**controls.get(bar, {}), "span": span} for bar, span in spans.items()}}
 
 
 def _split(settings: Any) -> tuple[Any, dict[str, list[Limited]]]:
@@ -103,8 +97,8 @@ def _count_of(name: str) -> Callable[[str], int]:
     return read
 
 
-def read_request(file: Path) -> Any:
-    """The request in a JSON file, or in what `--json` printed for one song, in its JSON form."""
+def read_request(file: Path, settings: Any) -> GenerationRequest:
+    """The request in a JSON file, or in what `--json` printed for one song; settings on the command line win."""
     try:
         data = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
@@ -114,13 +108,12 @@ def read_request(file: Path) -> Any:
         if len(songs) != 1 or not isinstance(songs[0], dict) or "request" not in songs[0]:
             raise refused("--request", str(file), f"reports on {len(songs)} songs", "keep the request of one")
         data = songs[0]["request"]
-    return data
+    return request_of(data, settings)
 
 
-def request_of(data: dict[str, Any], settings: Any, score: Score | None = None) -> GenerationRequest:
-    """The request of its JSON form, for a score (without one, bars in words are none); settings on the command line
-    win."""
-    request = GenerationRequest.from_dict(placed(data, score))
+def request_of(data: dict[str, Any], settings: Any) -> GenerationRequest:
+    """The request of its JSON form; settings on the command line win."""
+    request = GenerationRequest.from_dict(data)
     return replace(request, config=replace(request.config, **given(settings)))
 
 
@@ -133,7 +126,7 @@ def _hidden(options: RequestOptions, score: Score) -> dict[int, list[int]]:
     for text in options.context.mask_bars:
         track, _, bars = text.rpartition("/")
         for number in select_tracks([track], score, "--mask-bars") if track else range(len(score.tracks)):
-            hidden.setdefault(number, set()).update(select_whole_bars(bars, score, "--mask-bars"))
+            hidden.setdefault(number, set()).update(select_bars(bars, score.n_bars, "--mask-bars"))
     return {number: sorted(bars - set(options.targets.get(number, ()))) for number, bars in hidden.items()}
 
 

@@ -111,7 +111,7 @@ class Ended:
         raise CancelledError(STOPPED_EARLY)
 
 
-def _over(*_: Any) -> Any:
+def nothing(*_: Any) -> Any:
     """Nothing is made of what has ended."""
 
 
@@ -166,7 +166,7 @@ class Work:
     def release(self) -> None:
         """Once it has ended: keep the numbers, let the session and all it holds go."""
         self.session = Ended(self.session.gen_count, self.session.token_count, self.session.timing)
-        self.listeners, self.finish, self.interrupted = [], _over, _over
+        self.listeners, self.finish, self.interrupted = [], nothing, nothing
 
     def follow(self, event: trace.Event) -> None:
         """Keep the progress up to date and pass the event on."""

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from midigpt_core.constraints.control import Scene
 from midigpt_core.constraints.masks import (
     LEADS_TO_NOTE,
     PITCH,
@@ -68,7 +67,7 @@ class Around(Scheduled):
 
 class Span:
     """[2, 4]: write only this part of the bar, in quarter notes from its beginning, the end not counted; the notes that
-    begin before or after it stay as they are. Mostly for single bars, in bar_controls."""
+    begin before or after it stay as they are. For single bars, in bar_controls."""
 
     def check(self, value: Any, where: str, encoder: EncoderConfig, track: Track) -> None:
         numbers = isinstance(value, list) and len(value) == 2 and all(map(_is_number, value))
@@ -77,7 +76,7 @@ class Span:
         if not span_ticks(value, encoder.resolution):
             raise refused(where, value, "is shorter than the model's grid", f"give 1/{encoder.resolution} or more")
 
-    def constraints(self, values: Mapping[int, Any], scene: Scene) -> list[Constraint]:
+    def constraints(self, values: Mapping[int, Any], scene: Any) -> list[Constraint]:
         resolution = scene.vocabulary.config.resolution
         spans = {cell: span_ticks(value, resolution) for cell, value in values.items()}
         kept = {cell: _kept(scene.bars[cell], span) for cell, span in spans.items()}

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from math import ceil, floor
 
+from midigpt_core.constraints.span import span_ticks
 from midigpt_core.generation.prompt import StepPrompt
 from midigpt_core.plan.steps import Cell
 from midigpt_core.score import DRUM, Note, Score
@@ -14,6 +15,7 @@ from midigpt_core.tokens import kernels
 from midigpt_core.tokens.config import EncoderConfig
 from midigpt_core.tokens.drum_hits import usual_hit
 from midigpt_core.tokens.encode import EncodeOptions
+from midigpt_core.tokens.grid import nearest_tick
 from midigpt_core.tokens.tokenizer import Tokenizer
 from midigpt_core.tokens.types import TokenType
 
@@ -26,7 +28,7 @@ def read_cells(
     pieces += [[]] * (len(prompt.cells) - len(pieces))
     cells = zip(prompt.cells, prompt.drums, pieces, strict=False)
     return {
-        cell: _played(prompt, _scaled(_read_bar(tokenizer, body, drum), tokenizer.config, score, cell), score, cell)
+        cell: _finished(prompt, _scaled(_read_bar(tokenizer, body, drum), tokenizer.config, score, cell), score, cell)
         for cell, drum, body in cells
     }
 
@@ -35,21 +37,32 @@ def read_cell(tokenizer: Tokenizer, prompt: StepPrompt, written: Sequence[int], 
     """The notes of one cell that was begun, by its place among the step's, in the score's resolution."""
     notes = _read_bar(tokenizer, _pieces(tokenizer, written)[place], prompt.drums[place])
     cell = prompt.cells[place]
-    return _played(prompt, _scaled(notes, tokenizer.config, score, cell), score, cell)
+    return _finished(prompt, _scaled(notes, tokenizer.config, score, cell), score, cell)
 
 
-def _played(prompt: StepPrompt, notes: list[Note], score: Score, cell: Cell) -> list[Note]:
-    """As loud as the caller wants the notes of a cell; where only a part of the bar is written, beside those that
-    stay."""
-    bar, wanted, stays = score.tracks[cell[0]].bars[cell[1]], prompt.known.loudness.get(cell), prompt.stays_in(cell)
-    if stays is not None:
-        notes = [note for note in notes if not stays(note, bar, score.resolution)]
+def _finished(prompt: StepPrompt, notes: list[Note], score: Score, cell: Cell) -> list[Note]:
+    """The notes of a cell as loud as the caller wants them, beside those of its bar that stay."""
+    wanted = prompt.known.loudness.get(cell)
     if wanted is not None:
-        notes = wanted.applied(notes, score.resolution, bar.ticks(score.resolution))
-    if stays is None:
+        ticks = score.tracks[cell[0]].bars[cell[1]].ticks(score.resolution)
+        notes = wanted.applied(notes, score.resolution, ticks)
+    return _with_kept(prompt, notes, score, cell)
+
+
+def _with_kept(prompt: StepPrompt, notes: list[Note], score: Score, cell: Cell) -> list[Note]:
+    """Where only a part of a bar is written: the notes of that part, and outside of it the bar's own, as they were."""
+    track, bar = cell
+    controls = next(each for each in prompt.request.tracks if each.id == track).controls_in(bar)
+    if "span" not in controls:
         return notes
-    kept = [note for note in bar.notes if stays(note, bar, score.resolution)]
-    return sorted([*kept, *notes], key=lambda note: note.onset_ticks)
+    resolution = prompt.tokenizer.config.resolution
+    span = span_ticks(controls["span"], resolution)
+
+    def inside(note: Note) -> bool:
+        return nearest_tick(note.onset_ticks, score.resolution, resolution) in span
+
+    kept = [note for note in score.tracks[track].bars[bar].notes if not inside(note)]
+    return sorted([*kept, *filter(inside, notes)], key=lambda note: (note.onset_ticks, note.pitch))
 
 
 def _pieces(tokenizer: Tokenizer, written: Sequence[int]) -> list[list[int]]:

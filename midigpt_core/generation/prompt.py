@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from midigpt_core.constraints.controls import signature_of
-from midigpt_core.constraints.span import span_ticks
 from midigpt_core.echo.sources import Surroundings
 from midigpt_core.generation.knowledge import StepKnowledge, switch
 from midigpt_core.plan.steps import Cell, Step
@@ -18,7 +17,7 @@ from midigpt_core.tokens import kernels
 from midigpt_core.tokens.drum_hits import hit_ticks
 from midigpt_core.tokens.encode import EncodeOptions
 from midigpt_core.tokens.grammar import Grammar, GrammarOptions
-from midigpt_core.tokens.grid import grid_onset, to_grid, with_listed_metres
+from midigpt_core.tokens.grid import to_grid, with_listed_metres
 from midigpt_core.tokens.targets import TargetBar, targets_in
 from midigpt_core.tokens.tokenizer import Tokenizer
 from midigpt_core.tokens.types import TokenType
@@ -50,19 +49,6 @@ class StepPrompt:
         """The cells counted from the window's first track and bar."""
         place = {track: i for i, track in enumerate(self.tracks)}
         return tuple((place[track], bar - self.step.start_bar) for track, bar in self.cells)
-
-    def stays_in(self, cell: Cell) -> Callable[[Note, Bar, int], bool] | None:
-        """Tells the notes (of a bar, at a resolution) that stay where only a part of a bar is written; None for others.
-
-        A span control says which part that is, on the model's grid.
-        """
-        prompt = next(each for each in self.request.tracks if each.id == cell[0])
-        span = prompt.controls_in(cell[1]).get("span")
-        if span is None:
-            return None
-        config = self.tokenizer.config
-        written = span_ticks(span, config.resolution)
-        return lambda note, bar, resolution: grid_onset(note, bar, resolution, config) not in written
 
     def grammar(self, n_positions: int = 0) -> Grammar:
         """A grammar that has read the prompt, for one lane; it ends every bar before the model's positions run out."""

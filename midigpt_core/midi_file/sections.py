@@ -34,7 +34,9 @@ def sections(score: Score) -> tuple[Section, ...]:
     found: dict[int, str] = {}  # of markers in one bar, the last
     for tick, name in sorted(_names(score), key=lambda marker: marker[0]):
         found[bar_of(lines, tick + late)] = name
-    ends = [*list(found)[1:], *([score.heard_bars] if found else [])]
+    if not found:
+        return ()
+    ends = [*list(found)[1:], score.heard_bars]
     return tuple(Section(name, bar, end) for (bar, name), end in zip(found.items(), ends, strict=True) if end > bar)
 
 
