@@ -27,7 +27,7 @@ Span = tuple[float, float]  # quarter notes from the beginning of a bar
 
 
 @dataclass(frozen=True)
-class Places:
+class Selection:
     """Bars, from 0 and in order; `spans`: the part of a bar that is meant, where it is not all of it; `what`: only the
     bars of a track where that is to be found."""
 
@@ -47,7 +47,7 @@ class Places:
         return {**found}
 
 
-def select_places(text: str, score: Score, option: str = "--bars", where: str | None = None) -> Places:
+def select_places(text: str, score: Score, option: str = "--bars", where: str | None = None) -> Selection:
     """What a selector means in a song: "5-8", "-4-", "1-16/4", "5.3-6.2", "0:10-0:20" or "Chorus"; several with commas
     between them; " where silent" may follow, unless `where` says it.
 
@@ -68,7 +68,7 @@ def select_places(text: str, score: Score, option: str = "--bars", where: str | 
                 begin, end = spans.get(bar, span)
                 spans[bar] = min(begin, span[0]), max(end, span[1])
     partly = {bar: span for bar, span in spans.items() if bar not in whole}
-    return Places(tuple(sorted({*whole, *spans})), partly, what)
+    return Selection(tuple(sorted({*whole, *spans})), partly, what)
 
 
 def select_whole_bars(text: str, score: Score, option: str = "--bars") -> tuple[int, ...]:
