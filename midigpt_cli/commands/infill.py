@@ -87,7 +87,7 @@ def infill(options: Infill) -> None:
     wishes.beside(options.music)
     understood = told_of(wishes, options.reporting)
     whole = _whole_request(options)
-    takes = whole.config.num_candidates if whole else options.settings.num_candidates or 1
+    takes = _takes(whole, options)
     job = CommandRun(
         CommandOptions(
             "infill", options.model, options.output, options.reporting, options.many, whole is not None, understood
@@ -98,10 +98,11 @@ def infill(options: Infill) -> None:
 
     def prepare(score: Score, table: AttributeTable) -> tuple[Score, GenerationRequest]:
         from midigpt_cli.parse.additions import with_additions
+        from midigpt_cli.parse.request import request_of
         from midigpt_cli.parse.silent import with_silent
 
         score = with_additions(with_silent(score, options.track), options.additions)
-        return score, whole or _request(options, score, table)
+        return score, request_of(whole, options.settings, score) if whole else _request(options, score, table)
 
     job.run(prepare, lambda song: read_song(song, options.reading))
 
@@ -117,8 +118,14 @@ def _with_song(options: Infill) -> Infill:
     return options
 
 
-def _whole_request(options: Infill) -> GenerationRequest | None:
-    """The request of --request or --from-run, which leaves no other option to say what is written."""
+def _takes(whole: dict[str, Any] | None, options: Infill) -> int:
+    from midigpt_cli.parse.request import request_of
+
+    return request_of(whole, options.settings).config.num_candidates if whole else options.settings.num_candidates or 1
+
+
+def _whole_request(options: Infill) -> dict[str, Any] | None:
+    """The JSON form of the request of --request or --from-run, which leaves no other option to say what is written."""
     name, given = ("--from-run", options.from_run) if options.request is None else ("--request", options.request)
     if given is None:
         if options.bars is None and options.where is None:
@@ -129,13 +136,14 @@ def _whole_request(options: Infill) -> GenerationRequest | None:
             raise refused(option, value, f"and {name} both say what is written", "keep one of them")
     if options.music != Music() or options.context != Context():
         raise refused(name, str(given), "holds the musical controls and context", "put them there")
-    from midigpt_cli.parse.request import read_request, request_of
+    from midigpt_cli.parse.request import read_request
 
     if options.request is not None:
         if options.from_run is not None:
             raise refused("--from-run", given, "and --request both say what is written", "keep one of them")
-        return read_request(options.request, options.settings)
-    return request_of(_remembered(options), options.settings)
+        found: dict[str, Any] = read_request(options.request)
+        return found
+    return _remembered(options)
 
 
 def _remembered(options: Infill) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Any
 
 from midigpt_cli.parse.selectors import describe_bars, select_bars
 from midigpt_cli.parse.what import WHAT
@@ -27,7 +28,7 @@ Span = tuple[float, float]  # quarter notes from the beginning of a bar
 
 
 @dataclass(frozen=True)
-class ChosenBars:
+class Selection:
     """Bars, from 0 and in order; `spans`: the part of a bar that is meant, where it is not all of it; `what`: only the
     bars of a track where that is to be found."""
 
@@ -47,7 +48,7 @@ class ChosenBars:
         return {**found}
 
 
-def select_places(text: str, score: Score, option: str = "--bars", where: str | None = None) -> ChosenBars:
+def select_places(text: str, score: Score, option: str = "--bars", where: str | None = None) -> Selection:
     """What a selector means in a song: "5-8", "-4-", "1-16/4", "5.3-6.2", "0:10-0:20" or "Chorus"; several with commas
     between them; " where silent" may follow, unless `where` says it.
 
@@ -68,7 +69,30 @@ def select_places(text: str, score: Score, option: str = "--bars", where: str | 
                 begin, end = spans.get(bar, span)
                 spans[bar] = min(begin, span[0]), max(end, span[1])
     partly = {bar: span for bar, span in spans.items() if bar not in whole}
-    return ChosenBars(tuple(sorted({*whole, *spans})), partly, what)
+    return Selection(tuple(sorted({*whole, *spans})), partly, what)
+
+
+def placed(data: Any, score: Score | None) -> Any:
+    """A request in its JSON form, where bars that a track names in words ("Chorus", "5.3-6.2", "all where silent") are
+    numbers; without a score they are none. Raises RequestValidationError."""
+    tracks = data.get("tracks") if isinstance(data, dict) else None
+    if not isinstance(tracks, list) or not any(isinstance(t, dict) and isinstance(t.get("bars"), str) for t in tracks):
+        return data
+    return {**data, "tracks": [_track_placed(track, f"tracks[{i}]", score) for i, track in enumerate(tracks)]}
+
+
+def _track_placed(track: Any, where: str, score: Score | None) -> Any:
+    if not isinstance(track, dict) or not isinstance(track.get("bars"), str):
+        return track
+    number: Any = track.get("id")
+    held = track.get("bar_controls", {})
+    if score is None or number not in range(len(score.tracks)) or not isinstance(held, dict):
+        return {**track, "bars": []}
+    places = select_places(track["bars"], score, f"{where}.bars")
+    bars = list(places.by_track([number], score, f"{where}.bars")[number])
+    spans = {str(bar): {"span": list(span)} for bar, span in places.spans.items() if bar in bars}
+    held = {**held, **{bar: {**held.get(bar, {}), **span} for bar, span in spans.items()}}
+    return {**track, "bars": bars, "bar_controls": held}
 
 
 def select_whole_bars(text: str, score: Score, option: str = "--bars") -> tuple[int, ...]:

@@ -13,7 +13,7 @@ from midigpt_cli.options.groups import Context, Music
 from midigpt_cli.options.settings import LIMITED, Settings
 from midigpt_cli.parse.additions import DRUMS, Additions, added_tracks, with_additions
 from midigpt_cli.parse.instruments import NAMES
-from midigpt_cli.parse.places import select_places
+from midigpt_cli.parse.places import placed, select_places
 from midigpt_cli.parse.reading import Reading, read_as_told
 from midigpt_cli.parse.request import RequestOptions, build_request
 from midigpt_cli.parse.selectors import BEATS_HELP, TRACK_HELP, WHERE_HELP, select_tracks, tracks_to_write
@@ -69,19 +69,19 @@ class FormRequest:
     def request_for(self, score: Score, table: AttributeTable) -> GenerationRequest:
         """The request for this song. Raises RequestValidationError, RefusalError."""
         if "request" in self.own:
-            request = read_request(parse_json(self.own["request"].encode()))
+            request = read_request(placed(parse_json(self.own["request"].encode()), score))
         else:
             request = self._built(score, table)
         plan_only = "plan_only" in self.own and _flag("plan_only", self.own["plan_only"])
         return replace(request, config=replace(request.config, plan_only=plan_only)) if plan_only else request
 
     def _built(self, score: Score, table: AttributeTable) -> GenerationRequest:
-        if "bars" not in self.own:
+        if not {"bars", "where"} & set(self.own):
             raise RefusalError(
                 422, "bars is missing; say which bars to write, counted from 1, such as bars=4-8", field="bars"
             )
         try:
-            places = select_places(self.own["bars"], score, "bars", self.own.get("where"))
+            places = select_places(self.own.get("bars", "all"), score, "bars", self.own.get("where"))
             tracks = select_tracks(self.tracks, score, "track") if self.tracks else added_tracks(score, self.additions)
             tracks = tracks or tracks_to_write((), score, places.bars)
             targets, spans = places.by_track(tracks, score, "where"), dict(places.spans)

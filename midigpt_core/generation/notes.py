@@ -15,7 +15,7 @@ from midigpt_core.tokens import kernels
 from midigpt_core.tokens.config import EncoderConfig
 from midigpt_core.tokens.drum_hits import usual_hit
 from midigpt_core.tokens.encode import EncodeOptions
-from midigpt_core.tokens.grid import nearest_tick
+from midigpt_core.tokens.grid import grid_onset
 from midigpt_core.tokens.tokenizer import Tokenizer
 from midigpt_core.tokens.types import TokenType
 
@@ -55,13 +55,13 @@ def _with_kept(prompt: StepPrompt, notes: list[Note], score: Score, cell: Cell) 
     controls = next(each for each in prompt.request.tracks if each.id == track).controls_in(bar)
     if "span" not in controls:
         return notes
-    resolution = prompt.tokenizer.config.resolution
-    span = span_ticks(controls["span"], resolution)
+    config = prompt.tokenizer.config
+    span, old = span_ticks(controls["span"], config.resolution), score.tracks[track].bars[bar]
 
     def inside(note: Note) -> bool:
-        return nearest_tick(note.onset_ticks, score.resolution, resolution) in span
+        return grid_onset(note, old, score.resolution, config) in span
 
-    kept = [note for note in score.tracks[track].bars[bar].notes if not inside(note)]
+    kept = [note for note in old.notes if not inside(note)]
     return sorted([*kept, *filter(inside, notes)], key=lambda note: (note.onset_ticks, note.pitch))
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
-from midigpt_cli.parse.places import select_places
+from midigpt_cli.parse.places import placed, select_places
 from midigpt_core import Score
 from midigpt_core.errors import RequestValidationError
 from midigpt_core.score import Note
@@ -91,3 +92,27 @@ def test_a_part_of_a_bar_and_a_rhythm_cannot_both_be_asked_for(midigpt) -> None:
     answer = midigpt("infill", POP, "--bars", "5.3-5.4", "-t", "lead", "--rhythm-lock", "-s", 1)
     assert answer.code == 2
     assert "all set the rhythm" in answer.err
+
+
+def test_a_request_may_name_its_bars_in_words() -> None:
+    data = {"tracks": [{"id": 0}, {"id": 2, "bars": "A,9.1-9.2", "bar_controls": {"4": {"remix": {"amount": 1}}}}]}
+    track = placed(data, Score.from_midi(POP))["tracks"][1]
+    assert track["bars"] == list(range(9))
+    assert track["bar_controls"] == {"4": {"remix": {"amount": 1}}, "8": {"span": [0.0, 2.0]}}
+
+
+def test_bars_in_words_work_in_a_request_file(midigpt, tmp_path) -> None:
+    tracks = [{"id": t, **({"bars": "B/2"} if t == 2 else {})} for t in range(5)]
+    file = tmp_path / "request.json"
+    file.write_text(json.dumps({"tracks": tracks, "config": {"seed": 1}}))
+    answer = midigpt("infill", POP, "--request", file, "-o", tmp_path / "out.mid", "--json")
+    assert answer.code == 0, answer.err
+    assert json.loads(answer.out)["songs"][0]["generated"] == [[2, bar] for bar in (8, 10, 12, 14)]
+
+
+def test_a_section_that_is_not_there_is_named_in_the_request(midigpt, tmp_path) -> None:
+    file = tmp_path / "request.json"
+    file.write_text(json.dumps({"tracks": [{"id": t, "bars": "Chorus"} for t in range(5)]}))
+    answer = midigpt("infill", POP, "--request", file, "-o", tmp_path / "out.mid")
+    assert answer.code == 2
+    assert "tracks[0].bars = 'Chorus' is no section of this song; it has A (bars 1-8), B (bars 9-16)" in answer.err

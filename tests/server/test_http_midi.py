@@ -85,6 +85,15 @@ def test_a_whole_request_may_be_given_instead(client):
     assert json.loads(answer.headers["x-midigpt-report"])["generated_bars"] == {"1": [4]}
 
 
+def test_bars_of_a_request_and_of_a_form_may_be_said_in_words(client):
+    wish = {"tracks": [{"id": t, **({"bars": "-2-,1.2-1.3"} if t == 1 else {})} for t in range(3)]}
+    answer = infill(client, midi(), request=json.dumps({**wish, "config": {"seed": 3}}))
+    assert json.loads(answer.headers["x-midigpt-report"])["generated_bars"] == {"1": [0, 6, 7]}
+    answer = infill(client, midi(), where="sounding", track="bass", seed="3")
+    written = json.loads(answer.headers["x-midigpt-report"])["generated_bars"]
+    assert written == {"1": [b for b, bar in enumerate(Score.from_midi(midi()).tracks[1].bars) if bar.notes]}
+
+
 def test_a_plan_is_json_and_writes_nothing(client):
     told = infill(client, midi(), bars="4-5", plan_only="true").json()
     assert told["status"] == "planned"
