@@ -102,7 +102,9 @@ def infill(options: Infill) -> None:
         from midigpt_cli.parse.silent import with_silent
 
         score = with_additions(with_silent(score, options.track), options.additions)
-        return score, request_of(whole, options.settings, score) if whole else _request(options, score, table)
+        if whole is not None:
+            return score, request_of(whole, options.settings, score)
+        return score, _request(options, score, table)
 
     job.run(prepare, lambda song: read_song(song, options.reading))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 
 import httpx
@@ -93,6 +94,7 @@ def test_progress_is_told_of_jobs_and_refused_for_ids_that_are_not_there(http):
     job = http.post("/jobs", json={"score": SEED_SCORE, "request": SEED_REQUEST}).json()["id"]
     told = http.get("/progress", params={"request_id": job}).json()
     while told["status"] in ("queued", "running"):
+        time.sleep(0.1)
         told = http.get("/progress", params={"request_id": job}).json()
     assert (told["status"], told["percent"]) == ("succeeded", 100)
     assert http.get("/progress", params={"request_id": "nobody"}).status_code == 404
