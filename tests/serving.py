@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import os
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -49,6 +50,13 @@ def midi(score: Score | None = None) -> bytes:
     file = io.BytesIO()
     (score or song(8)).to_midi(file)
     return file.getvalue()
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as line:
+        line.bind(("127.0.0.1", 0))
+        return int(line.getsockname()[1])
 
 
 @contextmanager

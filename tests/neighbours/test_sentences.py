@@ -4,26 +4,12 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 
-import httpx
 import pytest
 from websockets.sync.client import connect
 
 from midigpt_cli.server.foreign import FIELDS, PATHS
 from midigpt_cli.server.request_models import SEED_REQUEST, SEED_SCORE
-
-
-@pytest.fixture(scope="module")
-def url(served, checkpoint) -> Iterator[str]:
-    with served(["midigpt_cli", "serve", "--ckpt", str(checkpoint)]) as address:
-        yield address
-
-
-@pytest.fixture
-def http(url) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=url, timeout=60) as client:
-        yield client
 
 
 @pytest.mark.parametrize("name", sorted(FIELDS))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -30,12 +29,6 @@ from midigpt_cli.server.settings import ServerSettings
 settings = ServerSettings(**{settings!r})
 serve(create_app(models(), settings), settings)
 """
-
-
-def free_port() -> int:
-    with socket.socket() as line:
-        line.bind(("127.0.0.1", 0))
-        return int(line.getsockname()[1])
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
