@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -106,7 +107,7 @@ class CommandRun:
         """Each song with what gives its takes, or raises its error."""
         if self.at_once == 1:
             for number, song in enumerate(songs):
-                yield song, lambda song=song, number=number: self._begin(song, prepare, read, number)  # type: ignore[misc]
+                yield song, partial(self._begin, song, prepare, read, number)
             return
         for song, begun in side_by_side(songs, lambda song: self._begin(song, prepare, read), self.at_once, self._stop):
             yield song, begun.result

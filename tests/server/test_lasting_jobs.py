@@ -14,7 +14,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from serving import client_of, long_wish, wish
+from serving import client_of, free_port, long_wish, wish
 from test_http_jobs import SECRET, ended, receiver
 
 pytest.importorskip("sqlalchemy", reason="the serve extra is not installed")
