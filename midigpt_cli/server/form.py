@@ -62,9 +62,22 @@ class FormRequest:
         """The song, read as the form says. Raises MidiFileError, RequestValidationError."""
         try:
             score = with_silent(read_as_told(data, self.reading, limits), self.tracks)
+            self._check_additions(score, limits)
             return with_additions(score, self.additions)
         except RequestValidationError as error:
             raise in_form_words(error) from error
+
+    def _check_additions(self, score: Score, limits: ReadLimits) -> None:
+        """Refuse bars and tracks beyond what a song may have, before they are made. Raises RefusalError (413)."""
+        sizes = (
+            ("add_bars", "bars", score.n_bars + self.additions.add_bars, limits.bars),
+            ("add_track", "tracks", len(score.tracks) + len(self.additions.add_track), limits.tracks),
+        )
+        for field, what, made, most in sizes:
+            if made > most:
+                raise RefusalError(
+                    413, f"the song would have {made} {what}; this server takes {most} (max_{what})", field=field
+                )
 
     def request_for(self, score: Score, table: AttributeTable) -> GenerationRequest:
         """The request for this song. Raises RequestValidationError, RefusalError."""

@@ -8,7 +8,7 @@ import zipfile
 from dataclasses import replace
 
 import pytest
-from serving import midi
+from serving import client_of, midi
 from tiny import song
 
 from midigpt_core.score import Score, Track
@@ -192,6 +192,21 @@ def test_a_silent_track_that_is_named_is_written(client):
     assert answer.status_code == 200, answer.text
     written = Score.from_midi(answer.content).tracks
     assert [(track.name, track.instrument) for track in written][-1] == ("Cello", 33)
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"add_bars": "9000"}, "the song would have 9008 bars; this server takes 4096 (max_bars)"),
+        ({"add_track": ["violin"] * 160}, "tracks; this server takes 100 (max_tracks)"),
+    ],
+)
+def test_what_is_added_is_counted_before_it_is_made(fields, says, monkeypatch):
+    monkeypatch.setattr("midigpt_cli.server.form.with_additions", lambda *_: pytest.fail("it was made"))
+    with client_of(max_tracks=100) as client:
+        answer = infill(client, midi(), bars="1", **fields)
+    assert answer.status_code == 413, answer.text
+    assert says in answer.json()["detail"]
 
 
 def test_new_tracks_and_bars_are_fields_too(client):

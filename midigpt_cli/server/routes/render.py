@@ -64,7 +64,7 @@ async def render(request: Request) -> Response:
     form = await read_form(request)
     kind = _format(form.fields)
     stem = PurePath(form.name.replace("\\", "/")).stem or "song"
-    made = await state.queue.in_thread(lambda: _make(form.data, f"{stem}.{kind}", form.fields, state.settings))
+    made = await state.queue.rendered(lambda: _make(form.data, f"{stem}.{kind}", form.fields, state.settings))
     return Response(made, media_type=FORMATS[kind], headers=named(f"{stem}.{kind}"))
 
 
