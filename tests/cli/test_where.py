@@ -116,3 +116,15 @@ def test_a_section_that_is_not_there_is_named_in_the_request(midigpt, tmp_path) 
     answer = midigpt("infill", POP, "--request", file, "-o", tmp_path / "out.mid")
     assert answer.code == 2
     assert "tracks[0].bars = 'Chorus' is no section of this song; it has A (bars 1-8), B (bars 9-16)" in answer.err
+
+
+def test_what_stays_is_written_by_the_model_too_so_that_it_goes_on_from_there(midigpt, tmp_path, monkeypatch) -> None:
+    from midigpt_core.generation import notes as reading
+
+    monkeypatch.setattr(reading, "_with_kept", lambda prompt, notes, score, cell: notes)  # nothing is put back
+    out = tmp_path / "out.mid"
+    assert midigpt("infill", POP, "--bars", "5.3-6.2", "-t", "lead", "-s", 1, "--pool", 1, "-o", out).code == 0
+    before, after = Score.from_midi(POP), Score.from_midi(out)
+    for bar, span in ((4, (2, 4)), (5, (0, 2))):
+        old, new = ([(n.onset_ticks, n.pitch) for n in kept(score, 0, bar, *span)] for score in (before, after))
+        assert old == new
