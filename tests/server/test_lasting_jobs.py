@@ -18,6 +18,7 @@ from serving import client_of, free_port, long_wish, wish
 from test_http_jobs import SECRET, ended, receiver
 
 pytest.importorskip("sqlalchemy", reason="the serve extra is not installed")
+pytest.importorskip("torch", reason="PyTorch is not installed: the servers of these tests make a small network with it")
 
 LEASE = 1.0
 RUN = """
