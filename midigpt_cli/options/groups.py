@@ -306,8 +306,17 @@ class Music:
         list[str],
         typer.Option(
             "--rhythm-lock",
-            metavar="[[TRACK/][BARS:]on]",
-            help="Keep the rhythm, write new pitches.",
+            metavar="[[TRACK/][BARS:]on|onsets]",
+            help="Keep the rhythm, write new pitches (onsets: with any number of notes at each onset).",
+            rich_help_panel=MUSIC,
+        ),
+    ] = field(default_factory=list)
+    rhythm_from: Annotated[
+        list[str],
+        typer.Option(
+            metavar="[TRACK/][BARS:]SOURCE[:every]",
+            help="Notes begin only where another track's do (every: at each of them): bass/drums, or bass/kick; of a "
+            "kit kick, snare, hats, toms, crash or ride.",
             rich_help_panel=MUSIC,
         ),
     ] = field(default_factory=list)

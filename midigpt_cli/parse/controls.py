@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from midigpt_cli.options.groups import Music
@@ -52,6 +53,7 @@ CONTROL_OPTIONS = (
 
 
 CHORDS = ControlOption("chords", "--chords", "chords", musical.chords, melodic)
+RHYTHM_FROM = ControlOption("rhythm_from", "--rhythm-from", "rhythm_from", str)
 VELOCITY = ControlOption("velocity", "--velocity", "velocity", musical.velocity)
 _CHORD = re.compile(r"(?:(?P<track>[^:]+)/)?(?P<bars>\d[\d,-]*):(?P<value>.+)|(?:(?P<own>[^:]+)/)?(?P<word>[A-Zhf].*)")
 
@@ -100,7 +102,9 @@ class Controls:
         chords = chord_entries(" ".join(music.chords), self.meant) if music.chords else []
         named = [(CHORDS, entry) for entry in chords]
         loud = [(VELOCITY, Limited.read(text, VELOCITY.read)) for text in music.velocity if not musical.is_switch(text)]
-        self._place([*rows, *named, *loud, *own])
+        source = partial(musical.rhythm_from, score=self.meant.score)
+        called = [(RHYTHM_FROM, Limited.read(text, source)) for text in music.rhythm_from]
+        self._place([*rows, *named, *loud, *called, *own])
 
     def limit(self, spans: Mapping[int, tuple[float, float]]) -> None:
         """Of these bars, only a part is written."""

@@ -4,7 +4,7 @@ const NAMES = { num_candidates: "takes" };
 const OTHER_NAMES = { takes: "num_candidates", key: "scale", window: "model_dim" };
 const SHORT = { b: "bars", t: "track", s: "seed", a: "attribute", m: "model", T: "temperature" };
 const SWITCH = "on|off";
-const ALONE = { rhythm_lock: SWITCH, keep_range: SWITCH, keep_contour: SWITCH, velocity: "on|off|own|\\d+-\\d+" }; // may have a value
+const ALONE = { rhythm_lock: "on|off|onsets", keep_range: SWITCH, keep_contour: SWITCH, velocity: "on|off|own|\\d+-\\d+" }; // may have a value
 const OF_FILES = new Set(["output", "filename", "render", "keep_best", "device", "dtype", "threads", "o"]);
 const OF_FILES_FLAGS = new Set(["force", "json", "json_lines", "quiet", "verbose", "progress", "no_progress", "play",
   "dry_run", "allow_partial", "f", "q", "v"]);

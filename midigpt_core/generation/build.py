@@ -41,7 +41,7 @@ def _of_controls(
     """Those of the request's `controls`, and the tokens a pitch mask leaves by cell: schedules keep within them."""
     originals = tuple(step.originals.tracks[track].bars[bar] for track, bar in step.local_cells)
     kept = {step.tracks[i]: [bar for bar in track.bars if bar.notes] for i, track in enumerate(step.window.tracks)}
-    scene = Scene(step.tokenizer.vocabulary, originals, seed, step.cells, prompts, kept)
+    scene = Scene(step.tokenizer.vocabulary, originals, seed, step.cells, prompts, kept, step.known.around.score)
     controls = [prompts[track].controls_in(bar) for track, bar in step.cells]
     found: list[Constraint] = []
     for name, control in sorted(CONTROLS.items(), key=lambda row: row[0] not in FOR_PITCHES):

@@ -10,11 +10,14 @@ from typing import Any
 from midigpt_core.attributes import AttributeTable
 from midigpt_core.constraints.controls import CONTROLS
 from midigpt_core.constraints.piece_controls import PIECE_CONTROLS
+from midigpt_core.constraints.rhythm import check_source
 from midigpt_core.fields import check, nearest, refused
 from midigpt_core.request import AUTO, GenerationRequest, TrackPrompt
 from midigpt_core.score import DRUM, Score, Track, check_score
 from midigpt_core.tokens.config import EncoderConfig
 from midigpt_core.tokens.types import TokenType
+
+RHYTHMS = ("rhythm_mask", "rhythm_lock", "rhythm_from", "remix", "span")  # controls of which a bar has one at most
 
 
 @dataclass(frozen=True)
@@ -221,9 +224,26 @@ def _controls(case: Case, where: str, values: Mapping[str, Any], together: Mappi
         if name not in CONTROLS:
             raise refused(f"{where}.{name}", None, "is not a known control", nearest(name, CONTROLS))
         CONTROLS[name].check(value, f"{where}.{name}", case.encoder, track)
-    rhythms = [name for name in ("rhythm_mask", "rhythm_lock", "remix", "span") if together.get(name)]
+    rhythms = [name for name in RHYTHMS if together.get(name)]
     if len(rhythms) > 1:
         raise refused(where, rhythms, "all set the rhythm", "keep one of them")
+
+
+def _rhythms_are_there_to_follow(case: Case) -> None:
+    written = {prompt.id: prompt for prompt in case.request.tracks}
+    for where, prompt, track in case.prompts:
+        places = [(f"{where}.controls", prompt.controls, prompt.bars or range(track.n_bars))]
+        places += [(f"{where}.bar_controls[{bar}]", own, [bar]) for bar, own in prompt.bar_controls.items()]
+        for place, controls, bars in places:
+            value = controls.get("rhythm_from")
+            if value is None:
+                continue
+            check_source(value, f"{place}.rhythm_from", case.score.tracks, prompt.id)
+            source = written[value["track"]]
+            both = sorted(set(bars) & set(source.bars))
+            if both or source.autoregressive:
+                problem = f"follows track {source.id + 1}, which is written at the same time"
+                raise refused(f"{place}.rhythm_from", None, problem, "write it before, in a run of its own")
 
 
 def _piece_controls_exist_and_fit(case: Case) -> None:
@@ -246,5 +266,6 @@ CHECKS: tuple[Callable[[Case], None], ...] = (
     _bars_have_one_role,
     _attributes_exist_and_fit,
     _controls_exist_and_fit,
+    _rhythms_are_there_to_follow,
     _piece_controls_exist_and_fit,
 )

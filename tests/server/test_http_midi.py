@@ -225,3 +225,18 @@ def test_wishes_are_fields_of_the_form_and_of_the_request(client) -> None:
     refusal = infill(client, midi(), bars="5-6", track="bass", velocity="loud")
     assert refusal.status_code == 422
     assert "velocity" in refusal.text
+
+
+def test_rhythm_wishes_are_fields_of_a_form(client):
+    """The options of the command under their own names: a rhythm from another track, and one that is kept."""
+    before = Score.from_midi(midi())
+    answer = infill(client, midi(), bars="5-6", track="bass", rhythm_from="drums:every", seed="1")
+    assert answer.status_code == 200, answer.text
+    after = Score.from_midi(answer.content)
+    drums = next(t for t in after.tracks if t.track_type == "drum")
+    bass = after.tracks[1]
+    for bar in (4, 5):
+        assert {n.onset_ticks for n in bass.bars[bar].notes} == {n.onset_ticks for n in drums.bars[bar].notes}
+    kept = infill(client, midi(), bars="5-6", track="bass", rhythm_lock="onsets", seed="1")
+    for old, new in zip(before.tracks[1].bars[4:6], Score.from_midi(kept.content).tracks[1].bars[4:6], strict=True):
+        assert {n.onset_ticks for n in new.notes} == {n.onset_ticks for n in old.notes}

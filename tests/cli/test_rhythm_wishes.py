@@ -1,0 +1,78 @@
+"""Rules of rhythm, on a real song through the command: taken from another track, kept, filled, swung, syncopated."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from midigpt_core.score import Bar, Score
+
+POP = Path(__file__).resolve().parents[2] / "samples" / "pop.mid"
+LEAD, CHORDS, BASS, DRUMS = 0, 1, 2, 4
+KICKS = {35, 36}
+
+
+@pytest.fixture
+def fill(midigpt, tmp_path: Path):
+    """Rewrite bars 5 to 8 of a track; the song after it."""
+
+    def call(track: str, *words: object, seed: int = 1) -> Score:
+        out = tmp_path / "out.mid"
+        answer = midigpt("infill", POP, "-b", "5-8", "-t", track, *words, "-s", seed, "-o", out, "--force")
+        assert answer.code == 0, answer.err
+        return Score.from_midi(out)
+
+    return call
+
+
+def onsets(bar: Bar, pitches: set[int] | None = None) -> set[int]:
+    return {note.onset_ticks for note in bar.notes if pitches is None or note.pitch in pitches}
+
+
+def numbers(bar: Bar) -> dict[int, int]:
+    """Notes at each onset."""
+    return {tick: sum(note.onset_ticks == tick for note in bar.notes) for tick in onsets(bar)}
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_notes_begin_only_where_the_kick_does_and_with_every_at_each_of_its_hits(fill, seed: int) -> None:
+    some, each = (fill("bass", "--rhythm-from", source, seed=seed) for source in ("bass/kick", "kick:every"))
+    for bar in range(4, 8):
+        kick = onsets(some.tracks[DRUMS].bars[bar], KICKS)
+        assert onsets(some.tracks[BASS].bars[bar]) <= kick
+        assert onsets(each.tracks[BASS].bars[bar]) == kick
+
+
+def test_rhythm_comes_from_another_track_in_each_bar(fill) -> None:
+    score = fill("chords", "--rhythm-from", "bass", "--rhythm-from", "chords/8:drums:snare:every")
+    for bar in range(4, 7):
+        assert onsets(score.tracks[CHORDS].bars[bar]) <= onsets(score.tracks[BASS].bars[bar])
+    assert onsets(score.tracks[CHORDS].bars[7]) == onsets(score.tracks[DRUMS].bars[7], {37, 38, 39, 40})
+
+
+@pytest.mark.parametrize("value", [(), ("on",), ("onsets",)])
+def test_a_locked_rhythm_keeps_its_onsets_and_its_numbers_of_notes_unless_only_onsets_are_kept(fill, value) -> None:
+    old = Score.from_midi(POP).tracks[CHORDS].bars[4:8]
+    new = [fill("chords", "--rhythm-lock", *value, seed=seed).tracks[CHORDS].bars[4:8] for seed in (1, 2)]
+    assert all(onsets(a) == onsets(b) for bars in new for a, b in zip(old, bars, strict=True))
+    same = all(numbers(a) == numbers(b) for bars in new for a, b in zip(old, bars, strict=True))
+    assert same is (value != ("onsets",))
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("-t", "bass", "--rhythm-from", "tuba"), "tuba"),
+        (("-t", "bass", "--rhythm-from", "bass"), "is the track itself"),
+        (("-t", "bass", "--rhythm-from", "drums:cowbell"), "write TRACK, or one of kick, snare"),
+        (("-t", "bass", "--rhythm-from", "lead:kick"), "is for drums; track 1 is melodic"),
+        (("-t", "bass", "-t", "drums", "--rhythm-from", "bass/kick"), "track 5, which is written at the same time"),
+        (("-t", "bass", "--rhythm-from", "kick", "--rhythm-lock"), "all set the rhythm"),
+        (("-t", "bass", "--rhythm-lock=loud"), "neither on nor off"),
+    ],
+)
+def test_a_rhythm_that_cannot_be_taken_is_refused_in_a_sentence(midigpt, words: tuple[str, ...], says: str) -> None:
+    answer = midigpt("infill", POP, "-b", "5-8", *words)
+    assert answer.code == 2
+    assert says in answer.err
