@@ -320,6 +320,14 @@ class Music:
             rich_help_panel=MUSIC,
         ),
     ] = field(default_factory=list)
+    fill: Annotated[
+        list[str],
+        typer.Option(
+            metavar="[TRACK/][BARS:]end|BEATS",
+            help="A drum fill at the end of the new bars: end (two beats), or so many beats: 8:4 fills bar 8.",
+            rich_help_panel=MUSIC,
+        ),
+    ] = field(default_factory=list)
     remix: Annotated[
         list[str],
         typer.Option(

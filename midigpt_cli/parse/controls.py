@@ -11,7 +11,7 @@ from typing import Any
 from midigpt_cli.options.groups import Music
 from midigpt_cli.options.settings import option_of
 from midigpt_cli.parse import musical
-from midigpt_cli.parse.limited import VALUE, Limited, Meant, any_track, melodic
+from midigpt_cli.parse.limited import VALUE, Limited, Meant, any_track, drums, melodic
 from midigpt_cli.parse.numbers import count
 from midigpt_core.chords import chord_of
 from midigpt_core.fields import refused
@@ -41,6 +41,7 @@ CONTROL_OPTIONS = (
     ControlOption("pitch_set", "--pitch-set", "pitch_mask", musical.pitch_set, melodic),
     ControlOption("grid", "--grid", "rhythm_mask", musical.grid),
     ControlOption("rhythm_lock", "--rhythm-lock", "rhythm_lock", musical.rhythm_lock),
+    ControlOption("fill", "--fill", "fill", musical.fill, drums),
     ControlOption("remix", "--remix", "remix", musical.remix, shape=r"[\d.]+(?::\w+)?"),
     ControlOption("chord_strength", "--chord-strength", "chord_strength", musical.strength, melodic),
     ControlOption("humanise", "--humanise", "humanise", musical.humanise),

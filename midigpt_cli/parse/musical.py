@@ -96,6 +96,11 @@ def grid(text: str) -> dict[str, Any]:
     return {"grid": {"unit": unit, "strength": _number("--grid", strength or "1")}}
 
 
+def fill(text: str) -> float | str:
+    """end, or a number of beats."""
+    return text if (text := text.strip().lower()) == "end" else _number("--fill", text)
+
+
 def remix(text: str) -> dict[str, Any]:
     """0.3, or 0.3:full: a remix."""
     amount, _, mode = text.partition(":")

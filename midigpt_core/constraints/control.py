@@ -36,6 +36,11 @@ class Scene:
         """The bars of a cell's track that stay, as far as the window goes."""
         return self.staying.get(self.cells[cell][0], ())
 
+    def before(self, cell: int, bars: int) -> bool:
+        """Whether the cell so many places before is that many bars before it in the same track."""
+        track, bar = self.cells[cell]
+        return bars <= cell and self.cells[cell - bars] == (track, bar - bars)
+
     def run(self, cell: int, control: str) -> tuple[int, int]:
         """Which bar a cell is, from 0, of how many in a row that are written with the same value of a control."""
         track, bar = self.cells[cell]

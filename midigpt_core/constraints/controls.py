@@ -10,6 +10,7 @@ import numpy as np
 
 from midigpt_core.constraints.chord_controls import ChordsControl, ChordStrength
 from midigpt_core.constraints.control import DecodeControl, Limit, Scene, check_integers, check_object
+from midigpt_core.constraints.fill import FillControl
 from midigpt_core.constraints.line_controls import ContourControl, KeepContour, KeepRange, MotionControl
 from midigpt_core.constraints.masks import AllowedTokens, Constraint, Schedule, Scheduled, Slot, TokenBias
 from midigpt_core.constraints.pitch_mask import PitchMask
@@ -160,6 +161,7 @@ CONTROLS: Mapping[str, DecodeControl] = {
     "rhythm_mask": RhythmMask(),
     "rhythm_lock": RhythmLock(),
     "rhythm_from": RhythmFrom(),
+    "fill": FillControl(),
     "remix": Remix(),
     "span": Span(),
     "chords": ChordsControl(),

@@ -56,8 +56,26 @@ def _called(asked: Mapping[str, Any], passage: OldAndNew) -> float | None:
     return float(np.mean(hits)) if hits else None
 
 
+def _drums(task: Task) -> bool:
+    return task.score.tracks[task.cells[0][0]].track_type == DRUM
+
+
+def _filled(_: Any, passage: OldAndNew) -> float | None:
+    """Whether the last bar has more hits than those before, and its last two quarter notes toms, snare or crash in at
+    least half of theirs."""
+    if len(passage.new) < 2:
+        return None
+    *before, last = passage.new
+    end = last.ticks(passage.resolution) - 2 * passage.resolution
+    hits = [note.pitch for note in last.notes if note.onset_ticks >= end]
+    filling = frozenset().union(*(DRUM_PARTS[part] for part in ("toms", "snare", "crash")))
+    share = np.mean([pitch in filling for pitch in hits]) if hits else 0.0
+    return float(last.n_notes > np.mean([bar.n_notes for bar in before]) and share >= 0.5)
+
+
 RHYTHM_WISHES = (
     MeasuredWish("rhythm_lock", "rhythm_lock", lambda *_: True, _same_onsets, drums=True),
     MeasuredWish("rhythm_lock onsets", "rhythm_lock", lambda *_: "onsets", _same_onsets, drums=True),
     MeasuredWish("rhythm_from", "rhythm_from", _source, _called, drums=True),
+    MeasuredWish("fill", "fill", lambda _, task: "end" if _drums(task) else None, _filled, drums=True),
 )

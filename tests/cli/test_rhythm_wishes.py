@@ -11,6 +11,7 @@ from midigpt_core.score import Bar, Score
 POP = Path(__file__).resolve().parents[2] / "samples" / "pop.mid"
 LEAD, CHORDS, BASS, DRUMS = 0, 1, 2, 4
 KICKS = {35, 36}
+FILLING = {37, 38, 39, 40, 41, 43, 45, 47, 48, 50, 49, 52, 55, 57}
 
 
 @pytest.fixture
@@ -60,6 +61,17 @@ def test_a_locked_rhythm_keeps_its_onsets_and_its_numbers_of_notes_unless_only_o
     assert same is (value != ("onsets",))
 
 
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize(("value", "begin"), [("end", 960), ("8:4", 0)])
+def test_a_fill_has_more_hits_than_the_bars_before_and_keeps_no_time(fill, value: str, begin: int, seed: int) -> None:
+    *before, last = fill("drums", "--fill", value, seed=seed).tracks[DRUMS].bars[4:8]
+    hits = [note.pitch for note in last.notes if note.onset_ticks >= begin]
+    assert last.n_notes > sum(bar.n_notes for bar in before) / 3
+    assert not {42, 44, 46, 51, 53, 59} & set(hits)
+    assert sum(pitch in FILLING for pitch in hits) >= len(hits) / 2
+    assert any({42, 46, 51} & {note.pitch for note in bar.notes} for bar in before)
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
@@ -69,6 +81,9 @@ def test_a_locked_rhythm_keeps_its_onsets_and_its_numbers_of_notes_unless_only_o
         (("-t", "bass", "--rhythm-from", "lead:kick"), "is for drums; track 1 is melodic"),
         (("-t", "bass", "-t", "drums", "--rhythm-from", "bass/kick"), "track 5, which is written at the same time"),
         (("-t", "bass", "--rhythm-from", "kick", "--rhythm-lock"), "all set the rhythm"),
+        (("-t", "bass", "--fill", "end"), "applies to none of the tracks"),
+        (("-t", "drums", "--fill", "soon"), "is not a number"),
+        (("-t", "drums", "--fill", "0"), "is no fill"),
         (("-t", "bass", "--rhythm-lock=loud"), "neither on nor off"),
     ],
 )
