@@ -328,6 +328,14 @@ class Music:
             rich_help_panel=MUSIC,
         ),
     ] = field(default_factory=list)
+    swing: Annotated[
+        list[str],
+        typer.Option(
+            metavar="[TRACK/][BARS:]AMOUNT",
+            help="How late offbeat eighths are, from 0 (straight) to 1 (triplets).",
+            rich_help_panel=MUSIC,
+        ),
+    ] = field(default_factory=list)
     remix: Annotated[
         list[str],
         typer.Option(

@@ -101,6 +101,11 @@ def fill(text: str) -> float | str:
     return text if (text := text.strip().lower()) == "end" else _number("--fill", text)
 
 
+def swing(text: str) -> float:
+    """A number."""
+    return _number("--swing", text)
+
+
 def remix(text: str) -> dict[str, Any]:
     """0.3, or 0.3:full: a remix."""
     amount, _, mode = text.partition(":")

@@ -16,6 +16,7 @@ from midigpt_core.constraints.masks import AllowedTokens, Constraint, Schedule, 
 from midigpt_core.constraints.pitch_mask import PitchMask
 from midigpt_core.constraints.rhythm import Onsets, RhythmFrom
 from midigpt_core.constraints.span import Span
+from midigpt_core.constraints.swing import SwingControl
 from midigpt_core.constraints.velocity import Humanise, VelocityControl
 from midigpt_core.fields import nearest, refused
 from midigpt_core.music import GRIDS
@@ -162,6 +163,7 @@ CONTROLS: Mapping[str, DecodeControl] = {
     "rhythm_lock": RhythmLock(),
     "rhythm_from": RhythmFrom(),
     "fill": FillControl(),
+    "swing": SwingControl(),
     "remix": Remix(),
     "span": Span(),
     "chords": ChordsControl(),

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from midigpt_core.constraints.drum_parts import DRUM_PARTS
+from midigpt_core.constraints.swing import Swing
 from midigpt_core.evaluate.measured import MeasuredWish, OldAndNew
 from midigpt_core.evaluate.tasks import Task
 from midigpt_core.score import DRUM, Bar, Note
@@ -56,6 +57,15 @@ def _called(asked: Mapping[str, Any], passage: OldAndNew) -> float | None:
     return float(np.mean(hits)) if hits else None
 
 
+def _swung(asked: float, passage: OldAndNew) -> float | None:
+    """The share of onsets between the second and third sixteenth of a beat that are where the swing puts offbeats."""
+    late, near = Swing(asked).offbeat, 1.5 / passage.resolution
+    bars = [bar for bar in passage.new if bar.ts_denominator <= 4]
+    places = [note.onset_ticks / passage.resolution % 1 for bar in bars for note in bar.notes]
+    hits = [abs(place - late) <= near for place in places if 0.45 < place < 0.7]
+    return float(np.mean(hits)) if hits else None
+
+
 def _drums(task: Task) -> bool:
     return task.score.tracks[task.cells[0][0]].track_type == DRUM
 
@@ -78,4 +88,5 @@ RHYTHM_WISHES = (
     MeasuredWish("rhythm_lock onsets", "rhythm_lock", lambda *_: "onsets", _same_onsets, drums=True),
     MeasuredWish("rhythm_from", "rhythm_from", _source, _called, drums=True),
     MeasuredWish("fill", "fill", lambda _, task: "end" if _drums(task) else None, _filled, drums=True),
+    MeasuredWish("swing", "swing", lambda random, _: float(random.choice((0.4, 0.7, 1.0))), _swung, drums=True),
 )

@@ -8,6 +8,7 @@ from functools import cached_property
 from midigpt_core.chords import Change, changes_of
 from midigpt_core.constraints.attribute_targets import AttributeTargets, attribute_targets
 from midigpt_core.constraints.controls import borne_on
+from midigpt_core.constraints.swing import Swing, swing_of
 from midigpt_core.constraints.velocity import Loudness, loudness
 from midigpt_core.echo.mixture import Body, StyleBias
 from midigpt_core.echo.rule import Choice, Source
@@ -118,6 +119,10 @@ class StepKnowledge:
                 wanted = loudness(controls, kept, score.resolution)
                 found.update({cell: wanted} if wanted is not None else {})
         return found
+
+    def swing(self, cell: Cell) -> Swing | None:
+        """How late the caller wants the notes of a cell, where that is said."""
+        return swing_of(self._prompt(cell).controls_in(cell[1]), self.around.score.tracks[cell[0]].bars[cell[1]])
 
     def _prompt(self, cell: Cell) -> TrackPrompt:
         return next(prompt for prompt in self.request.tracks if prompt.id == cell[0])

@@ -72,6 +72,24 @@ def test_a_fill_has_more_hits_than_the_bars_before_and_keeps_no_time(fill, value
     assert any({42, 46, 51} & {note.pitch for note in bar.notes} for bar in before)
 
 
+@pytest.mark.parametrize(("track", "number"), [("lead", LEAD), ("drums", DRUMS)])
+@pytest.mark.parametrize(("amount", "offbeat"), [("0", 240), ("0.5", 280), ("1", 320)])
+def test_offbeats_are_as_late_as_the_swing_says_and_beats_stay(fill, track, number, amount, offbeat) -> None:
+    places = {tick % 480 for bar in fill(track, "--swing", amount).tracks[number].bars[4:8] for tick in onsets(bar)}
+    assert {0, offbeat} <= places <= {0, offbeat // 2, offbeat, (480 + offbeat) // 2}
+
+
+def test_a_kept_rhythm_swings_and_swings_no_further_where_it_did(midigpt, fill, tmp_path: Path) -> None:
+    straight = Score.from_midi(POP).tracks[LEAD].bars[4:8]
+    once = fill("lead", "--rhythm-lock", "--swing", "1").tracks[LEAD].bars[4:8]
+    swung = [{tick + 80 * (tick % 480 == 240) for tick in onsets(bar)} for bar in straight]
+    assert [onsets(bar) for bar in once] == swung != [onsets(bar) for bar in straight]
+    words = ("-b", "5-8", "-t", "lead", "--rhythm-lock", "--swing", "1", "-o", tmp_path / "2.mid")
+    again = midigpt("infill", tmp_path / "out.mid", *words)
+    assert again.code == 0, again.err
+    assert [onsets(bar) for bar in Score.from_midi(tmp_path / "2.mid").tracks[LEAD].bars[4:8]] == swung
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
@@ -84,6 +102,7 @@ def test_a_fill_has_more_hits_than_the_bars_before_and_keeps_no_time(fill, value
         (("-t", "bass", "--fill", "end"), "applies to none of the tracks"),
         (("-t", "drums", "--fill", "soon"), "is not a number"),
         (("-t", "drums", "--fill", "0"), "is no fill"),
+        (("-t", "bass", "--swing", "66"), "use 0 (straight) to 1 (triplets)"),
         (("-t", "bass", "--rhythm-lock=loud"), "neither on nor off"),
     ],
 )
