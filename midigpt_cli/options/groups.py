@@ -336,6 +336,14 @@ class Music:
             rich_help_panel=MUSIC,
         ),
     ] = field(default_factory=list)
+    syncopation: Annotated[
+        list[str],
+        typer.Option(
+            metavar="[TRACK/][BARS:]SHARE|more|less",
+            help="Share of onsets off the beat with none on the next beat, 0 to 1; or more or less than elsewhere.",
+            rich_help_panel=MUSIC,
+        ),
+    ] = field(default_factory=list)
     remix: Annotated[
         list[str],
         typer.Option(

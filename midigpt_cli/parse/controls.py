@@ -43,6 +43,7 @@ CONTROL_OPTIONS = (
     ControlOption("rhythm_lock", "--rhythm-lock", "rhythm_lock", musical.rhythm_lock),
     ControlOption("fill", "--fill", "fill", musical.fill, drums),
     ControlOption("swing", "--swing", "swing", musical.swing),
+    ControlOption("syncopation", "--syncopation", "syncopation", musical.syncopation, melodic),
     ControlOption("remix", "--remix", "remix", musical.remix, shape=r"[\d.]+(?::\w+)?"),
     ControlOption("chord_strength", "--chord-strength", "chord_strength", musical.strength, melodic),
     ControlOption("humanise", "--humanise", "humanise", musical.humanise),

@@ -106,6 +106,11 @@ def swing(text: str) -> float:
     return _number("--swing", text)
 
 
+def syncopation(text: str) -> float | str:
+    """A number, more or less."""
+    return text if (text := text.strip().lower()) in ("more", "less") else _number("--syncopation", text)
+
+
 def remix(text: str) -> dict[str, Any]:
     """0.3, or 0.3:full: a remix."""
     amount, _, mode = text.partition(":")

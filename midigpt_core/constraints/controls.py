@@ -17,6 +17,7 @@ from midigpt_core.constraints.pitch_mask import PitchMask
 from midigpt_core.constraints.rhythm import Onsets, RhythmFrom
 from midigpt_core.constraints.span import Span
 from midigpt_core.constraints.swing import SwingControl
+from midigpt_core.constraints.syncopation import SyncopationControl
 from midigpt_core.constraints.velocity import Humanise, VelocityControl
 from midigpt_core.fields import nearest, refused
 from midigpt_core.music import GRIDS
@@ -164,6 +165,7 @@ CONTROLS: Mapping[str, DecodeControl] = {
     "rhythm_from": RhythmFrom(),
     "fill": FillControl(),
     "swing": SwingControl(),
+    "syncopation": SyncopationControl(),
     "remix": Remix(),
     "span": Span(),
     "chords": ChordsControl(),

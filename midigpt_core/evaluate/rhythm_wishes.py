@@ -9,10 +9,12 @@ import numpy as np
 
 from midigpt_core.constraints.drum_parts import DRUM_PARTS
 from midigpt_core.constraints.swing import Swing
+from midigpt_core.constraints.syncopation import syncopated
 from midigpt_core.evaluate.measured import MeasuredWish, OldAndNew
 from midigpt_core.evaluate.tasks import Task
 from midigpt_core.score import DRUM, Bar, Note
 
+FEWEST = 5  # onsets that tell a share
 GRID = 12  # places of a quarter note at which onsets are the same
 
 
@@ -66,6 +68,14 @@ def _swung(asked: float, passage: OldAndNew) -> float | None:
     return float(np.mean(hits)) if hits else None
 
 
+def _syncopated(asked: float, passage: OldAndNew) -> float | None:
+    """How near the share of syncopated onsets is to the one asked for."""
+    bars = [(_places(bar.notes, passage.resolution), bar.ticks(GRID)) for bar in passage.new]
+    count = sum(len(onsets) for onsets, _ in bars)
+    found = sum(len(syncopated(onsets, GRID, ticks)) for onsets, ticks in bars)
+    return 1 - abs(found / count - asked) if count >= FEWEST else None
+
+
 def _drums(task: Task) -> bool:
     return task.score.tracks[task.cells[0][0]].track_type == DRUM
 
@@ -89,4 +99,5 @@ RHYTHM_WISHES = (
     MeasuredWish("rhythm_from", "rhythm_from", _source, _called, drums=True),
     MeasuredWish("fill", "fill", lambda _, task: "end" if _drums(task) else None, _filled, drums=True),
     MeasuredWish("swing", "swing", lambda random, _: float(random.choice((0.4, 0.7, 1.0))), _swung, drums=True),
+    MeasuredWish("syncopation", "syncopation", lambda random, _: float(random.choice((0.3, 0.5))), _syncopated),
 )

@@ -225,6 +225,8 @@ def _controls(case: Case, where: str, values: Mapping[str, Any], together: Mappi
             raise refused(f"{where}.{name}", None, "is not a known control", nearest(name, CONTROLS))
         CONTROLS[name].check(value, f"{where}.{name}", case.encoder, track)
     rhythms = [name for name in RHYTHMS if together.get(name)]
+    if "syncopation" in together:
+        rhythms += ["syncopation"] if {"rhythm_lock", "rhythm_from", "remix"} & set(rhythms) else []
     if len(rhythms) > 1:
         raise refused(where, rhythms, "all set the rhythm", "keep one of them")
 

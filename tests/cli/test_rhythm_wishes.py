@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from midigpt_core.constraints.syncopation import share_of, syncopated
 from midigpt_core.score import Bar, Score
 
 POP = Path(__file__).resolve().parents[2] / "samples" / "pop.mid"
@@ -90,6 +91,29 @@ def test_a_kept_rhythm_swings_and_swings_no_further_where_it_did(midigpt, fill, 
     assert [onsets(bar) for bar in Score.from_midi(tmp_path / "2.mid").tracks[LEAD].bars[4:8]] == swung
 
 
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.5])
+def test_as_many_onsets_are_syncopated_as_asked_for(fill, share: float, seed: int) -> None:
+    bars = fill("lead", "--syncopation", share, seed=seed).tracks[LEAD].bars[4:8]
+    found = sum(len(syncopated(onsets(bar), 480, 1920)) for bar in bars)
+    assert abs(found / sum(len(onsets(bar)) for bar in bars) - share) <= 0.12
+
+
+def test_less_syncopation_is_less_than_more(fill) -> None:
+    shares = {
+        word: share_of(fill("bass", "--syncopation", word).tracks[BASS].bars[4:8], 480) for word in ("more", "less")
+    }
+    usual = share_of(Score.from_midi(POP).tracks[BASS].bars, 480)
+    assert shares["less"] <= usual < shares["more"]
+
+
+def test_onsets_are_syncopated_off_the_beat_before_a_beat_of_the_bar_without_one() -> None:
+    assert syncopated([0, 6, 24], 12, 48) == [6]
+    assert syncopated([0, 6, 12], 12, 48) == []
+    assert syncopated([3, 6, 24, 30], 12, 48) == [6, 30]
+    assert syncopated([42], 12, 48) == []
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
@@ -103,6 +127,8 @@ def test_a_kept_rhythm_swings_and_swings_no_further_where_it_did(midigpt, fill, 
         (("-t", "drums", "--fill", "soon"), "is not a number"),
         (("-t", "drums", "--fill", "0"), "is no fill"),
         (("-t", "bass", "--swing", "66"), "use 0 (straight) to 1 (triplets)"),
+        (("-t", "bass", "--syncopation", "2"), "use 0 to 1, more or less"),
+        (("-t", "bass", "--syncopation", "0.5", "--rhythm-lock"), "all set the rhythm"),
         (("-t", "bass", "--rhythm-lock=loud"), "neither on nor off"),
     ],
 )
