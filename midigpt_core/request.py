@@ -89,6 +89,13 @@ class InferenceConfig:
         1,
         64,
     )
+    distance: list[float] = setting(
+        [],
+        "how far from what stood there, lowest and highest: 1 less the F1 of equal notes (bar, sixteenth, pitch); "
+        "0 keeps all, 1 none",
+        0.0,
+        1.0,
+    )
     max_attempts: int = setting(3, "attempts per step before giving up", 1, 100)
     temperature_escalation: float = setting(1.0, "factor on the temperature at each retry", 0.0, 10.0, open_low=True)
     silence_check: bool = setting(True, "reject attempts without a note")

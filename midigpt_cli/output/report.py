@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from midigpt_cli.parse.selectors import describe_bars, describe_track, describe_tracks
+from midigpt_core.generation.distance import stray
 from midigpt_core.music import pitch_name
 from midigpt_core.request import GenerationRequest
 from midigpt_core.score import Score, Track
@@ -14,6 +15,7 @@ from midigpt_core.score import Score, Track
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from midigpt_core.generation.candidates import Take
     from midigpt_core.generation.run import Result
 
 
@@ -40,6 +42,7 @@ class Done:
                 "seed": take.seed,
                 "path": self.paths.get(number),
                 "consensus": take.consensus,
+                "distance": take.distance,
                 "logprob": take.logprob,
                 "tokens": take.tokens,
                 "attempts": take.attempts,
@@ -86,7 +89,9 @@ class Done:
             of_many = f"{rank}. " if len(numbers) > 1 else ""
             fault = "" if take.accepted else f"; rejected: {take.rejected[-1]}"
             cut = "; cut off where the model's context was full" if take.truncated else ""
-            lines.append(f"{of_many}{where} (seed {take.seed}, consensus {take.consensus:.2f}{fault}{cut})")
+            lines.append(
+                f"{of_many}{where} (seed {take.seed}, consensus {take.consensus:.2f}{self._distance(take)}{fault}{cut})"
+            )
         if len(numbers) > 1:
             lines.append(self._best(numbers))
         if self.result.dropped_context:
@@ -94,6 +99,15 @@ class Done:
             where = " in some steps" if len(self.result.steps) > 1 else ""
             lines.append(f"not heard{where}, for want of room in the model's context: {names}")
         return lines
+
+    def _distance(self, take: Take) -> str:
+        """How far a take is from what stood there, where that is asked for."""
+        config = self.request.config
+        if not config.distance:
+            return ""
+        low, high = config.distance
+        far = f"; none came within {low:g} to {high:g}, this is the nearest" if stray(take.distance, config) else ""
+        return f", distance {take.distance:.2f}{far}"
 
     def _best(self, numbers: Mapping[int, int]) -> str:
         """Which take is the best, and why."""

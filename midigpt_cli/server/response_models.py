@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from midigpt_cli.server.request_models import ScoreModel, model_of
 from midigpt_core.generation.run import Timing
 
+DISTANCE = "from what stood in its bars: 1 less the F1 of equal notes (bar, sixteenth, pitch)"
 CONSENSUS = "share of its notes that other candidates have too, less up to 0.05 for bars that stand elsewhere"
 
 
@@ -59,6 +60,7 @@ class CandidateAnswer(BaseModel):
     token_count: int = Field(0, description="tokens written, rejected attempts included")
     attempts: int = 1
     consensus: float = Field(1.0, description=CONSENSUS)
+    distance: float = Field(0.0, description=DISTANCE)
     logprob: float = Field(0.0, description="mean per token under the model; candidates are not ranked by it")
     rejected: list[str] = Field(default_factory=list)
     truncated: bool = False
@@ -86,6 +88,7 @@ class GenerateAnswer(BaseModel):
     base_seed: int | None = Field(None, description="seed of the first candidate")
     attempts: int | None = Field(None, description="1 unless attempts were rejected")
     consensus: float | None = Field(None, description=CONSENSUS)
+    distance: float | None = Field(None, description=DISTANCE)
     logprob: float | None = None
     rejected: list[str] | None = None
     truncated: bool | None = None
@@ -128,6 +131,7 @@ class JobTakeAnswer(BaseModel):
     token_count: int = Field(description="tokens written, rejected attempts included")
     attempts: int
     consensus: float
+    distance: float = Field(description=DISTANCE)
     logprob: float
     rejected: list[str]
     truncated: bool

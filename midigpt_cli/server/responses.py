@@ -111,6 +111,7 @@ def _judgement(steps: int, take: Take) -> dict[str, Any]:
     return {
         "attempts": take.attempts - steps + 1,
         "consensus": take.consensus,
+        "distance": take.distance,
         "logprob": take.logprob,
         "rejected": list(take.rejected),
         "truncated": take.truncated,

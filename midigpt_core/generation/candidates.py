@@ -10,7 +10,8 @@ from functools import cached_property
 from midigpt_core import trace
 from midigpt_core.constraints.attribute_targets import attribute_targets
 from midigpt_core.errors import GenerationError
-from midigpt_core.generation.checks import Written, as_it_was, checks_of, similarity, stuck
+from midigpt_core.generation.checks import Written, checks_of, similarity, standing, stuck
+from midigpt_core.generation.distance import stray
 from midigpt_core.generation.prompt import StepPrompt
 from midigpt_core.plan.steps import Cell
 from midigpt_core.plan.window import paste
@@ -22,10 +23,11 @@ class Fault(IntEnum):
     """What may be wrong with a candidate; the worst last. Only a failure is never accepted."""
 
     NONE = 0
-    UNCHANGED = 1
-    STUCK = 2
-    CUT_OFF = 3
-    FAILED = 4
+    FAR_OFF = 1
+    UNCHANGED = 2
+    STUCK = 3
+    CUT_OFF = 4
+    FAILED = 5
 
 
 REASONS = {
@@ -48,7 +50,8 @@ class Candidate:
     truncated: bool
     take: int = 0  # whose seed it was drawn with
     events: list[trace.Event] = field(default_factory=list)  # what listeners are told if it is kept
-    distance: float = 0.0  # from the control values that are asked for
+    off_target: float = 0.0  # how far from the control values that are asked for
+    distance: float = 0.0  # from what stood there before the run
     consensus: float = 1.0  # agreement with the others of its pool, less what sameness costs
     fault: Fault = Fault.NONE
     reason: str = ""
@@ -59,9 +62,20 @@ class Candidate:
         return paste(self.before, self.prompt.step, self.prompt.window_of(self.cells, self.before))
 
     @property
-    def rank(self) -> tuple[int, float, float]:
+    def rank(self) -> tuple[int, float, float, float]:
         """Smaller is better."""
-        return (self.fault, self.distance, -self.consensus)
+        return (self.fault, self.stray, self.off_target, -self.consensus)
+
+    @property
+    def stray(self) -> float:
+        """How far its distance lies outside the range that is asked for."""
+        return stray(self.distance, self.prompt.request.config)
+
+    @property
+    def far_off(self) -> str:
+        """That it lies outside."""
+        low, high = self.prompt.request.config.distance
+        return f"distance: {self.distance:.2f} from what stood there, not {low:g} to {high:g}"
 
 
 @dataclass(frozen=True)
@@ -76,7 +90,9 @@ class Judge:
         """Note what is wrong with a candidate; `passed`: those that other takes keep."""
         candidate.reason = self._failure(candidate, passed)
         candidate.fault = Fault.FAILED if candidate.reason else self._doubt(candidate)
-        candidate.reason = candidate.reason or REASONS.get(candidate.fault, "")
+        if not candidate.reason:
+            far = candidate.fault is Fault.FAR_OFF
+            candidate.reason = candidate.far_off if far else REASONS.get(candidate.fault, "")
 
     def _failure(self, candidate: Candidate, passed: Sequence[Written]) -> str:
         config, step = self.prompt.request.config, self.prompt.step
@@ -92,11 +108,11 @@ class Judge:
             return Fault.STUCK
         if config.retry_unchanged and similarity(candidate.written, self._as_it_was) == 1.0:
             return Fault.UNCHANGED
-        return Fault.NONE
+        return Fault.FAR_OFF if candidate.stray else Fault.NONE
 
     @cached_property
     def _as_it_was(self) -> Written:
-        return as_it_was(self.score, self.prompt.step, self.tokenizer.config)
+        return standing(self.score, self.prompt.step.cells, self.tokenizer.config)
 
     @cached_property
     def _free(self) -> set[int]:
@@ -121,6 +137,7 @@ class Take:
     accepted: bool  # every step passed its checks
     truncated: bool  # a step ran out of the model's context before its last bar
     bars: int = 0  # written, each of a track
+    distance: float = 0.0  # 1 less the F1 of its notes (bar, sixteenth, pitch) with those that stood there
 
     def __repr__(self) -> str:
         state = "" if self.accepted else f", rejected: {self.rejected[-1]}"

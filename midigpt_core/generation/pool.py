@@ -9,6 +9,7 @@ from midigpt_core.echo.sources import REACH, Notes, Surroundings, note_set
 from midigpt_core.generation.candidates import Candidate, Draft, Judge
 from midigpt_core.generation.checks import Written
 from midigpt_core.generation.consensus import SAMENESS, agreement, differing, note_f1, sameness
+from midigpt_core.generation.distance import Origin
 from midigpt_core.generation.prompt import StepPrompt
 from midigpt_core.plan.steps import Cell
 from midigpt_core.request import InferenceConfig
@@ -33,6 +34,7 @@ class CandidatePool:
 
     tokenizer: Tokenizer
     candidates: Sequence[Candidate]
+    origin: Origin | None = None  # from which they are to be at a distance
     _taken: list[int] = field(default_factory=list)
     _judges: dict[int, Judge] = field(default_factory=dict)
 
@@ -45,7 +47,9 @@ class CandidatePool:
             candidate.consensus = float(agreed) - (SAMENESS * _sameness(candidate) if several else 0.0)
             targets = candidate.prompt.known.attribute_targets
             if several and targets.targets:
-                candidate.distance = targets.distance(candidate.score, self.tokenizer)
+                candidate.off_target = targets.distance(candidate.score, self.tokenizer)
+            if self.origin is not None:
+                candidate.distance = self.origin.distance(candidate.written)
 
     def take_for(self, draft: Draft, number: int, passed: Sequence[Written]) -> Candidate:
         """The best candidate for a take that differs from those taken before. `passed`: what other takes keep.
@@ -61,9 +65,9 @@ class CandidatePool:
         ]
         for i in own:
             self._judge(self.candidates[i]).examine(self.candidates[i], passed)
-        own.sort(key=lambda i: self.candidates[i].rank[: 3 if shared else 2])
-        best = self.candidates[own[0]].rank[:2]
-        equal = [i for i in own if self.candidates[i].rank[:2] == best]
+        own.sort(key=lambda i: self.candidates[i].rank[: 4 if shared else 3])
+        best = self.candidates[own[0]].rank[:3]
+        equal = [i for i in own if self.candidates[i].rank[:3] == best]
         chosen = differing(equal, self._table, self._taken if shared else ())
         self._taken.append(chosen)
         return self.candidates[chosen]
