@@ -41,6 +41,10 @@ them. Every other candidate keeps the rhythm and part of the pitches, so many as
 gives the rhythm, all are free. Further attempts are made while none is in the range; then the nearest is kept, and
 `rejected` says how far off it was. `distance` is told of every take, asked for or not.
 
+With `passes` the chosen bars are cut into parts, and each part is written anew while all the others stand: those that
+were written already as they came out, the rest as it was. `rounds` goes through the parts so many times. All of it is
+one run with one seed; `generated_bars` and `distance` are those of the whole.
+
 A listener hears the bars of a step when its candidate is chosen, so one after the other at the end of the step. With
 `pool` 1 take i is what a request with seed + i writes by itself, and each bar is told as soon as it is finished.
 Tracks that are continued bar by bar, and jams, have one candidate unless `control_tries` or, for jams, `pool` asks

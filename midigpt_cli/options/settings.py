@@ -97,6 +97,8 @@ _SETTINGS: Mapping[str, _Shown] = {
     "context": _Shown(PLAN),
     "budget_margin": _Shown(PLAN),
     "infill_probability": _Shown(PLAN),
+    "passes": _Shown(PLAN),
+    "rounds": _Shown(PLAN),
     "shuffle": _Shown(PLAN),
     "seed": _Shown(SAMPLE, ("--seed", "-s")),
     "num_candidates": _Shown(SAMPLE, ("--takes", "-n", "--num-candidates")),

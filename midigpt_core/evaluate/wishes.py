@@ -17,6 +17,7 @@ from midigpt_core.engine import InferenceEngine
 from midigpt_core.evaluate.judge import Tell, request_for
 from midigpt_core.evaluate.tasks import Task
 from midigpt_core.generation.consensus import note_f1
+from midigpt_core.music import sixteenth_of
 from midigpt_core.request import GenerationRequest, InferenceConfig
 from midigpt_core.score import DRUM, Bar, Score
 
@@ -25,6 +26,7 @@ FEWEST = 5  # notes of a line that tell its motion
 NEAR = 8  # of a velocity, as near to an accent as one hears it
 LOUD = {"low": 60, "high": 80}
 SHARES = {"steps": 0.6, "leaps": 0.2}
+BAR_BY_BAR = {"passes": "bars", "retry_unchanged": True}
 DISTANCES = [0.1, 0.3], [0.2, 0.6], [0.3, 0.5], [0.5, 0.7], [0.7, 0.9]
 ROUNDED = 0.01  # of a distance, that played onsets may come to between the model's grid and the sixteenths
 
@@ -51,11 +53,10 @@ class MeasuredWish:
     """One control, what is asked of it, and how that is measured."""
 
     name: str
-    control: str
+    control: str  # of a track; "": what is asked are settings of the whole request, by name
     ask: Ask  # the value for all bars, or a list with one for each
     found: Found
     drums: bool = False  # whether it has a meaning for drums
-    for_all: bool = False  # a setting of the whole request rather than a control of a track
 
 
 def _chords(asked: Sequence[str], passage: OldAndNew) -> float | None:
@@ -120,10 +121,25 @@ def _sketch(_: Any, passage: OldAndNew) -> float | None:
     return float(np.mean(hits)) if hits else None
 
 
-def _distance(asked: Sequence[float], passage: OldAndNew) -> float:
+def _distance(asked: Mapping[str, Sequence[float]], passage: OldAndNew) -> float:
+    low, high = asked["distance"]
     old, new = ({(0, i): bar.notes for i, bar in enumerate(bars)} for bars in (passage.old, passage.new))
     distance = 1 - note_f1([old, new], passage.resolution)[0, 1]
-    return float(asked[0] - ROUNDED <= distance <= asked[1] + ROUNDED)
+    return float(low - ROUNDED <= distance <= high + ROUNDED)
+
+
+def _new(_: Any, passage: OldAndNew) -> float | None:
+    """Share of the bars with other notes than before."""
+    old, new = (
+        [{(sixteenth_of(n.onset_ticks, passage.resolution), n.pitch) for n in bar.notes} for bar in bars]
+        for bars in (passage.old, passage.new)
+    )
+    hits = [before != after for before, after in zip(old, new, strict=True) if before or after]
+    return float(np.mean(hits)) if hits else None
+
+
+def _any_distance(random: np.random.Generator) -> dict[str, Any]:
+    return {"distance": DISTANCES[random.integers(len(DISTANCES))]}
 
 
 WISHES = (
@@ -134,9 +150,8 @@ WISHES = (
     MeasuredWish("contour", "contour", lambda random: str(random.choice(list(CONTOURS))), _contour),
     MeasuredWish("keep_range", "keep_range", lambda _: True, _range),
     MeasuredWish("keep_contour", "keep_contour", lambda _: True, _sketch),
-    MeasuredWish(
-        "distance", "distance", lambda random: DISTANCES[random.integers(len(DISTANCES))], _distance, True, True
-    ),
+    MeasuredWish("distance", "", _any_distance, _distance, drums=True),
+    MeasuredWish("passes: every bar new", "", lambda _: BAR_BY_BAR, _new, drums=True),
 )
 
 
@@ -173,8 +188,8 @@ def _written(engine: InferenceEngine, task: Task, request: GenerationRequest) ->
 
 
 def _asking(task: Task, request: GenerationRequest, wish: MeasuredWish, value: Any) -> GenerationRequest:
-    if wish.for_all:
-        return replace(request, config=replace(request.config, **{wish.control: value}))
+    if not wish.control:
+        return replace(request, config=replace(request.config, **value))
     track = task.cells[0][0]
     bars = sorted(bar for t, bar in task.cells if t == track)
     each = {bar: {wish.control: value[i]} for i, bar in enumerate(bars)} if isinstance(value, list) else {}

@@ -1,4 +1,4 @@
-"""Rules of takes at a stated distance from the original, on a real song through the command."""
+"""Rules of takes at a stated distance from the original and of passes, on a real song through the command."""
 
 from __future__ import annotations
 
@@ -94,3 +94,82 @@ def test_bars_that_are_added_have_no_distance(midigpt) -> None:
     answer = midigpt("continue", POP, "--bars", 2, "--distance", "0.2..0.6", "--dry-run")
     assert answer.code == 2
     assert "--distance = [0.2, 0.6] is for bars that are filled in" in answer.err
+
+
+def parts(report: dict[str, Any]) -> list[set[tuple[int, int]]]:
+    """The cells that each step writes."""
+    return [{(track, bar) for track, bar in step["bars"]} for step in report["steps"]]
+
+
+LEAD_AND_BASS = {(track, bar) for track in (0, 2) for bar in BARS}
+
+
+@pytest.mark.parametrize(
+    ("way", "found"),
+    [
+        ("thirds", [{(t, b) for t in (0, 2) for b in bars} for bars in ((4, 7), (5,), (6,))]),
+        ("tracks", [{(t, b) for b in BARS} for t in (0, 2)]),
+        ("bars", [{(t, b) for t in (0, 2)} for b in BARS]),
+    ],
+)
+def test_passes_write_their_parts_in_turn_and_rounds_all_of_them_again(fill, way: str, found) -> None:
+    report = fill("-t", "lead,bass", "--passes", way, "--rounds", 2)
+    assert parts(report) == found * 2
+    assert {tuple(cell) for cell in report["generated"]} == LEAD_AND_BASS
+    assert len(report["takes"]) == len(report["outputs"]) == 1
+
+
+def test_random_passes_are_drawn_by_the_seed_anew_for_each_round(fill) -> None:
+    first, again = (parts(fill("-t", "lead,bass", "--passes", "random", "--rounds", 2)) for _ in range(2))
+    assert first == again
+    assert set().union(*first[:3]) == set().union(*first[3:]) == LEAD_AND_BASS
+    assert sum(map(len, first)) == 2 * len(LEAD_AND_BASS)
+    assert first[:3] != first[3:]
+
+
+def test_each_pass_hears_what_the_ones_before_it_wrote_and_the_rest_as_it_was(fill, monkeypatch) -> None:
+    from midigpt_core.generation import run
+
+    heard, narrowed = [], run.narrowed
+
+    def seen(tokenizer, score, step, *more):
+        assert not step.pending  # nothing of the other parts is hidden
+        heard.append(score)
+        return narrowed(tokenizer, score, step, *more)
+
+    monkeypatch.setattr(run, "narrowed", seen)
+    before, after = Score.from_midi(POP), Score.from_midi(fill("-t", "lead,bass", "--passes", "tracks")["outputs"][0])
+    assert [notes(score, 0) == notes(before, 0) for score in heard] == [True, False]
+    assert notes(heard[1], 0) == notes(after, 0) != notes(before, 0)
+    assert notes(heard[1], 2) == notes(before, 2) != notes(after, 2)
+
+
+def test_the_same_seed_gives_the_same_passes_and_one_undo_takes_all_of_them_back(midigpt, tmp_path: Path) -> None:
+    song, words = tmp_path / "song.mid", ("-b", "5-8", "-t", "lead", "--passes", "bars", "--rounds", 2, "-s", 3)
+    song.write_bytes(POP.read_bytes())
+    made = []
+    for _ in range(2):
+        assert midigpt("infill", song, *words, "-o", song, "--force").code == 0
+        made.append(song.read_bytes())
+        assert midigpt("undo", song).code == 0
+        assert song.read_bytes() == POP.read_bytes()
+    assert made[0] == made[1] != POP.read_bytes()
+
+
+def test_distance_is_from_what_stood_there_before_the_first_pass(fill) -> None:
+    take = fill("-t", "lead", "--passes", "thirds", "--rounds", 4, "--distance", "0.1..0.3")["takes"][0]
+    assert take["distance"] == pytest.approx(distance(take["path"], 0))
+    assert 0.1 <= take["distance"] <= 0.3
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["infill", POP, "-b", "5-8", "--rounds", "2"], "--rounds = 2 is for passes; say which"),
+        (["continue", POP, "--bars", "2", "--passes", "bars"], "--passes = 'bars' is for bars that are filled in"),
+    ],
+)
+def test_passes_that_cannot_be_are_said_in_a_sentence(midigpt, words: list[object], said: str) -> None:
+    answer = midigpt(*words, "--dry-run")
+    assert answer.code == 2
+    assert said in answer.err

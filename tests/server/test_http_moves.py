@@ -1,8 +1,9 @@
-"""Over HTTP too: takes at a stated distance."""
+"""Over HTTP too: takes at a stated distance, and passes."""
 
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 from serving import midi, wish
@@ -37,3 +38,28 @@ def test_a_form_without_a_range_is_refused(client) -> None:
     answer = infill(client, bars="5", track="bass", distance="far")
     assert answer.status_code == 422
     assert answer.json()["detail"] == "distance = 'far' is no range; write 0.2..0.6"
+
+
+def test_a_job_counts_every_pass_as_it_goes(client) -> None:
+    job_id = client.post("/jobs", json=wish(passes="bars", rounds=3)).json()["id"]
+    until = time.monotonic() + 30
+    while (job := client.get(f"/jobs/{job_id}").json())["status"] in ("queued", "running"):
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    assert job["status"] == "succeeded", job
+    progress = job["progress"]
+    assert (progress["steps"], progress["bars_planned"], progress["bars_done"]) == (6, 6, 6)
+    direct = client.post("/generate", json=wish(passes="bars", rounds=3)).json()
+    assert job["results"][0]["score"] == direct["score"]
+    assert direct["generated_bars"] == {"1": [4, 5]}
+
+
+def test_a_form_asks_for_passes(client) -> None:
+    answer = infill(client, bars="5-7", track="bass", seed="3", passes="thirds", plan_only="true")
+    assert [step["generate"] for step in answer.json()["plan"]] == [{"1": [4]}, {"1": [5]}, {"1": [6]}]
+
+
+def test_a_way_that_is_not_known_is_refused(client) -> None:
+    answer = infill(client, bars="5-7", track="bass", passes="halves")
+    assert answer.status_code == 422
+    assert "thirds" in answer.json()["detail"]
