@@ -104,6 +104,12 @@ class InferenceConfig:
         0.0,
         1.0,
     )
+    voice_leading: bool = setting(
+        False, "no parallel fifths or octaves between neighbouring voices and between the outer two"
+    )
+    playable: bool = setting(
+        False, "only what an instrument's range, two hands at a keyboard or the strings of a guitar or bass allow"
+    )
     max_attempts: int = setting(3, "attempts per step before giving up", 1, 100)
     temperature_escalation: float = setting(1.0, "factor on the temperature at each retry", 0.0, 10.0, open_low=True)
     silence_check: bool = setting(True, "reject attempts without a note")

@@ -117,6 +117,8 @@ _SETTINGS: Mapping[str, _Shown] = {
     "pool": _Shown(CHECK),
     "control_tries": _Shown(CHECK),
     "distance": _Shown(CHECK, ranged=True),
+    "voice_leading": _Shown(CHECK),
+    "playable": _Shown(CHECK),
     "max_attempts": _Shown(CHECK),
     "temperature_escalation": _Shown(CHECK),
     "silence_check": _Shown(CHECK),

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from midigpt_core.generation.candidates import Take
     from midigpt_core.generation.run import Result
+    from midigpt_core.voices.remarks import Remark
+
+MOST_REMARKS = 8  # in a line
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ class Done:
                 "path": self.paths.get(number),
                 "consensus": take.consensus,
                 "distance": take.distance,
+                "remarks": [asdict(remark) for remark in take.remarks],
                 "logprob": take.logprob,
                 "tokens": take.tokens,
                 "attempts": take.attempts,
@@ -92,6 +96,8 @@ class Done:
             lines.append(
                 f"{of_many}{where} (seed {take.seed}, consensus {take.consensus:.2f}{self._distance(take)}{fault}{cut})"
             )
+            if take.remarks:
+                lines.append(_remarks(take.remarks))
         if len(numbers) > 1:
             lines.append(self._best(numbers))
         if self.result.dropped_context:
@@ -139,6 +145,14 @@ class Done:
         console.print(table)
         colours = bool(console.color_system) and not console.no_color
         console.print(picture(self.before, after, self.result.generated, console.width, colours))
+
+
+def _remarks(remarks: Sequence[Remark]) -> str:
+    """What is left to remark on in a take, in a line."""
+    more = len(remarks) - MOST_REMARKS
+    return (
+        "  " + "; ".join(remark.told for remark in remarks[:MOST_REMARKS]) + (f"; and {more} more" if more > 0 else "")
+    )
 
 
 def _notes(track: Track, bars: list[int]) -> list[int]:

@@ -17,9 +17,11 @@ from midigpt_core.engine import InferenceEngine
 from midigpt_core.evaluate.judge import Tell, request_for
 from midigpt_core.evaluate.tasks import Task
 from midigpt_core.generation.consensus import note_f1
+from midigpt_core.generation.voices import remarks_on
 from midigpt_core.music import sixteenth_of
 from midigpt_core.request import GenerationRequest, InferenceConfig
 from midigpt_core.score import DRUM, Bar, Score
+from midigpt_core.voices.leading import pairs_of
 
 ROOTS = ("C", "Dm7", "Eb", "E7", "F", "Gm", "Am7", "Bb")
 FEWEST = 5  # notes of a line that tell its motion
@@ -39,6 +41,8 @@ class OldAndNew:
     new: Sequence[Bar]
     kept: Sequence[Bar]
     resolution: int
+    task: Task
+    after: Score  # the whole piece as it came out
 
     def line(self, bar: Bar) -> list[tuple[int, int]]:
         return line_of([(note.onset_ticks, note.pitch) for note in bar.notes])
@@ -138,6 +142,11 @@ def _new(_: Any, passage: OldAndNew) -> float | None:
     return float(np.mean(hits)) if hits else None
 
 
+def _free_of_remarks(asked: Mapping[str, Any], passage: OldAndNew) -> float:
+    cells, before = passage.task.cells, passage.task.score
+    return float(not remarks_on(passage.after, cells, InferenceConfig(**asked), pairs_of(before, cells)))
+
+
 def _any_distance(random: np.random.Generator) -> dict[str, Any]:
     return {"distance": DISTANCES[random.integers(len(DISTANCES))]}
 
@@ -151,6 +160,8 @@ WISHES = (
     MeasuredWish("keep_range", "keep_range", lambda _: True, _range),
     MeasuredWish("keep_contour", "keep_contour", lambda _: True, _sketch),
     MeasuredWish("distance", "", _any_distance, _distance, drums=True),
+    MeasuredWish("voice leading", "", lambda _: {"voice_leading": True}, _free_of_remarks),
+    MeasuredWish("playable", "", lambda _: {"playable": True}, _free_of_remarks),
     MeasuredWish("passes: every bar new", "", lambda _: BAR_BY_BAR, _new, drums=True),
 )
 
@@ -203,4 +214,4 @@ def _passage(task: Task, after: Score) -> OldAndNew:
     bars = sorted(bar for t, bar in task.cells if t == track)
     old, new = task.score.tracks[track].bars, after.tracks[track].bars
     kept = [bar for i, bar in enumerate(old) if i not in bars]
-    return OldAndNew([old[bar] for bar in bars], [new[bar] for bar in bars], kept, after.resolution)
+    return OldAndNew([old[bar] for bar in bars], [new[bar] for bar in bars], kept, after.resolution, task, after)

@@ -13,6 +13,7 @@ from midigpt_core.constraints.partly import partly_kept
 from midigpt_core.echo.rule import Echo
 from midigpt_core.generation.knowledge import echo_strength
 from midigpt_core.generation.prompt import StepPrompt, asked_attributes, from_nothing
+from midigpt_core.generation.voices import voice_constraints
 from midigpt_core.harmony.lean import LEAN
 from midigpt_core.harmony.rule import Harmony
 from midigpt_core.request import TrackPrompt
@@ -42,7 +43,16 @@ def build_constraints(
     kept = _partly_kept(step, stood, bound, pitches, seed)
     scheduled = set(given).union(*(each.by_cell for each in kept))
     own = [*_opening(step, prompts), *_no_repeat(step, prompts), *_depart(step, seed, attempt)]
-    return (*controls, *kept, *own, *asked, *_echo(step, scheduled, attempt), *_harmony(step), *_chords(step))
+    return (
+        *controls,
+        *kept,
+        *own,
+        *asked,
+        *_echo(step, scheduled, attempt),
+        *_harmony(step),
+        *_chords(step),
+        *voice_constraints(step),
+    )
 
 
 def _partly_kept(

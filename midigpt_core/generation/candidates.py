@@ -17,13 +17,14 @@ from midigpt_core.plan.steps import Cell
 from midigpt_core.plan.window import paste
 from midigpt_core.score import Note, Score
 from midigpt_core.tokens.tokenizer import Tokenizer
+from midigpt_core.voices.remarks import Remark
 
 
 class Fault(IntEnum):
     """What may be wrong with a candidate; the worst last. Only a failure is never accepted."""
 
     NONE = 0
-    FAR_OFF = 1
+    NOT_AS_ASKED = 1
     UNCHANGED = 2
     STUCK = 3
     CUT_OFF = 4
@@ -52,6 +53,7 @@ class Candidate:
     events: list[trace.Event] = field(default_factory=list)  # what listeners are told if it is kept
     off_target: float = 0.0  # how far from the control values that are asked for
     distance: float = 0.0  # from what stood there before the run
+    remarks: tuple[Remark, ...] = ()  # on its voices
     consensus: float = 1.0  # agreement with the others of its pool, less what sameness costs
     fault: Fault = Fault.NONE
     reason: str = ""
@@ -62,9 +64,9 @@ class Candidate:
         return paste(self.before, self.prompt.step, self.prompt.window_of(self.cells, self.before))
 
     @property
-    def rank(self) -> tuple[int, float, float, float]:
+    def rank(self) -> tuple[int, tuple[float, int, float], float]:
         """Smaller is better."""
-        return (self.fault, self.stray, self.off_target, -self.consensus)
+        return (self.fault, (self.stray, len(self.remarks), self.off_target), -self.consensus)
 
     @property
     def stray(self) -> float:
@@ -72,10 +74,13 @@ class Candidate:
         return stray(self.distance, self.prompt.request.config)
 
     @property
-    def far_off(self) -> str:
-        """That it lies outside."""
-        low, high = self.prompt.request.config.distance
-        return f"distance: {self.distance:.2f} from what stood there, not {low:g} to {high:g}"
+    def not_as_asked(self) -> str:
+        """How far off it is, or what there is to remark on; nothing where it is as asked."""
+        said = [f"voices: {remark.told}" for remark in self.remarks]
+        if self.stray:
+            low, high = self.prompt.request.config.distance
+            said.insert(0, f"distance: {self.distance:.2f} from what stood there, not {low:g} to {high:g}")
+        return "; ".join(said)
 
 
 @dataclass(frozen=True)
@@ -91,8 +96,7 @@ class Judge:
         candidate.reason = self._failure(candidate, passed)
         candidate.fault = Fault.FAILED if candidate.reason else self._doubt(candidate)
         if not candidate.reason:
-            far = candidate.fault is Fault.FAR_OFF
-            candidate.reason = candidate.far_off if far else REASONS.get(candidate.fault, "")
+            candidate.reason = REASONS.get(candidate.fault, candidate.not_as_asked)
 
     def _failure(self, candidate: Candidate, passed: Sequence[Written]) -> str:
         config, step = self.prompt.request.config, self.prompt.step
@@ -108,7 +112,7 @@ class Judge:
             return Fault.STUCK
         if config.retry_unchanged and similarity(candidate.written, self._as_it_was) == 1.0:
             return Fault.UNCHANGED
-        return Fault.FAR_OFF if candidate.stray else Fault.NONE
+        return Fault.NOT_AS_ASKED if candidate.not_as_asked else Fault.NONE
 
     @cached_property
     def _as_it_was(self) -> Written:
@@ -138,6 +142,7 @@ class Take:
     truncated: bool  # a step ran out of the model's context before its last bar
     bars: int = 0  # written, each of a track
     distance: float = 0.0  # 1 less the F1 of its notes (bar, sixteenth, pitch) with those that stood there
+    remarks: tuple[Remark, ...] = ()  # on its voices, where voice_leading or playable asks for them
 
     def __repr__(self) -> str:
         state = "" if self.accepted else f", rejected: {self.rejected[-1]}"

@@ -11,6 +11,7 @@ from midigpt_core.generation.checks import Written
 from midigpt_core.generation.consensus import SAMENESS, agreement, differing, note_f1, sameness
 from midigpt_core.generation.distance import Origin
 from midigpt_core.generation.prompt import StepPrompt
+from midigpt_core.generation.voices import remarks_on
 from midigpt_core.plan.steps import Cell
 from midigpt_core.request import InferenceConfig
 from midigpt_core.score import Note
@@ -48,6 +49,9 @@ class CandidatePool:
             targets = candidate.prompt.known.attribute_targets
             if several and targets.targets:
                 candidate.off_target = targets.distance(candidate.score, self.tokenizer)
+            config, pairs = candidate.prompt.request.config, candidate.prompt.known.voice_pairs
+            if config.playable or pairs:
+                candidate.remarks = remarks_on(candidate.score, candidate.prompt.step.cells, config, pairs)
             if self.origin is not None:
                 candidate.distance = self.origin.distance(candidate.written)
 
@@ -65,9 +69,9 @@ class CandidatePool:
         ]
         for i in own:
             self._judge(self.candidates[i]).examine(self.candidates[i], passed)
-        own.sort(key=lambda i: self.candidates[i].rank[: 4 if shared else 3])
-        best = self.candidates[own[0]].rank[:3]
-        equal = [i for i in own if self.candidates[i].rank[:3] == best]
+        own.sort(key=lambda i: self.candidates[i].rank[: 3 if shared else 2])
+        best = self.candidates[own[0]].rank[:2]
+        equal = [i for i in own if self.candidates[i].rank[:2] == best]
         chosen = differing(equal, self._table, self._taken if shared else ())
         self._taken.append(chosen)
         return self.candidates[chosen]

@@ -16,6 +16,7 @@ from midigpt_core.generation.build import build_constraints
 from midigpt_core.generation.candidates import Candidate, Draft, Fault, Take
 from midigpt_core.generation.checks import on_grid
 from midigpt_core.generation.distance import Origin, is_partly_kept
+from midigpt_core.generation.facts import with_facts
 from midigpt_core.generation.fit import narrowed
 from midigpt_core.generation.notes import read_cell, read_cells
 from midigpt_core.generation.plan import Plan
@@ -142,7 +143,7 @@ class Run:
         return Origin(self.score, self.tokenizer.config)
 
     def _finished_take(self, draft: Draft) -> Take:
-        return replace(draft.finished(), distance=self._origin.distance_of(draft.score, self.plan.cells))
+        return with_facts(draft.finished(), self._origin, self.plan.cells, self.request.config)
 
     def _prompts(self, takes: Sequence[Draft], step: Step, left_out: set[int], dropped: set[int]) -> list[StepPrompt]:
         """One prompt per take; takes whose score is the same object share it. Tracks are dropped until they fit."""

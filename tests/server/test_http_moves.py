@@ -1,4 +1,4 @@
-"""Over HTTP too: takes at a stated distance, and passes."""
+"""Over HTTP too: takes at a stated distance, passes, and the rules of voices and players."""
 
 from __future__ import annotations
 
@@ -63,3 +63,13 @@ def test_a_way_that_is_not_known_is_refused(client) -> None:
     answer = infill(client, bars="5-7", track="bass", passes="halves")
     assert answer.status_code == 422
     assert "thirds" in answer.json()["detail"]
+
+
+def test_a_form_asks_for_what_can_be_played_and_the_report_tells_what_is_left(client) -> None:
+    fields = {"bars": "5", "track": "bass", "seed": "3", "playable": "true", "voice_leading": "true"}
+    answer = infill(client, **fields, density_hard_limit="4")
+    assert answer.status_code == 200, answer.text
+    assert json.loads(answer.headers["x-midigpt-report"])["remarks"] == []
+    high = infill(client, **fields, density_hard_limit="4", pitch_range="C7-C8")
+    [remark] = json.loads(high.headers["x-midigpt-report"])["remarks"]
+    assert remark == {"what": "out of range", "bar": 4, "tracks": [1]}
