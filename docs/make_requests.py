@@ -45,11 +45,11 @@ With `passes` the chosen bars are cut into parts, and each part is written anew 
 were written already as they came out, the rest as it was. `rounds` goes through the parts so many times. All of it is
 one run with one seed; `generated_bars` and `distance` are those of the whole.
 
-`voice_leading` and `playable` hold while notes are written, and candidates with something to remark on come behind those
-without; further attempts are made while every one has. A voice is the lowest notes of the lowest track and the highest
-notes of the others; tracks that double each other count as one. A keyboard is played by two hands of five fingers that
-span a ninth each, a guitar or bass within four frets, one note to a string; synthesizers have no range. What is left
-is told as `remarks`, with bar and tracks.
+`voice_leading` and `playable` hold while notes are written, and candidates with something to remark on come behind
+those without; further attempts are made while every one has. A voice is the lowest notes of the lowest track and the
+highest notes of the others; tracks that double each other count as one. A keyboard is played by two hands of five
+fingers that span a ninth each, a guitar or bass within four frets, one note to a string; synthesizers have no range.
+What is left is told as `remarks`, with bar and tracks.
 
 A listener hears the bars of a step when its candidate is chosen, so one after the other at the end of the step. With
 `pool` 1 take i is what a request with seed + i writes by itself, and each bar is told as soon as it is finished.

@@ -154,7 +154,7 @@ def _kinds(group: type) -> dict[str, Any]:
 def value_of(name: str, texts: Sequence[str], hint: Any) -> Any:
     """A field's value, of the kind its type says; of several single values the last. Raises RefusalError (422)."""
     if name in RANGED:
-        return _range(name, texts[-1])
+        return _range(name, "..".join(texts))
     if get_origin(hint) is list:
         return [word for text in texts for word in (text.split(",") if name == "novelty_against" else [text])]
     kinds = [kind for kind in (get_args(hint) or (hint,)) if kind is not type(None)]
