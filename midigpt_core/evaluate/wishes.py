@@ -21,7 +21,6 @@ from midigpt_core.generation.voices import remarks_on
 from midigpt_core.music import sixteenth_of
 from midigpt_core.request import GenerationRequest, InferenceConfig
 from midigpt_core.score import DRUM, Bar, Score
-from midigpt_core.voices.leading import pairs_of
 
 ROOTS = ("C", "Dm7", "Eb", "E7", "F", "Gm", "Am7", "Bb")
 FEWEST = 5  # notes of a line that tell its motion
@@ -143,8 +142,7 @@ def _new(_: Any, passage: OldAndNew) -> float | None:
 
 
 def _free_of_remarks(asked: Mapping[str, Any], passage: OldAndNew) -> float:
-    cells, before = passage.task.cells, passage.task.score
-    return float(not remarks_on(passage.after, cells, InferenceConfig(**asked), pairs_of(before, cells)))
+    return float(not remarks_on(passage.after, passage.task.cells, InferenceConfig(**asked)))
 
 
 def _any_distance(random: np.random.Generator) -> dict[str, Any]:

@@ -10,11 +10,9 @@ from midigpt_core.generation.distance import Origin
 from midigpt_core.generation.voices import remarks_on
 from midigpt_core.plan.steps import Cell
 from midigpt_core.request import InferenceConfig
-from midigpt_core.voices.leading import pairs_of
 
 
 def with_facts(take: Take, origin: Origin, cells: Collection[Cell], config: InferenceConfig) -> Take:
     """The take, its cells compared with what stood there and looked at by the rules that are asked for."""
-    pairs = pairs_of(origin.score, cells) if config.voice_leading and cells else ()
-    remarks = remarks_on(take.score, cells, config, pairs)
+    remarks = remarks_on(take.score, cells, config)
     return replace(take, distance=origin.distance_of(take.score, cells), remarks=remarks)

@@ -49,9 +49,9 @@ class CandidatePool:
             targets = candidate.prompt.known.attribute_targets
             if several and targets.targets:
                 candidate.off_target = targets.distance(candidate.score, self.tokenizer)
-            config, pairs = candidate.prompt.request.config, candidate.prompt.known.voice_pairs
-            if config.playable or pairs:
-                candidate.remarks = remarks_on(candidate.score, candidate.prompt.step.cells, config, pairs)
+            config = candidate.prompt.request.config
+            if config.playable or config.voice_leading:
+                candidate.remarks = remarks_on(candidate.score, candidate.prompt.step.cells, config)
             if self.origin is not None:
                 candidate.distance = self.origin.distance(candidate.written)
 

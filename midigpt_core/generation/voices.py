@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 from midigpt_core.constraints.masks import Constraint
 from midigpt_core.constraints.voices import Leading, Playable
@@ -10,16 +10,16 @@ from midigpt_core.generation.prompt import StepPrompt
 from midigpt_core.plan.steps import Cell
 from midigpt_core.request import InferenceConfig
 from midigpt_core.score import DRUM, Score
-from midigpt_core.voices.leading import Line, Stave, VoicePart
+from midigpt_core.voices.leading import Line, Stave, pairs_of
 from midigpt_core.voices.remarks import Remark, of_leading, of_playing
 
 
-def remarks_on(
-    score: Score, cells: Collection[Cell], config: InferenceConfig, pairs: Sequence[tuple[VoicePart, VoicePart]]
-) -> tuple[Remark, ...]:
+def remarks_on(score: Score, cells: Collection[Cell], config: InferenceConfig) -> tuple[Remark, ...]:
     """What there is to remark on in these bars, of what the caller asks about."""
     found = [*of_playing(score, cells)] if config.playable else []
-    return tuple([*found, *of_leading(score, cells, pairs)] if config.voice_leading and cells else found)
+    if config.voice_leading and cells:
+        found += of_leading(score, cells, pairs_of(score, cells))
+    return tuple(found)
 
 
 def voice_constraints(step: StepPrompt) -> list[Constraint]:

@@ -6,8 +6,10 @@ from bisect import bisect_left
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
+from statistics import fmean
 
 from midigpt_core.score import DRUM, Score
+from midigpt_core.voices.ranges import range_of
 
 GRID = 12  # places per quarter note at which onsets are one
 REACH = 4 * GRID  # from the one note of a voice to the next, for a move
@@ -69,27 +71,26 @@ class Stave:
         return dict(sorted(found.items()))
 
 
-def voices_of(stave: Stave) -> tuple[VoicePart, ...]:
-    """The voices that sound in these bars, from the lowest up."""
+def voices_of(stave: Stave, written: Collection[int] = ()) -> tuple[VoicePart, ...]:
+    """The voices of these bars, from the lowest up: of melodic tracks that sound there, and of those to be `written`,
+    which are looked for in the middle of their range while they are silent."""
     heights = {}
     for number, track in enumerate(stave.score.tracks):
-        pitches = (
-            [n.pitch for bar in track.bars[stave.first : stave.end] for n in bar.notes]
-            if track.track_type != DRUM
-            else []
-        )
-        if pitches:
-            heights[number] = sum(pitches) / len(pitches)
+        if track.track_type == DRUM:
+            continue
+        pitches = [note.pitch for bar in track.bars[stave.first : stave.end] for note in bar.notes]
+        if pitches or number in written:
+            heights[number] = fmean(pitches or range_of(track.instrument))
     order = sorted(heights, key=lambda number: (heights[number], number))
     return tuple(VoicePart(number, place == 0) for place, number in enumerate(order))
 
 
-def pairs_of(before: Score, cells: Collection[tuple[int, int]]) -> tuple[tuple[VoicePart, VoicePart], ...]:
-    """The pairs of neighbours, and the outer two, that have a cell to be written, in the piece as it was before; two
-    tracks that double each other are one voice."""
+def pairs_of(score: Score, cells: Collection[tuple[int, int]]) -> tuple[tuple[VoicePart, VoicePart], ...]:
+    """The pairs of neighbours, and the outer two, that have a cell that is written; two tracks that double each
+    other are one voice."""
     bars, tracks = [bar for _, bar in cells], {track for track, _ in cells}
-    stave = Stave.of(before, min(bars) - AROUND, max(bars) + 1 + AROUND)
-    voices = voices_of(stave)
+    stave = Stave.of(score, min(bars) - AROUND, max(bars) + 1 + AROUND)
+    voices = voices_of(stave, tracks)
     near = [*pairwise(voices), *([(voices[0], voices[-1])] if len(voices) > 2 else [])]
     return tuple(pair for pair in near if {voice.track for voice in pair} & tracks and not _doubled(stave, pair, cells))
 

@@ -105,6 +105,14 @@ def test_voices_are_ordered_by_height_and_the_lowest_is_its_lowest_notes() -> No
     assert [voice.track for voice in voices_of(lead)] == [3, 2, 1, 0]
 
 
+def test_a_silent_track_that_is_written_is_expected_in_the_middle_of_its_range() -> None:
+    score = piece([line(40)], [line(60)], [[]])
+    score.tracks[2].instrument = 73  # a flute
+    stave = Stave.of(score, 0, 1)
+    assert [voice.track for voice in voices_of(stave)] == [0, 1]
+    assert [voice.track for voice in voices_of(stave, {2})] == [0, 1, 2]
+
+
 def test_remarks_are_on_moves_in_which_a_written_note_takes_part() -> None:
     score = piece([line(48, 50), line(55)], [line(67, 69), line(74)])
     pairs = ((VoicePart(0, True), VoicePart(1, False)),)
