@@ -173,3 +173,10 @@ def test_passes_that_cannot_be_are_said_in_a_sentence(midigpt, words: list[objec
     answer = midigpt(*words, "--dry-run")
     assert answer.code == 2
     assert said in answer.err
+
+
+@pytest.mark.parametrize("words", [["loop", POP, "--bars", "5-8", "-t", "bass"], ["jam", "--drums", "--bars", "4"]])
+def test_loops_and_jams_have_no_distance(midigpt, tmp_path: Path, words: list[object]) -> None:
+    answer = midigpt(*words, "--distance", "0.2..0.4", "-o", tmp_path / "out.mid")
+    assert answer.code == 2
+    assert "distance = [0.2, 0.4] is for infill; drop it" in answer.err
