@@ -13,6 +13,7 @@ from midigpt_cli.exit_codes import DONE, UNREADABLE
 from midigpt_cli.options.settings import command_of
 from midigpt_cli.output.chords import chord_facts
 from midigpt_cli.output.destination import read_song
+from midigpt_cli.output.sections import section_facts
 from midigpt_cli.output.song_report import EVERY, SOME, report_lines
 from midigpt_cli.parse.instruments import NAMES
 from midigpt_cli.parse.reading import AS_IT_IS, Reading
@@ -83,6 +84,7 @@ def song_report(song: str, with_attributes: bool = True, reading: Reading = AS_I
         "tempi": [{"bar": bar + 1, "bpm": round(bpm, 3)} for bar, bpm in facts.tempi],
         "keys": [{"bar": bar + 1, "key": key} for bar, key in facts.keys],
         "key_by_notes": _key_by_notes(table, grid),
+        "sections": section_facts(score),
         "chords": chord_facts(score) if with_attributes else [],
         "silent_tracks": [
             {"name": item.track.name, "midi_track": item.track.midi_track, "drums": item.track.track_type == DRUM}

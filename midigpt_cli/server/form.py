@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 from typing import Any, get_args, get_origin, get_type_hints
 
 from midigpt_cli.options.groups import Context, Music
-from midigpt_cli.options.settings import LIMITED, Settings
+from midigpt_cli.options.settings import LIMITED, RANGED, Settings
 from midigpt_cli.parse.additions import DRUMS, Additions, added_tracks, with_additions
 from midigpt_cli.parse.instruments import NAMES
+from midigpt_cli.parse.numbers import share_range
 from midigpt_cli.parse.places import placed, select_places
 from midigpt_cli.parse.reading import Reading, read_as_told
 from midigpt_cli.parse.request import RequestOptions, build_request
@@ -152,6 +153,8 @@ def _kinds(group: type) -> dict[str, Any]:
 
 def value_of(name: str, texts: Sequence[str], hint: Any) -> Any:
     """A field's value, of the kind its type says; of several single values the last. Raises RefusalError (422)."""
+    if name in RANGED:
+        return _range(name, "..".join(texts))
     if get_origin(hint) is list:
         return [word for text in texts for word in (text.split(",") if name == "novelty_against" else [text])]
     kinds = [kind for kind in (get_args(hint) or (hint,)) if kind is not type(None)]
@@ -185,6 +188,13 @@ def _number(name: str, text: str) -> float:
         raise RefusalError(422, f"{name} = {text[:80]!r} is not a number", field=name) from None
 
 
+def _range(name: str, text: str) -> list[float]:
+    shares = share_range(text)
+    if shares is None:
+        raise RefusalError(422, f"{name} = {text[:80]!r} is no range; write 0.2..0.6", field=name)
+    return shares
+
+
 _READERS: Mapping[Any, Any] = {bool: _flag, int: _whole, float: _number, str: lambda name, text: text}
 
 
@@ -213,8 +223,9 @@ def rows_of(group: type) -> dict[str, Any]:
     rows: dict[str, Any] = {}
     for name, hint in _kinds(group).items():
         inner = next(kind for kind in (get_args(hint) or (hint,)) if kind is not type(None))
-        single = {"type": kinds[inner]}
-        rows[name] = {"type": "array", "items": single} if get_origin(hint) is list else single
+        single = {"type": "string" if name in RANGED else kinds[inner]}
+        several = get_origin(hint) is list and name not in RANGED
+        rows[name] = {"type": "array", "items": single} if several else single
         rows[name]["description"] = _meaning(group, name)
     return rows
 
