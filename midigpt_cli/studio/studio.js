@@ -3,6 +3,7 @@
 import * as api from "./api.js";
 import { Additions } from "./additions.js";
 import { Asking } from "./asking.js";
+import { Chords } from "./chords.js";
 import { CommandError, commandOf, fieldsOf } from "./command.js";
 import { downloadMidi, downloadRendered } from "./downloads.js";
 import { listen } from "./gestures.js";
@@ -26,7 +27,8 @@ export class Studio {
     this.asking = new Asking(find);
     this.additions = new Additions();
     this.roll.selection = this.selection;
-    this.takes = new Takes(this.roll, this.player, find);
+    this.chords = new Chords(() => this.showChords());
+    this.takes = new Takes(this.roll, this.player, find, (song) => this.chords.show(song));
     this.project = null;
     this.base = null; // the song in use
     this.writer = null;
@@ -85,6 +87,8 @@ export class Studio {
     this.project = project;
     this.selection.clear();
     this.roll.cursor = null;
+    this.chords.clear();
+    this.showChords();
     this.say("");
     find("empty").hidden = true;
     find("work").hidden = find("panel").hidden = false;
@@ -107,6 +111,12 @@ export class Studio {
     this.roll.draw();
   }
 
+  showChords() {
+    this.roll.chords = this.chords.byBar;
+    find("song-key").textContent = this.chords.key;
+    this.roll.draw();
+  }
+
   clear() {
     this.selection.clear();
     this.showSelection();
@@ -124,8 +134,9 @@ export class Studio {
     if (roll.cursor) {
       const [track, bar] = roll.cursor;
       const count = (roll.song ?? base).tracks[track].notes.filter((note) => note.bar === bar).length;
+      const chord = this.chords.inBar(bar);
       const chosen = selection.has(track, bar) ? `, chosen: ${bars}` : "";
-      find("where").textContent = `${base.tracks[track].name}, bar ${bar + 1}, ${count} notes${chosen}`;
+      find("where").textContent = `${base.tracks[track].name}, bar ${bar + 1}, ${count} notes${chord && `, chord ${chord}`}${chosen}`;
     } else find("where").textContent = "";
     if (this.player.loop && !selection.empty) this.setLoop();
   }

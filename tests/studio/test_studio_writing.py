@@ -23,6 +23,7 @@ from studio.studio_page import (
     write,
 )
 
+from midigpt_cli.output.song_json import song_json
 from midigpt_core.score import Score
 
 pytestmark = pytest.mark.browser
@@ -258,3 +259,51 @@ def test_job_whose_stream_breaks_is_asked_for_again(page: Any) -> None:
     chosen_bar(page, POP)
     write(page)
     assert page.is_hidden("#message")
+
+
+def test_key_and_chords_are_those_of_the_command_line_for_the_song_and_for_its_takes(page: Any, tmp_path: Path) -> None:
+    open_song(page, POP)
+    told = song_json(Score.from_midi(str(POP)), "")
+    key = told["keys"][0]["key"] if told["keys"] else f"{told['key_by_notes']}, by its notes"
+    until(page, lambda: page.inner_text("#song-key") == key)
+    named = [row for row in told["chords"] if row["beat"] == 1 and row["confidence"] >= 0.5][:3]
+    for row in named:
+        choose(page, 0, row["bar"] - 1, row["bar"] - 1)
+        assert f", chord {row['chord']}" in page.inner_text("#where")
+
+
+DRAWN = """async () => {
+    const pen = CanvasRenderingContext2D.prototype;
+    const plain = pen.fillText;
+    const found = [];
+    pen.fillText = function (...text) { found.push(text); plain.apply(this, text); };
+    document.getElementById("scroller").dispatchEvent(new Event("scroll"));
+    for (let i = 0; i < 4; i++) await new Promise(requestAnimationFrame);
+    pen.fillText = plain;
+    return found;
+}"""
+
+
+def test_chord_names_stand_over_their_bars_at_every_zoom_and_scroll(page: Any) -> None:
+    open_song(page, POP)
+    until(page, lambda: page.inner_text("#song-key") != "")
+    told = {row["bar"]: row for row in song_json(Score.from_midi(str(POP)), "")["chords"] if row["beat"] == 1}
+    for step in ("", "+", "+", "-"):
+        if step:
+            page.click("#zoom-in" if step == "+" else "#zoom-out")
+        page.evaluate("document.getElementById('scroller').scrollLeft = 90")
+        drawn = page.evaluate(DRAWN)
+        bars = {int(text.split()[0]): x for text, x, _ in drawn if text[:1].isdigit()}
+        names = {x: text for text, x, _ in drawn if not text[:1].isdigit()}
+        over = [(told[bar], names[x]) for bar, x in bars.items() if bar in told and x in names]
+        assert len(over) > 2
+        for row, text in over:
+            assert text == row["chord"] + "?" * (row["confidence"] < 0.5)
+
+
+def test_page_works_where_the_server_tells_no_chords(page: Any) -> None:
+    page.route("**/song", lambda route: route.abort())
+    chosen_bar(page, POP)
+    write(page, takes=1)
+    assert page.is_hidden("#message")
+    assert page.inner_text("#song-key") == ""
