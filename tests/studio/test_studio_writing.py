@@ -307,3 +307,63 @@ def test_page_works_where_the_server_tells_no_chords(page: Any) -> None:
     write(page, takes=1)
     assert page.is_hidden("#message")
     assert page.inner_text("#song-key") == ""
+
+
+def test_several_regions_are_written_and_nothing_between_them(page: Any, tmp_path: Path) -> None:
+    open_song(page, POP)
+    choose(page, 1, 1, 2)
+    page.keyboard.press("a")
+    for key in ("ArrowDown", "ArrowRight", "ArrowRight", "Shift+ArrowRight"):
+        page.keyboard.press(key)
+    assert page.inner_text("#chosen") == "Bars 2-3 of Chords; bars 5-6 of Bass"
+    page.click("#copy")
+    page.wait_for_selector("#message:not([hidden])")
+    assert "--region 2/2-3 --region 3/5-6 --takes" in page.inner_text("#message")
+    write(page, takes=1)
+    page.keyboard.press("k")
+    page.wait_for_selector("#history li:nth-child(2)")
+    old, new = Score.from_midi(str(POP)), Score.from_midi(str(download(page, tmp_path)))
+    changed = {
+        (number, bar)
+        for number, (before, after) in enumerate(zip(old.tracks, new.tracks, strict=True))
+        for bar in range(old.n_bars)
+        if before.bars[bar].notes != after.bars[bar].notes
+    }
+    assert {track for track, _ in changed} == {1, 2}
+    assert changed <= {(1, 1), (1, 2), (2, 4), (2, 5)}
+
+
+def drag(page: Any, cell: tuple[int, int], last: tuple[int, int]) -> None:
+    """Drag from one cell to another of a song in 4/4, each (track, bar) from 0."""
+    roll, heads = page.locator("#roll").bounding_box(), page.locator("#tracks > li")
+    wide = page.evaluate("document.getElementById('sizer').offsetWidth") / 16.5
+    for index, (track, bar) in enumerate((cell, last)):
+        head = heads.nth(track).bounding_box()
+        page.mouse.move(roll["x"] + (bar + 0.5) * wide, head["y"] + head["height"] / 2, steps=4)
+        if index == 0:
+            page.mouse.down()
+    page.mouse.up()
+
+
+def test_control_and_drag_adds_a_region_and_a_plain_drag_begins_anew(page: Any) -> None:
+    open_song(page, POP)
+    drag(page, (0, 0), (0, 1))
+    page.keyboard.down("Control")
+    drag(page, (2, 3), (2, 4))
+    drag(page, (1, 7), (1, 7))
+    page.keyboard.up("Control")
+    assert page.inner_text("#chosen") == "Bars 1-2 of Lead; bar 8 of Chords; bars 4-5 of Bass"
+    drag(page, (1, 2), (1, 2))
+    assert page.inner_text("#chosen") == "Bar 3 of Chords"
+    page.click("#region")
+    drag(page, (2, 3), (2, 3))
+    assert page.inner_text("#chosen") == "Bar 3 of Chords; bar 4 of Bass"
+
+
+def test_pasted_regions_are_copied_as_they_were(page: Any) -> None:
+    open_song(page, POP)
+    line = f"midigpt infill {POP.name} --region 2/2-3,7 --region 3/5 --takes 2 --seed 5"
+    paste(page, line.replace("3/5", "bass/5"))
+    page.click("#copy")
+    page.wait_for_selector("#message:not([hidden])")
+    assert page.inner_text("#message").removeprefix("Copied: ") == line
