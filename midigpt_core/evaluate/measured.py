@@ -21,8 +21,14 @@ class OldAndNew:
     new: Sequence[Bar]
     kept: Sequence[Bar]
     resolution: int
-    score: Score  # as it was
-    places: Sequence[int]  # of the bars in it
+    task: Task
+    after: Score  # the whole piece as it came out
+
+    @property
+    def places(self) -> list[int]:
+        """Which bars of the piece they are."""
+        track = self.task.cells[0][0]
+        return sorted(bar for t, bar in self.task.cells if t == track)
 
     def line(self, bar: Bar) -> list[tuple[int, int]]:
         return line_of([(note.onset_ticks, note.pitch) for note in bar.notes])
@@ -37,7 +43,7 @@ class MeasuredWish:
     """One control, what is asked of it, and how that is measured."""
 
     name: str
-    control: str
+    control: str  # of a track; "": what is asked are settings of the whole request, by name
     ask: Ask  # the value for all bars, or a list with one for each
     found: Found
     drums: bool = False  # whether it has a meaning for drums

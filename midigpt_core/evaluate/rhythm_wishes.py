@@ -51,10 +51,10 @@ def _kicks(bars: Iterable[Bar]) -> bool:
 def _called(asked: Mapping[str, Any], passage: OldAndNew) -> float | None:
     """The share of onsets at which the source has one too, in the bars where it sounds."""
     hits = []
-    part, source = DRUM_PARTS.get(asked.get("part", "all")), passage.score.tracks[asked["track"]].bars
+    part, source = DRUM_PARTS.get(asked.get("part", "all")), passage.task.score.tracks[asked["track"]].bars
     for place, new in zip(passage.places, passage.new, strict=True):
         heard = [note for note in source[place].notes if part is None or note.pitch in part]
-        there = _places(heard, passage.score.resolution)
+        there = _places(heard, passage.task.score.resolution)
         hits += [onset in there for onset in _places(new.notes, passage.resolution) if there]
     return float(np.mean(hits)) if hits else None
 

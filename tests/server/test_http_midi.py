@@ -240,3 +240,14 @@ def test_rhythm_wishes_are_fields_of_a_form(client):
     kept = infill(client, midi(), bars="5-6", track="bass", rhythm_lock="onsets", seed="1")
     for old, new in zip(before.tracks[1].bars[4:6], Score.from_midi(kept.content).tracks[1].bars[4:6], strict=True):
         assert {n.onset_ticks for n in new.notes} == {n.onset_ticks for n in old.notes}
+
+
+def test_regions_of_a_form_are_written_and_nothing_else(client):
+    form = {"region": ["1/5", "bass/6"], "seed": "1", "density_hard_limit": "6", "plan_only": "true"}
+    answer = client.post("/infill", data=form, files={"file": midi()})
+    assert answer.status_code == 200, answer.text
+    cells = [step["generate"] for step in answer.json()["plan"]]
+    assert cells == [{"0": [4], "1": [5]}]
+    refused = client.post("/infill", data={"region": "bass"}, files={"file": midi()})
+    assert refused.status_code == 422
+    assert refused.json()["detail"].startswith("region = 'bass'")
