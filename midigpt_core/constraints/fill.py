@@ -32,7 +32,7 @@ Hits = Sequence[int]  # ticks
 
 
 @dataclass(frozen=True)
-class Stretch:
+class FillPlace:
     """Where a fill is."""
 
     begin: int  # ticks of its bar
@@ -56,7 +56,7 @@ class Fill(Push):
     """In the stretches no time-keeping, rather toms and snare, and more hits than there usually are."""
 
     vocabulary: Vocabulary
-    by_cell: Mapping[int, Stretch]
+    by_cell: Mapping[int, FillPlace]
     name: str = "fill"
     _hits: dict[int, list[int]] = field(default_factory=dict, repr=False)  # cell -> ticks
 
@@ -87,7 +87,7 @@ class Fill(Push):
         on = self._places(stretch) & open_until(self.vocabulary, stretch.end)
         return on & ~token_mask(self.vocabulary, *PITCH, *LEADS_TO_NOTE)
 
-    def _places(self, stretch: Stretch) -> Allowed:
+    def _places(self, stretch: FillPlace) -> Allowed:
         """Of the ticks of a stretch the sixteenths and the triplets."""
         allowed = np.ones(self.vocabulary.size, dtype=np.bool_)
         start, end = self.vocabulary.range(TokenType.TIME_ABSOLUTE_POS)
@@ -127,5 +127,5 @@ class FillControl:
                 length = round((BEATS if value == END else value) * beat)
                 before = [cell - i for i in range(1, done + 1) if scene.before(cell, i)]
                 kept = [[note.onset_ticks for note in bar.notes] for bar in scene.kept(cell) if bar.notes]
-                found[cell] = Stretch(max(0, ticks - length), ticks, beat, before, kept)
+                found[cell] = FillPlace(max(0, ticks - length), ticks, beat, before, kept)
         return [Fill(scene.vocabulary, found)] if found else []

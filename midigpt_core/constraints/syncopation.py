@@ -59,8 +59,9 @@ class Syncopation(Push):
         coming = (here[-1] // beat + 1) * beat
         if coming >= ticks:
             return None
-        if here[-1] % beat == 0:
-            return self._moves(lambda place: place % beat != 0, False) if self._wanted(at.cell, 1) else None
+        if here[-1] % beat == 0:  # off the next beats, but for the last, whose next one is not of the bar
+            off = self._moves(lambda place: (place % beat != 0) & (place < ticks - beat), False)
+            return off if self._wanted(at.cell, 1) else None
         if self._wanted(at.cell, 0):
             return self._moves(lambda place: place != coming, True)
         return self._moves(lambda place: place <= coming, False)
