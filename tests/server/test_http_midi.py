@@ -251,3 +251,22 @@ def test_regions_of_a_form_are_written_and_nothing_else(client):
     refused = client.post("/infill", data={"region": "bass"}, files={"file": midi()})
     assert refused.status_code == 422
     assert refused.json()["detail"].startswith("region = 'bass'")
+
+
+@pytest.mark.parametrize(
+    ("field", "wrong"), [("swing", "2"), ("syncopation", "lots"), ("fill", "soon"), ("rhythm_from", "nobody")]
+)
+def test_a_rhythm_wish_that_cannot_be_is_refused_in_the_words_of_its_field(client, field, wrong):
+    answer = infill(client, midi(), bars="5-6", track="drums", **{field: wrong})
+    assert answer.status_code == 422, answer.text
+    assert field in answer.json()["detail"]
+
+
+def test_swing_of_a_form_places_the_offbeats(client):
+    wishes = {"swing": "1", "syncopation": "0.4", "density_hard_limit": "6", "echo": "0"}
+    answer = infill(client, midi(), bars="5-6", track="bass", seed="1", **wishes)
+    assert answer.status_code == 200, answer.text
+    score = Score.from_midi(answer.content)
+    beat = score.resolution
+    places = {n.onset_ticks % beat for bar in score.tracks[1].bars[4:6] for n in bar.notes}
+    assert places <= {0, beat // 3, 2 * beat // 3, 5 * beat // 6}
