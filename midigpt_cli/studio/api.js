@@ -76,6 +76,13 @@ export function startJob(name, bytes, fields) {
   return json("jobs", { method: "POST", body: form });
 }
 
+/** Have a recording turned into MIDI; resolves to {task_id} of the job. */
+export function startListening(name, bytes) {
+  const form = new FormData();
+  form.append("audio_file", new Blob([bytes]), name);
+  return json("audio_to_midi", { method: "POST", body: form });
+}
+
 export const job = (id) => json(`jobs/${id}`);
 
 /** Call `tell(frame)` for what a job does, until it has ended. */

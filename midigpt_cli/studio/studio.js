@@ -7,6 +7,7 @@ import { Chords } from "./chords.js";
 import { CommandError, commandOf, fieldsOf } from "./command.js";
 import { downloadMidi, downloadRendered } from "./downloads.js";
 import { listen } from "./gestures.js";
+import { heardIn, isRecording, midiNameOf } from "./listening.js";
 import { showHistory } from "./panel.js";
 import { Player } from "./player.js";
 import { Project } from "./project.js";
@@ -49,6 +50,7 @@ export class Studio {
 
   say(text, bad = false) {
     const box = find("message");
+    if (!box.hidden && box.textContent === text) return; // else a screen reader says it again
     box.hidden = !text;
     box.className = bad ? "bad" : "";
     box.textContent = text;
@@ -63,11 +65,21 @@ export class Studio {
   // ---- open ----
 
   async open(name, bytes) {
+    const opening = (this.opening = {}); // a file that is opened later wins
     try {
-      await this.use(Project.from(name, bytes));
+      const song = isRecording(name) ? await this.listenTo(name, bytes) : bytes;
+      if (opening === this.opening) await this.use(Project.from(isRecording(name) ? midiNameOf(name) : name, song));
     } catch (error) {
       this.fail(error instanceof api.ServerError && error.status ? new api.ServerError(`${name}: ${error.message}`) : error);
     }
+  }
+
+  /** A recording as MIDI, with what is done told in tenths. */
+  listenTo(name, bytes) {
+    const { opening } = this;
+    const tell = (share) => opening === this.opening && this.say(`Listening to ${name}: ${Math.floor(share * 10) * 10} %`);
+    tell(0);
+    return heardIn(name, bytes, tell);
   }
 
   async use(project) {
