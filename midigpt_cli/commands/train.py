@@ -68,7 +68,7 @@ def run(  # noqa: PLR0913
     time_budget: Annotated[
         str | None, typer.Option(help="Stop after this time, e.g. 90s, 30m, 2h; the schedule follows.")
     ] = None,
-    devices: Annotated[str, typer.Option(help="Devices per machine: a number, or auto.")] = "auto",
+    devices: Annotated[str, typer.Option(help="Devices per machine: number or auto.")] = "auto",
     nodes: Annotated[int, typer.Option(help="Machines.", min=1)] = 1,
     as_json: AsJson = False,
 ) -> None:
@@ -82,7 +82,6 @@ def run(  # noqa: PLR0913
     from midigpt_core.train.run import train as run_train
 
     settings = load_config(config) if config or not init else FINE_TUNING
-    settings = replace(settings, steps=steps) if steps else settings
     plan = RunPlan(
         data=str(data),
         out=str(out),
@@ -93,9 +92,8 @@ def run(  # noqa: PLR0913
         devices=int(devices) if devices.isdecimal() else devices,
         nodes=nodes,
     )
-    show = _Lines()
     collect_as_usual()
-    result = run_train(plan, settings, show)
+    result = run_train(plan, replace(settings, steps=steps) if steps else settings, show := _Lines())
     typer.echo(json.dumps(result, indent=1) if as_json else show.closing(result, out))
 
 
