@@ -51,9 +51,17 @@ def most_tracks() -> bytes:
     return midi([b"\0" + note + (number(1910) + note) * 14 + END] * 65_535)
 
 
+def most_tracks_one_bar() -> bytes:
+    """65,535 tracks of a note each, the last of which plays in bar 8 too."""
+    note = b"\x90\x3c\x40" + number(10) + b"\x80\x3c\x40"
+    late = b"\0" + note + number(1910 + 6 * 1920) + note
+    return midi([b"\0" + note + END] * 65_534 + [late + END])
+
+
 FILES: dict[str, Callable[[], bytes]] = {
     "a million notes in one track": million_notes,
     "a million notes on 16 channels of one track": million_notes_on_16_channels,
+    "65,535 tracks, nearly all of one note": most_tracks_one_bar,
     "65,535 tracks of 15 bars": most_tracks,
 }
 COMMANDS = {

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from midigpt_core.generation.candidates import Take
     from midigpt_core.generation.run import Result
 
-AT_ONCE = 8  # songs, where there are several
 LANES_OF_ONE, LANES_OF_MANY = (16, 1), (64, 64)  # takes that share a call of the model, and what is kept free for them
 
 Prepare = Callable[[Score, "AttributeTable"], tuple[Score, GenerationRequest]]  # what to write into which score
@@ -71,7 +71,7 @@ class CommandRun:
     def __init__(self, options: CommandOptions, takes: int, songs: Sequence[str]) -> None:
         self.options, self.songs = options, list(songs)
         alone = len(self.songs) == 1 or options.output.play or options.reporting.dry_run
-        self.at_once = 1 if alone else options.many.jobs or AT_ONCE
+        self.at_once = 1 if alone else options.many.jobs
         self.model = Model(options.model, *(LANES_OF_MANY if self.at_once > 1 else LANES_OF_ONE))
         self.destination = Destination(options.output, options.command, len(self.songs), takes)
         if options.reporting.to_program and (
@@ -107,7 +107,7 @@ class CommandRun:
         """Each song with what gives its takes, or raises its error."""
         if self.at_once == 1:
             for number, song in enumerate(songs):
-                yield song, lambda song=song, number=number: self._begin(song, prepare, read, number)  # type: ignore[misc]
+                yield song, partial(self._begin, song, prepare, read, number)
             return
         for song, begun in side_by_side(songs, lambda song: self._begin(song, prepare, read), self.at_once, self._stop):
             yield song, begun.result

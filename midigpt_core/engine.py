@@ -15,6 +15,7 @@ from midigpt_core.generation.candidates import Take
 from midigpt_core.generation.plan import plan
 from midigpt_core.generation.run import Partial, Result, Run, Timing
 from midigpt_core.generation.validate import check_request
+from midigpt_core.harmony.song import with_chords
 from midigpt_core.request import GenerationRequest
 from midigpt_core.sampling.batch import Decoder
 from midigpt_core.score import Score
@@ -93,7 +94,7 @@ class InferenceEngine:
     def session(self, score: Score, request: GenerationRequest) -> SamplingSession:
         """A session for one request: checked and planned, not yet run. Raises RequestValidationError."""
         check_request(request, score, self.tokenizer.config, self.tokenizer.attributes)
-        return SamplingSession(self, score, request)
+        return SamplingSession(self, score, with_chords(request, score))
 
     def warmup(self) -> None:
         """Run one token through the model, so that the first request does not pay for lazy initialisation."""

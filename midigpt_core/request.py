@@ -129,7 +129,7 @@ class TrackPrompt:
     """What to do with one track. Tracks and bars count from 0."""
 
     id: int = field(metadata={"help": "track index in the score"})
-    bars: list[int] = setting([], "bars to write")
+    bars: list[int] = setting([], "bars to write; in JSON also as --bars has them, counted from 1", spoken=True)
     autoregressive: bool = setting(False, "continue the track bar by bar instead of filling in")
     ignore: bool = setting(False, "keep the track out of the model's context")
     mask_bars: list[int] = setting([], "bars to hide from the model; none of those in bars")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 MELODIC = "melodic"
 DRUM = "drum"
 FINEST = 1_000_000  # ticks per quarter note, at most; a MIDI file has up to 32,767
+LONGEST_BAR = 1020  # quarter notes: 255/1, the longest metre that a MIDI file can say
 FOLLOWS = 0.0  # beat_length of a bar whose length follows from its metre
 MOST = 2**28 - 1  # no tick, tempo or metre in JSON is larger: what a MIDI file can hold
 
@@ -78,7 +79,7 @@ class Bar(_OfFile):
     ts_numerator: int = setting(4, "beats per bar", 1, MOST)
     ts_denominator: int = setting(4, "note value of a beat", 1, MOST)
     beat_length: float = setting(
-        FOLLOWS, "length in quarter notes; follows the metre if left out", 0, 1e6, open_low=True, open_high=True
+        FOLLOWS, "length in quarter notes; follows the metre if left out", 0, LONGEST_BAR, open_low=True
     )
     future: bool = setting(False, "hidden or to be written (informational)")
 

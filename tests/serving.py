@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import os
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -23,6 +25,7 @@ from midigpt_cli.server.state import ServerState
 from midigpt_core.score import Score
 
 BASE = "http://127.0.0.1"
+JOBS = os.environ.get("MIDIGPT_TEST_JOBS", "memory")  # where jobs are kept, unless a test says so
 
 
 def models() -> Models:
@@ -49,9 +52,16 @@ def midi(score: Score | None = None) -> bytes:
     return file.getvalue()
 
 
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as line:
+        line.bind(("127.0.0.1", 0))
+        return int(line.getsockname()[1])
+
+
 @contextmanager
 def client_of(**settings: Any) -> Iterator[TestClient]:
-    app = create_app(models(), ServerSettings(**settings))
+    app = create_app(models(), ServerSettings(**{"job_store": JOBS, **settings}))
     with TestClient(app, base_url=BASE, raise_server_exceptions=False) as client:
         yield client
 
@@ -80,12 +90,12 @@ class Live:
 
 @contextmanager
 def live_server(**settings: Any) -> Iterator[Live]:
-    made = ServerSettings(**{"port": 0, "stop_seconds": 0.0, **settings})
+    made = ServerSettings(**{"port": 0, "stop_seconds": 0.0, "job_store": JOBS, **settings})
     app = create_app(models(), made)
     server = make_server(app, made)
     thread = threading.Thread(target=lambda: asyncio.run(server.serve()), daemon=True)
     thread.start()
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60  # a busy machine is no finding
     while not server.started:
         assert time.monotonic() < until, "the server did not start"
         time.sleep(0.01)

@@ -17,7 +17,7 @@ PACKAGES = ("midigpt_core", "midigpt_cli")
 ORDER = (
     ("errors", "trace", "compiled", "files", "music", "sums"),
     ("fields", "notebook"),
-    ("score", "request", "words"),
+    ("score", "request", "words", "chords"),
     ("midi_file", "plan", "attributes"),
     ("tokens", "audio"),
     ("constraints", "model"),

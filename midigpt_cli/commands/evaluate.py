@@ -71,6 +71,7 @@ def evaluate(options: Evaluate) -> None:
     from midigpt_core.evaluate.judge import judge
     from midigpt_core.evaluate.listen import write_listening_folder
     from midigpt_core.evaluate.report import markdown
+    from midigpt_core.evaluate.wishes import wishes_met
     from midigpt_core.request import InferenceConfig
 
     if options.report:
@@ -84,6 +85,7 @@ def evaluate(options: Evaluate) -> None:
         followed = (
             adherence(model.engine, _control_tasks(tasks), config, progress.of("controls")) if options.controls else []
         )
+        met = wishes_met(model.engine, _control_tasks(tasks), config, progress.of("wishes")) if options.controls else []
         if options.listen:
             progress.of("songs to listen to")
             write_listening_folder(model.engine, tasks[:: max(1, len(tasks) // 12)], options.listen, config=config)
@@ -91,11 +93,11 @@ def evaluate(options: Evaluate) -> None:
     summary = sheet.summary()
     if options.report:
         options.report.parent.mkdir(parents=True, exist_ok=True)
-        options.report.write_text(markdown(summary, followed, facts), encoding="utf-8")
+        options.report.write_text(markdown(summary, followed, facts, met), encoding="utf-8")
     if options.as_json:
-        typer.echo(json.dumps({**facts, "summary": summary, "controls": followed}, indent=1))
+        typer.echo(json.dumps({**facts, "summary": summary, "controls": followed, "wishes": met}, indent=1))
     else:
-        _show(summary, followed)
+        _show(summary, followed, met)
 
 
 def _tasks(options: Evaluate) -> list[Task]:
@@ -142,7 +144,7 @@ def _described(options: Evaluate, tasks: list[Task], config: InferenceConfig) ->
     }
 
 
-def _show(summary: list[dict[str, Any]], followed: list[dict[str, Any]]) -> None:
+def _show(summary: list[dict[str, Any]], followed: list[dict[str, Any]], met: list[dict[str, Any]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -168,4 +170,9 @@ def _show(summary: list[dict[str, Any]], followed: list[dict[str, Any]]) -> None
         for row in followed:
             shares = [row[key] for key in ("exact", "within_one", "guided_exact", "guided_within_one")]
             table.add_row(str(row["control"]), str(row["n"]), *(f"{share:.2f}" for share in shares))
+        console.print(table)
+    if met:
+        table = Table("wish", "n", "met", "unasked", title="wishes", title_justify="left")
+        for row in met:
+            table.add_row(str(row["wish"]), str(row["n"]), f"{row['met']:.2f}", f"{row['unasked']:.2f}")
         console.print(table)

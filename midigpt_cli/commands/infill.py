@@ -13,7 +13,7 @@ from midigpt_cli.options.groups import Context, Many, ModelChoice, Music, Output
 from midigpt_cli.options.settings import Settings, command_of
 from midigpt_cli.parse.additions import Additions
 from midigpt_cli.parse.reading import Reading
-from midigpt_cli.parse.selectors import BARS_HELP, SOUNDING, TRACK_HELP
+from midigpt_cli.parse.selectors import BEATS_HELP, SOUNDING, TRACK_HELP, WHERE_HELP
 from midigpt_core.fields import refused
 
 if TYPE_CHECKING:
@@ -32,7 +32,8 @@ class Infill:
             metavar="SONG...", help="MIDI files, or folders of them; - reads standard input.", show_default=False
         ),
     ] = field(default_factory=list)
-    bars: Annotated[str | None, typer.Option("--bars", "-b", help=BARS_HELP)] = None
+    bars: Annotated[str | None, typer.Option("--bars", "-b", help=BEATS_HELP)] = None
+    where: Annotated[str | None, typer.Option(help=WHERE_HELP)] = None
     track: Annotated[
         list[str],
         typer.Option(
@@ -86,7 +87,7 @@ def infill(options: Infill) -> None:
     wishes.beside(options.music)
     understood = told_of(wishes, options.reporting)
     whole = _whole_request(options)
-    takes = whole.config.num_candidates if whole else options.settings.num_candidates or 1
+    takes = _takes(whole, options)
     job = CommandRun(
         CommandOptions(
             "infill", options.model, options.output, options.reporting, options.many, whole is not None, understood
@@ -97,10 +98,13 @@ def infill(options: Infill) -> None:
 
     def prepare(score: Score, table: AttributeTable) -> tuple[Score, GenerationRequest]:
         from midigpt_cli.parse.additions import with_additions
+        from midigpt_cli.parse.request import request_of
         from midigpt_cli.parse.silent import with_silent
 
         score = with_additions(with_silent(score, options.track), options.additions)
-        return score, whole or _request(options, score, table)
+        if whole is not None:
+            return score, request_of(whole, options.settings, score)
+        return score, _request(options, score, table)
 
     job.run(prepare, lambda song: read_song(song, options.reading))
 
@@ -116,25 +120,32 @@ def _with_song(options: Infill) -> Infill:
     return options
 
 
-def _whole_request(options: Infill) -> GenerationRequest | None:
-    """The request of --request or --from-run, which leaves no other option to say what is written."""
+def _takes(whole: dict[str, Any] | None, options: Infill) -> int:
+    from midigpt_cli.parse.request import request_of
+
+    return request_of(whole, options.settings).config.num_candidates if whole else options.settings.num_candidates or 1
+
+
+def _whole_request(options: Infill) -> dict[str, Any] | None:
+    """The JSON form of the request of --request or --from-run, which leaves no other option to say what is written."""
     name, given = ("--from-run", options.from_run) if options.request is None else ("--request", options.request)
     if given is None:
-        if options.bars is None:
+        if options.bars is None and options.where is None:
             raise refused("--bars", None, "is missing", "say which bars to write, such as --bars 4-8")
         return None
-    for option, value in (("--bars", options.bars), ("--track", options.track)):
+    for option, value in (("--bars", options.bars), ("--where", options.where), ("--track", options.track)):
         if value:
             raise refused(option, value, f"and {name} both say what is written", "keep one of them")
     if options.music != Music() or options.context != Context():
         raise refused(name, str(given), "holds the musical controls and context", "put them there")
-    from midigpt_cli.parse.request import read_request, request_of
+    from midigpt_cli.parse.request import read_request
 
     if options.request is not None:
         if options.from_run is not None:
             raise refused("--from-run", given, "and --request both say what is written", "keep one of them")
-        return read_request(options.request, options.settings)
-    return request_of(_remembered(options), options.settings)
+        found: dict[str, Any] = read_request(options.request)
+        return found
+    return _remembered(options)
 
 
 def _remembered(options: Infill) -> dict[str, Any]:
@@ -151,17 +162,20 @@ def _remembered(options: Infill) -> dict[str, Any]:
 
 def _request(options: Infill, score: Score, table: AttributeTable) -> GenerationRequest:
     from midigpt_cli.parse.additions import added_tracks
+    from midigpt_cli.parse.places import select_places
     from midigpt_cli.parse.request import RequestOptions, build_request
-    from midigpt_cli.parse.selectors import select_bars, tracks_to_write
+    from midigpt_cli.parse.selectors import tracks_to_write
     from midigpt_cli.parse.words import tracks_named
 
-    bars = select_bars(options.bars or "", score.n_bars, heard=score.heard_bars)
+    places = select_places(options.bars or "all", score, where=options.where)
     tracks = (
         () if options.track else added_tracks(score, options.additions) or tracks_named(options.music.prompt, score)
     )
-    tracks = tracks or tracks_to_write(options.track, score, bars)
+    tracks = tracks or tracks_to_write(options.track, score, places.bars)
     return build_request(
-        RequestOptions({number: bars for number in tracks}, options.music, options.context, options.settings),
+        RequestOptions(
+            places.by_track(tracks, score), options.music, options.context, options.settings, dict(places.spans)
+        ),
         score,
         table,
     )

@@ -11,6 +11,7 @@ import typer
 
 from midigpt_cli.exit_codes import DONE, UNREADABLE
 from midigpt_cli.options.settings import command_of
+from midigpt_cli.output.chords import chord_facts
 from midigpt_cli.output.destination import read_song
 from midigpt_cli.output.song_report import EVERY, SOME, report_lines
 from midigpt_cli.parse.instruments import NAMES
@@ -82,6 +83,7 @@ def song_report(song: str, with_attributes: bool = True, reading: Reading = AS_I
         "tempi": [{"bar": bar + 1, "bpm": round(bpm, 3)} for bar, bpm in facts.tempi],
         "keys": [{"bar": bar + 1, "key": key} for bar, key in facts.keys],
         "key_by_notes": _key_by_notes(table, grid),
+        "chords": chord_facts(score) if with_attributes else [],
         "silent_tracks": [
             {"name": item.track.name, "midi_track": item.track.midi_track, "drums": item.track.track_type == DRUM}
             for item in silent_tracks(score)

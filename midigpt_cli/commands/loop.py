@@ -199,13 +199,14 @@ def _song(options: Loop) -> Score:
 
 
 def _request(options: Loop, score: Score, table: AttributeTable) -> LoopRequest:
+    from midigpt_cli.parse.places import select_whole_bars
     from midigpt_cli.parse.request import RequestOptions, build_request
-    from midigpt_cli.parse.selectors import select_bars, tracks_to_write
+    from midigpt_cli.parse.selectors import tracks_to_write
     from midigpt_core.midi_file.excerpt import excerpt
 
     if options.seam not in SEAMS:
         raise refused("--seam", options.seam, "is not known", f"use {' or '.join(SEAMS)}")
-    bars = select_bars(options.bars if options.song and options.bars else "all", score.n_bars, heard=score.heard_bars)
+    bars = select_whole_bars(options.bars if options.song and options.bars else "all", score)
     if options.song and not options.bars:
         bars = bars[:USUAL_BARS]
     first, end = min(bars), max(bars) + 1

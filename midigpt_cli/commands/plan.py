@@ -12,7 +12,9 @@ import typer
 from midigpt_cli.options import completion
 from midigpt_cli.options.groups import AsJson
 from midigpt_cli.options.settings import OUTPUT, PLAN, command_of
+from midigpt_cli.output.chords import chord_facts, chord_line
 from midigpt_cli.parse.numbers import count
+from midigpt_cli.parse.places import select_whole_bars
 from midigpt_cli.parse.reading import Reading
 from midigpt_cli.parse.selectors import (
     BARS_HELP,
@@ -22,7 +24,6 @@ from midigpt_cli.parse.selectors import (
     describe_bars,
     describe_track,
     describe_tracks,
-    select_bars,
     tracks_to_write,
 )
 from midigpt_core.score import Score
@@ -112,7 +113,7 @@ def _request(options: ShowPlan, score: Score) -> GenerationRequest:
     """What `infill` would ask for with these options."""
     from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt
 
-    bars = list(select_bars(options.bars, score.n_bars, heard=score.heard_bars))
+    bars = list(select_whole_bars(options.bars, score))
     tracks = tracks_to_write(options.track, score, bars)
     planning: dict[str, Any] = {
         "model_dim": options.window,
@@ -145,6 +146,7 @@ def plan_facts(song: str, score: Score, steps: list[StepEstimate], room: int) ->
         "bars": score.n_bars,
         "tracks": [describe_track(number, score) for number in range(len(score.tracks))],
         "context_tokens": room,
+        "chords": chord_facts(score, {bar for item in steps for _, bar in item.step.cells}),
         "steps": [_step_facts(number, item, score) for number, item in enumerate(steps, 1)],
     }
 
@@ -217,6 +219,8 @@ def plan_lines(
     count = len(steps)
     yield f"{facts['song']}: {len(score.tracks)} tracks, {score.n_bars} bars, counted from {COUNTED_FROM}."
     yield f"{count} step{'s' if count != 1 else ''}; each later step hears what the earlier ones wrote."
+    if facts["chords"]:
+        yield f"chords heard: {chord_line(facts['chords'])}"
     for number, item in enumerate(steps, 1):
         yield ""
         yield from _step_lines(number, item, score, facts["context_tokens"])

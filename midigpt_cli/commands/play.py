@@ -9,7 +9,8 @@ import typer
 
 from midigpt_cli.options import completion
 from midigpt_cli.options.settings import OUTPUT, command_of
-from midigpt_cli.parse.selectors import BARS_HELP, TRACK_HELP, select_bars, select_tracks
+from midigpt_cli.parse.places import select_whole_bars
+from midigpt_cli.parse.selectors import BARS_HELP, TRACK_HELP, select_tracks
 
 MOST = 10  # songs, one for each digit
 
@@ -58,7 +59,7 @@ def play(options: Play) -> None:
     device = open_device()
     for number, song in enumerate(options.songs, 1):
         score = heard(song)
-        bars = select_bars(options.bars, score.n_bars)
+        bars = select_whole_bars(options.bars, score)
         wave = sound_of(score, range(bars[0], bars[-1] + 1))
         versions.append(Version(str(number), f"{number} {Path(song).name}", wave))
     listen(versions, device, (lambda words: None) if options.quiet else say)

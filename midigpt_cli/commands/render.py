@@ -14,7 +14,8 @@ from midigpt_cli.options.groups import Force
 from midigpt_cli.options.settings import OUTPUT, command_of
 from midigpt_cli.output.destination import PIPE, free_name, read_song
 from midigpt_cli.output.rendering import PICTURES, RATE, SOUNDS, RenderOptions, make
-from midigpt_cli.parse.selectors import BARS_HELP, select_bars, select_cells
+from midigpt_cli.parse.places import select_whole_bars
+from midigpt_cli.parse.selectors import BARS_HELP, select_cells
 from midigpt_core.fields import refused
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ def _how(options: Render, score: Score) -> RenderOptions:
         lit = changed_cells(before, score)
     bars = None
     if options.bars != "all":
-        chosen = select_bars(options.bars, score.n_bars)
+        chosen = select_whole_bars(options.bars, score)
         bars = range(chosen[0], chosen[-1] + 1)
     return RenderOptions(
         options.soundfont, options.rate, options.engine, lit, before, bars, Path(options.song).name.strip("-")

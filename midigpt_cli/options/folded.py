@@ -28,7 +28,11 @@ FIRST = frozenset(  # options of the shared groups that everyone needs; a comman
 )
 BARE: Mapping[str, tuple[str, str]] = {  # option that may stand without a value -> what that means, what a value is
     "--rhythm-lock": ("on", "on|off"),
+    "--velocity": ("on", r"on|off|own|\d+-\d+"),
+    "--keep-range": ("on", "on|off"),
+    "--keep-contour": ("on", "on|off"),
 }
+OFF = {"--no-velocity": "--velocity=off"}  # the other half of an option of BARE
 FEW = 15  # options that need no folding
 ROOMY = 100  # columns from which on a table of options in boxes cuts no name
 
@@ -83,7 +87,7 @@ def with_values(words: Sequence[str]) -> list[str]:
     for word, after in zip(words, [*words[1:], None], strict=False):
         value, shape = BARE.get(word, ("", ""))
         bare = value and (after is None or not re.fullmatch(rf"(.+[/:])?({shape})", after))
-        full.append(f"{word}={value}" if bare else word)
+        full.append(f"{word}={value}" if bare else OFF.get(word, word))
     return full
 
 

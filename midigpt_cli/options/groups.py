@@ -125,13 +125,12 @@ class Many:
     jobs: Annotated[
         int,
         typer.Option(
-            help="Songs written at once; they share the model's lanes.",
-            min=0,
+            help="Songs written at once; they share the model's calls (worth it on a GPU).",
+            min=1,
             max=256,
-            show_default="8, or 1 for a single song",
             rich_help_panel=OUTPUT,
         ),
-    ] = 0
+    ] = 1
     manifest: Annotated[
         str | None,
         typer.Option(
@@ -243,6 +242,57 @@ class Music:
             rich_help_panel=MUSIC,
         ),
     ] = field(default_factory=list)
+    chords: Annotated[
+        list[str],
+        typer.Option(
+            metavar="[TRACK/][BARS:]CHORDS",
+            help="Chords that new notes lean on: '5:Am 6:F,G 7:C/E', 'Am F C G' bar by bar, heard (those that the song "
+            "sounds) or file (those that it names).",
+            rich_help_panel=MUSIC,
+        ),
+    ] = field(default_factory=list)
+    chord_strength: Annotated[
+        list[str],
+        typer.Option(
+            metavar="[TRACK/][BARS:]NUMBER",
+            help="How strongly new notes lean on their chords (0: not at all). Default: 1.",
+            rich_help_panel=MUSIC,
+        ),
+    ] = field(default_factory=list)
+    motion: Annotated[
+        list[str],
+        typer.Option(
+            metavar="[TRACK/][BARS:]KIND:SHARE",
+            help="Share of steps, leaps or repeats in a line: steps:0.6, or steps:0.6,leaps:0.2.",
+            rich_help_panel=MUSIC,
+        ),
+    ] = field(default_factory=list)
+    contour: Annotated[
+        list[str],
+        typer.Option(
+            metavar="[TRACK/][BARS:]CONTOUR",
+            help="How a line runs over its bars: up, down, arch or dip.",
+            rich_help_panel=MUSIC,
+        ),
+    ] = field(default_factory=list)
+    keep_range: Annotated[
+        list[str],
+        typer.Option(
+            "--keep-range",
+            metavar="[[TRACK/][BARS:]on]",
+            help="Stay within the range that each bar had.",
+            rich_help_panel=MUSIC,
+        ),
+    ] = field(default_factory=list)
+    keep_contour: Annotated[
+        list[str],
+        typer.Option(
+            "--keep-contour",
+            metavar="[[TRACK/][BARS:]on]",
+            help="Go up and down where the old bar did, with other notes.",
+            rich_help_panel=MUSIC,
+        ),
+    ] = field(default_factory=list)
     grid: Annotated[
         list[str],
         typer.Option(
@@ -278,11 +328,22 @@ class Music:
         ),
     ] = field(default_factory=list)
     velocity: Annotated[
-        bool | None,
+        list[str],
         typer.Option(
-            "--velocity/--no-velocity", help="Write dynamics or not, if the model can choose.", rich_help_panel=MUSIC
+            metavar="[TRACK/][BARS:]LOW-HIGH|own",
+            help="How loud: 40-90, or own (the track's range and accents). Alone, or as --no-velocity: write dynamics "
+            "or not, if the model can choose.",
+            rich_help_panel=MUSIC,
         ),
-    ] = None
+    ] = field(default_factory=list)
+    humanise: Annotated[
+        list[str],
+        typer.Option(
+            metavar="[TRACK/][BARS:]AMOUNT",
+            help="How much velocities and onsets vary, 0 to 1.",
+            rich_help_panel=MUSIC,
+        ),
+    ] = field(default_factory=list)
     microtiming: Annotated[
         bool | None,
         typer.Option(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,10 +12,14 @@ from midigpt_cli.options.settings import option_of
 from midigpt_cli.parse import musical
 from midigpt_cli.parse.limited import VALUE, Limited, Meant, any_track, melodic
 from midigpt_cli.parse.numbers import count
+from midigpt_core.chords import chord_of
+from midigpt_core.fields import refused
 from midigpt_core.score import Track
 
 Values = dict[str, Any]  # by the name of the control
 _PITCHES = ("pitches", "pitch_classes", "scale", "root")  # ways to say which pitches; one replaces the other
+
+_SHARES = r"[a-z]+(?::[\d.]+)?(?:,[a-z]+:[\d.]+)*"  # steps:0.6,leaps:0.2
 
 
 @dataclass(frozen=True)
@@ -36,8 +41,41 @@ CONTROL_OPTIONS = (
     ControlOption("grid", "--grid", "rhythm_mask", musical.grid),
     ControlOption("rhythm_lock", "--rhythm-lock", "rhythm_lock", musical.rhythm_lock),
     ControlOption("remix", "--remix", "remix", musical.remix, shape=r"[\d.]+(?::\w+)?"),
+    ControlOption("chord_strength", "--chord-strength", "chord_strength", musical.strength, melodic),
+    ControlOption("humanise", "--humanise", "humanise", musical.humanise),
+    ControlOption("motion", "--motion", "motion", musical.motion, melodic, _SHARES),
+    ControlOption("contour", "--contour", "contour", musical.contour, melodic),
+    ControlOption("keep_range", "--keep-range", "keep_range", musical.keep_range, melodic),
+    ControlOption("keep_contour", "--keep-contour", "keep_contour", musical.keep_contour, melodic),
     ControlOption("time_signature", "--time-signature", "time_signature", musical.time_signature, shape=r"\d+/\d+"),
 )
+
+
+CHORDS = ControlOption("chords", "--chords", "chords", musical.chords, melodic)
+VELOCITY = ControlOption("velocity", "--velocity", "velocity", musical.velocity)
+_CHORD = re.compile(r"(?:(?P<track>[^:]+)/)?(?P<bars>\d[\d,-]*):(?P<value>.+)|(?:(?P<own>[^:]+)/)?(?P<word>[A-Zhf].*)")
+
+
+def chord_entries(text: str, meant: Meant) -> list[Limited]:
+    """The chords of "5:Am 6:F,G bass/7:C/E", of "heard" or "file", or of "Am F C G" for the bars one after another."""
+    found = [_chord_entry(word) for word in re.split(r"[\s|]+", text) if word]
+    if not found:
+        raise refused("--chords", text, "names no chord", "write 'Am F C/E G7', 5:Am,F or bass/5-8:Am")
+    if len(found) > 1 and all(not entry.bars for entry in found):
+        bars = sorted({bar for mine in meant.targets.values() for bar in mine})
+        track = found[0].track
+        return [Limited(track, str(bar + 1), found[i % len(found)].value) for i, bar in enumerate(bars)]
+    return found
+
+
+def _chord_entry(word: str) -> Limited:
+    if chord_of(word) is not None:  # C/E is no track C
+        return Limited("", "", word)
+    found = _CHORD.fullmatch(word)
+    if found is None:
+        raise refused("--chords", word, "cannot be read", "write 'Am F C/E G7', 5:Am,F or bass/5-8:Am")
+    track, value = found["track"] or found["own"] or "", found["value"] or found["word"]
+    return Limited(track, found["bars"] or "", musical.chords(value))
 
 
 @dataclass
@@ -59,7 +97,16 @@ class Controls:
             for text in getattr(music, row.field)
         ]
         own = [(ControlOption("", option_of(name), name, count), entry) for name in limits for entry in limits[name]]
-        self._place([*rows, *own])
+        chords = chord_entries(" ".join(music.chords), self.meant) if music.chords else []
+        named = [(CHORDS, entry) for entry in chords]
+        loud = [(VELOCITY, Limited.read(text, VELOCITY.read)) for text in music.velocity if not musical.is_switch(text)]
+        self._place([*rows, *named, *loud, *own])
+
+    def limit(self, spans: Mapping[int, tuple[float, float]]) -> None:
+        """Of these bars, only a part is written."""
+        for number, bars in self.meant.targets.items():
+            for bar in set(bars) & spans.keys():
+                self.of_bars.setdefault(number, {}).setdefault(bar, {})["span"] = list(spans[bar])
 
     def _place(self, rows: Sequence[tuple[ControlOption, Limited]]) -> None:
         for row, entry in rows:
@@ -81,7 +128,9 @@ def _put(values: Values, control: str, value: Any) -> None:
 
 def _inherited(whole: Values, control: str, value: Any) -> Values:
     """What a bar takes over from its track beside a value of its own: the range of a pitch mask, or its pitches."""
-    mask: Mapping[str, Any] = whole.get(control, {}) if control == "pitch_mask" else {}
+    if control != "pitch_mask":
+        return {}
+    mask: Mapping[str, Any] = whole.get(control, {})
     replaced = _PITCHES if any(key in value for key in _PITCHES) else ()
     kept = {key: each for key, each in mask.items() if key not in replaced}
     return {control: kept} if kept else {}

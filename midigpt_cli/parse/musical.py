@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -108,10 +109,77 @@ def time_signature(text: str) -> str:
 
 def rhythm_lock(text: str) -> bool:
     """on or off."""
+    return _switched("--rhythm-lock", text)
+
+
+def keep_range(text: str) -> bool:
+    """on or off."""
+    return _switched("--keep-range", text)
+
+
+def keep_contour(text: str) -> bool:
+    """on or off."""
+    return _switched("--keep-contour", text)
+
+
+def _switched(option: str, text: str) -> bool:
     word = text.strip().lower()
     if word not in (*_ON, *_OFF):
-        raise refused("--rhythm-lock", text, "is neither on nor off", "leave the value out, or write bass/5-6:on")
+        raise refused(option, text, "is neither on nor off", "leave the value out, or write bass/5-6:on")
     return word in _ON
+
+
+def chords(text: str) -> str:
+    """Am, or Am,F, or Am@1,F@3, heard or file."""
+    from midigpt_core.chords import changes_of
+
+    if text not in ("heard", "file"):
+        changes_of(text, 1e6 if "@" in text else 4.0, "--chords")
+    return text
+
+
+def velocity(text: str) -> dict[str, int] | str:
+    """40-90, or own."""
+    word = text.strip().lower()
+    found = re.fullmatch(r"(\d{1,3})-(\d{1,3})", word)
+    if found is None and word != "own":
+        raise refused("--velocity", text, "is no range of velocities", "write 40-90, own, on or off")
+    return word if found is None else {"low": int(found[1]), "high": int(found[2])}
+
+
+def is_switch(text: str) -> bool:
+    """Whether a word is on, off or one that means the same."""
+    return text.strip().lower() in (*_ON, *_OFF)
+
+
+def switched(texts: Sequence[str]) -> bool | None:
+    """The last of the words that are on or off; None without any."""
+    words = [text.strip().lower() for text in texts if is_switch(text)]
+    return words[-1] in _ON if words else None
+
+
+def humanise(text: str) -> float:
+    """A number."""
+    return _number("--humanise", text)
+
+
+def motion(text: str) -> dict[str, float]:
+    """steps:0.6, or steps:0.6,leaps:0.2; a kind alone is all there is."""
+    shares = {}
+    for word in text.split(","):
+        kind, _, share = word.strip().partition(":")
+        shares[kind] = _number("--motion", share or "1")
+    return shares
+
+
+def strength(text: str) -> float:
+    """A number."""
+    return _number("--chord-strength", text)
+
+
+def contour(text: str) -> str:
+    """up, down, arch or dip."""
+    return text.strip().lower()
 
 
 def pitch(word: str, option: str) -> int:

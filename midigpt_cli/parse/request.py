@@ -14,7 +14,8 @@ from midigpt_cli.parse import musical
 from midigpt_cli.parse.controls import Controls
 from midigpt_cli.parse.limited import Limited, Meant
 from midigpt_cli.parse.numbers import count, whole
-from midigpt_cli.parse.selectors import select_bars, select_tracks
+from midigpt_cli.parse.places import placed, select_whole_bars
+from midigpt_cli.parse.selectors import select_tracks
 from midigpt_cli.parse.words import with_words
 from midigpt_core.errors import short
 from midigpt_core.fields import nearest, refused
@@ -34,6 +35,7 @@ class RequestOptions:
     music: Music
     context: Context
     settings: Any  # options.Settings
+    spans: Mapping[int, tuple[float, float]] = field(default_factory=dict)  # by bar: the part of it that is written
     autoregressive: bool = False
 
 
@@ -44,6 +46,7 @@ def build_request(options: RequestOptions, score: Score, table: AttributeTable) 
     settings, limits = _split(options.settings)
     controls, attributes = Controls(meant), _Attributes(meant, table)
     controls.add(options.music, limits)
+    controls.limit(options.spans)
     attributes.add(options.music.attribute)
     ignored = set(_tracks(score, options.context.ignore_track, "--ignore-track"))
     hidden = _hidden(options, score)
@@ -67,7 +70,7 @@ def build_request(options: RequestOptions, score: Score, table: AttributeTable) 
         context_keep=_tracks(score, options.context.context_keep, "--context-keep"),
     )
     music = options.music
-    piece = {"velocity": music.velocity, "microtiming": music.microtiming, "genre": music.genre}
+    piece = {"velocity": musical.switched(music.velocity), "microtiming": music.microtiming, "genre": music.genre}
     return GenerationRequest(prompts, config, {name: value for name, value in piece.items() if value is not None})
 
 
@@ -95,8 +98,8 @@ def _count_of(name: str) -> Callable[[str], int]:
     return read
 
 
-def read_request(file: Path, settings: Any) -> GenerationRequest:
-    """The request in a JSON file, or in what `--json` printed for one song; settings on the command line win."""
+def read_request(file: Path) -> Any:
+    """The request in a JSON file, or in what `--json` printed for one song, in its JSON form."""
     try:
         data = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
@@ -106,12 +109,13 @@ def read_request(file: Path, settings: Any) -> GenerationRequest:
         if len(songs) != 1 or not isinstance(songs[0], dict) or "request" not in songs[0]:
             raise refused("--request", str(file), f"reports on {len(songs)} songs", "keep the request of one")
         data = songs[0]["request"]
-    return request_of(data, settings)
+    return data
 
 
-def request_of(data: dict[str, Any], settings: Any) -> GenerationRequest:
-    """The request of its JSON form; settings on the command line win."""
-    request = GenerationRequest.from_dict(data)
+def request_of(data: dict[str, Any], settings: Any, score: Score | None = None) -> GenerationRequest:
+    """The request of its JSON form, for a score (without one, bars in words are none); settings on the command line
+    win."""
+    request = GenerationRequest.from_dict(placed(data, score))
     return replace(request, config=replace(request.config, **given(settings)))
 
 
@@ -124,7 +128,7 @@ def _hidden(options: RequestOptions, score: Score) -> dict[int, list[int]]:
     for text in options.context.mask_bars:
         track, _, bars = text.rpartition("/")
         for number in select_tracks([track], score, "--mask-bars") if track else range(len(score.tracks)):
-            hidden.setdefault(number, set()).update(select_bars(bars, score.n_bars, "--mask-bars"))
+            hidden.setdefault(number, set()).update(select_whole_bars(bars, score, "--mask-bars"))
     return {number: sorted(bars - set(options.targets.get(number, ()))) for number, bars in hidden.items()}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from midigpt_cli.parse.instruments import FAMILIES, NAMES, programs_meant
@@ -12,12 +13,21 @@ from midigpt_core.fields import refused
 from midigpt_core.score import DRUM, Score, Track
 
 SOUNDING = "tracks that sound in these bars or next to them"
-BARS_HELP = "Bars, counted from 1: 4-8, 5,7-9, 17- (to the end) or all (up to the last in which a note begins)."
+BARS_HELP = (
+    "Bars, counted from 1: 4-8, 5,7-9, 17- (to the end), -4- (the last four), 1-16/4 (every fourth) or all (up to the "
+    "last in which a note begins); 0:10-0:20 (minutes and seconds) or a section the song names (Chorus)."
+)
+BEATS_HELP = f"{BARS_HELP} 5.3-6.2: from beat 3 of bar 5 to beat 2 of bar 6."
+WHERE_HELP = "Of these bars only those of a track that are silent, sounding, dense, sparse or repeated."
 TRACK_HELP = (
     "Track: number from 1, name or instrument (or part of it), bass, lead, harmony, drums, melodic or all (repeatable)."
 )
 
 MOST_NAMED = 12  # tracks in a sentence
+_RANGE = re.compile(
+    r"(?:(?P<all>all)|(?P<first>\d{1,9}|-\d{1,9}(?=\s*-))\s*(?:(?P<dash>-)\s*(?P<last>-?\d{1,9})?)?)\s*"
+    r"(?:/\s*(?P<step>\d{1,9}))?"
+)
 
 _GROUPS: Mapping[str, Callable[[Track], bool]] = {
     "all": lambda track: True,
@@ -28,22 +38,23 @@ _ROLES = {"bass": "bass", "lead": "lead", "melody": "lead", "harmony": "harmony"
 
 
 def select_bars(text: str, n_bars: int, option: str = "--bars", heard: int | None = None) -> tuple[int, ...]:
-    """The bars, counted from 0 and in order, that a selector such as "5,7-9" or "17-" means in a song of `n_bars`.
+    """The bars, counted from 0 and in order, that a selector means in a song of `n_bars`: "5,7-9", "17-" (to the end),
+    "-4-" (the last four), "1-16/4" (the first and every fourth after it).
 
-    `heard`: where "all" ends, in songs that end in silence.
+    `heard`: where "all" ends and where bars from the end are counted, in songs that end in silence.
     Raises RequestValidationError naming `option` for a selector that cannot be read or leaves the song.
     """
     if not n_bars:
         raise refused(option, text, "finds no bar", "the song has none")
     chosen: set[int] = set()
     for part in text.replace("\N{EN DASH}", "-").split(","):
-        first, last = _range(part.strip().lower(), n_bars, text, option, heard)
+        first, last, step = _range(part.strip().lower(), (n_bars, heard or n_bars), text, option)
         if first > last:
             raise refused(option, text, "runs backwards", f"say {last}-{first}")
         if first < 1 or last > n_bars:
             outside = first if not 1 <= first <= n_bars else last
             raise refused(option, text, f"speaks of bar {outside}", f"the song has bars 1 to {n_bars} (counted from 1)")
-        chosen.update(range(first - 1, last))
+        chosen.update(range(first - 1, last, step))
     return tuple(sorted(chosen))
 
 
@@ -120,14 +131,27 @@ def _described(number: int, score: Score) -> str:
     return f"{describe_track(number, score)} ({NAMES[track.instrument]})"
 
 
-def _range(part: str, n_bars: int, text: str, option: str, heard: int | None) -> tuple[int, int]:
-    if part == "all":
-        return 1, heard or n_bars
-    first, dash, last = (piece.strip() for piece in part.partition("-"))
-    start, stop = count(first), count(last)
-    if start is not None and (stop is not None or not last):
-        return start, stop if stop is not None else (max(start, n_bars) if dash else start)
-    raise refused(option, text, "is no range of bars", "say 4-8, or 5,7-9, or 17- (to the end), or all")
+def _range(part: str, ends: tuple[int, int], text: str, option: str) -> tuple[int, int, int]:
+    """First bar, last bar and step; `ends`: the number of bars, and that of those up to the last note."""
+    found = _RANGE.fullmatch(part)
+    if found is None:
+        raise refused(option, text, "is no range of bars", "say 4-8, or 5,7-9, or 17- (to the end), or all")
+    n_bars, heard = ends
+    step = int(found["step"] or 1)
+    if step < 1:
+        raise refused(option, text, "takes every bar 0 times", "say 1-16/4 for every fourth bar")
+    if found["all"]:
+        return 1, heard, step
+    first, last = (_counted(found[name], heard) for name in ("first", "last"))
+    if last is None:
+        last = max(first or 1, heard if found["first"].startswith("-") else n_bars) if found["dash"] else first
+    return first or 0, last or 0, step
+
+
+def _counted(word: str | None, heard: int) -> int | None:
+    """A bar from 1; below 0, it is counted from the last one that is heard."""
+    number = int(word) if word else None
+    return heard + 1 + number if number is not None and number < 0 else number
 
 
 def _tracks(word: str, score: Score, option: str) -> Sequence[int]:

@@ -13,9 +13,10 @@ from midigpt_cli.options.groups import Context, Music
 from midigpt_cli.options.settings import LIMITED, Settings
 from midigpt_cli.parse.additions import DRUMS, Additions, added_tracks, with_additions
 from midigpt_cli.parse.instruments import NAMES
+from midigpt_cli.parse.places import placed, select_places
 from midigpt_cli.parse.reading import Reading, read_as_told
 from midigpt_cli.parse.request import RequestOptions, build_request
-from midigpt_cli.parse.selectors import BARS_HELP, TRACK_HELP, select_bars, select_tracks, tracks_to_write
+from midigpt_cli.parse.selectors import BEATS_HELP, TRACK_HELP, WHERE_HELP, select_tracks, tracks_to_write
 from midigpt_cli.parse.silent import with_silent
 from midigpt_cli.server.body import MOST_DIGITS, parse_json, read_request
 from midigpt_cli.server.errors import RefusalError
@@ -28,7 +29,8 @@ from midigpt_core.score import Score
 
 LONGEST_FIELD = 4000  # characters, the request field apart
 OWN = {  # field of the form -> meaning
-    "bars": BARS_HELP,
+    "bars": BEATS_HELP,
+    "where": WHERE_HELP,
     "track": TRACK_HELP,
     "request": "The whole request as JSON, tracks and bars from 0, instead of bars, track and musical controls.",
     "model": "An id of GET /models.",
@@ -60,29 +62,43 @@ class FormRequest:
         """The song, read as the form says. Raises MidiFileError, RequestValidationError."""
         try:
             score = with_silent(read_as_told(data, self.reading, limits), self.tracks)
+            self._check_additions(score, limits)
             return with_additions(score, self.additions)
         except RequestValidationError as error:
             raise in_form_words(error) from error
 
+    def _check_additions(self, score: Score, limits: ReadLimits) -> None:
+        """Refuse bars and tracks beyond what a song may have, before they are made. Raises RefusalError (413)."""
+        sizes = (
+            ("add_bars", "bars", score.n_bars + self.additions.add_bars, limits.bars),
+            ("add_track", "tracks", len(score.tracks) + len(self.additions.add_track), limits.tracks),
+        )
+        for field, what, made, most in sizes:
+            if made > most:
+                raise RefusalError(
+                    413, f"the song would have {made} {what}; this server takes {most} (max_{what})", field=field
+                )
+
     def request_for(self, score: Score, table: AttributeTable) -> GenerationRequest:
         """The request for this song. Raises RequestValidationError, RefusalError."""
         if "request" in self.own:
-            request = read_request(parse_json(self.own["request"].encode()))
+            request = read_request(placed(parse_json(self.own["request"].encode()), score))
         else:
             request = self._built(score, table)
         plan_only = "plan_only" in self.own and _flag("plan_only", self.own["plan_only"])
         return replace(request, config=replace(request.config, plan_only=plan_only)) if plan_only else request
 
     def _built(self, score: Score, table: AttributeTable) -> GenerationRequest:
-        if "bars" not in self.own:
+        if not {"bars", "where"} & set(self.own):
             raise RefusalError(
                 422, "bars is missing; say which bars to write, counted from 1, such as bars=4-8", field="bars"
             )
         try:
-            bars = select_bars(self.own["bars"], score.n_bars, "bars", score.heard_bars)
+            places = select_places(self.own.get("bars", "all"), score, "bars", self.own.get("where"))
             tracks = select_tracks(self.tracks, score, "track") if self.tracks else added_tracks(score, self.additions)
-            tracks = tracks or tracks_to_write((), score, bars)
-            chosen = RequestOptions({number: bars for number in tracks}, self.music, self.context, self.settings)
+            tracks = tracks or tracks_to_write((), score, places.bars)
+            targets, spans = places.by_track(tracks, score, "where"), dict(places.spans)
+            chosen = RequestOptions(targets, self.music, self.context, self.settings, spans)
             return build_request(chosen, score, table)
         except RequestValidationError as error:
             raise in_form_words(error) from error

@@ -23,7 +23,7 @@ log = logging.getLogger("midigpt.access")
 
 LONGEST_LENGTH = 18  # digits of a Content-Length
 DRAIN_SECONDS, DRAIN_BYTES = 2.0, 256_000_000  # of a body that is refused
-OPEN_PATHS = ("/health", "/docs", "/openapi.json", "/docs/oauth2-redirect", "/studio")
+OPEN_PATHS = ("/health", "/ready", "/docs", "/openapi.json", "/docs/oauth2-redirect", "/studio")
 OPEN_FILES = ("/static-offline-docs/", "/studio/")  # what the pages are made of
 
 
@@ -67,7 +67,11 @@ class Journal:
             "seconds": round(seconds, 4),
             "client": scope["client"][0] if scope.get("client") else "",
         }
-        log.log(logging.DEBUG if scope["path"] in ("/health", "/metrics") else logging.INFO, "request", extra=facts)
+        log.log(
+            logging.DEBUG if scope["path"] in ("/health", "/ready", "/metrics") else logging.INFO,
+            "request",
+            extra=facts,
+        )
 
 
 class Doorkeeper:

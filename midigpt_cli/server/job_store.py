@@ -186,11 +186,12 @@ class JobStore:
                 raise busy(f"{len(self._jobs)} jobs are under way (max_jobs); wait for one to end", 429)
             self.forget(oldest)
 
-    def add(self, job: Job, once: Once) -> None:
-        """Keep a new job."""
+    def add(self, job: Job, once: Once) -> Job:
+        """Keep a new job; the one that goes by the same Idempotency-Key, where another replica was faster."""
         self._jobs[job.id] = job
         if once.key:
             self._keys[once.caller, once.key] = (once.content, job)
+        return job
 
     def get(self, job_id: str) -> Job:
         """The job of this id. Raises RefusalError (404)."""
@@ -210,11 +211,24 @@ class JobStore:
         found = self._keys.get((once.caller, once.key)) if once.key else None
         if found is None:
             return None
-        if found[0] != once.content:
+        self.check_content(once, found[0])
+        return found[1]
+
+    def check_content(self, once: Once, content: str) -> None:
+        """Raises RefusalError (409) where an Idempotency-Key comes with another order."""
+        if content != once.content:
             raise RefusalError(
                 409, f"Idempotency-Key {str(once.key)[:80]!r} was used for another request; choose a new one"
             )
-        return found[1]
+
+    def stop(self, job: Job) -> None:
+        """Have a job that is under way stopped."""
+        job.work.stop.because("cancelled by the caller")
+
+    @property
+    def reachable(self) -> bool:
+        """Whether jobs can be kept."""
+        return True
 
     def ended(self, job: Job, outcome: Outcome) -> None:
         """Note how a job ended, and tell its webhook."""

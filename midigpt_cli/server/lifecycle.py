@@ -37,10 +37,18 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
         self._idle.cancel()
+        self.state.draining = True
+        await self._drain()
         log.info("stopping", extra={"in_flight": len(self.state.queue.in_flight)})
         closing = asyncio.create_task(self.state.queue.close(self.state.settings.stop_seconds))
         await super().shutdown(sockets)  # type: ignore[arg-type]
         await closing
+
+    async def _drain(self) -> None:
+        """Go on taking requests until load balancers have noticed; a second signal ends it."""
+        until = time.monotonic() + self.state.settings.drain_seconds
+        while time.monotonic() < until and not self.force_exit:
+            await asyncio.sleep(0.05)
 
     async def _watch_idle(self) -> None:
         seconds = self.state.settings.idle_timeout

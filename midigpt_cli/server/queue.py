@@ -111,7 +111,7 @@ class Ended:
         raise CancelledError(STOPPED_EARLY)
 
 
-def _over(*_: Any) -> Any:
+def nothing(*_: Any) -> Any:
     """Nothing is made of what has ended."""
 
 
@@ -166,7 +166,7 @@ class Work:
     def release(self) -> None:
         """Once it has ended: keep the numbers, let the session and all it holds go."""
         self.session = Ended(self.session.gen_count, self.session.token_count, self.session.timing)
-        self.listeners, self.finish, self.interrupted = [], _over, _over
+        self.listeners, self.finish, self.interrupted = [], nothing, nothing
 
     def follow(self, event: trace.Event) -> None:
         """Keep the progress up to date and pass the event on."""
@@ -207,6 +207,7 @@ class WorkQueue:
         self._per_client: Counter[str] = Counter()
         self._workers: dict[str, ThreadPoolExecutor] = {}
         self._readers = ThreadPoolExecutor(2, "midigpt-read")
+        self._renderer = ThreadPoolExecutor(1, "midigpt-render")
 
     @property
     def running(self) -> int:
@@ -220,6 +221,10 @@ class WorkQueue:
     async def in_thread(self, task: Callable[[], T]) -> T:
         """Run something short but heavy away from the event loop, at most two at a time."""
         return await asyncio.get_running_loop().run_in_executor(self._readers, task)
+
+    async def rendered(self, task: Callable[[], T]) -> T:
+        """Play or draw a song: one at a time, so that nobody waits for it who only wants to be read."""
+        return await asyncio.get_running_loop().run_in_executor(self._renderer, task)
 
     def check_room(self, client: str) -> None:
         """Refuse now what could not be admitted anyway, before any work. Raises RefusalError."""
@@ -304,7 +309,7 @@ class WorkQueue:
             self.cancel(work_id, STOPPING)
         while self.in_flight:
             await asyncio.sleep(0.02)
-        for pool in [*self._workers.values(), self._readers]:
+        for pool in [*self._workers.values(), self._readers, self._renderer]:
             pool.shutdown(wait=False)
 
 

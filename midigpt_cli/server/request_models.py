@@ -55,6 +55,8 @@ def _row(row: dataclasses.Field[Any], hint: Any) -> tuple[Any, Any]:
 def _hint(row: dataclasses.Field[Any], hint: Any) -> Any:
     """The type that says what a field takes: words where it has choices, a model where it holds another's form."""
     meta = row.metadata
+    if meta.get("spoken"):
+        return hint | str
     if "model" in meta:
         found: Any = model_of(meta["model"])
     elif meta.get("choices"):

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from starlette.responses import Response
+from starlette.responses import JSONResponse
 
 from midigpt_cli.server.queue import Work
 from midigpt_core.engine import SamplingSession
@@ -23,10 +23,8 @@ def to_json(body: Any) -> bytes:
     return json.dumps(body, separators=(",", ":"), allow_nan=False).encode()
 
 
-class Answer(Response):
+class Answer(JSONResponse):
     """A JSON answer that may repeat whatever its caller sent, half letters too."""
-
-    media_type = "application/json"
 
     def render(self, content: Any) -> bytes:
         """The body."""

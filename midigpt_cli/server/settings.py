@@ -51,6 +51,14 @@ class ServerSettings:
     jam_seconds: float = _option(60.0, "a jam ends when its player has not been heard of for this long", 1)
     # jobs
     job_seconds: float = _option(3600.0, "finished jobs are kept this long", 0.01)
+    job_store: str = _option(
+        "data",
+        "where jobs are kept: data (jobs.sqlite in the data folder), a file, postgresql://..., or memory",
+        env="MIDIGPT_JOB_STORE",
+    )
+    job_lease: float = _option(
+        15.0, "a server that has given no sign of life for this long is gone; its jobs are told as interrupted", 0.1
+    )
     max_jobs: int = _option(256, "jobs kept; the oldest finished ones make room", 1)
     max_jobs_mb: float = _option(256.0, "megabytes of results kept; the oldest finished jobs make room", 0.001)
     webhook_secret: str = _option("", "whsec_... key that signs webhooks", env="MIDIGPT_WEBHOOK_SECRET")
@@ -62,6 +70,9 @@ class ServerSettings:
     max_render_seconds: float = _option(600.0, "length of the longest song POST /render plays into a file", 1)
     # stopping
     idle_timeout: float = _option(0.0, "stop after this many seconds without a request (0: never)", 0)
+    drain_seconds: float = _option(
+        0.0, "on SIGTERM, time in which /ready says no while requests are still taken, for a load balancer to notice", 0
+    )
     stop_seconds: float = _option(20.0, "on SIGTERM, time for running requests to finish before they are stopped", 0)
 
     def __post_init__(self) -> None:

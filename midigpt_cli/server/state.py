@@ -28,16 +28,17 @@ class ServerState:
     queue: WorkQueue = field(init=False)
     jobs: JobStore = field(init=False)
     jams: JamRooms = field(init=False)
+    draining: bool = False  # it is about to stop: load balancers send new requests elsewhere
     selecting: asyncio.Lock = field(default_factory=asyncio.Lock)  # held while a model is being loaded
 
     def __post_init__(self) -> None:
         from midigpt_cli.server.jam_rooms import JamRooms
-        from midigpt_cli.server.job_store import JobStore
+        from midigpt_cli.server.job_places import job_store
 
         self.telemetry = Telemetry(self.models)
         self.queue = WorkQueue(self.settings, self.telemetry.generation)
         self.telemetry.watch(self.queue)
-        self.jobs = JobStore(self.settings, self.telemetry.webhooks)
+        self.jobs = job_store(self.settings, self.telemetry.webhooks)
         self.jams = JamRooms(self.settings, self.queue)
 
 

@@ -10,7 +10,7 @@ import http.client
 import logging
 import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -96,6 +96,10 @@ def post(message: Message, settings: ServerSettings) -> int:
         connection.close()
 
 
+def _nobody(_: str) -> None:
+    """Nobody asks what came of it."""
+
+
 class Postman:
     """Delivers messages on threads of its own, again and again until somebody takes them."""
 
@@ -108,9 +112,9 @@ class Postman:
         self._threads = ThreadPoolExecutor(4, "midigpt-webhook")
         self._under_way: set[asyncio.Task[None]] = set()
 
-    def send(self, message: Message) -> None:
-        """Deliver in the background. Call from the event loop."""
-        task = asyncio.create_task(self._deliver(message))
+    def send(self, message: Message, settled: Callable[[str], None] = _nobody) -> None:
+        """Deliver in the background; `settled` hears, in a thread, what came of it. Call from the event loop."""
+        task = asyncio.create_task(self._deliver(message, settled))
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
 
@@ -122,10 +126,11 @@ class Postman:
             task.cancel()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def _deliver(self, message: Message) -> None:
+    async def _deliver(self, message: Message, settled: Callable[[str], None]) -> None:
+        threads = asyncio.get_running_loop().run_in_executor
         for attempt, wait in enumerate(self.retry_seconds, 1):
             await asyncio.sleep(wait)
-            told = await asyncio.get_running_loop().run_in_executor(self._threads, self._try, message)
+            told = await threads(self._threads, self._try, message, settled)
             log.info("webhook", extra={"job": message.id, "attempt": attempt, "came_to": told})
             if told.startswith("2"):
                 self._count.add(outcome="delivered")
@@ -133,10 +138,14 @@ class Postman:
             if told == "410":
                 break
         self._count.add(outcome="given up")
+        await threads(self._threads, settled, "given up")
         log.warning("webhook given up", extra={"job": message.id})
 
-    def _try(self, message: Message) -> str:
+    def _try(self, message: Message, settled: Callable[[str], None]) -> str:
         try:
-            return str(post(message, self.settings))
+            told = str(post(message, self.settings))
         except (OSError, http.client.HTTPException, BadTargetError) as error:
             return f"{type(error).__name__}: {error}"
+        if told.startswith("2"):
+            settled("delivered")
+        return told

@@ -3,6 +3,8 @@
 const NAMES = { num_candidates: "takes" };
 const OTHER_NAMES = { takes: "num_candidates", key: "scale", window: "model_dim" };
 const SHORT = { b: "bars", t: "track", s: "seed", a: "attribute", m: "model", T: "temperature" };
+const SWITCH = "on|off";
+const ALONE = { rhythm_lock: SWITCH, keep_range: SWITCH, keep_contour: SWITCH, velocity: "on|off|own|\\d+-\\d+" }; // may have a value
 const OF_FILES = new Set(["output", "filename", "render", "keep_best", "device", "dtype", "threads", "o"]);
 const OF_FILES_FLAGS = new Set(["force", "json", "json_lines", "quiet", "verbose", "progress", "no_progress", "play",
   "dry_run", "allow_partial", "f", "q", "v"]);
@@ -37,8 +39,9 @@ export function fieldsOf(line, known, flags) {
     const [, dashes, written, given] = words[at].match(/^(--?)([\w-]+)(?:=(.*))?$/s) ?? [];
     const name = nameOf(dashes, written);
     if (OF_FILES_FLAGS.has(name)) continue;
-    if (flags.has(name)) fields.push([name, "true"]);
-    else if (name?.startsWith("no_") && flags.has(name.slice(3))) fields.push([name.slice(3), "false"]);
+    if (standsAlone(name, given, words[at + 1])) fields.push([name, "true"]);
+    else if (flags.has(name)) fields.push([name, "true"]);
+    else if (name?.startsWith("no_") && (flags.has(name.slice(3)) || name.slice(3) in ALONE)) fields.push([name.slice(3), "false"]);
     else if (!known.has(name) && !OF_FILES.has(name) && name !== "preset")
       throw new CommandError(`The page does not know ${words[at]}.`);
     else {
@@ -48,6 +51,10 @@ export function fieldsOf(line, known, flags) {
     }
   }
   return fields;
+}
+
+function standsAlone(name, given, next = "") {
+  return name in ALONE && given === undefined && !new RegExp(`^(.+[/:])?(${ALONE[name]})$`).test(next);
 }
 
 function nameOf(dashes, written = "") {

@@ -1,9 +1,7 @@
 // What the page shows beside the roll: tracks, takes, history.
 
-import { chordFit } from "./harmony.js";
 import { drumName, familyOf } from "./names.js";
 import { rowsOf } from "./roll.js";
-import { isNew, notesOf } from "./song.js";
 
 const LEGIBLE = 9; // pixels
 
@@ -57,29 +55,22 @@ function soundNames(track, height) {
 }
 
 /** One radio button per take, and one for the song as it is. */
-export function showTakes(box, { list, heard, best, base }, choose) {
+export function showTakes(box, { list, heard, best }, choose) {
   const row = (index, title, note) => {
     const input = element("input", { type: "radio", name: "take", value: String(index), checked: index === heard });
     input.addEventListener("change", () => choose(index));
     return element("label", { className: "take" }, input, element("span", { textContent: title }), element("small", { textContent: note }));
   };
   const focused = document.activeElement?.name === "take";
-  const old = base?.tracks.map(notesOf);
   const rows = list.map((take, index) => {
-    const fresh = newNotes(take.song, old);
+    const { fresh, fit } = take.change;
     const facts = [`${fresh} new note${fresh === 1 ? "" : "s"}`, `seed ${take.seed}`];
-    const fit = chordFit(take.song, (number, note) => isNew(note, old[number]));
     if (fit !== null) facts.push(`${Math.round(fit * 100)} % chord tones`);
     if (list.length > 1) facts.push(`agreement ${take.consensus.toFixed(2)}`);
     return row(index, `Take ${take.number + 1}${take === best && list.length > 1 ? " · best" : ""}`, facts.join(" · "));
   });
   box.replaceChildren(...(list.length ? [row(-1, "As it was", "0 or O key"), ...rows] : []));
   if (focused) box.querySelector("input:checked")?.focus();
-}
-
-/** How many notes of a song are not among the old ones, a set per track. */
-function newNotes(song, old) {
-  return song.tracks.reduce((sum, track, number) => sum + track.notes.filter((note) => isNew(note, old[number])).length, 0);
 }
 
 /** The versions of the song; a click goes to one. */

@@ -1,5 +1,6 @@
 // The takes of the last request: which there are, which is heard, and what is lit in the roll.
 
+import { chordFit } from "./harmony.js";
 import { showTakes, showTracks } from "./panel.js";
 import { isNew, notesOf, withBar } from "./song.js";
 
@@ -51,9 +52,9 @@ export class Takes {
   }
 
   add(take) {
-    this.list.push(take);
+    this.list.push({ ...take, change: changeOf(take.song, this.base) });
     this.list.sort((one, other) => one.number - other.number);
-    if (this.heard < 0 && !this.choosing) this.hear(this.list.indexOf(take));
+    if (this.heard < 0 && !this.choosing) this.hear(this.list.findIndex((row) => row.number === take.number));
     this.show();
   }
 
@@ -117,4 +118,11 @@ export class Takes {
     this.find("keep").disabled = this.heard < 0;
     showTakes(this.find("takes"), this, (index) => this.choose(index));
   }
+}
+
+/** What a song has that its base has not: how many notes, and how they fit the chords. */
+function changeOf(song, base) {
+  const old = song.tracks.map((_, number) => notesOf(base.tracks[number]));
+  const fresh = song.tracks.reduce((sum, track, number) => sum + track.notes.filter((note) => isNew(note, old[number])).length, 0);
+  return { fresh, fit: chordFit(song, (number, note) => isNew(note, old[number])) };
 }

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from midigpt_core.constraints.masks import Allowed, Constraint
 from midigpt_core.fields import Door, nearest, refused, rows_of
-from midigpt_core.request import InferenceConfig
+from midigpt_core.plan.steps import Cell
+from midigpt_core.request import InferenceConfig, TrackPrompt
 from midigpt_core.score import Bar, Track
 from midigpt_core.tokens.config import EncoderConfig
 from midigpt_core.tokens.vocabulary import Vocabulary
@@ -21,7 +22,31 @@ class Scene:
     vocabulary: Vocabulary
     bars: tuple[Bar, ...]  # the target bars as they were, on the grid, in the order they are written
     seed: int
+    cells: tuple[Cell, ...] = ()  # (track, bar) of the score, in the same order
+    prompts: Mapping[int, TrackPrompt] = field(default_factory=dict)  # by track
+    staying: Mapping[int, Sequence[Bar]] = field(default_factory=dict)  # by track, the window's bars that stay
     within: Mapping[int, Allowed] = field(default_factory=dict)  # by cell, the tokens that a pitch mask leaves
+
+    def tracks_of(self, cells: Iterable[int]) -> dict[int, int]:
+        """The track of each of these cells."""
+        return {cell: self.cells[cell][0] for cell in cells}
+
+    def kept(self, cell: int) -> Sequence[Bar]:
+        """The bars of a cell's track that stay, as far as the window goes."""
+        return self.staying.get(self.cells[cell][0], ())
+
+    def run(self, cell: int, control: str) -> tuple[int, int]:
+        """Which bar a cell is, from 0, of how many in a row that are written with the same value of a control."""
+        track, bar = self.cells[cell]
+        prompt = self.prompts[track]
+        value = prompt.controls_in(bar).get(control)
+        alike = {b for b in prompt.bars or range(bar, bar + 1) if prompt.controls_in(b).get(control) == value}
+        first = last = bar
+        while first - 1 in alike:
+            first -= 1
+        while last + 1 in alike:
+            last += 1
+        return bar - first, last - first + 1
 
 
 class DecodeControl(Protocol):

@@ -8,9 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from midigpt_core.constraints.chord_controls import ChordsControl, ChordStrength
 from midigpt_core.constraints.control import DecodeControl, Limit, Scene, check_integers, check_object
+from midigpt_core.constraints.line_controls import ContourControl, KeepContour, KeepRange, MotionControl
 from midigpt_core.constraints.masks import AllowedTokens, Constraint, Schedule, Scheduled, Slot, TokenBias
 from midigpt_core.constraints.pitch_mask import PitchMask
+from midigpt_core.constraints.span import Span
+from midigpt_core.constraints.velocity import Humanise, VelocityControl
 from midigpt_core.fields import nearest, refused
 from midigpt_core.music import GRIDS
 from midigpt_core.score import Bar, Track
@@ -149,6 +153,15 @@ CONTROLS: Mapping[str, DecodeControl] = {
     "rhythm_mask": RhythmMask(),
     "rhythm_lock": RhythmLock(),
     "remix": Remix(),
+    "span": Span(),
+    "chords": ChordsControl(),
+    "chord_strength": ChordStrength(),
+    "velocity": VelocityControl(),
+    "humanise": Humanise(),
+    "motion": MotionControl(),
+    "contour": ContourControl(),
+    "keep_range": KeepRange(),
+    "keep_contour": KeepContour(),
     "density_hard_limit": Limit("density_hard_limit"),
     "polyphony_hard_limit": Limit("polyphony_hard_limit"),
     "no_repeat_ngram": Limit("no_repeat_ngram"),

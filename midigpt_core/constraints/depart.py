@@ -8,7 +8,7 @@ from math import floor
 
 import numpy as np
 
-from midigpt_core.constraints.masks import PITCH, Allowed, Constraint, Cursor
+from midigpt_core.constraints.masks import Allowed, Constraint, Cursor, without_pitches
 from midigpt_core.score import Bar
 from midigpt_core.tokens.vocabulary import Vocabulary
 
@@ -27,12 +27,7 @@ class Depart(Constraint):
         pitches = self.banned.get(at.cell, {}).get(at.tick)
         if not pitches or at.pitch >= 0:
             return None
-        allowed = np.ones(self.vocabulary.size, dtype=np.bool_)
-        for kind in PITCH:
-            start, _ = self.vocabulary.range(kind)
-            if start >= 0:
-                allowed[[start + pitch for pitch in pitches]] = False
-        return allowed
+        return without_pitches(self.vocabulary, pitches)
 
 
 def places_to_leave(originals: Sequence[Bar], threshold: float, attempt: int, seed: int) -> Places:

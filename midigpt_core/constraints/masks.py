@@ -6,7 +6,7 @@ Grammar says what is legal; a constraint says what is wanted. Each one narrows t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -205,12 +205,7 @@ class NoRepeat(Constraint):
         banned = self._table(at.cell).get(tail, set())
         if not banned:
             return None
-        allowed = np.ones(self.vocabulary.size, dtype=np.bool_)
-        for kind in PITCH:
-            start, _ = self.vocabulary.range(kind)
-            if start >= 0:
-                allowed[[start + pitch for pitch in banned]] = False
-        return allowed
+        return without_pitches(self.vocabulary, banned)
 
     def _table(self, cell: int) -> dict[tuple[int, ...], set[int]]:
         if cell not in self._followers:
@@ -224,6 +219,16 @@ class NoRepeat(Constraint):
     def advance(self, kind: TokenType, value: int, at: Cursor) -> None:
         if kind in PITCH:
             self._written.setdefault(at.cell, []).append(value)
+
+
+def without_pitches(vocabulary: Vocabulary, pitches: Iterable[int]) -> Allowed:
+    """All tokens but those of these pitches."""
+    allowed = np.ones(vocabulary.size, dtype=np.bool_)
+    for kind in PITCH:
+        start, _ = vocabulary.range(kind)
+        if start >= 0:
+            allowed[[start + pitch for pitch in pitches]] = False
+    return allowed
 
 
 def token_mask(vocabulary: Vocabulary, *kinds: TokenType) -> Allowed:

@@ -36,7 +36,12 @@ METRICS = {  # key -> (heading, decimals, what it says)
 ADHERENCE = ("exact", "within_one", "mean_distance", "guided_exact", "guided_within_one")
 
 
-def markdown(summary: Sequence[dict[str, Any]], adherence: Sequence[dict[str, Any]], facts: dict[str, Any]) -> str:
+def markdown(
+    summary: Sequence[dict[str, Any]],
+    adherence: Sequence[dict[str, Any]],
+    facts: dict[str, Any],
+    wishes: Sequence[dict[str, Any]] = (),
+) -> str:
     """The report a reader meets first: facts, the table over all tasks, tables by voice and kind, adherence."""
     lines = ["# Evaluation", "", *(f"- {key}: {value}" for key, value in facts.items()), ""]
     lines += ["Mean and standard error.", "", *(f"- *{h}*: {text}" for h, _, text in METRICS.values()), ""]
@@ -58,6 +63,16 @@ def markdown(summary: Sequence[dict[str, Any]], adherence: Sequence[dict[str, An
             f"| {row['control']} | {row['n']} | " + " | ".join(f"{row[key]:.2f}" for key in ADHERENCE) + " |"
             for row in adherence
         ]
+    if wishes:
+        lines += [
+            "",
+            "## Wishes",
+            "",
+            "How far the new notes are as asked (0 to 1), and how far without being asked.",
+            "",
+        ]
+        lines += ["| wish | n | met | unasked |", "|---|--:|--:|--:|"]
+        lines += [f"| {row['wish']} | {row['n']} | {row['met']:.2f} | {row['unasked']:.2f} |" for row in wishes]
     return "\n".join(lines) + "\n"
 
 

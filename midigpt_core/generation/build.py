@@ -12,12 +12,14 @@ from midigpt_core.constraints.masks import Allowed, AllowedTokens, Constraint, N
 from midigpt_core.echo.rule import Echo
 from midigpt_core.generation.knowledge import echo_strength
 from midigpt_core.generation.prompt import StepPrompt, asked_attributes, from_nothing
+from midigpt_core.harmony.lean import LEAN
 from midigpt_core.harmony.rule import Harmony
 from midigpt_core.request import TrackPrompt
 from midigpt_core.score import Score
 from midigpt_core.tokens.encode import BAR_ATTRIBUTES, TRACK_ATTRIBUTES
 from midigpt_core.tokens.types import TokenType
 
+FOR_PITCHES = ("pitch_mask", "keep_range")  # controls whose pitches hold for schedules too
 LESS_READILY = 4.0  # factor by which an attempt's echo is weaker than that of the one before
 
 
@@ -30,7 +32,7 @@ def build_constraints(step: StepPrompt, seed: int, attempt: int = 1) -> tuple[Co
     )
     scheduled = {cell for each in controls if isinstance(each, Scheduled) for cell in each.by_cell}
     own = [*_opening(step, prompts), *_no_repeat(step, prompts), *_depart(step, seed, attempt)]
-    return (*controls, *own, *asked, *_echo(step, scheduled, attempt), *_harmony(step))
+    return (*controls, *own, *asked, *_echo(step, scheduled, attempt), *_harmony(step), *_chords(step))
 
 
 def _of_controls(
@@ -38,14 +40,16 @@ def _of_controls(
 ) -> tuple[list[Constraint], Mapping[int, Allowed]]:
     """Those of the request's `controls`, and the tokens a pitch mask leaves by cell: schedules keep within them."""
     originals = tuple(step.originals.tracks[track].bars[bar] for track, bar in step.local_cells)
-    scene = Scene(step.tokenizer.vocabulary, originals, seed)
+    kept = {step.tracks[i]: [bar for bar in track.bars if bar.notes] for i, track in enumerate(step.window.tracks)}
+    scene = Scene(step.tokenizer.vocabulary, originals, seed, step.cells, prompts, kept)
     controls = [prompts[track].controls_in(bar) for track, bar in step.cells]
     found: list[Constraint] = []
-    for name, control in sorted(CONTROLS.items(), key=lambda row: row[0] != "pitch_mask"):
+    for name, control in sorted(CONTROLS.items(), key=lambda row: row[0] not in FOR_PITCHES):
         values = {i: held[name] for i, held in enumerate(controls) if name in held}
         made = control.constraints(values, scene) if values else []
-        if name == "pitch_mask":
-            scene = replace(scene, within=next((c.by_cell for c in made if isinstance(c, AllowedTokens)), {}))
+        for masks in (each.by_cell for each in made if name in FOR_PITCHES and isinstance(each, AllowedTokens)):
+            both = {i: scene.within[i] & mask if i in scene.within else mask for i, mask in masks.items()}
+            scene = replace(scene, within={**scene.within, **both})
         found += made
     return found, scene.within
 
@@ -88,7 +92,16 @@ def _harmony(step: StepPrompt) -> list[Constraint]:
     if not tonal:
         return []
     together = len({track for track, _ in tonal.values()}) > 1
-    return [Harmony(step.tokenizer.vocabulary, step.known.band, tonal, together)]
+    return [Harmony(step.tokenizer.vocabulary, step.known.band, tonal, listening=together)]
+
+
+def _chords(step: StepPrompt) -> list[Constraint]:
+    """The same for cells whose chords are given, once per strength."""
+    vocabulary = step.tokenizer.vocabulary
+    return [
+        Harmony(vocabulary, band, cells, weights=LEAN, listening=False, name="chords")
+        for band, cells in step.known.chord_bands
+    ]
 
 
 def _opening(prompt: StepPrompt, prompts: Mapping[int, TrackPrompt]) -> list[Constraint]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from math import ceil, floor
 
+from midigpt_core.constraints.span import span_ticks
 from midigpt_core.generation.prompt import StepPrompt
 from midigpt_core.plan.steps import Cell
 from midigpt_core.score import DRUM, Note, Score
@@ -14,6 +15,7 @@ from midigpt_core.tokens import kernels
 from midigpt_core.tokens.config import EncoderConfig
 from midigpt_core.tokens.drum_hits import usual_hit
 from midigpt_core.tokens.encode import EncodeOptions
+from midigpt_core.tokens.grid import grid_onset
 from midigpt_core.tokens.tokenizer import Tokenizer
 from midigpt_core.tokens.types import TokenType
 
@@ -26,14 +28,41 @@ def read_cells(
     pieces += [[]] * (len(prompt.cells) - len(pieces))
     cells = zip(prompt.cells, prompt.drums, pieces, strict=False)
     return {
-        cell: _scaled(_read_bar(tokenizer, body, drum), tokenizer.config, score, cell) for cell, drum, body in cells
+        cell: _finished(prompt, _scaled(_read_bar(tokenizer, body, drum), tokenizer.config, score, cell), score, cell)
+        for cell, drum, body in cells
     }
 
 
 def read_cell(tokenizer: Tokenizer, prompt: StepPrompt, written: Sequence[int], score: Score, place: int) -> list[Note]:
     """The notes of one cell that was begun, by its place among the step's, in the score's resolution."""
     notes = _read_bar(tokenizer, _pieces(tokenizer, written)[place], prompt.drums[place])
-    return _scaled(notes, tokenizer.config, score, prompt.cells[place])
+    cell = prompt.cells[place]
+    return _finished(prompt, _scaled(notes, tokenizer.config, score, cell), score, cell)
+
+
+def _finished(prompt: StepPrompt, notes: list[Note], score: Score, cell: Cell) -> list[Note]:
+    """The notes of a cell as loud as the caller wants them, beside those of its bar that stay."""
+    wanted = prompt.known.loudness.get(cell)
+    if wanted is not None:
+        ticks = score.tracks[cell[0]].bars[cell[1]].ticks(score.resolution)
+        notes = wanted.applied(notes, score.resolution, ticks)
+    return _with_kept(prompt, notes, score, cell)
+
+
+def _with_kept(prompt: StepPrompt, notes: list[Note], score: Score, cell: Cell) -> list[Note]:
+    """Where only a part of a bar is written: the notes of that part, and outside of it the bar's own, as they were."""
+    track, bar = cell
+    controls = next(each for each in prompt.request.tracks if each.id == track).controls_in(bar)
+    if "span" not in controls:
+        return notes
+    config = prompt.tokenizer.config
+    span, old = span_ticks(controls["span"], config.resolution), score.tracks[track].bars[bar]
+
+    def inside(note: Note) -> bool:
+        return grid_onset(note, old, score.resolution, config) in span
+
+    kept = [note for note in old.notes if not inside(note)]
+    return sorted([*kept, *filter(inside, notes)], key=lambda note: (note.onset_ticks, note.pitch))
 
 
 def _pieces(tokenizer: Tokenizer, written: Sequence[int]) -> list[list[int]]:

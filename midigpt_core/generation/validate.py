@@ -221,7 +221,7 @@ def _controls(case: Case, where: str, values: Mapping[str, Any], together: Mappi
         if name not in CONTROLS:
             raise refused(f"{where}.{name}", None, "is not a known control", nearest(name, CONTROLS))
         CONTROLS[name].check(value, f"{where}.{name}", case.encoder, track)
-    rhythms = [name for name in ("rhythm_mask", "rhythm_lock", "remix") if together.get(name)]
+    rhythms = [name for name in ("rhythm_mask", "rhythm_lock", "remix", "span") if together.get(name)]
     if len(rhythms) > 1:
         raise refused(where, rhythms, "all set the rhythm", "keep one of them")
 

@@ -36,6 +36,7 @@ class Harmony(Constraint):
     vocabulary: Vocabulary
     known: KnownBand
     cells: Mapping[int, Cell]  # melodic cells whose pitches are free
+    weights: Mapping[str, float] = field(default_factory=lambda: WEIGHTS)
     listening: bool = True  # whether notes of this lane sound for its later cells: several tracks are written
     name: str = "harmony"
     _cell: int = -1  # the cell at hand
@@ -45,7 +46,7 @@ class Harmony(Constraint):
 
     def __post_init__(self) -> None:
         first, _ = self.vocabulary.range(TokenType.NOTE_ONSET)
-        self._weights = self.known.strength * np.array(list(WEIGHTS.values()))
+        self._weights = self.known.strength * np.array(list(self.weights.values()))
         self._bias = pitch_bias(first, self.vocabulary.size)
 
     def bias(self, at: Cursor, logprobs: Bias) -> Bias | None:

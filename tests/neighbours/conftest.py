@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ for _needed in ("fastapi", "uvicorn", "httpx", "multipart", "websockets"):
     pytest.importorskip(_needed)
 
 import httpx  # noqa: E402
+from serving import free_port  # noqa: E402
 from tiny import engine  # noqa: E402
 
 from midigpt_core.model.checkpoint import save_checkpoint  # noqa: E402
@@ -30,12 +30,6 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("model") / "tiny.safetensors"
     save_checkpoint(path, engine().model, engine().tokenizer.config)
     return path
-
-
-def free_port() -> int:
-    with socket.socket() as line:
-        line.bind(("127.0.0.1", 0))
-        return int(line.getsockname()[1])
 
 
 @contextlib.contextmanager
@@ -70,3 +64,17 @@ def _wait(url: str, running: subprocess.Popen[str]) -> None:
 def served() -> Callable[..., contextlib.AbstractContextManager[str]]:
     """`served(["midigpt_cli", "serve", ...])` as a context manager."""
     return process
+
+
+@pytest.fixture(scope="module")
+def url(served, checkpoint) -> Iterator[str]:
+    """The address of `midigpt serve` with the tiny model."""
+    with served(["midigpt_cli", "serve", "--ckpt", str(checkpoint)]) as address:
+        yield address
+
+
+@pytest.fixture
+def http(url) -> Iterator[httpx.Client]:
+    """A client of it."""
+    with httpx.Client(base_url=url, timeout=60) as client:
+        yield client

@@ -7,7 +7,6 @@ import io
 import json
 import tarfile
 import wave
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -51,18 +50,6 @@ UPDATE = """
 }
 """
 STOP = '{"type": "stop"}'
-
-
-@pytest.fixture(scope="module")
-def url(served, checkpoint) -> Iterator[str]:
-    with served(["midigpt_cli", "serve", "--ckpt", str(checkpoint)]) as address:
-        yield address
-
-
-@pytest.fixture
-def http(url) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=url, timeout=60) as client:
-        yield client
 
 
 def until(line: ClientConnection, kind: str) -> dict[str, Any]:

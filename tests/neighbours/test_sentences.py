@@ -3,26 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import time
 
-import httpx
 import pytest
 from websockets.sync.client import connect
 
 from midigpt_cli.server.foreign import FIELDS, PATHS
 from midigpt_cli.server.request_models import SEED_REQUEST, SEED_SCORE
-
-
-@pytest.fixture(scope="module")
-def url(served, checkpoint) -> Iterator[str]:
-    with served(["midigpt_cli", "serve", "--ckpt", str(checkpoint)]) as address:
-        yield address
-
-
-@pytest.fixture
-def http(url) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=url, timeout=60) as client:
-        yield client
 
 
 @pytest.mark.parametrize("name", sorted(FIELDS))
@@ -93,6 +80,7 @@ def test_progress_is_told_of_jobs_and_refused_for_ids_that_are_not_there(http):
     job = http.post("/jobs", json={"score": SEED_SCORE, "request": SEED_REQUEST}).json()["id"]
     told = http.get("/progress", params={"request_id": job}).json()
     while told["status"] in ("queued", "running"):
+        time.sleep(0.1)
         told = http.get("/progress", params={"request_id": job}).json()
     assert (told["status"], told["percent"]) == ("succeeded", 100)
     assert http.get("/progress", params={"request_id": "nobody"}).status_code == 404

@@ -110,3 +110,32 @@ def test_connections_are_bounded_and_their_places_come_free(strict):
     with socket.create_connection(("127.0.0.1", strict.port)) as line:
         line.sendall(b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
         assert ends(line).startswith(b"HTTP/1.1 200")
+
+
+BODIES = {
+    "/generate": lambda score: {**wish(song(4), {1: [1]}), "score": score},
+    "/loop": lambda score: {"score": score, "first": 0, "end": 1, "tracks": [1], "variations": 1},
+    "/jam/start": lambda score: {"score": score, "pace": "asap"},
+    "/jobs": lambda score: {**wish(song(4), {1: [1]}), "score": score},
+}
+
+
+@pytest.mark.parametrize("path", BODIES)
+@pytest.mark.parametrize("length", [1021, 999_999.0, 1e300])
+def test_a_bar_longer_than_any_metre_is_refused_before_room_is_made_for_it(client, path, length):
+    """What sounds in each tick of eight such bars took 11 GB, asked for by one number in a few kilobytes."""
+    score = song(4).to_dict()
+    for track in score["tracks"]:
+        for bar in track["bars"]:
+            bar["beat_length"] = length
+    answer = client.post(path, json=BODIES[path](score))
+    assert 400 <= answer.status_code < 500, answer.text
+    assert "beat_length" in answer.json()["detail"]
+
+
+def test_the_longest_metre_of_a_file_is_taken(client):
+    score = song(4).to_dict()
+    for track in score["tracks"]:
+        for bar in track["bars"]:
+            bar.update(ts_numerator=255, ts_denominator=1, beat_length=1020)
+    assert client.post("/generate", json=BODIES["/generate"](score)).status_code == 200

@@ -43,6 +43,16 @@ def test_the_server_writes_what_the_library_writes(client):
     assert client.post("/generate", json=wish(score)).json()["score"] == alone.to_dict()
 
 
+def test_a_track_may_say_its_bars_in_words(client):
+    body = wish(song(8))
+    body["request"]["tracks"][1]["bars"] = "-4-/2"
+    assert client.post("/generate", json=body).json()["generated_bars"] == {"1": [4, 6]}
+    body["request"]["tracks"][1]["bars"] = "Chorus"
+    refusal = client.post("/generate", json=body)
+    assert refusal.status_code in (400, 422)
+    assert "tracks[1].bars = 'Chorus' is no range of bars" in refusal.text
+
+
 def test_candidates_carry_their_seeds_and_a_ranking(client):
     body = client.post("/generate", json=wish(num_candidates=3)).json()
     ANSWER.validate_python(body)

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,7 +14,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from serving import client_of, live_server, long_wish, wish
+from serving import client_of, free_port, live_server, long_wish, wish
 from tiny import engine
 
 from midigpt_cli.commands.serve import Serve, greeting, serve
@@ -62,12 +61,6 @@ def checkpoint(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("models") / "tiny.safetensors"
     save_checkpoint(path, engine().model, engine().tokenizer.config)
     return path
-
-
-def free_port() -> int:
-    with socket.socket() as line:
-        line.bind(("127.0.0.1", 0))
-        return int(line.getsockname()[1])
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ import zipfile
 from dataclasses import replace
 
 import pytest
-from serving import midi
+from serving import client_of, midi
 from tiny import song
 
 from midigpt_core.score import Score, Track
@@ -83,6 +83,15 @@ def test_a_whole_request_may_be_given_instead(client):
     wish = {"tracks": [{"id": t, "bars": [4] if t == 1 else []} for t in range(3)], "config": {"seed": 3}}
     answer = infill(client, midi(), request=json.dumps(wish))
     assert json.loads(answer.headers["x-midigpt-report"])["generated_bars"] == {"1": [4]}
+
+
+def test_bars_of_a_request_and_of_a_form_may_be_said_in_words(client):
+    wish = {"tracks": [{"id": t, **({"bars": "-2-,1.2-1.3"} if t == 1 else {})} for t in range(3)]}
+    answer = infill(client, midi(), request=json.dumps({**wish, "config": {"seed": 3}}))
+    assert json.loads(answer.headers["x-midigpt-report"])["generated_bars"] == {"1": [0, 6, 7]}
+    answer = infill(client, midi(), where="sounding", track="bass", seed="3")
+    written = json.loads(answer.headers["x-midigpt-report"])["generated_bars"]
+    assert written == {"1": [b for b, bar in enumerate(Score.from_midi(midi()).tracks[1].bars) if bar.notes]}
 
 
 def test_a_plan_is_json_and_writes_nothing(client):
@@ -185,6 +194,21 @@ def test_a_silent_track_that_is_named_is_written(client):
     assert [(track.name, track.instrument) for track in written][-1] == ("Cello", 33)
 
 
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"add_bars": "9000"}, "the song would have 9008 bars; this server takes 4096 (max_bars)"),
+        ({"add_track": ["violin"] * 160}, "tracks; this server takes 100 (max_tracks)"),
+    ],
+)
+def test_what_is_added_is_counted_before_it_is_made(fields, says, monkeypatch):
+    monkeypatch.setattr("midigpt_cli.server.form.with_additions", lambda *_: pytest.fail("it was made"))
+    with client_of(max_tracks=100) as client:
+        answer = infill(client, midi(), bars="1", **fields)
+    assert answer.status_code == 413, answer.text
+    assert says in answer.json()["detail"]
+
+
 def test_new_tracks_and_bars_are_fields_too(client):
     answer = infill(client, midi(), bars="8-9", add_track="violin", add_bars="1", seed="1")
     assert answer.status_code == 200, answer.text
@@ -192,3 +216,12 @@ def test_new_tracks_and_bars_are_fields_too(client):
     assert [len(bar.notes) > 0 for bar in after.tracks[-1].bars][-2:] == [True, True]
     assert after.tracks[-1].instrument == 40
     assert [track.bars[:8] for track in after.tracks[:-1]] == [track.bars for track in before.tracks]
+
+
+def test_wishes_are_fields_of_the_form_and_of_the_request(client) -> None:
+    fields = {"chords": "5:Dm 6:Bb", "velocity": "50-60", "keep_range": "on", "motion": "5:steps:0.6"}
+    answer = infill(client, midi(), bars="5-6", track="bass", seed="3", plan_only="true", **fields)
+    assert answer.status_code == 200, answer.text
+    refusal = infill(client, midi(), bars="5-6", track="bass", velocity="loud")
+    assert refusal.status_code == 422
+    assert "velocity" in refusal.text

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from serving import Live, live_server
 from studio.studio_page import POP, SAMPLES, PageOn, choose, download, long_song, open_song, write
@@ -84,6 +85,9 @@ def test_page_works_with_a_key(browser: Any) -> None:
         open_song(page, SAMPLES[0])
         choose(page, 0, 1, 1)
         write(page)
+        assert page.locator("#takes label").count() == 3  # as it was, and two takes
+        refused = httpx.get(f"{live.url}/info")
+        assert refused.status_code == 401
         context.close()
 
 
@@ -100,6 +104,11 @@ def test_page_works_behind_a_path_prefix(browser: Any, server: Live) -> None:
         open_song(page, SAMPLES[0])
         choose(page, 0, 1, 1)
         write(page)
+        assert page.locator("#takes label").count() == 3
+        assert page.url.endswith("/some/prefix/studio")
+        asked = page.evaluate("performance.getEntriesByType('resource').map((row) => new URL(row.name).pathname)")
+        assert asked
+        assert all(path.startswith("/some/prefix/") for path in asked), asked
 
 
 def test_two_tabs_keep_their_own_songs(browser: Any, server: Live) -> None:

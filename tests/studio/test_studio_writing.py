@@ -200,6 +200,7 @@ def test_pasted_command_asks_for_the_same_and_is_copied_as_it_was(page: Any) -> 
         "--scale 'bass/C:major' --add-bars 2 --attribute 3/note_density=4"
     )
     paste(page, f"{line} -o out.mid --force")
+    page.wait_for_selector("#others:not([hidden])")
     assert page.inner_text("#others").startswith("Also: attribute 3/note_density=4")
     page.click("#copy")
     page.wait_for_selector("#message:not([hidden])")

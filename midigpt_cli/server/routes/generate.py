@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from midigpt_cli.parse.places import placed
 from midigpt_cli.parse.prompted import joined, told
 from midigpt_cli.server import responses
 from midigpt_cli.server.body import FORMS, GenerateBody, check_id, read_body, read_json, read_request, read_score
@@ -72,7 +73,7 @@ async def cancel(request_id: str, request: Request) -> dict[str, str]:
 def prepare(entry: ModelEntry, envelope: GenerateBody, settings: ServerSettings) -> SamplingSession:
     """A checked session for a JSON request. Raises RefusalError, ScoreError, RequestValidationError."""
     score = read_score(envelope.score, read_limits(settings))
-    generation = read_request(envelope.request)
+    generation = read_request(placed(envelope.request, score))
     check_song(score, generation.config.num_candidates, settings)
     check_lanes(generation, settings)
     generation = joined(generation, envelope.prompt, score, entry.engine.tokenizer.attributes)
@@ -81,7 +82,7 @@ def prepare(entry: ModelEntry, envelope: GenerateBody, settings: ServerSettings)
 
 def prompt_told(envelope: GenerateBody) -> dict[str, Any]:
     """What the answer says of the prompt in a body."""
-    request = read_request(envelope.request) if envelope.prompt is not None else None
+    request = read_request(placed(envelope.request, None)) if envelope.prompt is not None else None
     return told(envelope.prompt, request, FIXED_BY_SONG)
 
 

@@ -135,6 +135,8 @@ async def follow(job_id: str, request: Request) -> Response:
     Whoever leaves does not stop the job; what a stream that broke has missed is in GET /jobs/{job_id}.
     """
     job = state_of(request).jobs.get(job_id)
+    if job.answered is None and job.ended is None:
+        raise RefusalError(409, f"job {job.id} is under way on another replica; ask GET /jobs/{job.id} how it goes")
     if job.answered is None or job.answered.done():
         return Response(_last_frame(job), media_type=EventStream.media_type)
     return EventStream(job.work, lambda *_: _last_frame(job), stops=False).until(job.answered)
@@ -150,7 +152,7 @@ async def stop(job_id: str, request: Request) -> Response:
     state = state_of(request)
     job = state.jobs.get(job_id)
     if job.ended is None:
-        job.work.stop.because("cancelled by the caller")
+        state.jobs.stop(job)
     else:
         state.jobs.forget(job_id)
     return json_response(job.json())
@@ -187,9 +189,9 @@ def _start(state: ServerState, asked: JobRequest, entry: ModelEntry, session: Sa
     job.work = Work(job.id, asked.kind, entry, session, once.caller, finish, lambda _: None)
     job.work.listeners.append(job.follow)
     job.answered = state.queue.admit(job.work)
-    state.jobs.add(job, once)
+    kept = state.jobs.add(job, once)
     job.answered.add_done_callback(lambda done: state.jobs.ended(job, done.result()))
-    return job
+    return kept
 
 
 def finish_of(job: Job, more: Mapping[str, Any]) -> Any:

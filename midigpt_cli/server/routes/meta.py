@@ -28,6 +28,12 @@ class HealthAnswer(BaseModel):
     closing: bool = Field(description="no new requests are admitted")
 
 
+class ReadyAnswer(BaseModel):
+    """Whether the server takes requests."""
+
+    status: str = Field(examples=["ready", "draining", "job store out of reach"])
+
+
 class InfoAnswer(BaseModel):
     """What one model can do."""
 
@@ -68,6 +74,24 @@ async def health(request: Request) -> dict[str, Any]:
         "max_queue": queue.settings.max_queue,
         "closing": queue.closing,
     }
+
+
+@router.head("/ready", include_in_schema=False)
+@router.get(
+    "/ready",
+    responses={**json_answer(ReadyAnswer), 503: {"model": ReadyAnswer, "description": "send requests elsewhere"}},
+    summary="Whether the server takes requests",
+)
+async def ready(request: Request, response: Response) -> dict[str, Any]:
+    """Readiness probe for load balancers; needs no key. 503 while the server drains, or cannot keep jobs."""
+    state = state_of(request)
+    status = "ready"
+    if state.draining or state.queue.closing:
+        status = "draining"
+    elif not await state.queue.in_thread(lambda: state.jobs.reachable):
+        status = "job store out of reach"
+    response.status_code = 200 if status == "ready" else 503
+    return {"status": status}
 
 
 @router.get("/info", responses={**json_answer(InfoAnswer), **ERRORS}, summary="What a model can do")

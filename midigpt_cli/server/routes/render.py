@@ -9,7 +9,8 @@ from pathlib import Path, PurePath
 from fastapi import APIRouter, Request, Response
 
 from midigpt_cli.output.rendering import PICTURES, SOUNDS, RenderOptions, make
-from midigpt_cli.parse.selectors import BARS_HELP, select_bars, select_cells
+from midigpt_cli.parse.places import select_whole_bars
+from midigpt_cli.parse.selectors import BARS_HELP, select_cells
 from midigpt_cli.server.body import read_form
 from midigpt_cli.server.errors import RefusalError
 from midigpt_cli.server.form import in_form_words
@@ -63,7 +64,7 @@ async def render(request: Request) -> Response:
     form = await read_form(request)
     kind = _format(form.fields)
     stem = PurePath(form.name.replace("\\", "/")).stem or "song"
-    made = await state.queue.in_thread(lambda: _make(form.data, f"{stem}.{kind}", form.fields, state.settings))
+    made = await state.queue.rendered(lambda: _make(form.data, f"{stem}.{kind}", form.fields, state.settings))
     return Response(made, media_type=FORMATS[kind], headers=named(f"{stem}.{kind}"))
 
 
@@ -107,6 +108,6 @@ def _check_length(score: Score, settings: ServerSettings) -> None:
 def _how(fields: Mapping[str, Sequence[str]], score: Score, name: str) -> RenderOptions:
     bars = None
     if "bars" in fields:
-        chosen = select_bars(fields["bars"][-1], score.n_bars)
+        chosen = select_whole_bars(fields["bars"][-1], score)
         bars = range(chosen[0], chosen[-1] + 1)
     return RenderOptions(lit=select_cells(fields.get("highlight", ()), score), bars=bars, title=PurePath(name).stem)

@@ -1,0 +1,26 @@
+"""Where the jobs of a server are kept: in memory, or in an archive."""
+
+from __future__ import annotations
+
+from midigpt_cli.server.job_store import JobStore
+from midigpt_cli.server.metrics import Counter
+from midigpt_cli.server.settings import ServerSettings
+from midigpt_core.errors import MidiGptError
+
+
+def job_store(settings: ServerSettings, webhooks: Counter) -> JobStore:
+    """The jobs of a server, kept where its settings say. Raises MidiGptError where that cannot be opened."""
+    place = settings.job_store
+    if place == "memory":
+        return JobStore(settings, webhooks)
+    try:
+        from midigpt_cli.server.lasting_jobs import lasting_jobs
+    except ImportError as error:
+        raise MidiGptError(
+            f"{error.name} is missing; pip install 'midigpt-cli[serve]', or --job-store memory"
+        ) from error
+    if place == "data":
+        from midigpt_cli.history import database
+
+        place = str(database().with_name("jobs.sqlite"))
+    return lasting_jobs(settings, webhooks, place)

@@ -1,0 +1,43 @@
+"""Controls of the chords that new notes lean on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from midigpt_core.chords import changes_of
+from midigpt_core.constraints.control import Scene
+from midigpt_core.constraints.line_controls import check_melodic
+from midigpt_core.constraints.masks import Constraint
+from midigpt_core.fields import refused
+from midigpt_core.score import Track
+from midigpt_core.tokens.config import EncoderConfig
+
+HEARD, FILE = "heard", "file"  # instead of names: the chords that the song sounds, or that its file names
+STRONGEST = 10.0
+
+
+class ChordsControl:
+    """ "Am7", "Am,F" (equally long) or "Am@1,F@3.5" (from these beats): the chords of a bar, which new notes lean on;
+    "heard" for those that the song sounds, "file" for those that its markers, texts or lyrics name."""
+
+    def check(self, value: Any, where: str, encoder: EncoderConfig, track: Track) -> None:
+        check_melodic(where, value, track)
+        if not isinstance(value, str):
+            raise refused(where, value, "is not a string", "write C, Am7, C/E, Am,F, ...")
+        if value not in (HEARD, FILE):
+            changes_of(value, max((bar.beat_length for bar in track.bars), default=4.0), where)
+
+    def constraints(self, values: Mapping[int, Any], scene: Scene) -> list[Constraint]:
+        return []  # the harmony holds them
+
+
+class ChordStrength:
+    """How strongly new notes lean on their chords (0: not at all, 1: nine of ten are of the chord)."""
+
+    def check(self, value: Any, where: str, encoder: EncoderConfig, track: Track) -> None:
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= STRONGEST:
+            raise refused(where, value, "is no strength", f"use 0 to {STRONGEST:g}")
+
+    def constraints(self, values: Mapping[int, Any], scene: Scene) -> list[Constraint]:
+        return []  # told with the chords

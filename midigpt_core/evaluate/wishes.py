@@ -1,0 +1,176 @@
+"""Ask for chords, loudness, motion and what is kept of old bars; measure how far the notes written are so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from midigpt_core.chords import chord_of
+from midigpt_core.constraints.line import KINDS, kind_of, line_at, line_of
+from midigpt_core.constraints.line_controls import CONTOURS
+from midigpt_core.constraints.velocity import loudness, place_of
+from midigpt_core.engine import InferenceEngine
+from midigpt_core.evaluate.judge import Tell, request_for
+from midigpt_core.evaluate.tasks import Task
+from midigpt_core.request import GenerationRequest, InferenceConfig
+from midigpt_core.score import DRUM, Bar, Score
+
+ROOTS = ("C", "Dm7", "Eb", "E7", "F", "Gm", "Am7", "Bb")
+FEWEST = 5  # notes of a line that tell its motion
+NEAR = 8  # of a velocity, as near to an accent as one hears it
+LOUD = {"low": 60, "high": 80}
+SHARES = {"steps": 0.6, "leaps": 0.2}
+
+
+@dataclass(frozen=True)
+class OldAndNew:
+    """The bars of a task as they were and as they came out, and those of their track that stay."""
+
+    old: Sequence[Bar]
+    new: Sequence[Bar]
+    kept: Sequence[Bar]
+    resolution: int
+
+    def line(self, bar: Bar) -> list[tuple[int, int]]:
+        return line_of([(note.onset_ticks, note.pitch) for note in bar.notes])
+
+
+Ask = Callable[[np.random.Generator], Any]
+Found = Callable[[Any, OldAndNew], float | None]  # how far it is so, 0 to 1; None where the notes cannot tell
+
+
+@dataclass(frozen=True)
+class MeasuredWish:
+    """One control, what is asked of it, and how that is measured."""
+
+    name: str
+    control: str
+    ask: Ask  # the value for all bars, or a list with one for each
+    found: Found
+    drums: bool = False  # whether it has a meaning for drums
+
+
+def _chords(asked: Sequence[str], passage: OldAndNew) -> float | None:
+    tones = [chord.classes if (chord := chord_of(name)) else frozenset(range(12)) for name in asked]
+    hits = [n.pitch % 12 in classes for classes, bar in zip(tones, passage.new, strict=False) for n in bar.notes]
+    return float(np.mean(hits)) if hits else None
+
+
+def _loud(asked: Mapping[str, int], passage: OldAndNew) -> float | None:
+    hits = [asked["low"] <= note.velocity <= asked["high"] for bar in passage.new for note in bar.notes]
+    return float(np.mean(hits)) if hits else None
+
+
+def _own(_: Any, passage: OldAndNew) -> float | None:
+    usual = loudness({"velocity": "own"}, passage.kept, passage.resolution)
+    accents = usual.accents if usual else {}
+    notes = [(n, place_of(n, passage.resolution)) for bar in passage.new for n in bar.notes]
+    near = [abs(note.velocity - accents[place]) <= NEAR for note, place in notes if place in accents]
+    return float(np.mean(near)) if near else None
+
+
+def _motion(asked: Mapping[str, float], passage: OldAndNew) -> float | None:
+    pitches = [pitch for bar in passage.new for _, pitch in passage.line(bar)]
+    kinds = [kind_of(after - before) for before, after in pairwise(pitches)]
+    if len(kinds) < FEWEST:
+        return None
+    return 1 - max(abs(kinds.count(kind) / len(kinds) - asked[kind]) for kind in KINDS if kind in asked)
+
+
+def _contour(asked: str, passage: OldAndNew) -> float | None:
+    lengths = [bar.ticks(passage.resolution) for bar in passage.new]
+    count = len(lengths)
+    line = [
+        ((i + tick / lengths[i]) / count, pitch)
+        for i, bar in enumerate(passage.new)
+        for tick, pitch in passage.line(bar)
+    ]
+    if len(line) < FEWEST:
+        return None
+    if len({pitch for _, pitch in line}) == 1:
+        return 0.0
+    heights = [pitch for _, pitch in line]
+    alike = {name: np.corrcoef([curve(x) for x, _ in line], heights)[0, 1] for name, curve in CONTOURS.items()}
+    return float(max(alike, key=lambda name: alike[name]) == asked)
+
+
+def _range(_: Any, passage: OldAndNew) -> float | None:
+    hits = []
+    for old, new in zip(passage.old, passage.new, strict=True):
+        pitches = [note.pitch for note in old.notes]
+        hits += [min(pitches) <= note.pitch <= max(pitches) for note in new.notes if pitches]
+    return float(np.mean(hits)) if hits else None
+
+
+def _sketch(_: Any, passage: OldAndNew) -> float | None:
+    hits = []
+    for old, new in zip(passage.old, passage.new, strict=True):
+        before = passage.line(old)
+        for (tick, pitch), (after, other) in pairwise(passage.line(new)) if before else ():
+            rise = line_at(before, after) - line_at(before, tick)
+            hits.append((other - pitch) * rise > 0 or (rise == 0 and abs(other - pitch) <= 2))
+    return float(np.mean(hits)) if hits else None
+
+
+WISHES = (
+    MeasuredWish("chords", "chords", lambda random: [str(name) for name in random.permutation(ROOTS)], _chords),
+    MeasuredWish("velocity 60-80", "velocity", lambda _: LOUD, _loud, drums=True),
+    MeasuredWish("velocity own", "velocity", lambda _: "own", _own, drums=True),
+    MeasuredWish("motion", "motion", lambda _: SHARES, _motion),
+    MeasuredWish("contour", "contour", lambda random: str(random.choice(list(CONTOURS))), _contour),
+    MeasuredWish("keep_range", "keep_range", lambda _: True, _range),
+    MeasuredWish("keep_contour", "keep_contour", lambda _: True, _sketch),
+)
+
+
+def wishes_met(
+    engine: InferenceEngine, tasks: Sequence[Task], config: InferenceConfig | None = None, tell: Tell | None = None
+) -> list[dict[str, float | str]]:
+    """Per wish: {"wish", "n", "met", "unasked"}: how far the bars are as asked, and how far without being asked."""
+    rows: list[dict[str, float | str]] = []
+    config = config or InferenceConfig()
+    plain: dict[int, Score] = {}
+    for number, wish in enumerate(WISHES):
+        random, found, unasked = np.random.Generator(np.random.PCG64(number)), [], []
+        for i, task in enumerate(tasks):
+            if task.score.tracks[task.cells[0][0]].track_type == DRUM and not wish.drums:
+                continue
+            value, request = wish.ask(random), request_for(task, config)
+            if i not in plain:
+                plain[i] = engine.session(task.score, request).run_takes().takes[0].score
+            met = wish.found(value, _passage(task, _written(engine, task, _asking(task, request, wish, value))))
+            before = wish.found(value, _passage(task, plain[i]))
+            if met is not None and before is not None:
+                found.append(met)
+                unasked.append(before)
+        if found:
+            shares = {"met": float(np.mean(found)), "unasked": float(np.mean(unasked))}
+            rows.append({"wish": wish.name, "n": len(found), **shares})
+        if tell:
+            tell(number + 1, len(WISHES))
+    return rows
+
+
+def _written(engine: InferenceEngine, task: Task, request: GenerationRequest) -> Score:
+    return engine.session(task.score, request).run_takes().takes[0].score
+
+
+def _asking(task: Task, request: GenerationRequest, wish: MeasuredWish, value: Any) -> GenerationRequest:
+    track = task.cells[0][0]
+    bars = sorted(bar for t, bar in task.cells if t == track)
+    each = {bar: {wish.control: value[i]} for i, bar in enumerate(bars)} if isinstance(value, list) else {}
+    prompts = list(request.tracks)
+    prompts[track] = replace(prompts[track], controls={} if each else {wish.control: value}, bar_controls=each)
+    return replace(request, tracks=prompts)
+
+
+def _passage(task: Task, after: Score) -> OldAndNew:
+    track = task.cells[0][0]
+    bars = sorted(bar for t, bar in task.cells if t == track)
+    old, new = task.score.tracks[track].bars, after.tracks[track].bars
+    kept = [bar for i, bar in enumerate(old) if i not in bars]
+    return OldAndNew([old[bar] for bar in bars], [new[bar] for bar in bars], kept, after.resolution)
