@@ -34,7 +34,8 @@ SWAPS: dict[type[ast.AST], type[ast.AST]] = {
     ast.Continue: ast.Break,
 }
 NAMES = {"min": "max", "max": "min", "any": "all", "all": "any"}
-SKIPPED = ("annotation", "returns", "exc")  # types, and the wording of errors
+SKIPPED = ("annotation", "returns", "exc", "decorator_list")  # types, the wording of errors, frozen=True
+CHECKS = ("strict",)  # of zip(): a check of our own code, which no input reaches
 AROUND = 32  # characters shown on either side of a change
 SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
@@ -132,7 +133,13 @@ class _Walk(ast.NodeTransformer):
     _line: int = 1  # of the statement
 
     def __post_init__(self) -> None:
-        skipped = [getattr(node, name, None) for node in ast.walk(self.tree) for name in SKIPPED]
+        skipped: list[object] = []
+        for node in ast.walk(self.tree):
+            for name in SKIPPED:
+                found = getattr(node, name, None)
+                skipped += found if isinstance(found, list) else [found]
+            if isinstance(node, ast.keyword) and node.arg in CHECKS:
+                skipped.append(node)
         self._skipped = {id(node) for node in skipped if node is not None}
 
     def visit(self, node: ast.AST) -> ast.AST:
