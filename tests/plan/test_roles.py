@@ -1,4 +1,4 @@
-"""What a track tells about another depends on the parts they play, on their instruments' families, and on its length."""
+"""What a track tells about another: by the parts they play, by their instruments' families, by what sounds near."""
 
 from __future__ import annotations
 
