@@ -24,6 +24,7 @@ from midigpt_core.tokens.vocabulary import Vocabulary
 
 BAR = 48  # ticks of a 4/4 bar
 LINE = Track()
+UNEVEN = {"steps": 0.06, "leaps": 0.84, "repeats": 0.1}  # shares of the intervals of a line
 
 
 def vocabulary() -> Vocabulary:
@@ -139,6 +140,11 @@ def written(motion: Motion, count: int) -> list[str]:
 def test_shares_of_a_line_are_met_over_its_notes_and_leave_a_pitch_at_each(shares: dict[str, float]) -> None:
     found = Counter(written(Motion(vocabulary(), {0: 0}, shares={0: shares}), 101))
     assert all(abs(found[kind] - 100 * share) <= 10 for kind, share in shares.items())
+
+
+def test_what_rounding_leaves_of_a_line_is_of_the_largest_share() -> None:
+    assert sum(UNEVEN.values()) < 1  # in floating point
+    assert set(written(Motion(vocabulary(), {0: 0}, shares={0: UNEVEN}), 6)) == {"leaps"}
 
 
 def test_what_no_share_is_said_of_fills_the_rest() -> None:
