@@ -236,6 +236,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=60, help="faults of each room")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--tests", nargs="+", default=TESTS, help="folders and files of tests/ to choose from")
+    parser.add_argument("--again", action="store_true", help="try once more what no test has seen so far")
     parser.add_argument(
         "--minutes", type=float, default=60, help="stop after this time; the next run goes on from there"
     )
@@ -245,12 +247,15 @@ def main() -> None:
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     coverage = Coverage({}, {})
-    for name in TESTS:
-        coverage.add(recorded(name, options.folder / f"{name}.json"))
+    for name in options.tests:
+        coverage.add(recorded(name, options.folder / f"{name.replace('/', '.')}.json"))
     for name in HEAVY:
         importlib.import_module(name)
     chosen, total = drawn(options.count, options.seed)
-    outcomes = run(chosen, coverage, options.folder / f"{options.seed}.jsonl", 60 * options.minutes)
+    log = options.folder / f"{options.seed}.jsonl"
+    if options.again and log.exists():
+        log.write_text("".join(line for line in log.read_text().splitlines(True) if '"seen"' in line))
+    outcomes = run(chosen, coverage, log, 60 * options.minutes)
     RESULTS.write_text(report(outcomes, total, options.seed))
 
 
