@@ -121,30 +121,25 @@ def _field_of(option: re.Match[str]) -> str:
 
 def read_fields(fields: Mapping[str, Sequence[str]], extra: Sequence[str] = ()) -> FormRequest:
     """The fields of a form, each known and of the right kind. Raises RefusalError (422)."""
-    groups = {name: (group, hint) for group in _GROUPS for name, hint in _kinds(group).items()}
-    known = {*groups, *OWN, *extra}
-    values: dict[type, dict[str, Any]] = {group: {} for group in _GROUPS}
-    own: dict[str, str] = {}
+    kinds = {group: _kinds(group) for group in _GROUPS}
+    own = {**dict.fromkeys((*OWN, *extra), str), **dict.fromkeys(_REPEATED, list[str])}
+    values = read_texts(fields, {**own, **{name: hint for group in kinds.values() for name, hint in group.items()}})
+    music, context, settings, reading, additions = (
+        group(**{name: value for name, value in values.items() if name in kinds[group]}) for group in _GROUPS
+    )
+    tracks, regions = (tuple(values.pop(name, ())) for name in _REPEATED)
+    told = {name: value for name, value in values.items() if name in own}
+    return FormRequest(told, tracks, regions, music, context, settings, reading, additions)
+
+
+def read_texts(fields: Mapping[str, Sequence[str]], kinds: Mapping[str, Any]) -> dict[str, Any]:
+    """The values that a form's strings stand for, as `kinds` types them. Raises RefusalError (422)."""
     for name, texts in fields.items():
-        if name not in known:
-            raise RefusalError(422, f"{name[:80]} is not a known field; {nearest(name, known)}", field=name[:80])
+        if name not in kinds:
+            raise RefusalError(422, f"{name[:80]} is not a known field; {nearest(name, kinds)}", field=name[:80])
         if name != "request" and max(map(len, texts)) > LONGEST_FIELD:
             raise RefusalError(422, f"{name} is longer than {LONGEST_FIELD} characters; shorten it", field=name)
-        if name in groups:
-            group, hint = groups[name]
-            values[group][name] = value_of(name, texts, hint)
-        elif name not in _REPEATED:
-            own[name] = texts[-1]
-    return FormRequest(
-        own,
-        tuple(fields.get("track", ())),
-        tuple(fields.get("region", ())),
-        Music(**values[Music]),
-        Context(**values[Context]),
-        Settings(**values[Settings]),
-        Reading(**values[Reading]),
-        Additions(**values[Additions]),
-    )
+    return {name: _value(name, texts, kinds[name]) for name, texts in fields.items()}
 
 
 def _kinds(group: type) -> dict[str, Any]:
@@ -156,7 +151,7 @@ def _kinds(group: type) -> dict[str, Any]:
     return get_type_hints(group)
 
 
-def value_of(name: str, texts: Sequence[str], hint: Any) -> Any:
+def _value(name: str, texts: Sequence[str], hint: Any) -> Any:
     """A field's value, of the kind its type says; of several single values the last. Raises RefusalError (422)."""
     if name in RANGED:
         return _range(name, "..".join(texts))
