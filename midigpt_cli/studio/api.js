@@ -64,6 +64,10 @@ export const presets = () => json("presets");
 export const scoreOf = (bytes) =>
   json("score", { method: "POST", headers: { "Content-Type": "audio/midi" }, body: bytes });
 
+/** What is in a .mid file: keys, chords, metres. */
+export const factsOf = (bytes) =>
+  json("song", { method: "POST", headers: { "Content-Type": "audio/midi" }, body: bytes });
+
 /** Start writing; `fields` is a list of [name, value]. Resolves to the job. */
 export function startJob(name, bytes, fields) {
   const form = new FormData();

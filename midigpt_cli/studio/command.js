@@ -11,10 +11,9 @@ const OF_FILES_FLAGS = new Set(["force", "json", "json_lines", "quiet", "verbose
 
 const quoted = (text) => (/^[\w.,:=/+-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);
 
-/** `midigpt infill ...` for a file, a selection and the fields of the request; `seed` of the last run if none is asked. */
-export function commandOf(file, selection, fields, seed) {
-  const words = ["midigpt", "infill", quoted(file), "--bars", selection.barText];
-  for (const track of selection.trackList) words.push("--track", String(track + 1));
+/** `midigpt infill ...` for a file and the fields of the request; `seed` of the last run if none is asked. */
+export function commandOf(file, fields, seed) {
+  const words = ["midigpt", "infill", quoted(file)];
   const all = fields.some(([name]) => name === "seed") || seed === null ? fields : [...fields, ["seed", String(seed)]];
   for (const [name, value] of all) {
     const option = (NAMES[name] ?? name).replaceAll("_", "-");

@@ -184,7 +184,7 @@ def _chords(bar: Bar) -> list[tuple[int, list[Any]]]:
 
 def _remixed(note: Any, changed: bool, full: bool) -> Slot:
     duration = None if changed and full else note.duration_ticks
-    return Slot(None, duration, other_than=note.pitch) if changed else Slot(note.pitch, duration)
+    return Slot(None, duration, other_than=(note.pitch,)) if changed else Slot(note.pitch, duration)
 
 
 def _sounding(schedules: Mapping[int, Schedule]) -> dict[int, Schedule]:

@@ -16,6 +16,9 @@ from midigpt_core.constraints.velocity import loudness, place_of
 from midigpt_core.engine import InferenceEngine
 from midigpt_core.evaluate.judge import Tell, request_for
 from midigpt_core.evaluate.tasks import Task
+from midigpt_core.generation.consensus import note_f1
+from midigpt_core.generation.voices import remarks_on
+from midigpt_core.music import sixteenth_of
 from midigpt_core.request import GenerationRequest, InferenceConfig
 from midigpt_core.score import DRUM, Bar, Score
 
@@ -24,6 +27,9 @@ FEWEST = 5  # notes of a line that tell its motion
 NEAR = 8  # of a velocity, as near to an accent as one hears it
 LOUD = {"low": 60, "high": 80}
 SHARES = {"steps": 0.6, "leaps": 0.2}
+BAR_BY_BAR = {"passes": "bars", "retry_unchanged": True}
+DISTANCES = [0.1, 0.3], [0.2, 0.6], [0.3, 0.5], [0.5, 0.7], [0.7, 0.9]
+ROUNDED = 0.01  # of a distance, that played onsets may come to between the model's grid and the sixteenths
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,8 @@ class OldAndNew:
     new: Sequence[Bar]
     kept: Sequence[Bar]
     resolution: int
+    task: Task
+    after: Score  # the whole piece as it came out
 
     def line(self, bar: Bar) -> list[tuple[int, int]]:
         return line_of([(note.onset_ticks, note.pitch) for note in bar.notes])
@@ -48,7 +56,7 @@ class MeasuredWish:
     """One control, what is asked of it, and how that is measured."""
 
     name: str
-    control: str
+    control: str  # of a track; "": what is asked are settings of the whole request, by name
     ask: Ask  # the value for all bars, or a list with one for each
     found: Found
     drums: bool = False  # whether it has a meaning for drums
@@ -116,6 +124,31 @@ def _sketch(_: Any, passage: OldAndNew) -> float | None:
     return float(np.mean(hits)) if hits else None
 
 
+def _distance(asked: Mapping[str, Sequence[float]], passage: OldAndNew) -> float:
+    low, high = asked["distance"]
+    old, new = ({(0, i): bar.notes for i, bar in enumerate(bars)} for bars in (passage.old, passage.new))
+    distance = 1 - note_f1([old, new], passage.resolution)[0, 1]
+    return float(low - ROUNDED <= distance <= high + ROUNDED)
+
+
+def _new(_: Any, passage: OldAndNew) -> float | None:
+    """Share of the bars with other notes than before."""
+    old, new = (
+        [{(sixteenth_of(n.onset_ticks, passage.resolution), n.pitch) for n in bar.notes} for bar in bars]
+        for bars in (passage.old, passage.new)
+    )
+    hits = [before != after for before, after in zip(old, new, strict=True) if before or after]
+    return float(np.mean(hits)) if hits else None
+
+
+def _free_of_remarks(asked: Mapping[str, Any], passage: OldAndNew) -> float:
+    return float(not remarks_on(passage.after, passage.task.cells, InferenceConfig(**asked)))
+
+
+def _any_distance(random: np.random.Generator) -> dict[str, Any]:
+    return {"distance": DISTANCES[random.integers(len(DISTANCES))]}
+
+
 WISHES = (
     MeasuredWish("chords", "chords", lambda random: [str(name) for name in random.permutation(ROOTS)], _chords),
     MeasuredWish("velocity 60-80", "velocity", lambda _: LOUD, _loud, drums=True),
@@ -124,6 +157,10 @@ WISHES = (
     MeasuredWish("contour", "contour", lambda random: str(random.choice(list(CONTOURS))), _contour),
     MeasuredWish("keep_range", "keep_range", lambda _: True, _range),
     MeasuredWish("keep_contour", "keep_contour", lambda _: True, _sketch),
+    MeasuredWish("distance", "", _any_distance, _distance, drums=True),
+    MeasuredWish("voice leading", "", lambda _: {"voice_leading": True}, _free_of_remarks),
+    MeasuredWish("playable", "", lambda _: {"playable": True}, _free_of_remarks),
+    MeasuredWish("passes: every bar new", "", lambda _: BAR_BY_BAR, _new, drums=True),
 )
 
 
@@ -160,6 +197,8 @@ def _written(engine: InferenceEngine, task: Task, request: GenerationRequest) ->
 
 
 def _asking(task: Task, request: GenerationRequest, wish: MeasuredWish, value: Any) -> GenerationRequest:
+    if not wish.control:
+        return replace(request, config=replace(request.config, **value))
     track = task.cells[0][0]
     bars = sorted(bar for t, bar in task.cells if t == track)
     each = {bar: {wish.control: value[i]} for i, bar in enumerate(bars)} if isinstance(value, list) else {}
@@ -173,4 +212,4 @@ def _passage(task: Task, after: Score) -> OldAndNew:
     bars = sorted(bar for t, bar in task.cells if t == track)
     old, new = task.score.tracks[track].bars, after.tracks[track].bars
     kept = [bar for i, bar in enumerate(old) if i not in bars]
-    return OldAndNew([old[bar] for bar in bars], [new[bar] for bar in bars], kept, after.resolution)
+    return OldAndNew([old[bar] for bar in bars], [new[bar] for bar in bars], kept, after.resolution, task, after)

@@ -22,6 +22,7 @@ from midigpt_core.score import DRUM
 from midigpt_core.tokens.encode import EncodeOptions
 from midigpt_core.tokens.tokenizer import Tokenizer
 from midigpt_core.tokens.types import TokenType
+from midigpt_core.voices.leading import VoicePart, pairs_of
 
 PITCH = TokenType.NOTE_ONSET
 FITTING = 0.75  # share of its notes that a bar has in the chords of another that may repeat it
@@ -121,6 +122,11 @@ class StepKnowledge:
 
     def _prompt(self, cell: Cell) -> TrackPrompt:
         return next(prompt for prompt in self.request.tracks if prompt.id == cell[0])
+
+    @cached_property
+    def voice_pairs(self) -> tuple[tuple[VoicePart, VoicePart], ...]:
+        """The voices that must not move in parallel, where the caller asks for that."""
+        return pairs_of(self.around.score, self.cells) if self.request.config.voice_leading else ()
 
     @cached_property
     def tonal(self) -> dict[int, Cell]:

@@ -91,6 +91,23 @@ def _hidden_bars_can_be_shown(case: Case) -> None:
         )
 
 
+def _distance_is_a_range(case: Case) -> None:
+    asked = list(case.request.config.distance)
+    if asked and (len(asked) != 2 or asked[0] > asked[1]):
+        raise refused("config.distance", asked, "is no range", "give the lowest and the highest, such as [0.2, 0.6]")
+    if asked and any(prompt.autoregressive for prompt in case.request.tracks):
+        raise refused("config.distance", asked, "is for bars that are filled in", "drop it where tracks are continued")
+
+
+def _passes_have_parts(case: Case) -> None:
+    config = case.request.config
+    if config.rounds > 1 and config.passes == "off":
+        raise refused("config.rounds", config.rounds, "is for passes", "say which: thirds, tracks, bars or random")
+    forward = [prompt.autoregressive for prompt in case.request.tracks if prompt.bars or prompt.autoregressive]
+    if config.passes != "off" and forward and all(forward):
+        raise refused("config.passes", config.passes, "is for bars that are filled in", "drop it")
+
+
 # ---- score and track ids ----
 
 
@@ -239,6 +256,8 @@ CHECKS: tuple[Callable[[Case], None], ...] = (
     _filters_leave_something,
     _window_is_known,
     _hidden_bars_can_be_shown,
+    _distance_is_a_range,
+    _passes_have_parts,
     _score_has_bars,
     _every_track_has_one_prompt,
     _something_is_written,

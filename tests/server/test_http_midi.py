@@ -225,3 +225,14 @@ def test_wishes_are_fields_of_the_form_and_of_the_request(client) -> None:
     refusal = infill(client, midi(), bars="5-6", track="bass", velocity="loud")
     assert refusal.status_code == 422
     assert "velocity" in refusal.text
+
+
+def test_regions_of_a_form_are_written_and_nothing_else(client):
+    form = {"region": ["1/5", "bass/6"], "seed": "1", "density_hard_limit": "6", "plan_only": "true"}
+    answer = client.post("/infill", data=form, files={"file": midi()})
+    assert answer.status_code == 200, answer.text
+    cells = [step["generate"] for step in answer.json()["plan"]]
+    assert cells == [{"0": [4], "1": [5]}]
+    refused = client.post("/infill", data={"region": "bass"}, files={"file": midi()})
+    assert refused.status_code == 422
+    assert refused.json()["detail"].startswith("region = 'bass'")
