@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from midigpt_cli import history
+from midigpt_cli import heap, history
 from midigpt_cli.cli_errors import in_option_names
 from midigpt_cli.loading import Model
 from midigpt_cli.making import LANES_OF_MANY, LANES_OF_ONE, Prepare, Read, SongMaker, Taken
@@ -78,9 +78,13 @@ class CommandRun:
             typer.echo(f"midigpt: {len(self.songs) - len(todo)} songs are finished already", err=True)
         maker = SongMaker(self.model, prepare, read, self.options.reporting, len(self.songs))
         begun = self._on_cluster if self.elsewhere else self._side_by_side if self.at_once > 1 else self._in_turn
+        if len(todo) > 1:
+            heap.share_heaps()
         with counting(self.options.reporting, 1 if begun == self._in_turn else len(todo)) as tell:
             for number, (song, taken) in enumerate(begun(todo, maker), 1):
                 failure = self._ended(song, taken) or failure
+                del taken  # and what it holds, before the next one is waited for
+                heap.give_back(number)
                 tell(number)
         if self.options.reporting.as_json and not self.options.reporting.json_lines:
             self._print_json()

@@ -7,6 +7,7 @@ worker anew, and gives it its songs once more.
 from __future__ import annotations
 
 import io
+import itertools
 import os
 import sys
 from collections import Counter, deque
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import midigpt_core
+from midigpt_cli import heap
 from midigpt_cli.cluster.connect import connected
 from midigpt_cli.loading import Model
 from midigpt_cli.making import LANES_OF_MANY, LANES_OF_ONE, Prepare, Read, SongMaker, Taken
@@ -46,6 +48,8 @@ class Worker:
 
     def __init__(self, order: WorkOrder) -> None:
         self.order = order
+        self.made = itertools.count(1)
+        heap.share_heaps()
         model = Model(order.choice, *(LANES_OF_MANY if order.jobs > 1 else LANES_OF_ONE))
         self.maker = SongMaker(model, order.prepare, order.read, Reporting(quiet=True, progress=False))
 
@@ -65,6 +69,8 @@ class Worker:
             taken = self.maker.make(song, file, None)
         except MidiGptError as error:
             return error
+        finally:
+            heap.give_back(next(self.made))
         return taken.packed() if taken is not None and self.order.packed else taken
 
 
