@@ -69,11 +69,11 @@ cdef class Mixture:
         self.logprobs = logprobs
         self.moves[:] = 0
         if self.styled:
-            self.lean_to_habit()
-        self.lean_to_sources()
+            self.bias_by_style()
+        self.bias_by_sources()
         return self.found
 
-    cdef int lean_to_habit(self) except -1:
+    cdef int bias_by_style(self) except -1:
         """What the track rather writes; each kind of token stays as likely as it is."""
         cdef const float[::1] logprobs = self.logprobs
         cdef float[::1] bias = self.moves, biased = self.biased
@@ -95,7 +95,7 @@ cdef class Mixture:
         self.logprobs = biased
         return 0
 
-    cdef int lean_to_sources(self) except -1:
+    cdef int bias_by_sources(self) except -1:
         """What the sources expect, as far as it may be written; equal tokens count as the first source's."""
         cdef int token, end = self.likely_end()
         cdef double model = self.weight[0], weight

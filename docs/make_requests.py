@@ -35,6 +35,22 @@ in a fifth of its notes (F1 at most 0.8) or, where none does, as much as can be 
 and the next step hears it. Takes are ranked by the agreement (`consensus`); `logprob`, the mean log-probability of a
 token, is only told.
 
+With `distance` (such as [0.2, 0.6]) a take keeps a candidate whose distance from what stood in its bars before the run
+lies in that range: 1 less the F1 of equal notes (bar, sixteenth, pitch), so that 0 is the same notes and 1 none of
+them. Every other candidate keeps the rhythm and part of the pitches, so many as put it in the range; where a control
+gives the rhythm, all are free. Further attempts are made while none is in the range; then the nearest is kept, and
+`rejected` says how far off it was. `distance` is told of every take, asked for or not.
+
+With `passes` the chosen bars are cut into parts, and each part is written anew while all the others stand: those that
+were written already as they came out, the rest as it was. `rounds` goes through the parts so many times. All of it is
+one run with one seed; `generated_bars` and `distance` are those of the whole.
+
+`voice_leading` and `playable` hold while notes are written, and candidates with something to remark on come behind
+those without; further attempts are made while every one has. A voice is the lowest notes of the lowest track and the
+highest notes of the others; tracks that double each other count as one. A keyboard is played by two hands of five
+fingers that span a ninth each, a guitar or bass within four frets, one note to a string; synthesizers have no range.
+What is left is told as `remarks`, with bar and tracks.
+
 A listener hears the bars of a step when its candidate is chosen, so one after the other at the end of the step. With
 `pool` 1 take i is what a request with seed + i writes by itself, and each bar is told as soon as it is finished.
 Tracks that are continued bar by bar, and jams, have one candidate unless `control_tries` or, for jams, `pool` asks

@@ -102,6 +102,8 @@ def check_jam(settings: JamSettings, engine: InferenceEngine) -> None:
     if not settings.tracks:
         raise refused("tracks", [], "names no part", "name at least one, such as {instrument: 33}")
     check(settings, "")
+    if settings.config.distance:
+        raise refused("config.distance", settings.config.distance, "is for infill", "drop it")
     listed = engine.tokenizer.config.time_signatures
     if listed and tuple(settings.metre) not in listed:
         known = ", ".join(f"{n}/{d}" for n, d in listed)

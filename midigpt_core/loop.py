@@ -71,6 +71,8 @@ def check_loop(request: LoopRequest, score: Score) -> None:
         raise refused("end", request.end, "ends no loop of this song", f"use {request.first + 1} to {n_bars}")
     if not request.tracks:
         raise refused("tracks", [], "names no track to write", "name at least one")
+    if request.config.distance:
+        raise refused("config.distance", request.config.distance, "is for infill", "drop it")
     for track in request.tracks:
         if not 0 <= track < n_tracks:
             raise refused("tracks", track, f"is not a track of this song of {n_tracks}", f"use 0 to {n_tracks - 1}")

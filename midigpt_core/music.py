@@ -59,6 +59,11 @@ def quarters_of(numerator: int, denominator: int) -> float:
     return 4.0 * numerator / denominator
 
 
+def sixteenth_of(tick: int, resolution: int) -> int:
+    """The nearest sixteenth, counted from 0; `resolution` ticks to the quarter note."""
+    return (8 * tick + resolution) // (2 * resolution)
+
+
 def tempo_of(bpm: float) -> int:
     """Microseconds per quarter note at so many quarter notes per minute."""
     return round(_MICROSECONDS / bpm)

@@ -14,6 +14,7 @@ MASK_MODES = ("auto", "token", "attention", "attention_approx", "attention_skip"
 CONTEXT_MODES = ("auto", "listed", "all")
 ATTRIBUTE_SOURCES = ("context", "original")
 SEAMS = ("cut", "wrap")
+PASSES = ("off", "thirds", "tracks", "bars", "random")
 NOVELTY_REFERENCES = ("original", "takes", "context")
 
 _AUTO_WORD = {"auto": AUTO}
@@ -48,6 +49,13 @@ class InferenceConfig:
     infill_probability: float = setting(
         1.0, "share of the chosen bars to rewrite, drawn by the seed", 0.0, 1.0, open_low=True
     )
+    passes: str = setting(
+        "off",
+        "write the chosen bars in parts, each after the others and hearing them as they then stand: every third bar, "
+        "tracks one by one, bars one by one, or random thirds (off: all at once)",
+        choices=PASSES,
+    )
+    rounds: int = setting(1, "with passes: how many times each part is written", 1, 16)
     shuffle: bool = setting(False, "write the steps in random order, drawn by the seed")
     plan_only: bool = setting(False, "return the plan and write nothing")
     # sampling
@@ -88,6 +96,19 @@ class InferenceConfig:
         "candidates per step; the one most like the others is kept (1: off; several takes share them, at least 2 each)",
         1,
         64,
+    )
+    distance: list[float] = setting(
+        [],
+        "how far from what stood there, lowest and highest: 1 less the F1 of equal notes (bar, sixteenth, pitch); "
+        "0 keeps all, 1 none",
+        0.0,
+        1.0,
+    )
+    voice_leading: bool = setting(
+        False, "no parallel fifths or octaves between neighbouring voices and between the outer two"
+    )
+    playable: bool = setting(
+        False, "only what an instrument's range, two hands at a keyboard or the strings of a guitar or bass allow"
     )
     max_attempts: int = setting(3, "attempts per step before giving up", 1, 100)
     temperature_escalation: float = setting(1.0, "factor on the temperature at each retry", 0.0, 10.0, open_low=True)

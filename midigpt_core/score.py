@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING, Any, ClassVar
 from midigpt_core.errors import ScoreError, SongTooLargeError
 from midigpt_core.fields import Door, all_sound, read, sentence, setting, suggesting
 from midigpt_core.fields import check as check_values
-from midigpt_core.music import quarters_of
+from midigpt_core.music import bpm_of, quarters_of
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -257,7 +257,7 @@ class Score:
         notes = sum(track.count_notes(0, track.n_bars) for track in self.tracks)
         names = ", ".join(track.name or track.track_type for track in self.tracks[:8])
         more = ", ..." if len(self.tracks) > 8 else ""
-        bpm = 60_000_000 / self.tempo if self.tempo else 0.0
+        bpm = bpm_of(self.tempo) if self.tempo else 0.0
         return f"Score({self.n_bars} bars, {notes} notes, {bpm:.4g} bpm, tracks: {names}{more})"
 
     def _repr_html_(self) -> str:

@@ -18,7 +18,7 @@ ORDER = (
     ("errors", "trace", "compiled", "files", "music", "sums"),
     ("fields", "notebook"),
     ("score", "request", "words", "chords"),
-    ("midi_file", "plan", "attributes"),
+    ("midi_file", "plan", "attributes", "voices"),
     ("tokens", "audio"),
     ("constraints", "model"),
     ("echo", "harmony", "sampling", "train"),

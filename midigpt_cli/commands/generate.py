@@ -15,6 +15,7 @@ from midigpt_core.fields import refused
 from midigpt_core.music import metre_of, tempo_of
 
 if TYPE_CHECKING:
+    from midigpt_cli.parse.words import Wishes
     from midigpt_core.attributes.table import AttributeTable
     from midigpt_core.request import GenerationRequest
     from midigpt_core.score import Bar, Score, Track
@@ -80,15 +81,7 @@ def generate(options: Generate) -> None:
     from midigpt_cli.parse.words import Wishes, told_of
 
     wishes = Wishes.of(options.music.prompt, options.instrument, options.drums)
-    options = replace(
-        options,
-        instrument=wishes.instruments,
-        drums=wishes.drums,
-        tempo=wishes.over("--tempo", options.tempo, "bpm"),
-        metre=wishes.over("--metre", options.metre, "metre"),
-        bars=wishes.over("--bars", options.bars, "bars"),
-    )
-    wishes.beside(options.music)
+    options = _as_prompted(options, wishes)
     tracks = _new_tracks(options)
     if options.to is None and options.output.output is None:
         raise refused("--output", None, "is missing", "name the file to write: -o new.mid")
@@ -113,6 +106,20 @@ def generate(options: Generate) -> None:
         job.run(prepare, lambda song: read_song(song, options.reading))
     else:
         job.run(prepare, lambda song: _nothing(options))
+
+
+def _as_prompted(options: Generate, wishes: Wishes) -> Generate:
+    """The options with what a prompt in words says where they are silent."""
+    found = replace(
+        options,
+        instrument=wishes.instruments,
+        drums=wishes.drums,
+        tempo=wishes.over("--tempo", options.tempo, "bpm"),
+        metre=wishes.over("--metre", options.metre, "metre"),
+        bars=wishes.over("--bars", options.bars, "bars"),
+    )
+    wishes.beside(options.music)
+    return found
 
 
 def _new_tracks(options: Generate) -> list[Track]:

@@ -13,6 +13,7 @@ from midigpt_cli.options.groups import Context, Many, ModelChoice, Music, Output
 from midigpt_cli.options.settings import Settings, command_of
 from midigpt_cli.parse.additions import Additions
 from midigpt_cli.parse.reading import Reading
+from midigpt_cli.parse.regions import REGION_HELP
 from midigpt_cli.parse.selectors import BEATS_HELP, SOUNDING, TRACK_HELP, WHERE_HELP
 from midigpt_core.fields import refused
 
@@ -44,6 +45,7 @@ class Infill:
             autocompletion=completion.tracks,
         ),
     ] = field(default_factory=list)
+    region: Annotated[list[str], typer.Option(metavar="TRACK/BARS", help=REGION_HELP)] = field(default_factory=list)
     request: Annotated[
         Path | None,
         typer.Option(
@@ -98,10 +100,12 @@ def infill(options: Infill) -> None:
 
     def prepare(score: Score, table: AttributeTable) -> tuple[Score, GenerationRequest]:
         from midigpt_cli.parse.additions import with_additions
+        from midigpt_cli.parse.regions import tracks_in
         from midigpt_cli.parse.request import request_of
         from midigpt_cli.parse.silent import with_silent
 
-        score = with_additions(with_silent(score, options.track), options.additions)
+        named = [*options.track, *tracks_in(options.region)]
+        score = with_additions(with_silent(score, named), options.additions)
         if whole is not None:
             return score, request_of(whole, options.settings, score)
         return score, _request(options, score, table)
@@ -130,10 +134,11 @@ def _whole_request(options: Infill) -> dict[str, Any] | None:
     """The JSON form of the request of --request or --from-run, which leaves no other option to say what is written."""
     name, given = ("--from-run", options.from_run) if options.request is None else ("--request", options.request)
     if given is None:
-        if options.bars is None and options.where is None:
+        if options.bars is None and options.where is None and (options.track or not options.region):
             raise refused("--bars", None, "is missing", "say which bars to write, such as --bars 4-8")
         return None
-    for option, value in (("--bars", options.bars), ("--where", options.where), ("--track", options.track)):
+    said = {"--bars": options.bars, "--where": options.where, "--track": options.track, "--region": options.region}
+    for option, value in said.items():
         if value:
             raise refused(option, value, f"and {name} both say what is written", "keep one of them")
     if options.music != Music() or options.context != Context():
@@ -162,20 +167,16 @@ def _remembered(options: Infill) -> dict[str, Any]:
 
 def _request(options: Infill, score: Score, table: AttributeTable) -> GenerationRequest:
     from midigpt_cli.parse.additions import added_tracks
-    from midigpt_cli.parse.places import select_places
+    from midigpt_cli.parse.regions import places_said, with_regions
     from midigpt_cli.parse.request import RequestOptions, build_request
     from midigpt_cli.parse.selectors import tracks_to_write
     from midigpt_cli.parse.words import tracks_named
 
-    places = select_places(options.bars or "all", score, where=options.where)
+    places = places_said(options.bars, options.where, options.region, score)
     tracks = (
         () if options.track else added_tracks(score, options.additions) or tracks_named(options.music.prompt, score)
     )
     tracks = tracks or tracks_to_write(options.track, score, places.bars)
-    return build_request(
-        RequestOptions(
-            places.by_track(tracks, score), options.music, options.context, options.settings, dict(places.spans)
-        ),
-        score,
-        table,
-    )
+    targets = with_regions(places.by_track(tracks, score), options.region, score)
+    chosen = RequestOptions(targets, options.music, options.context, options.settings, dict(places.spans))
+    return build_request(chosen, score, table)

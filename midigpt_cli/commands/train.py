@@ -13,6 +13,7 @@ app = typer.Typer(help="Train a model on your own MIDI files, or fine-tune one."
 BUILT_IN_ENCODER = "open"
 
 Places = Annotated[list[Path], typer.Argument(help="Folders, archives (.zip, .tar.*) or MIDI files.")]
+Data = Annotated[Path, typer.Argument(help="Folder made by `midigpt train prepare`.")]
 Out = Annotated[Path, typer.Option("-o", "--out", help="Folder to write.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -55,7 +56,7 @@ def prepare(  # noqa: PLR0913
 
 @app.command()
 def run(  # noqa: PLR0913
-    data: Annotated[Path, typer.Argument(help="Folder made by `midigpt train prepare`.")],
+    data: Data,
     out: Out,
     config: Annotated[Path | None, typer.Option(help="TOML file of settings (see docs/finetuning.md).")] = None,
     init: Annotated[str | None, typer.Option(help="Checkpoint or model name to fine-tune, e.g. open.")] = None,
@@ -68,7 +69,7 @@ def run(  # noqa: PLR0913
     time_budget: Annotated[
         str | None, typer.Option(help="Stop after this time, e.g. 90s, 30m, 2h; the schedule follows.")
     ] = None,
-    devices: Annotated[str, typer.Option(help="Devices per machine: a number, or auto.")] = "auto",
+    devices: Annotated[str, typer.Option(help="Devices per machine: number or auto.")] = "auto",
     nodes: Annotated[int, typer.Option(help="Machines.", min=1)] = 1,
     as_json: AsJson = False,
 ) -> None:
@@ -82,7 +83,6 @@ def run(  # noqa: PLR0913
     from midigpt_core.train.run import train as run_train
 
     settings = load_config(config) if config or not init else FINE_TUNING
-    settings = replace(settings, steps=steps) if steps else settings
     plan = RunPlan(
         data=str(data),
         out=str(out),
@@ -93,9 +93,9 @@ def run(  # noqa: PLR0913
         devices=int(devices) if devices.isdecimal() else devices,
         nodes=nodes,
     )
-    show = _Lines()
+    settings = replace(settings, steps=steps) if steps else settings
     collect_as_usual()
-    result = run_train(plan, settings, show)
+    result = run_train(plan, settings, show := _Lines())
     typer.echo(json.dumps(result, indent=1) if as_json else show.closing(result, out))
 
 

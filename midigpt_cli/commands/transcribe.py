@@ -64,7 +64,7 @@ class Transcribe:
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress or summary.", rich_help_panel=OUTPUT)] = (
         False
     )
-    hearing: TranscribeOptions = field(default_factory=TranscribeOptions)
+    transcription: TranscribeOptions = field(default_factory=TranscribeOptions)
 
 
 @command_of(Transcribe)
@@ -76,7 +76,7 @@ def transcribe(options: Transcribe) -> None:
     from midigpt_cli.output.progress import showing
     from midigpt_core.audio import transcribe as core
 
-    settings = options.hearing.settings()
+    settings = options.transcription.settings()
     options = _beside(options, _named(options))
     target = _target(options)
     with showing(Path(options.audio).name, wanted=sys.stderr.isatty() and not options.quiet) as progress:
@@ -176,7 +176,7 @@ def _facts(options: Transcribe, found: Transcription, target: str) -> dict[str, 
         "notes": len(found.notes),
         "bpm": round(found.pulse.bpm, 3),
         "bpm_trust": found.pulse.trust,
-        "metre": options.hearing.metre,
+        "metre": options.transcription.metre,
         "bars": found.bars,
         "offset_seconds": round(found.offset, 4),
         "followed": bool(found.pulse.beats),

@@ -27,7 +27,7 @@ FIRST = frozenset(  # options of the shared groups that everyone needs; a comman
     }
 )
 BARE: Mapping[str, tuple[str, str]] = {  # option that may stand without a value -> what that means, what a value is
-    "--rhythm-lock": ("on", "on|off"),
+    "--rhythm-lock": ("on", "on|off|onsets"),
     "--velocity": ("on", r"on|off|own|\d+-\d+"),
     "--keep-range": ("on", "on|off"),
     "--keep-contour": ("on", "on|off"),

@@ -324,8 +324,41 @@ class Music:
         list[str],
         typer.Option(
             "--rhythm-lock",
-            metavar="[[TRACK/][BARS:]on]",
-            help="Keep the rhythm, write new pitches.",
+            metavar="[[TRACK/][BARS:]on|onsets]",
+            help="Keep the rhythm, write new pitches (onsets: with any number of notes at each onset).",
+            rich_help_panel=MUSIC,
+        ),
+    ] = field(default_factory=list)
+    rhythm_from: Annotated[
+        list[str],
+        typer.Option(
+            metavar="[TRACK/][BARS:]SOURCE[:every]",
+            help="Notes begin only where another track's do (every: at each of them): bass/drums, or bass/kick; of a "
+            "kit kick, snare, hats, toms, crash or ride.",
+            rich_help_panel=MUSIC,
+        ),
+    ] = field(default_factory=list)
+    fill: Annotated[
+        list[str],
+        typer.Option(
+            metavar="[TRACK/][BARS:]end|BEATS",
+            help="A drum fill at the end of the new bars: end (two beats), or so many beats: 8:4 fills bar 8.",
+            rich_help_panel=MUSIC,
+        ),
+    ] = field(default_factory=list)
+    swing: Annotated[
+        list[str],
+        typer.Option(
+            metavar="[TRACK/][BARS:]AMOUNT",
+            help="How late offbeat eighths are, from 0 (straight) to 1 (triplets).",
+            rich_help_panel=MUSIC,
+        ),
+    ] = field(default_factory=list)
+    syncopation: Annotated[
+        list[str],
+        typer.Option(
+            metavar="[TRACK/][BARS:]SHARE|more|less",
+            help="Share of onsets off the beat with none on the next beat, 0 to 1; or more or less than elsewhere.",
             rich_help_panel=MUSIC,
         ),
     ] = field(default_factory=list)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_origin, get_type_hints
 
 import typer
 
-from midigpt_cli.parse.numbers import count
+from midigpt_cli.parse.numbers import count, share_range
 from midigpt_core.fields import refused
 from midigpt_core.request import InferenceConfig
 
@@ -84,6 +84,7 @@ class _Shown:
     names: tuple[str, ...] = ()  # instead of the field's own name
     auto: bool = False  # "auto" stands for 0
     limited: bool = False  # also for some tracks or bars: [TRACK/][BARS:]COUNT, repeatable
+    ranged: bool = False  # two numbers in one word: LOW..HIGH
 
 
 _SETTINGS: Mapping[str, _Shown] = {
@@ -96,6 +97,8 @@ _SETTINGS: Mapping[str, _Shown] = {
     "context": _Shown(PLAN),
     "budget_margin": _Shown(PLAN),
     "infill_probability": _Shown(PLAN),
+    "passes": _Shown(PLAN),
+    "rounds": _Shown(PLAN),
     "shuffle": _Shown(PLAN),
     "seed": _Shown(SAMPLE, ("--seed", "-s")),
     "num_candidates": _Shown(SAMPLE, ("--takes", "-n", "--num-candidates")),
@@ -113,6 +116,9 @@ _SETTINGS: Mapping[str, _Shown] = {
     "density_hard_limit": _Shown(SAMPLE, ("--max-density", "--density-hard-limit"), limited=True),
     "pool": _Shown(CHECK),
     "control_tries": _Shown(CHECK),
+    "distance": _Shown(CHECK, ranged=True),
+    "voice_leading": _Shown(CHECK),
+    "playable": _Shown(CHECK),
     "max_attempts": _Shown(CHECK),
     "temperature_escalation": _Shown(CHECK),
     "silence_check": _Shown(CHECK),
@@ -123,7 +129,15 @@ _SETTINGS: Mapping[str, _Shown] = {
     "novelty_against": _Shown(CHECK),
 }
 LIMITED = frozenset(name for name, shown in _SETTINGS.items() if shown.limited)
-_KINDS: Mapping[str, Any] = {"int": int, "float": float, "bool": bool, "str": str, "list[str]": list[str]}
+RANGED = frozenset(name for name, shown in _SETTINGS.items() if shown.ranged)
+_KINDS: Mapping[str, Any] = {
+    "int": int,
+    "float": float,
+    "bool": bool,
+    "str": str,
+    "list[str]": list[str],
+    "list[float]": float,
+}
 
 
 def _setting(option: dataclasses.Field[Any]) -> tuple[str, Any, Any]:
@@ -143,6 +157,8 @@ def _setting(option: dataclasses.Field[Any]) -> tuple[str, Any, Any]:
         kind, extra["metavar"] = list[str], "[TRACK/][BARS:]COUNT"
     elif shown.auto:
         extra |= {"parser": _auto_or_count, "metavar": "COUNT|auto"}
+    elif shown.ranged:
+        extra |= {"parser": _low_to_high, "metavar": "LOW..HIGH"}
     elif kind in (int, float):
         extra |= {"min": meta["low"], "max": meta["high"]}
     names = extra.pop("param_decls", shown.names)
@@ -168,6 +184,13 @@ def _auto_or_count(word: str) -> int:
     if number is None:
         raise typer.BadParameter(f"{word!r} is neither a count nor auto")
     return number
+
+
+def _low_to_high(word: str) -> list[float]:
+    shares = share_range(word)
+    if shares is None:
+        raise typer.BadParameter(f"{word!r} is no range; write 0.2..0.6")
+    return shares
 
 
 def _settings_group() -> type:

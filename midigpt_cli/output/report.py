@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from midigpt_cli.parse.selectors import describe_bars, describe_track, describe_tracks
+from midigpt_core.generation.distance import stray
 from midigpt_core.music import pitch_name
 from midigpt_core.request import GenerationRequest
 from midigpt_core.score import Score, Track
@@ -14,7 +15,11 @@ from midigpt_core.score import Score, Track
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from midigpt_core.generation.candidates import Take
     from midigpt_core.generation.run import Result
+    from midigpt_core.voices.remarks import Remark
+
+MOST_REMARKS = 8  # in a line
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,8 @@ class Done:
                 "seed": take.seed,
                 "path": self.paths.get(number),
                 "consensus": take.consensus,
+                "distance": take.distance,
+                "remarks": [asdict(remark) for remark in take.remarks],
                 "logprob": take.logprob,
                 "tokens": take.tokens,
                 "attempts": take.attempts,
@@ -86,7 +93,11 @@ class Done:
             of_many = f"{rank}. " if len(numbers) > 1 else ""
             fault = "" if take.accepted else f"; rejected: {take.rejected[-1]}"
             cut = "; cut off where the model's context was full" if take.truncated else ""
-            lines.append(f"{of_many}{where} (seed {take.seed}, consensus {take.consensus:.2f}{fault}{cut})")
+            lines.append(
+                f"{of_many}{where} (seed {take.seed}, consensus {take.consensus:.2f}{self._distance(take)}{fault}{cut})"
+            )
+            if take.remarks:
+                lines.append(_remarks(take.remarks))
         if len(numbers) > 1:
             lines.append(self._best(numbers))
         if self.result.dropped_context:
@@ -94,6 +105,15 @@ class Done:
             where = " in some steps" if len(self.result.steps) > 1 else ""
             lines.append(f"not heard{where}, for want of room in the model's context: {names}")
         return lines
+
+    def _distance(self, take: Take) -> str:
+        """How far a take is from what stood there, where that is asked for."""
+        config = self.request.config
+        if not config.distance:
+            return ""
+        low, high = config.distance
+        far = f"; none came within {low:g} to {high:g}, this is the nearest" if stray(take.distance, config) else ""
+        return f", distance {take.distance:.2f}{far}"
 
     def _best(self, numbers: Mapping[int, int]) -> str:
         """Which take is the best, and why."""
@@ -125,6 +145,14 @@ class Done:
         console.print(table)
         colours = bool(console.color_system) and not console.no_color
         console.print(picture(self.before, after, self.result.generated, console.width, colours))
+
+
+def _remarks(remarks: Sequence[Remark]) -> str:
+    """What is left to remark on in a take, in a line."""
+    more = len(remarks) - MOST_REMARKS
+    return (
+        "  " + "; ".join(remark.told for remark in remarks[:MOST_REMARKS]) + (f"; and {more} more" if more > 0 else "")
+    )
 
 
 def _notes(track: Track, bars: list[int]) -> list[int]:

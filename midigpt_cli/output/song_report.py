@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from midigpt_cli.output.chords import SHOWN, chord_line
+from midigpt_cli.output.sections import section_line
 from midigpt_cli.parse.selectors import describe_bars
 from midigpt_core.music import pitch_name
 
@@ -30,6 +31,8 @@ def report_lines(report: dict[str, Any], width: int, most: int = SOME) -> Iterat
         yield "key    " + _changes([(change["bar"], change["key"]) for change in report["keys"]], most)
     elif report["key_by_notes"]:
         yield f"key    {report['key_by_notes']}, by its notes; the file names none"
+    if report["sections"]:
+        yield "sections " + section_line(report["sections"], SHOWN if most == SOME else most)
     if report["chords"]:
         yield "chords " + chord_line(report["chords"], SHOWN if most == SOME else most)
     yield ""

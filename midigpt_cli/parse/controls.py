@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from midigpt_cli.options.groups import Music
 from midigpt_cli.options.settings import option_of
 from midigpt_cli.parse import musical
-from midigpt_cli.parse.limited import VALUE, Limited, Meant, any_track, melodic
+from midigpt_cli.parse.limited import VALUE, Limited, Meant, any_track, drums, melodic
 from midigpt_cli.parse.numbers import count
 from midigpt_core.chords import chord_of
 from midigpt_core.fields import refused
@@ -40,6 +41,9 @@ CONTROL_OPTIONS = (
     ControlOption("pitch_set", "--pitch-set", "pitch_mask", musical.pitch_set, melodic),
     ControlOption("grid", "--grid", "rhythm_mask", musical.grid),
     ControlOption("rhythm_lock", "--rhythm-lock", "rhythm_lock", musical.rhythm_lock),
+    ControlOption("fill", "--fill", "fill", musical.fill, drums),
+    ControlOption("swing", "--swing", "swing", musical.swing),
+    ControlOption("syncopation", "--syncopation", "syncopation", musical.syncopation, melodic),
     ControlOption("remix", "--remix", "remix", musical.remix, shape=r"[\d.]+(?::\w+)?"),
     ControlOption("chord_strength", "--chord-strength", "chord_strength", musical.strength, melodic),
     ControlOption("humanise", "--humanise", "humanise", musical.humanise),
@@ -52,6 +56,7 @@ CONTROL_OPTIONS = (
 
 
 CHORDS = ControlOption("chords", "--chords", "chords", musical.chords, melodic)
+RHYTHM_FROM = ControlOption("rhythm_from", "--rhythm-from", "rhythm_from", str)
 VELOCITY = ControlOption("velocity", "--velocity", "velocity", musical.velocity)
 _CHORD = re.compile(r"(?:(?P<track>[^:]+)/)?(?P<bars>\d[\d,-]*):(?P<value>.+)|(?:(?P<own>[^:]+)/)?(?P<word>[A-Zhf].*)")
 
@@ -100,7 +105,9 @@ class Controls:
         chords = chord_entries(" ".join(music.chords), self.meant) if music.chords else []
         named = [(CHORDS, entry) for entry in chords]
         loud = [(VELOCITY, Limited.read(text, VELOCITY.read)) for text in music.velocity if not musical.is_switch(text)]
-        self._place([*rows, *named, *loud, *own])
+        source = partial(musical.rhythm_from, score=self.meant.score)
+        called = [(RHYTHM_FROM, Limited.read(text, source)) for text in music.rhythm_from]
+        self._place([*rows, *named, *loud, *called, *own])
 
     def limit(self, spans: Mapping[int, tuple[float, float]]) -> None:
         """Of these bars, only a part is written."""

@@ -38,6 +38,11 @@ def melodic(track: Track) -> bool:
     return track.track_type != DRUM
 
 
+def drums(track: Track) -> bool:
+    """Whether a track plays drums."""
+    return track.track_type == DRUM
+
+
 def any_track(track: Track) -> bool:
     """Every track will do."""
     return True

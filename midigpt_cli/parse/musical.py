@@ -9,8 +9,10 @@ from typing import Any
 
 from midigpt_cli.parse.limited import Limited
 from midigpt_cli.parse.numbers import count, whole
+from midigpt_cli.parse.selectors import select_tracks
 from midigpt_core.fields import refused
 from midigpt_core.music import metre_of
+from midigpt_core.score import DRUM, Score
 
 _ROOTS = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
 _NOTE = re.compile(r"(?P<letter>[A-Ga-g])(?P<accidental>[#b]?)(?P<octave>-?\d+)?")
@@ -94,6 +96,21 @@ def grid(text: str) -> dict[str, Any]:
     return {"grid": {"unit": unit, "strength": _number("--grid", strength or "1")}}
 
 
+def fill(text: str) -> float | str:
+    """end, or a number of beats."""
+    return text if (text := text.strip().lower()) == "end" else _number("--fill", text)
+
+
+def swing(text: str) -> float:
+    """A number."""
+    return _number("--swing", text)
+
+
+def syncopation(text: str) -> float | str:
+    """A number, more or less."""
+    return text if (text := text.strip().lower()) in ("more", "less") else _number("--syncopation", text)
+
+
 def remix(text: str) -> dict[str, Any]:
     """0.3, or 0.3:full: a remix."""
     amount, _, mode = text.partition(":")
@@ -107,9 +124,45 @@ def time_signature(text: str) -> str:
     return text
 
 
-def rhythm_lock(text: str) -> bool:
-    """on or off."""
-    return _switched("--rhythm-lock", text)
+def rhythm_lock(text: str) -> bool | str:
+    """on, off or onsets."""
+    from midigpt_core.constraints.controls import ONSETS
+
+    return ONSETS if text.strip().lower() == ONSETS else _switched("--rhythm-lock", text)
+
+
+def rhythm_from(text: str, score: Score) -> dict[str, Any]:
+    """drums, kick, drums:kick, with :every at the end or not: a rhythm_from."""
+    from midigpt_core.constraints.drum_parts import DRUM_PARTS
+
+    track, *more = (word.strip() for word in text.split(":"))
+    unknown = [word for word in more if word.lower() not in (*DRUM_PARTS, "every")]
+    if unknown or not track:
+        parts = ", ".join(DRUM_PARTS)
+        raise refused("--rhythm-from", text, "names no rhythm", f"write TRACK, or one of {parts}; then :every or not")
+    words = [word.lower() for word in (track, *more)]
+    part = next((word for word in words if word in DRUM_PARTS), "all")
+    number = _drums_with(part, score) if words[0] in DRUM_PARTS else _one_track(track, score)
+    return {"track": number, "part": part, "every": "every" in words}
+
+
+def _drums_with(part: str, score: Score) -> int:
+    """The drum track that plays a part of the kit most."""
+    from midigpt_core.constraints.drum_parts import DRUM_PARTS
+
+    drums = [i for i, track in enumerate(score.tracks) if track.track_type == DRUM]
+    counts = {i: sum(p in DRUM_PARTS[part] for bar in score.tracks[i].bars for p in bar.pitches) for i in drums}
+    best = max(counts, key=lambda i: counts[i], default=-1)
+    if best < 0 or not counts[best]:
+        raise refused("--rhythm-from", part, "is played nowhere in this song", "name a track")
+    return best
+
+
+def _one_track(selector: str, score: Score) -> int:
+    found = list(select_tracks([selector], score, "--rhythm-from"))
+    if len(found) != 1:
+        raise refused("--rhythm-from", selector, f"names {len(found)} tracks", "name one")
+    return found[0]
 
 
 def keep_range(text: str) -> bool:

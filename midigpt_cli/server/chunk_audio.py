@@ -19,6 +19,7 @@ from midigpt_core.audio.synthesis import synthesise
 from midigpt_core.fields import refused
 from midigpt_core.jam import RESOLUTION
 from midigpt_core.midi_file import score_to_bytes
+from midigpt_core.music import bpm_of
 
 AUDIO = (False, True, "binary")  # no sound; base64 in the message; a frame of its own before the message
 RATE = 48_000
@@ -80,7 +81,7 @@ class ChunkSound:
             "channels": 2,
             "total_samples": samples,
             "bars": len(given.chunk.score.tracks[0].bars),
-            "bpm": round(60_000_000 / given.chunk.score.tempo, 3),
+            "bpm": round(bpm_of(given.chunk.score.tempo), 3),
         }
 
 

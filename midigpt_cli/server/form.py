@@ -10,11 +10,13 @@ from dataclasses import dataclass, replace
 from typing import Any, get_args, get_origin, get_type_hints
 
 from midigpt_cli.options.groups import Context, Music
-from midigpt_cli.options.settings import LIMITED, Settings
+from midigpt_cli.options.settings import LIMITED, RANGED, Settings
 from midigpt_cli.parse.additions import DRUMS, Additions, added_tracks, with_additions
 from midigpt_cli.parse.instruments import NAMES
-from midigpt_cli.parse.places import placed, select_places
+from midigpt_cli.parse.numbers import share_range
+from midigpt_cli.parse.places import placed
 from midigpt_cli.parse.reading import Reading, read_as_told
+from midigpt_cli.parse.regions import REGION_HELP, places_said, tracks_in, with_regions
 from midigpt_cli.parse.request import RequestOptions, build_request
 from midigpt_cli.parse.selectors import BEATS_HELP, TRACK_HELP, WHERE_HELP, select_tracks, tracks_to_write
 from midigpt_cli.parse.silent import with_silent
@@ -32,11 +34,13 @@ OWN = {  # field of the form -> meaning
     "bars": BEATS_HELP,
     "where": WHERE_HELP,
     "track": TRACK_HELP,
+    "region": f"TRACK/BARS: {REGION_HELP}",
     "request": "The whole request as JSON, tracks and bars from 0, instead of bars, track and musical controls.",
     "model": "An id of GET /models.",
     "request_id": "The caller's own id.",
     "plan_only": "Answer with the plan as JSON, write nothing.",
 }
+_REPEATED = ("track", "region")
 _GROUPS: tuple[type, ...] = (Music, Context, Settings, Reading, Additions)
 _OPTION = re.compile(r"--([a-z]+(?:-[a-z]+)*)")
 _YES, _NO = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
@@ -48,6 +52,7 @@ class FormRequest:
 
     own: Mapping[str, str]
     tracks: tuple[str, ...]
+    regions: tuple[str, ...]
     music: Music
     context: Context
     settings: Any  # options.Settings
@@ -61,7 +66,7 @@ class FormRequest:
     def score_of(self, data: bytes, limits: ReadLimits) -> Score:
         """The song, read as the form says. Raises MidiFileError, RequestValidationError."""
         try:
-            score = with_silent(read_as_told(data, self.reading, limits), self.tracks)
+            score = with_silent(read_as_told(data, self.reading, limits), [*self.tracks, *tracks_in(self.regions)])
             self._check_additions(score, limits)
             return with_additions(score, self.additions)
         except RequestValidationError as error:
@@ -89,16 +94,16 @@ class FormRequest:
         return replace(request, config=replace(request.config, plan_only=plan_only)) if plan_only else request
 
     def _built(self, score: Score, table: AttributeTable) -> GenerationRequest:
-        if not {"bars", "where"} & set(self.own):
+        if not {"bars", "where"} & set(self.own) and (self.tracks or not self.regions):
             raise RefusalError(
                 422, "bars is missing; say which bars to write, counted from 1, such as bars=4-8", field="bars"
             )
         try:
-            places = select_places(self.own.get("bars", "all"), score, "bars", self.own.get("where"))
+            places = places_said(self.own.get("bars"), self.own.get("where"), self.regions, score, "")
             tracks = select_tracks(self.tracks, score, "track") if self.tracks else added_tracks(score, self.additions)
             tracks = tracks or tracks_to_write((), score, places.bars)
-            targets, spans = places.by_track(tracks, score, "where"), dict(places.spans)
-            chosen = RequestOptions(targets, self.music, self.context, self.settings, spans)
+            targets = with_regions(places.by_track(tracks, score, "where"), self.regions, score, "region")
+            chosen = RequestOptions(targets, self.music, self.context, self.settings, dict(places.spans))
             return build_request(chosen, score, table)
         except RequestValidationError as error:
             raise in_form_words(error) from error
@@ -116,29 +121,25 @@ def _field_of(option: re.Match[str]) -> str:
 
 def read_fields(fields: Mapping[str, Sequence[str]], extra: Sequence[str] = ()) -> FormRequest:
     """The fields of a form, each known and of the right kind. Raises RefusalError (422)."""
-    groups = {name: (group, hint) for group in _GROUPS for name, hint in _kinds(group).items()}
-    known = {*groups, *OWN, *extra}
-    values: dict[type, dict[str, Any]] = {group: {} for group in _GROUPS}
-    own: dict[str, str] = {}
+    kinds = {group: _kinds(group) for group in _GROUPS}
+    own = {**dict.fromkeys((*OWN, *extra), str), **dict.fromkeys(_REPEATED, list[str])}
+    values = read_texts(fields, {**own, **{name: hint for group in kinds.values() for name, hint in group.items()}})
+    music, context, settings, reading, additions = (
+        group(**{name: value for name, value in values.items() if name in kinds[group]}) for group in _GROUPS
+    )
+    tracks, regions = (tuple(values.pop(name, ())) for name in _REPEATED)
+    told = {name: value for name, value in values.items() if name in own}
+    return FormRequest(told, tracks, regions, music, context, settings, reading, additions)
+
+
+def read_texts(fields: Mapping[str, Sequence[str]], kinds: Mapping[str, Any]) -> dict[str, Any]:
+    """The values that a form's strings stand for, as `kinds` types them. Raises RefusalError (422)."""
     for name, texts in fields.items():
-        if name not in known:
-            raise RefusalError(422, f"{name[:80]} is not a known field; {nearest(name, known)}", field=name[:80])
+        if name not in kinds:
+            raise RefusalError(422, f"{name[:80]} is not a known field; {nearest(name, kinds)}", field=name[:80])
         if name != "request" and max(map(len, texts)) > LONGEST_FIELD:
             raise RefusalError(422, f"{name} is longer than {LONGEST_FIELD} characters; shorten it", field=name)
-        if name in groups:
-            group, hint = groups[name]
-            values[group][name] = value_of(name, texts, hint)
-        elif name != "track":
-            own[name] = texts[-1]
-    return FormRequest(
-        own,
-        tuple(fields.get("track", ())),
-        Music(**values[Music]),
-        Context(**values[Context]),
-        Settings(**values[Settings]),
-        Reading(**values[Reading]),
-        Additions(**values[Additions]),
-    )
+    return {name: _value(name, texts, kinds[name]) for name, texts in fields.items()}
 
 
 def _kinds(group: type) -> dict[str, Any]:
@@ -150,8 +151,10 @@ def _kinds(group: type) -> dict[str, Any]:
     return get_type_hints(group)
 
 
-def value_of(name: str, texts: Sequence[str], hint: Any) -> Any:
+def _value(name: str, texts: Sequence[str], hint: Any) -> Any:
     """A field's value, of the kind its type says; of several single values the last. Raises RefusalError (422)."""
+    if name in RANGED:
+        return _range(name, "..".join(texts))
     if get_origin(hint) is list:
         return [word for text in texts for word in (text.split(",") if name == "novelty_against" else [text])]
     kinds = [kind for kind in (get_args(hint) or (hint,)) if kind is not type(None)]
@@ -185,6 +188,13 @@ def _number(name: str, text: str) -> float:
         raise RefusalError(422, f"{name} = {text[:80]!r} is not a number", field=name) from None
 
 
+def _range(name: str, text: str) -> list[float]:
+    shares = share_range(text)
+    if shares is None:
+        raise RefusalError(422, f"{name} = {text[:80]!r} is no range; write 0.2..0.6", field=name)
+    return shares
+
+
 _READERS: Mapping[Any, Any] = {bool: _flag, int: _whole, float: _number, str: lambda name, text: text}
 
 
@@ -192,7 +202,8 @@ def schema() -> dict[str, Any]:
     """The form as an OpenAPI schema."""
     rows: dict[str, Any] = {"file": {"type": "string", "format": "binary", "description": "the .mid file"}}
     rows |= {name: {"type": "string", "description": meaning} for name, meaning in OWN.items()}
-    rows["track"] = {"type": "array", "items": {"type": "string"}, "description": TRACK_HELP}
+    for name in _REPEATED:
+        rows[name] = {"type": "array", "items": {"type": "string"}, "description": OWN[name]}
     rows["plan_only"]["type"] = "boolean"
     rows["bars"]["examples"] = ["4-8"]
     for group in _GROUPS:
@@ -213,8 +224,9 @@ def rows_of(group: type) -> dict[str, Any]:
     rows: dict[str, Any] = {}
     for name, hint in _kinds(group).items():
         inner = next(kind for kind in (get_args(hint) or (hint,)) if kind is not type(None))
-        single = {"type": kinds[inner]}
-        rows[name] = {"type": "array", "items": single} if get_origin(hint) is list else single
+        single = {"type": "string" if name in RANGED else kinds[inner]}
+        several = get_origin(hint) is list and name not in RANGED
+        rows[name] = {"type": "array", "items": single} if several else single
         rows[name]["description"] = _meaning(group, name)
     return rows
 

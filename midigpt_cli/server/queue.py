@@ -133,13 +133,13 @@ class Work:
     started: float | None = None
     ended: float | None = None
     outcome: Outcome | None = None
-    _seen: set[tuple[int, int, int]] = field(default_factory=set)
+    _seen: set[tuple[int, int, int, int]] = field(default_factory=set)
     _counts: dict[int, int] = field(default_factory=dict)  # per take: tokens of the attempt at hand
 
     def __post_init__(self) -> None:
         if self.model is not None and isinstance(self.session, SamplingSession):
             takes = self.session.request.config.num_candidates
-            self.progress.bars_planned = len(self.session.plan.cells) * takes
+            self.progress.bars_planned = self.session.plan.bars * takes
             self.progress.max_context_tokens = self.model.engine.model.n_positions
 
     @property
@@ -182,7 +182,7 @@ class Work:
                 now.context_tokens, now.step_generated_tokens = event.prompt_tokens, 0
                 self._counts.clear()
             case trace.BarReady():
-                self._seen.add((event.take, event.track, event.bar))
+                self._seen.add((now.step, event.take, event.track, event.bar))
                 now.bars_done = len(self._seen)
                 self._counts[event.take] = max(event.tokens, self._counts.get(event.take, 0))
                 grown = sum(self._counts.values())

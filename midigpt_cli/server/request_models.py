@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 from pydantic.json_schema import models_json_schema
@@ -39,8 +39,12 @@ def _row(row: dataclasses.Field[Any], hint: Any) -> tuple[Any, Any]:
     if "help" in meta:
         extra["description"] = meta["help"]
         low, high = meta.get("low"), meta.get("high")
-        extra |= {"gt" if meta.get("open_low") else "ge": low} if low is not None else {}
-        extra |= {"lt" if meta.get("open_high") else "le": high} if high is not None else {}
+        limits = {"gt" if meta.get("open_low") else "ge": low} if low is not None else {}
+        limits |= {"lt" if meta.get("open_high") else "le": high} if high is not None else {}
+        if get_origin(hint) is list and limits:  # of each in the list
+            hint = list[Annotated[get_args(hint)[0], Field(**limits)]]  # type: ignore[misc]
+        else:
+            extra |= limits
     if "pattern" in meta:
         extra["pattern"] = meta["pattern"]
     if "example" in meta:

@@ -9,6 +9,8 @@ from pydantic import BaseModel, Field
 from midigpt_cli.server.request_models import ScoreModel, model_of
 from midigpt_core.generation.run import Timing
 
+REMARKS = "what is left to remark on, where voice_leading or playable was asked for"
+DISTANCE = "from what stood in its bars: 1 less the F1 of equal notes (bar, sixteenth, pitch)"
 CONSENSUS = "share of its notes that other candidates have too, less up to 0.05 for bars that stand elsewhere"
 
 
@@ -49,6 +51,14 @@ class SummaryAnswer(BaseModel):
     failures: list[FailureAnswer]
 
 
+class RemarkAnswer(BaseModel):
+    """What a musician would remark on. Tracks and bars count from 0."""
+
+    what: str = Field(description="parallel fifths, parallel octaves, out of range, or why there is no grip")
+    bar: int
+    tracks: list[int]
+
+
 class CandidateAnswer(BaseModel):
     """One take."""
 
@@ -59,6 +69,8 @@ class CandidateAnswer(BaseModel):
     token_count: int = Field(0, description="tokens written, rejected attempts included")
     attempts: int = 1
     consensus: float = Field(1.0, description=CONSENSUS)
+    distance: float = Field(0.0, description=DISTANCE)
+    remarks: list[RemarkAnswer] = Field(default_factory=list, description=REMARKS)
     logprob: float = Field(0.0, description="mean per token under the model; candidates are not ranked by it")
     rejected: list[str] = Field(default_factory=list)
     truncated: bool = False
@@ -86,6 +98,8 @@ class GenerateAnswer(BaseModel):
     base_seed: int | None = Field(None, description="seed of the first candidate")
     attempts: int | None = Field(None, description="1 unless attempts were rejected")
     consensus: float | None = Field(None, description=CONSENSUS)
+    distance: float | None = Field(None, description=DISTANCE)
+    remarks: list[RemarkAnswer] | None = Field(None, description=REMARKS)
     logprob: float | None = None
     rejected: list[str] | None = None
     truncated: bool | None = None
@@ -128,6 +142,8 @@ class JobTakeAnswer(BaseModel):
     token_count: int = Field(description="tokens written, rejected attempts included")
     attempts: int
     consensus: float
+    distance: float = Field(description=DISTANCE)
+    remarks: list[RemarkAnswer] = Field(description=REMARKS)
     logprob: float
     rejected: list[str]
     truncated: bool

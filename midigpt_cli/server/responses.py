@@ -111,6 +111,8 @@ def _judgement(steps: int, take: Take) -> dict[str, Any]:
     return {
         "attempts": take.attempts - steps + 1,
         "consensus": take.consensus,
+        "distance": take.distance,
+        "remarks": [asdict(remark) for remark in take.remarks],
         "logprob": take.logprob,
         "rejected": list(take.rejected),
         "truncated": take.truncated,

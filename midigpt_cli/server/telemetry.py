@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Mapping
 
 from midigpt_cli.server.metrics import Counter, Gauge, Histogram, exposition, resident_bytes
 from midigpt_cli.server.models import Models
 from midigpt_cli.server.queue import Work, WorkQueue
+from midigpt_core.sampling.batch import Decoder
 
 METHODS = (
     "GET",
@@ -33,7 +35,7 @@ class Telemetry:
         self._models = models
         self._last = (time.monotonic(), 0.0)
         self._speed = 0.0
-        engines = {entry.id: entry.engine.decoder for entry in models.by_id.values()}
+        decoders = {entry.id: entry.engine.decoder for entry in models.by_id.values()}
         self._all: list[Counter | Gauge | Histogram] = [
             self.requests,
             self.request_seconds,
@@ -42,26 +44,7 @@ class Telemetry:
             self.queue_seconds,
             self.bars,
             self.webhooks,
-            Gauge(
-                "midigpt_active_lanes",
-                "Takes that share model calls at this moment.",
-                lambda: {name: decoder.active for name, decoder in engines.items()},
-                "model",
-            ),
-            Gauge(
-                "midigpt_tokens_total",
-                "Tokens written.",
-                lambda: {name: decoder.tokens_drawn for name, decoder in engines.items()},
-                "model",
-                "counter",
-            ),
-            Gauge(
-                "midigpt_model_calls_total",
-                "Model calls; each writes one token for every active lane.",
-                lambda: {name: decoder.model_calls for name, decoder in engines.items()},
-                "model",
-                "counter",
-            ),
+            *_of_decoders(decoders),
             Gauge("midigpt_tokens_per_second", "Tokens written per second since the last look.", self._tokens_rate),
             Gauge("midigpt_resident_bytes", "Memory the process holds.", lambda: {"": resident_bytes()}),
         ]
@@ -98,3 +81,22 @@ class Telemetry:
         if now - then >= 1.0:
             self._speed, self._last = (total - before) / (now - then), (now, total)
         return {"": self._speed}
+
+
+def _of_decoders(decoders: Mapping[str, Decoder]) -> list[Gauge]:
+    """What every model's decoder counts."""
+    facts: tuple[tuple[str, str, Callable[[Decoder], float], str], ...] = (
+        ("active_lanes", "Takes that share model calls at this moment.", lambda decoder: decoder.active, "gauge"),
+        ("tokens_total", "Tokens written.", lambda decoder: decoder.tokens_drawn, "counter"),
+        (
+            "model_calls_total",
+            "Model calls; each writes one token for every active lane.",
+            lambda decoder: decoder.model_calls,
+            "counter",
+        ),
+    )
+
+    def values(of: Callable[[Decoder], float]) -> Callable[[], dict[str, float]]:
+        return lambda: {name: of(decoder) for name, decoder in decoders.items()}
+
+    return [Gauge(f"midigpt_{name}", meaning, values(of), "model", kind) for name, meaning, of, kind in facts]

@@ -64,12 +64,23 @@ export const presets = () => json("presets");
 export const scoreOf = (bytes) =>
   json("score", { method: "POST", headers: { "Content-Type": "audio/midi" }, body: bytes });
 
+/** What is in a .mid file: keys, chords, metres. */
+export const factsOf = (bytes) =>
+  json("song", { method: "POST", headers: { "Content-Type": "audio/midi" }, body: bytes });
+
 /** Start writing; `fields` is a list of [name, value]. Resolves to the job. */
 export function startJob(name, bytes, fields) {
   const form = new FormData();
   form.append("file", new Blob([bytes], { type: "audio/midi" }), name);
   for (const [field, value] of fields) form.append(field, value);
   return json("jobs", { method: "POST", body: form });
+}
+
+/** Have a recording turned into MIDI; resolves to {task_id} of the job. */
+export function startListening(name, bytes) {
+  const form = new FormData();
+  form.append("audio_file", new Blob([bytes]), name);
+  return json("audio_to_midi", { method: "POST", body: form });
 }
 
 export const job = (id) => json(`jobs/${id}`);

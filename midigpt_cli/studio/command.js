@@ -4,17 +4,16 @@ const NAMES = { num_candidates: "takes" };
 const OTHER_NAMES = { takes: "num_candidates", key: "scale", window: "model_dim" };
 const SHORT = { b: "bars", t: "track", s: "seed", a: "attribute", m: "model", T: "temperature" };
 const SWITCH = "on|off";
-const ALONE = { rhythm_lock: SWITCH, keep_range: SWITCH, keep_contour: SWITCH, velocity: "on|off|own|\\d+-\\d+" }; // may have a value
+const ALONE = { rhythm_lock: "on|off|onsets", keep_range: SWITCH, keep_contour: SWITCH, velocity: "on|off|own|\\d+-\\d+" }; // may have a value
 const OF_FILES = new Set(["output", "filename", "render", "keep_best", "device", "dtype", "threads", "o"]);
 const OF_FILES_FLAGS = new Set(["force", "json", "json_lines", "quiet", "verbose", "progress", "no_progress", "play",
   "dry_run", "allow_partial", "f", "q", "v"]);
 
 const quoted = (text) => (/^[\w.,:=/+-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);
 
-/** `midigpt infill ...` for a file, a selection and the fields of the request; `seed` of the last run if none is asked. */
-export function commandOf(file, selection, fields, seed) {
-  const words = ["midigpt", "infill", quoted(file), "--bars", selection.barText];
-  for (const track of selection.trackList) words.push("--track", String(track + 1));
+/** `midigpt infill ...` for a file and the fields of the request; `seed` of the last run if none is asked. */
+export function commandOf(file, fields, seed) {
+  const words = ["midigpt", "infill", quoted(file)];
   const all = fields.some(([name]) => name === "seed") || seed === null ? fields : [...fields, ["seed", String(seed)]];
   for (const [name, value] of all) {
     const option = (NAMES[name] ?? name).replaceAll("_", "-");

@@ -2,7 +2,7 @@
 
 const FIRST = ["prompt", "num_candidates", "seed", "temperature", "remix", "rhythm_lock", "scale", "pitch_range"];
 const FIRST_ATTRIBUTES = ["note_density"];
-const NOT_HERE = new Set(["file", "bars", "track", "request", "request_id", "plan_only", "webhook_url", "attribute",
+const NOT_HERE = new Set(["file", "bars", "track", "region", "request", "request_id", "plan_only", "webhook_url", "attribute",
   "add_bars", "add_track"]);
 const STARTS_AS = { num_candidates: "3" }; // a page to compare takes on begins with several
 const WORDS = { num_candidates: "takes" }; // the one word that the command line has for it too

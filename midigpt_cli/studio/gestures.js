@@ -11,7 +11,6 @@ export function listen(roll, selection, told) {
 function pointer(roll, selection, told) {
   const { canvas } = roll;
   let from = null;
-  let before = null;
   const cell = (event) => {
     const box = canvas.getBoundingClientRect();
     return roll.cellAt(event.clientX - box.left, event.clientY - box.top);
@@ -19,7 +18,7 @@ function pointer(roll, selection, told) {
   const choose = (to) => {
     const whole = from[0] < 0; // begun on the ruler: every track
     const last = roll.song.tracks.length - 1;
-    selection.rectangle([whole ? 0 : from[0], from[1]], [whole ? last : Math.max(0, to[0]), to[1]], before);
+    selection.rectangle([whole ? 0 : from[0], from[1]], [whole ? last : Math.max(0, to[0]), to[1]]);
     roll.cursor = [Math.max(0, to[0]), to[1]];
     told("choose");
   };
@@ -28,7 +27,8 @@ function pointer(roll, selection, told) {
     if (!roll.song || event.button !== 0 || event.pointerType === "touch") return;
     canvas.focus({ preventScroll: true });
     canvas.setPointerCapture(event.pointerId);
-    before = event.ctrlKey || event.metaKey ? selection.copy() : null;
+    if (event.ctrlKey || event.metaKey) selection.hold();
+    else if (selection.more && !event.shiftKey) selection.release();
     const at = cell(event);
     from = event.shiftKey && selection.anchor ? selection.anchor : at;
     if (at[0] < 0) told("seek", (event.clientX - canvas.getBoundingClientRect().left + roll.scroller.scrollLeft) / roll.scale);
@@ -37,17 +37,22 @@ function pointer(roll, selection, told) {
   canvas.addEventListener("pointermove", (event) => {
     if (from && event.pointerType !== "touch") choose(cell(event));
   });
-  for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, () => (from = null));
+  for (const end of ["pointerup", "pointercancel"])
+    canvas.addEventListener(end, () => {
+      selection.more = Boolean(from);
+      from = null;
+    });
 
   // Touch scrolls; a tap chooses a bar, a second tap extends to another, a third begins anew.
   let taps = 0;
   canvas.addEventListener("click", (event) => {
     if (event.pointerType !== "touch" || !roll.song) return;
     const at = cell(event);
-    from = taps % 2 && selection.anchor ? selection.anchor : at;
+    from = taps % 2 && selection.anchor && !(selection.held && !selection.more) ? selection.anchor : at;
+    if (from === at && selection.more) selection.release();
     taps = from === at ? 1 : 0;
-    before = null;
     choose(at);
+    selection.more = true;
     from = null;
   });
 }

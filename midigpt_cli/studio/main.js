@@ -35,6 +35,7 @@ const ACTIONS = {
   "download-png": () => studio.downloadAs("png"),
   copy: () => studio.copy(),
   paste: () => studio.base && find("paste-dialog").showModal(),
+  region: () => studio.holdSelection(),
   "add-bars": () => studio.add((additions) => (additions.bars += 4)),
   "add-none": () => studio.add((additions) => additions.clear()),
   keep: () => studio.keep(),
@@ -79,6 +80,7 @@ function tall() {
 const KEYS = [
   ["Arrow keys", "move on the roll; with Shift, choose bars"],
   ["Ctrl and wheel, + and −", "zoom", (key) => key === "+" || key === "=" || key === "-", (key) => ACTIONS[key === "-" ? "zoom-out" : "zoom-in"]()],
+  ["A", "choose more bars beside those chosen; Ctrl and drag with the mouse", (key) => key === "a", () => studio.holdSelection()],
   ["W", "write the chosen bars anew", (key) => key === "w", () => studio.write()],
   ["Space", "play or stop", (key) => key === " ", () => studio.playOrStop()],
   ["L", "loop the chosen bars", (key) => key === "l", () => studio.toggleLoop()],

@@ -1,7 +1,7 @@
 // What the page shows beside the roll: tracks, takes, history.
 
 import { drumName, familyOf } from "./names.js";
-import { rowsOf } from "./roll.js";
+import { HEAD, rowsOf } from "./roll.js";
 
 const LEGIBLE = 9; // pixels
 
@@ -24,6 +24,7 @@ export function showTracks(list, song, lanes, player, changed) {
     if (!set.delete(number)) set.add(number);
     changed(number);
   };
+  list.style.paddingTop = `${HEAD}px`;
   list.replaceChildren(
     ...song.tracks.map((track) => {
       const { number } = track;

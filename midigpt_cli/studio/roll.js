@@ -1,8 +1,10 @@
 // Draws the song: a lane per track under a ruler of bars, and the overview; only what is in sight.
 
+import { textOf } from "./chords.js";
 import { barAt, firstNote } from "./song.js";
 
-export const RULER = 26;
+const RULER = 26;
+export const HEAD = RULER + 20; // bar numbers, and the chords below them
 const LANE = 64;
 const DRUM_ROW = 11;
 const COLOURS = 8;
@@ -17,6 +19,7 @@ export class Roll {
     this.cursor = null; // [track, bar] of the keyboard
     this.playhead = 0;
     this.loop = null; // [start, end] in quarter notes
+    this.chords = []; // bar -> [{quarter, name, sure}]
     this.fresh = () => false; // (track, bar) -> was it written
     this.lit = () => false; // (track, note) -> is it new there
     this.silent = () => false; // track -> is it not heard
@@ -45,7 +48,7 @@ export class Roll {
   /** Where lanes lie, from the top of the whole drawing. */
   layout() {
     if (!this.song) return;
-    let top = RULER;
+    let top = HEAD;
     this.lanes = this.song.tracks.map((track) => {
       const height = Math.round(Math.max(LANE, track.rows.length * DRUM_ROW + 10) * this.tall);
       const lane = { top, height };
@@ -64,7 +67,7 @@ export class Roll {
     this.scale = Math.min(48, Math.max(12, clientWidth / Math.min(this.song.end, 64)));
     this.tall = 1;
     this.layout();
-    this.tall = Math.min(3, Math.max(0.8, (clientHeight - RULER - 4) / (this.height - RULER)));
+    this.tall = Math.min(3, Math.max(0.8, (clientHeight - HEAD - 4) / (this.height - HEAD)));
     this.layout();
   }
 
@@ -100,7 +103,7 @@ export class Roll {
     const depth = y + this.scroller.scrollTop;
     let track = this.lanes.findIndex((lane) => depth < lane.top + lane.height);
     if (track < 0) track = this.lanes.length - 1;
-    return [y < RULER ? -1 : track, barAt(this.song, position)];
+    return [y < HEAD ? -1 : track, barAt(this.song, position)];
   }
 
   /** Scroll so that a cell is in sight. */
@@ -111,7 +114,7 @@ export class Roll {
     else if ((start + length) * this.scale > scrollLeft + clientWidth)
       this.scroller.scrollLeft = (start + length) * this.scale - clientWidth + 20;
     const lane = this.lanes[Math.max(0, track)];
-    if (lane.top - RULER < scrollTop) this.scroller.scrollTop = lane.top - RULER;
+    if (lane.top - HEAD < scrollTop) this.scroller.scrollTop = lane.top - HEAD;
     else if (lane.top + lane.height > scrollTop + clientHeight)
       this.scroller.scrollTop = lane.top + lane.height - clientHeight;
   }
@@ -152,6 +155,7 @@ export class Roll {
       if (lane.top + lane.height >= scrollTop && lane.top <= scrollTop + height) this.paintLane(sight, lane, track);
     });
     this.paintRuler(sight);
+    this.paintChords(sight);
     this.paintPlayhead(sight);
   }
 
@@ -221,6 +225,25 @@ export class Roll {
     }
     pen.fillStyle = this.theme.strong;
     pen.fillRect(0, RULER - 1, width, 1);
+  }
+
+  /** The names of the chords over the bars; of those that would run into one another, the first. */
+  paintChords({ pen, width, left, first, last }) {
+    pen.fillStyle = this.theme.ground;
+    pen.fillRect(0, RULER, width, HEAD - RULER);
+    let free = -Infinity;
+    for (let bar = first; bar <= last; bar++)
+      for (const chord of this.chords[bar] ?? []) {
+        const x = Math.round((this.song.bars[bar].start + chord.quarter) * this.scale - left) + 5;
+        if (x < free) continue;
+        const text = textOf(chord);
+        pen.font = `${chord.sure ? 600 : 400} 12px system-ui, sans-serif`;
+        pen.fillStyle = chord.sure ? this.theme.text : this.theme.soft;
+        pen.fillText(text, x, (RULER + HEAD) / 2);
+        free = x + pen.measureText(text).width + 8;
+      }
+    pen.fillStyle = this.theme.strong;
+    pen.fillRect(0, HEAD - 1, width, 1);
   }
 
   paintPlayhead({ pen, height, left }) {

@@ -1,4 +1,4 @@
-// Which bars of which tracks are chosen: every chosen bar of every chosen track, as on the command line.
+// Which bars of which tracks are chosen: one rectangle, or several regions.
 
 import { CommandError } from "./command.js";
 
@@ -8,63 +8,102 @@ export class Selection {
   }
 
   clear() {
-    this.bars = new Set();
-    this.tracks = new Set();
+    this.cells = new Map(); // track -> its chosen bars, a Set
+    this.release();
     this.anchor = null;
   }
 
   get empty() {
-    return !this.bars.size || !this.tracks.size;
+    return !this.cells.size;
   }
 
   has(track, bar) {
-    return this.bars.has(bar) && this.tracks.has(track);
+    return Boolean(this.cells.get(track)?.has(bar));
   }
 
-  /** The rectangle between two cells [track, bar]; with `add`, on top of what is chosen. */
-  rectangle(from, to, add = null) {
-    this.bars = new Set(add?.bars);
-    this.tracks = new Set(add?.tracks);
-    for (let bar = Math.min(from[1], to[1]); bar <= Math.max(from[1], to[1]); bar++) this.bars.add(bar);
-    for (let track = Math.min(from[0], to[0]); track <= Math.max(from[0], to[0]); track++) this.tracks.add(track);
+  /** The rectangle between two cells [track, bar], beside what is held. */
+  rectangle(from, to) {
+    this.cells = copyOf(this.held ?? new Map());
     this.anchor = from;
+    for (let track = Math.min(from[0], to[0]); track <= Math.max(from[0], to[0]); track++)
+      for (let bar = Math.min(from[1], to[1]); bar <= Math.max(from[1], to[1]); bar++) this.add(track, bar);
   }
 
-  toggleTrack(track) {
-    if (!this.tracks.delete(track)) this.tracks.add(track);
+  add(track, bar) {
+    if (!this.cells.has(track)) this.cells.set(track, new Set());
+    this.cells.get(track).add(bar);
   }
 
-  copy() {
-    const other = new Selection();
-    other.bars = new Set(this.bars);
-    other.tracks = new Set(this.tracks);
-    other.anchor = this.anchor;
-    return other;
+  /** Keep what is chosen: the next rectangle is one more. */
+  hold() {
+    if (!this.empty) this.held = copyOf(this.cells);
+    this.more = false;
   }
 
-  get trackList() {
-    return [...this.tracks].sort((a, b) => a - b);
+  /** The next rectangle is the only one. */
+  release() {
+    this.held = null; // what further rectangles are added to
+    this.more = false; // whether one has been added
   }
 
   get barList() {
-    return [...this.bars].sort((a, b) => a - b);
+    return sorted(new Set([...this.cells.values()].flatMap((bars) => [...bars])));
   }
 
-  /** Choose what --bars and --track of a command mean in a song. Throws CommandError. */
-  read(bars, tracks, song) {
-    this.bars = new Set(bars.split(",").flatMap((part) => barsOf(part.trim(), song.bars.length)));
-    const chosen = tracks.flatMap((text) => tracksOf(text, song.tracks));
-    this.tracks = new Set(chosen.length ? chosen : song.tracks.map((track) => track.number));
-    this.anchor = [this.trackList[0], this.barList[0]];
+  /** What is written anew, as "track:bar". */
+  get keys() {
+    return [...this.cells].flatMap(([track, bars]) => [...bars].map((bar) => `${track}:${bar}`));
   }
 
-  /** The bars as the command line writes them, from 1: 5-8,11. */
-  get barText() {
-    return ranges(this.barList)
-      .map(([first, last]) => (first === last ? `${first + 1}` : `${first + 1}-${last + 1}`))
-      .join(",");
+  /** The tracks that share the same bars, as [{bars, tracks}]: bars as the command line writes them, tracks from 0. */
+  get groups() {
+    const found = new Map();
+    for (const track of sorted(this.cells.keys())) {
+      const bars = textOf(this.cells.get(track));
+      found.set(bars, [...(found.get(bars) ?? []), track]);
+    }
+    return [...found].map(([bars, tracks]) => ({ bars, tracks }));
+  }
+
+  /** Bars and tracks as [name, value] of the request: one group with bars and track, several as regions. */
+  get fields() {
+    const { groups } = this;
+    if (groups.length === 1) return [["bars", groups[0].bars], ...groups[0].tracks.map((track) => ["track", `${track + 1}`])];
+    return groups.flatMap(({ bars, tracks }) => tracks.map((track) => ["region", `${track + 1}/${bars}`]));
+  }
+
+  /** The same in words, with the tracks' names. */
+  inWords(tracks) {
+    const words = this.groups.map((group, index) => {
+      const names = group.tracks.map((track) => tracks[track].name);
+      const bars = `${/[-,]/.test(group.bars) ? "bars" : "bar"} ${group.bars}`;
+      return `${index ? bars : bars.replace("b", "B")} of ${names.length > 4 ? `${names.length} tracks` : names.join(", ")}`;
+    });
+    return words.join("; ");
+  }
+
+  /** Choose what the bars, tracks and regions of a command mean in a song. Throws CommandError. */
+  read({ bars, tracks, regions }, song) {
+    this.clear();
+    const all = song.tracks.map((track) => String(track.number + 1));
+    const places = regions.map((region) => region.split(/\/(.*)/s));
+    if (bars !== undefined || !regions.length) places.unshift(...(tracks.length ? tracks : all).map((track) => [track, bars ?? ""]));
+    for (const [words, numbers = ""] of places)
+      for (const track of tracksOf(words, song.tracks))
+        for (const part of numbers.split(",")) for (const bar of barsOf(part.trim(), song.bars.length)) this.add(track, bar);
+    const first = this.cells.keys().next().value;
+    this.anchor = [first, Math.min(...this.cells.get(first))];
   }
 }
+
+const sorted = (numbers) => [...numbers].sort((a, b) => a - b);
+const copyOf = (cells) => new Map([...cells].map(([track, bars]) => [track, new Set(bars)]));
+
+/** Bars as the command line writes them, from 1: 5-8,11. */
+const textOf = (bars) =>
+  ranges(sorted(bars))
+    .map(([first, last]) => (first === last ? `${first + 1}` : `${first + 1}-${last + 1}`))
+    .join(",");
 
 /** Runs of neighbours in a sorted list, as [first, last]. */
 export function ranges(numbers) {

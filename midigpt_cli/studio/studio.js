@@ -3,9 +3,11 @@
 import * as api from "./api.js";
 import { Additions } from "./additions.js";
 import { Asking } from "./asking.js";
+import { Chords } from "./chords.js";
 import { CommandError, commandOf, fieldsOf } from "./command.js";
 import { downloadMidi, downloadRendered } from "./downloads.js";
 import { listen } from "./gestures.js";
+import { heardIn, isRecording, midiNameOf } from "./listening.js";
 import { showHistory } from "./panel.js";
 import { Player } from "./player.js";
 import { Project } from "./project.js";
@@ -26,7 +28,8 @@ export class Studio {
     this.asking = new Asking(find);
     this.additions = new Additions();
     this.roll.selection = this.selection;
-    this.takes = new Takes(this.roll, this.player, find);
+    this.chords = new Chords(() => this.showChords());
+    this.takes = new Takes(this.roll, this.player, find, (song) => this.chords.show(song));
     this.project = null;
     this.base = null; // the song in use
     this.writer = null;
@@ -47,6 +50,7 @@ export class Studio {
 
   say(text, bad = false) {
     const box = find("message");
+    if (!box.hidden && box.textContent === text) return; // else a screen reader says it again
     box.hidden = !text;
     box.className = bad ? "bad" : "";
     box.textContent = text;
@@ -61,11 +65,21 @@ export class Studio {
   // ---- open ----
 
   async open(name, bytes) {
+    const opening = (this.opening = {}); // a file that is opened later wins
     try {
-      await this.use(Project.from(name, bytes));
+      const song = isRecording(name) ? await this.listenTo(name, bytes) : bytes;
+      if (opening === this.opening) await this.use(Project.from(isRecording(name) ? midiNameOf(name) : name, song));
     } catch (error) {
       this.fail(error instanceof api.ServerError && error.status ? new api.ServerError(`${name}: ${error.message}`) : error);
     }
+  }
+
+  /** A recording as MIDI, with what is done told in tenths. */
+  listenTo(name, bytes) {
+    const { opening } = this;
+    const tell = (share) => opening === this.opening && this.say(`Listening to ${name}: ${Math.floor(share * 10) * 10} %`);
+    tell(0);
+    return heardIn(name, bytes, tell);
   }
 
   async use(project) {
@@ -85,6 +99,8 @@ export class Studio {
     this.project = project;
     this.selection.clear();
     this.roll.cursor = null;
+    this.chords.clear();
+    this.showChords();
     this.say("");
     find("empty").hidden = true;
     find("work").hidden = find("panel").hidden = false;
@@ -107,6 +123,20 @@ export class Studio {
     this.roll.draw();
   }
 
+  showChords() {
+    this.roll.chords = this.chords.byBar;
+    find("song-key").textContent = this.chords.key;
+    this.roll.draw();
+  }
+
+  /** Keep what is chosen and choose more beside it. */
+  holdSelection() {
+    if (!this.base || this.selection.empty) return;
+    this.selection.hold();
+    this.showSelection();
+    find("where").textContent = "Now choose more bars: drag over them, or move with the arrow keys, with Shift over several.";
+  }
+
   clear() {
     this.selection.clear();
     this.showSelection();
@@ -115,17 +145,15 @@ export class Studio {
 
   showSelection() {
     const { selection, roll, base } = this;
-    const names = selection.trackList.map((track) => base.tracks[track].name);
-    const bars = `Bar${selection.bars.size > 1 ? "s" : ""} ${selection.barText}`;
-    find("chosen").textContent = selection.empty
-      ? "Drag over bars, or click one."
-      : `${bars} of ${names.length > 4 ? `${names.length} tracks` : names.join(", ")}`;
-    find("write").disabled = find("copy").disabled = selection.empty;
+    const words = selection.inWords(base.tracks);
+    find("chosen").textContent = words || "Drag over bars, or click one.";
+    find("write").disabled = find("copy").disabled = find("region").disabled = selection.empty;
     if (roll.cursor) {
       const [track, bar] = roll.cursor;
       const count = (roll.song ?? base).tracks[track].notes.filter((note) => note.bar === bar).length;
-      const chosen = selection.has(track, bar) ? `, chosen: ${bars}` : "";
-      find("where").textContent = `${base.tracks[track].name}, bar ${bar + 1}, ${count} notes${chosen}`;
+      const chord = this.chords.inBar(bar);
+      const chosen = selection.has(track, bar) ? `, chosen: ${words}` : "";
+      find("where").textContent = `${base.tracks[track].name}, bar ${bar + 1}, ${count} notes${chord && `, chord ${chord}`}${chosen}`;
     } else find("where").textContent = "";
     if (this.player.loop && !selection.empty) this.setLoop();
   }
@@ -136,9 +164,8 @@ export class Studio {
     if (!this.project || this.writer) return;
     if (this.selection.empty) return this.say("Choose bars first: drag over them, or use the arrow keys with Shift.");
     if (!find("ask").reportValidity()) return;
-    const fields = [...this.additions.fields, ...this.asking.fields];
-    const where = [["bars", this.selection.barText], ...this.selection.trackList.map((track) => ["track", track + 1])];
-    this.takes.begin(this.selection.barList.flatMap((bar) => this.selection.trackList.map((track) => `${track}:${bar}`)));
+    const fields = [...this.selection.fields, ...this.additions.fields, ...this.asking.fields];
+    this.takes.begin(this.selection.keys);
     this.label = `${find("chosen").textContent}`;
     this.say("");
     this.busy(true);
@@ -148,7 +175,7 @@ export class Studio {
       take: (take) => writer === this.writer && this.takes.add(take),
     }));
     try {
-      const job = await writer.run(this.project.name, this.project.now.bytes, [...where, ...fields]);
+      const job = await writer.run(this.project.name, this.project.now.bytes, fields);
       if (writer === this.writer) this.written(job);
     } catch (error) {
       if (writer === this.writer) this.fail(error);
@@ -306,8 +333,8 @@ export class Studio {
 
   async copy() {
     if (!this.project || this.selection.empty) return;
-    const fields = [...this.additions.fields, ...this.asking.fields];
-    const line = commandOf(this.project.fileName, this.selection, fields, this.seed);
+    const fields = [...this.selection.fields, ...this.additions.fields, ...this.asking.fields];
+    const line = commandOf(this.project.fileName, fields, this.seed);
     try {
       await navigator.clipboard.writeText(line);
       this.say(`Copied: ${line}`);
@@ -326,9 +353,9 @@ export class Studio {
         additions.tracks = of("add_track");
       });
       const preset = of("preset").flatMap((name) => this.asking.usePreset(name));
-      const own = ["bars", "track", "add_bars", "add_track", "preset"];
+      const own = ["bars", "track", "region", "add_bars", "add_track", "preset"];
       this.asking.put([...preset, ...fields.filter(([field]) => !own.includes(field))]);
-      this.selection.read(of("bars").at(-1) ?? "", of("track"), this.base);
+      this.selection.read({ bars: of("bars").at(-1), tracks: of("track"), regions: of("region") }, this.base);
       this.say("");
     } catch (error) {
       this.fail(error);

@@ -5,8 +5,8 @@ import { showTakes, showTracks } from "./panel.js";
 import { isNew, notesOf, withBar } from "./song.js";
 
 export class Takes {
-  constructor(roll, player, find) {
-    Object.assign(this, { roll, player, find });
+  constructor(roll, player, find, shown) {
+    Object.assign(this, { roll, player, find, shown });
     roll.fresh = (track, bar) => this.freshCells.has(`${track}:${bar}`);
     roll.lit = (track, note) => this.isLit(track, note);
     roll.silent = (track) => !player.heard(track);
@@ -91,6 +91,7 @@ export class Takes {
     this.light(song, cells);
     this.player.use(song);
     this.roll.show(song);
+    this.shown(song);
     showTracks(this.find("tracks"), song, this.roll.lanes, this.player, (number) => this.mixed(number));
   }
 

@@ -179,46 +179,28 @@ def _mark_bars(axes: Axes, sheet: _Column) -> None:
     """Bar numbers, metres where they change, and the title, above the first roll."""
     lines = bar_lines(sheet.score, sheet.bars)
     box = axes.get_window_extent()
-    room = box.width / max(len(sheet.bars), 1) / axes.figure.dpi  # inches per bar
-    every = next(step for step in (1, 2, 4, 8, 16, 32, 64, 128, 1 << 20) if room * step > 0.24)
+    width = box.width / max(len(sheet.bars), 1) / axes.figure.dpi  # inches per bar
+    every = next(step for step in (1, 2, 4, 8, 16, 32, 64, 128, 1 << 20) if width * step > 0.24)
     longest = max(sheet.score.tracks, key=lambda track: len(track.bars)).bars
     metre = ""
     for bar, line in zip(sheet.bars, lines, strict=False):
         if bar % every == 0:
-            axes.annotate(
-                str(bar + 1),
-                (line, 1),
-                xycoords=("data", "axes fraction"),
-                xytext=(2, 3),
-                textcoords="offset points",
-                fontsize=7,
-                color=_INK,
-            )
+            _above(axes, str(bar + 1), line, (2, 3), fontsize=7)
         here = f"{longest[bar].ts_numerator}/{longest[bar].ts_denominator}" if bar < len(longest) else metre
         if here != metre:
-            axes.annotate(
-                here,
-                (line, 1),
-                xycoords=("data", "axes fraction"),
-                xytext=(2, 14),
-                textcoords="offset points",
-                fontsize=8,
-                color=_INK,
-                fontweight="bold",
-            )
+            _above(axes, here, line, (2, 14), fontsize=8, fontweight="bold")
             metre = here
     if sheet.title:
-        axes.annotate(
-            sheet.title,
-            (0.5, 1),
-            xycoords="axes fraction",
-            xytext=(0, 28),
-            textcoords="offset points",
-            fontsize=11,
-            color=_INK,
-            ha="center",
-            fontweight="bold",
-        )
+        font: dict[str, Any] = {"fontsize": 11, "fontweight": "bold", "color": _INK}
+        where: dict[str, Any] = {"xycoords": "axes fraction", "xytext": (0, 28), "textcoords": "offset points"}
+        axes.annotate(sheet.title, (0.5, 1), ha="center", **where, **font)
+
+
+def _above(axes: Axes, text: str, at: float, offset: tuple[int, int], **font: Any) -> None:
+    """Text above the first roll, `offset` points from a bar line."""
+    axes.annotate(
+        text, (at, 1), xycoords=("data", "axes fraction"), xytext=offset, textcoords="offset points", color=_INK, **font
+    )
 
 
 def _legend(figure: Figure, cells: int) -> None:

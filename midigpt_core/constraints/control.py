@@ -10,7 +10,7 @@ from midigpt_core.constraints.masks import Allowed, Constraint
 from midigpt_core.fields import Door, nearest, refused, rows_of
 from midigpt_core.plan.steps import Cell
 from midigpt_core.request import InferenceConfig, TrackPrompt
-from midigpt_core.score import Bar, Track
+from midigpt_core.score import Bar, Score, Track
 from midigpt_core.tokens.config import EncoderConfig
 from midigpt_core.tokens.vocabulary import Vocabulary
 
@@ -25,6 +25,7 @@ class Scene:
     cells: tuple[Cell, ...] = ()  # (track, bar) of the score, in the same order
     prompts: Mapping[int, TrackPrompt] = field(default_factory=dict)  # by track
     staying: Mapping[int, Sequence[Bar]] = field(default_factory=dict)  # by track, the window's bars that stay
+    score: Score | None = None  # as it is before the step, in its own resolution
     within: Mapping[int, Allowed] = field(default_factory=dict)  # by cell, the tokens that a pitch mask leaves
 
     def tracks_of(self, cells: Iterable[int]) -> dict[int, int]:
@@ -34,6 +35,11 @@ class Scene:
     def kept(self, cell: int) -> Sequence[Bar]:
         """The bars of a cell's track that stay, as far as the window goes."""
         return self.staying.get(self.cells[cell][0], ())
+
+    def before(self, cell: int, bars: int) -> bool:
+        """Whether the cell so many places before is that many bars before it in the same track."""
+        track, bar = self.cells[cell]
+        return bars <= cell and self.cells[cell - bars] == (track, bar - bars)
 
     def run(self, cell: int, control: str) -> tuple[int, int]:
         """Which bar a cell is, from 0, of how many in a row that are written with the same value of a control."""

@@ -10,10 +10,14 @@ import numpy as np
 
 from midigpt_core.constraints.chord_controls import ChordsControl, ChordStrength
 from midigpt_core.constraints.control import DecodeControl, Limit, Scene, check_integers, check_object
+from midigpt_core.constraints.fill import FillControl
 from midigpt_core.constraints.line_controls import ContourControl, KeepContour, KeepRange, MotionControl
 from midigpt_core.constraints.masks import AllowedTokens, Constraint, Schedule, Scheduled, Slot, TokenBias
 from midigpt_core.constraints.pitch_mask import PitchMask
+from midigpt_core.constraints.rhythm import Onsets, RhythmFrom
 from midigpt_core.constraints.span import Span
+from midigpt_core.constraints.swing import SwingControl
+from midigpt_core.constraints.syncopation import SyncopationControl
 from midigpt_core.constraints.velocity import Humanise, VelocityControl
 from midigpt_core.fields import nearest, refused
 from midigpt_core.music import GRIDS
@@ -21,6 +25,8 @@ from midigpt_core.score import Bar, Track
 from midigpt_core.tokens.config import EncoderConfig
 from midigpt_core.tokens.types import TokenType
 from midigpt_core.tokens.vocabulary import Vocabulary
+
+ONSETS = "onsets"  # value of rhythm_lock
 
 
 class TimeSignature:
@@ -106,17 +112,21 @@ class RhythmMask:
 
 
 class RhythmLock:
-    """true: the same onsets and chord sizes as the bar that is replaced, new pitches and durations."""
+    """true: the same onsets and chord sizes as the bar that is replaced, new pitches and durations; "onsets": the same
+    onsets, any number of notes at each."""
 
     def check(self, value: Any, where: str, encoder: EncoderConfig, track: Track) -> None:
-        if not isinstance(value, bool):
-            raise refused(where, value, "is not true or false", "use true to keep the rhythm")
+        if not isinstance(value, bool) and value != ONSETS:
+            raise refused(where, value, "is not true or false", f"use true to keep the rhythm, or {ONSETS!r}")
 
     def constraints(self, values: Mapping[int, Any], scene: Scene) -> list[Constraint]:
-        locked = {}
-        for cell in (cell for cell, value in values.items() if value):
-            locked[cell] = [(tick, [Slot()] * len(notes)) for tick, notes in _chords(scene.bars[cell])]
-        return [Scheduled(scene.vocabulary, _sounding(locked), "rhythm_lock", scene.within)] if locked else []
+        kinds = ((True, Scheduled), (ONSETS, Onsets))
+        found: list[Constraint] = []
+        for wanted, kind in kinds:
+            cells = [cell for cell, value in values.items() if value == wanted]
+            locked = {c: [(tick, [Slot()] * len(notes)) for tick, notes in _chords(scene.bars[c])] for c in cells}
+            found += [kind(scene.vocabulary, _sounding(locked), "rhythm_lock", scene.within)] if locked else []
+        return found
 
 
 class Remix:
@@ -152,6 +162,10 @@ CONTROLS: Mapping[str, DecodeControl] = {
     "pitch_mask": PitchMask(),
     "rhythm_mask": RhythmMask(),
     "rhythm_lock": RhythmLock(),
+    "rhythm_from": RhythmFrom(),
+    "fill": FillControl(),
+    "swing": SwingControl(),
+    "syncopation": SyncopationControl(),
     "remix": Remix(),
     "span": Span(),
     "chords": ChordsControl(),
@@ -184,7 +198,7 @@ def _chords(bar: Bar) -> list[tuple[int, list[Any]]]:
 
 def _remixed(note: Any, changed: bool, full: bool) -> Slot:
     duration = None if changed and full else note.duration_ticks
-    return Slot(None, duration, other_than=note.pitch) if changed else Slot(note.pitch, duration)
+    return Slot(None, duration, other_than=(note.pitch,)) if changed else Slot(note.pitch, duration)
 
 
 def _sounding(schedules: Mapping[int, Schedule]) -> dict[int, Schedule]:

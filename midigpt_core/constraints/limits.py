@@ -51,7 +51,7 @@ class Count(Push):
             return ~token_mask(self.vocabulary, *PITCH, *LEADS_TO_NOTE, TokenType.TIME_ABSOLUTE_POS)
         if count < bounds.low:  # no onset more than a quarter note later than an even spread would have it
             spread = bounds.ticks * count // bounds.low + self.vocabulary.config.resolution
-            return _open_until(self.vocabulary, spread if at.slot < HANDS else bounds.ticks)
+            return open_until(self.vocabulary, spread if at.slot < HANDS else bounds.ticks)
         return None
 
     def advance(self, kind: TokenType, value: int, at: Cursor) -> None:
@@ -84,8 +84,8 @@ class Cover(Push):
         if lacking <= 0 or _spare(bounds, sounding, at.tick) < 0:
             return None
         if at.slot < HANDS:
-            return _open_until(self.vocabulary, max(at.tick, bounds.ticks - lacking))
-        return _open_until(self.vocabulary, bounds.ticks) & ~token_mask(self.vocabulary, *PITCH, *LEADS_TO_NOTE)
+            return open_until(self.vocabulary, max(at.tick, bounds.ticks - lacking))
+        return open_until(self.vocabulary, bounds.ticks) & ~token_mask(self.vocabulary, *PITCH, *LEADS_TO_NOTE)
 
     def _durations(self, bounds: Bounds, sounding: set[int], tick: int) -> Allowed:
         """Those that do not make the bar sound for too long, nor leave a gap before the next eighth that it cannot
@@ -225,7 +225,7 @@ class Classes(Constraint):
         if not 0 < len(used) < most:
             return None
         fresh = token_mask(self.vocabulary, TokenType.NOTE_ONSET) & ~self._of(used)
-        return _among_pitches(self.vocabulary, PULL * fresh.astype(np.float32), logprobs)
+        return among_pitches(self.vocabulary, PULL * fresh.astype(np.float32), logprobs)
 
     def _of(self, classes: set[int]) -> Allowed:
         mask = np.zeros(self.vocabulary.size, dtype=np.bool_)
@@ -260,7 +260,7 @@ class Key(Constraint):
         start, end = self.vocabulary.range(TokenType.NOTE_ONSET)
         bias = np.zeros(self.vocabulary.size, dtype=np.float32)
         bias[start:end] = KEY_PULL * lead[np.arange(end - start) % 12]
-        return _among_pitches(self.vocabulary, bias, logprobs)
+        return among_pitches(self.vocabulary, bias, logprobs)
 
     def advance(self, kind: TokenType, value: int, at: Cursor) -> None:
         if kind is TokenType.NOTE_DURATION and at.cell in self.by_cell:
@@ -274,7 +274,7 @@ def _spare(bounds: Bounds, sounding: set[int], tick: int) -> int:
     return free - (bounds.low - len(sounding))
 
 
-def _among_pitches(vocabulary: Vocabulary, bias: Bias, logprobs: Bias) -> Bias | None:
+def among_pitches(vocabulary: Vocabulary, bias: Bias, logprobs: Bias) -> Bias | None:
     """The bias on pitches, moved so that all of them together stay as likely as they are; None where none is."""
     start, end = vocabulary.range(TokenType.NOTE_ONSET)
     there = np.flatnonzero(logprobs[start:end] > -np.inf) + start
@@ -287,7 +287,7 @@ def _among_pitches(vocabulary: Vocabulary, bias: Bias, logprobs: Bias) -> Bias |
     return moved
 
 
-def _open_until(vocabulary: Vocabulary, tick: int) -> Allowed:
+def open_until(vocabulary: Vocabulary, tick: int) -> Allowed:
     """The bar does not end, and time moves on to this tick at most."""
     allowed = ~token_mask(vocabulary, *ENDS)
     start, end = vocabulary.range(TokenType.TIME_ABSOLUTE_POS)

@@ -6,7 +6,7 @@ Grammar says what is legal; a constraint says what is wanted. Each one narrows t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -103,7 +103,7 @@ class Slot:
 
     pitch: int | None = None
     duration: int | None = None  # grid ticks
-    other_than: int | None = None  # a pitch that is not wanted again, where another one may be written
+    other_than: Collection[int] = ()  # pitches that are not wanted again, where another one may be written
 
 
 Schedule = Sequence[tuple[int, Sequence[Slot]]]  # (tick, notes there in ascending pitch), ticks ascending
@@ -171,7 +171,7 @@ class Scheduled(Constraint):
                 span = range(start + at.last_pitch + 1, min(end, start + top))
                 tokens = [token for token in span if within is None or within[token]]
                 tokens = tokens[: max(1, len(tokens) - free)]
-                tokens = [token for token in tokens if token - start != here[at.slot].other_than] or tokens
+                tokens = [token for token in tokens if token - start not in here[at.slot].other_than] or tokens
             else:
                 tokens = [start + pitch]
             allowed[tokens] = True

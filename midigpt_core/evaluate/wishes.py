@@ -2,56 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from midigpt_core.chords import chord_of
-from midigpt_core.constraints.line import KINDS, kind_of, line_at, line_of
+from midigpt_core.constraints.line import KINDS, kind_of, line_at
 from midigpt_core.constraints.line_controls import CONTOURS
 from midigpt_core.constraints.velocity import loudness, place_of
 from midigpt_core.engine import InferenceEngine
 from midigpt_core.evaluate.judge import Tell, request_for
+from midigpt_core.evaluate.measured import MeasuredWish, OldAndNew
+from midigpt_core.evaluate.rhythm_wishes import RHYTHM_WISHES
 from midigpt_core.evaluate.tasks import Task
+from midigpt_core.generation.consensus import note_f1
+from midigpt_core.generation.voices import remarks_on
+from midigpt_core.music import sixteenth_of
 from midigpt_core.request import GenerationRequest, InferenceConfig
-from midigpt_core.score import DRUM, Bar, Score
+from midigpt_core.score import DRUM, Score
 
 ROOTS = ("C", "Dm7", "Eb", "E7", "F", "Gm", "Am7", "Bb")
 FEWEST = 5  # notes of a line that tell its motion
 NEAR = 8  # of a velocity, as near to an accent as one hears it
 LOUD = {"low": 60, "high": 80}
 SHARES = {"steps": 0.6, "leaps": 0.2}
-
-
-@dataclass(frozen=True)
-class OldAndNew:
-    """The bars of a task as they were and as they came out, and those of their track that stay."""
-
-    old: Sequence[Bar]
-    new: Sequence[Bar]
-    kept: Sequence[Bar]
-    resolution: int
-
-    def line(self, bar: Bar) -> list[tuple[int, int]]:
-        return line_of([(note.onset_ticks, note.pitch) for note in bar.notes])
-
-
-Ask = Callable[[np.random.Generator], Any]
-Found = Callable[[Any, OldAndNew], float | None]  # how far it is so, 0 to 1; None where the notes cannot tell
-
-
-@dataclass(frozen=True)
-class MeasuredWish:
-    """One control, what is asked of it, and how that is measured."""
-
-    name: str
-    control: str
-    ask: Ask  # the value for all bars, or a list with one for each
-    found: Found
-    drums: bool = False  # whether it has a meaning for drums
+BAR_BY_BAR = {"passes": "bars", "retry_unchanged": True}
+DISTANCES = [0.1, 0.3], [0.2, 0.6], [0.3, 0.5], [0.5, 0.7], [0.7, 0.9]
+ROUNDED = 0.01  # of a distance, that played onsets may come to between the model's grid and the sixteenths
 
 
 def _chords(asked: Sequence[str], passage: OldAndNew) -> float | None:
@@ -116,14 +96,44 @@ def _sketch(_: Any, passage: OldAndNew) -> float | None:
     return float(np.mean(hits)) if hits else None
 
 
+def _distance(asked: Mapping[str, Sequence[float]], passage: OldAndNew) -> float:
+    low, high = asked["distance"]
+    old, new = ({(0, i): bar.notes for i, bar in enumerate(bars)} for bars in (passage.old, passage.new))
+    distance = 1 - note_f1([old, new], passage.resolution)[0, 1]
+    return float(low - ROUNDED <= distance <= high + ROUNDED)
+
+
+def _new(_: Any, passage: OldAndNew) -> float | None:
+    """Share of the bars with other notes than before."""
+    old, new = (
+        [{(sixteenth_of(n.onset_ticks, passage.resolution), n.pitch) for n in bar.notes} for bar in bars]
+        for bars in (passage.old, passage.new)
+    )
+    hits = [before != after for before, after in zip(old, new, strict=True) if before or after]
+    return float(np.mean(hits)) if hits else None
+
+
+def _free_of_remarks(asked: Mapping[str, Any], passage: OldAndNew) -> float:
+    return float(not remarks_on(passage.after, passage.task.cells, InferenceConfig(**asked)))
+
+
+def _any_distance(random: np.random.Generator, _: Task) -> dict[str, Any]:
+    return {"distance": DISTANCES[random.integers(len(DISTANCES))]}
+
+
 WISHES = (
-    MeasuredWish("chords", "chords", lambda random: [str(name) for name in random.permutation(ROOTS)], _chords),
-    MeasuredWish("velocity 60-80", "velocity", lambda _: LOUD, _loud, drums=True),
-    MeasuredWish("velocity own", "velocity", lambda _: "own", _own, drums=True),
-    MeasuredWish("motion", "motion", lambda _: SHARES, _motion),
-    MeasuredWish("contour", "contour", lambda random: str(random.choice(list(CONTOURS))), _contour),
-    MeasuredWish("keep_range", "keep_range", lambda _: True, _range),
-    MeasuredWish("keep_contour", "keep_contour", lambda _: True, _sketch),
+    MeasuredWish("chords", "chords", lambda random, _: [str(name) for name in random.permutation(ROOTS)], _chords),
+    MeasuredWish("velocity 60-80", "velocity", lambda *_: LOUD, _loud, drums=True),
+    MeasuredWish("velocity own", "velocity", lambda *_: "own", _own, drums=True),
+    MeasuredWish("motion", "motion", lambda *_: SHARES, _motion),
+    MeasuredWish("contour", "contour", lambda random, _: str(random.choice(list(CONTOURS))), _contour),
+    MeasuredWish("keep_range", "keep_range", lambda *_: True, _range),
+    MeasuredWish("keep_contour", "keep_contour", lambda *_: True, _sketch),
+    MeasuredWish("distance", "", _any_distance, _distance, drums=True),
+    MeasuredWish("voice leading", "", lambda *_: {"voice_leading": True}, _free_of_remarks),
+    MeasuredWish("playable", "", lambda *_: {"playable": True}, _free_of_remarks),
+    MeasuredWish("passes: every bar new", "", lambda *_: BAR_BY_BAR, _new, drums=True),
+    *RHYTHM_WISHES,
 )
 
 
@@ -139,7 +149,9 @@ def wishes_met(
         for i, task in enumerate(tasks):
             if task.score.tracks[task.cells[0][0]].track_type == DRUM and not wish.drums:
                 continue
-            value, request = wish.ask(random), request_for(task, config)
+            value, request = wish.ask(random, task), request_for(task, config)
+            if value is None:
+                continue
             if i not in plain:
                 plain[i] = engine.session(task.score, request).run_takes().takes[0].score
             met = wish.found(value, _passage(task, _written(engine, task, _asking(task, request, wish, value))))
@@ -160,6 +172,8 @@ def _written(engine: InferenceEngine, task: Task, request: GenerationRequest) ->
 
 
 def _asking(task: Task, request: GenerationRequest, wish: MeasuredWish, value: Any) -> GenerationRequest:
+    if not wish.control:
+        return replace(request, config=replace(request.config, **value))
     track = task.cells[0][0]
     bars = sorted(bar for t, bar in task.cells if t == track)
     each = {bar: {wish.control: value[i]} for i, bar in enumerate(bars)} if isinstance(value, list) else {}
@@ -173,4 +187,4 @@ def _passage(task: Task, after: Score) -> OldAndNew:
     bars = sorted(bar for t, bar in task.cells if t == track)
     old, new = task.score.tracks[track].bars, after.tracks[track].bars
     kept = [bar for i, bar in enumerate(old) if i not in bars]
-    return OldAndNew([old[bar] for bar in bars], [new[bar] for bar in bars], kept, after.resolution)
+    return OldAndNew([old[bar] for bar in bars], [new[bar] for bar in bars], kept, after.resolution, task, after)

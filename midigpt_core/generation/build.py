@@ -2,37 +2,68 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from midigpt_core.constraints.control import Scene
 from midigpt_core.constraints.controls import CONTROLS
 from midigpt_core.constraints.depart import Depart, places_to_leave
 from midigpt_core.constraints.masks import Allowed, AllowedTokens, Constraint, NoRepeat, Opening, Scheduled
+from midigpt_core.constraints.partly import partly_kept
 from midigpt_core.echo.rule import Echo
 from midigpt_core.generation.knowledge import echo_strength
 from midigpt_core.generation.prompt import StepPrompt, asked_attributes, from_nothing
+from midigpt_core.generation.voices import voice_constraints
 from midigpt_core.harmony.lean import LEAN
 from midigpt_core.harmony.rule import Harmony
 from midigpt_core.request import TrackPrompt
-from midigpt_core.score import Score
+from midigpt_core.score import Bar, Score
 from midigpt_core.tokens.encode import BAR_ATTRIBUTES, TRACK_ATTRIBUTES
 from midigpt_core.tokens.types import TokenType
 
 FOR_PITCHES = ("pitch_mask", "keep_range")  # controls whose pitches hold for schedules too
+KEEPS_RHYTHM = "rhythm_lock"  # the one schedule that leaves room for keeping some of the notes
 LESS_READILY = 4.0  # factor by which an attempt's echo is weaker than that of the one before
 
 
-def build_constraints(step: StepPrompt, seed: int, attempt: int = 1) -> tuple[Constraint, ...]:
-    """The constraints for one lane, fresh. Every further attempt repeats the piece less readily."""
+def build_constraints(
+    step: StepPrompt, seed: int, attempt: int = 1, stood: Sequence[Bar] = ()
+) -> tuple[Constraint, ...]:
+    """The constraints for one lane, fresh. Every further attempt repeats the piece less readily.
+
+    stood: the bars that it keeps part of, one per cell.
+    """
     prompts = {prompt.id: prompt for prompt in step.request.tracks}
     controls, pitches = _of_controls(step, prompts, seed)
     asked = step.known.attribute_targets.constraints(
         step.tokenizer.vocabulary, step.cells, step.known.around.score, pitches
     )
-    scheduled = {cell for each in controls if isinstance(each, Scheduled) for cell in each.by_cell}
+    given = {cell: each.name for each in controls if isinstance(each, Scheduled) for cell in each.by_cell}
+    bound = {cell for cell, name in given.items() if name != KEEPS_RHYTHM}
+    kept = _partly_kept(step, stood, bound, pitches, seed)
+    scheduled = set(given).union(*(each.by_cell for each in kept))
     own = [*_opening(step, prompts), *_no_repeat(step, prompts), *_depart(step, seed, attempt)]
-    return (*controls, *own, *asked, *_echo(step, scheduled, attempt), *_harmony(step), *_chords(step))
+    return (
+        *controls,
+        *kept,
+        *own,
+        *asked,
+        *_echo(step, scheduled, attempt),
+        *_harmony(step),
+        *_chords(step),
+        *voice_constraints(step),
+    )
+
+
+def _partly_kept(
+    step: StepPrompt, stood: Sequence[Bar], bound: Collection[int], within: Mapping[int, Allowed], seed: int
+) -> list[Scheduled]:
+    """For a candidate that keeps part of what stood there: the notes that stay. Not where a control gives a rhythm."""
+    bars = {cell: bar for cell, bar in enumerate(stood) if bar.notes and cell not in bound}
+    if not bars or step.step.autoregressive:
+        return []
+    low, high = step.request.config.distance
+    return [partly_kept(step.tokenizer.vocabulary, bars, (low, high), seed, within)]
 
 
 def _of_controls(
@@ -41,7 +72,7 @@ def _of_controls(
     """Those of the request's `controls`, and the tokens a pitch mask leaves by cell: schedules keep within them."""
     originals = tuple(step.originals.tracks[track].bars[bar] for track, bar in step.local_cells)
     kept = {step.tracks[i]: [bar for bar in track.bars if bar.notes] for i, track in enumerate(step.window.tracks)}
-    scene = Scene(step.tokenizer.vocabulary, originals, seed, step.cells, prompts, kept)
+    scene = Scene(step.tokenizer.vocabulary, originals, seed, step.cells, prompts, kept, step.known.around.score)
     controls = [prompts[track].controls_in(bar) for track, bar in step.cells]
     found: list[Constraint] = []
     for name, control in sorted(CONTROLS.items(), key=lambda row: row[0] not in FOR_PITCHES):

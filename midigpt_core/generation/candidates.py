@@ -10,22 +10,25 @@ from functools import cached_property
 from midigpt_core import trace
 from midigpt_core.constraints.attribute_targets import attribute_targets
 from midigpt_core.errors import GenerationError
-from midigpt_core.generation.checks import Written, as_it_was, checks_of, similarity, stuck
+from midigpt_core.generation.checks import Written, checks_of, similarity, standing, stuck
+from midigpt_core.generation.distance import stray
 from midigpt_core.generation.prompt import StepPrompt
 from midigpt_core.plan.steps import Cell
 from midigpt_core.plan.window import paste
 from midigpt_core.score import Note, Score
 from midigpt_core.tokens.tokenizer import Tokenizer
+from midigpt_core.voices.remarks import Remark
 
 
 class Fault(IntEnum):
     """What may be wrong with a candidate; the worst last. Only a failure is never accepted."""
 
     NONE = 0
-    UNCHANGED = 1
-    STUCK = 2
-    CUT_OFF = 3
-    FAILED = 4
+    NOT_AS_ASKED = 1
+    UNCHANGED = 2
+    STUCK = 3
+    CUT_OFF = 4
+    FAILED = 5
 
 
 REASONS = {
@@ -48,7 +51,9 @@ class Candidate:
     truncated: bool
     take: int = 0  # whose seed it was drawn with
     events: list[trace.Event] = field(default_factory=list)  # what listeners are told if it is kept
-    distance: float = 0.0  # from the control values that are asked for
+    off_target: float = 0.0  # how far from the control values that are asked for
+    distance: float = 0.0  # from what stood there before the run
+    remarks: tuple[Remark, ...] = ()  # on its voices
     consensus: float = 1.0  # agreement with the others of its pool, less what sameness costs
     fault: Fault = Fault.NONE
     reason: str = ""
@@ -59,9 +64,23 @@ class Candidate:
         return paste(self.before, self.prompt.step, self.prompt.window_of(self.cells, self.before))
 
     @property
-    def rank(self) -> tuple[int, float, float]:
+    def rank(self) -> tuple[int, tuple[float, int, float], float]:
         """Smaller is better."""
-        return (self.fault, self.distance, -self.consensus)
+        return (self.fault, (self.stray, len(self.remarks), self.off_target), -self.consensus)
+
+    @property
+    def stray(self) -> float:
+        """How far its distance lies outside the range that is asked for."""
+        return stray(self.distance, self.prompt.request.config)
+
+    @property
+    def not_as_asked(self) -> str:
+        """How far off it is, or what there is to remark on; nothing where it is as asked."""
+        said = [f"voices: {remark.told}" for remark in self.remarks]
+        if self.stray:
+            low, high = self.prompt.request.config.distance
+            said.insert(0, f"distance: {self.distance:.2f} from what stood there, not {low:g} to {high:g}")
+        return "; ".join(said)
 
 
 @dataclass(frozen=True)
@@ -76,7 +95,8 @@ class Judge:
         """Note what is wrong with a candidate; `passed`: those that other takes keep."""
         candidate.reason = self._failure(candidate, passed)
         candidate.fault = Fault.FAILED if candidate.reason else self._doubt(candidate)
-        candidate.reason = candidate.reason or REASONS.get(candidate.fault, "")
+        if not candidate.reason:
+            candidate.reason = REASONS.get(candidate.fault, candidate.not_as_asked)
 
     def _failure(self, candidate: Candidate, passed: Sequence[Written]) -> str:
         config, step = self.prompt.request.config, self.prompt.step
@@ -92,11 +112,11 @@ class Judge:
             return Fault.STUCK
         if config.retry_unchanged and similarity(candidate.written, self._as_it_was) == 1.0:
             return Fault.UNCHANGED
-        return Fault.NONE
+        return Fault.NOT_AS_ASKED if candidate.not_as_asked else Fault.NONE
 
     @cached_property
     def _as_it_was(self) -> Written:
-        return as_it_was(self.score, self.prompt.step, self.tokenizer.config)
+        return standing(self.score, self.prompt.step.cells, self.tokenizer.config)
 
     @cached_property
     def _free(self) -> set[int]:
@@ -121,6 +141,8 @@ class Take:
     accepted: bool  # every step passed its checks
     truncated: bool  # a step ran out of the model's context before its last bar
     bars: int = 0  # written, each of a track
+    distance: float = 0.0  # 1 less the F1 of its notes (bar, sixteenth, pitch) with those that stood there
+    remarks: tuple[Remark, ...] = ()  # on its voices, where voice_leading or playable asks for them
 
     def __repr__(self) -> str:
         state = "" if self.accepted else f", rejected: {self.rejected[-1]}"

@@ -90,7 +90,7 @@ def checks_of(
     if not config.novelty_check:
         return tuple(checks)
     if "original" in against:
-        checks.append(NotLike([as_it_was(score, step, encoder)], config.novelty_threshold, "the original"))
+        checks.append(NotLike([standing(score, step.cells, encoder)], config.novelty_threshold, "the original"))
     if "takes" in against:
         checks.append(NotLike(passed, config.novelty_threshold, "another take"))
     if "context" in against:
@@ -102,9 +102,9 @@ def checks_of(
     return tuple(checks)
 
 
-def as_it_was(score: Score, step: Step, encoder: EncoderConfig) -> Written:
-    """What stands in the bars that a step writes, onsets on the encoder's grid."""
-    return {(t, b): on_grid(score.tracks[t].bars[b], score.resolution, encoder) for t, b in step.cells}
+def standing(score: Score, cells: Collection[Cell], encoder: EncoderConfig) -> Written:
+    """What stands in these bars, onsets on the encoder's grid."""
+    return {(t, b): on_grid(score.tracks[t].bars[b], score.resolution, encoder) for t, b in cells}
 
 
 def stuck(written: Written, score: Score, step: Step, tracks: Collection[int]) -> bool:

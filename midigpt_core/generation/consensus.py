@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from midigpt_core.music import sixteenth_of
 from midigpt_core.plan.steps import Cell
 from midigpt_core.score import Note
 
-SLOTS = 4  # places per quarter note at which notes count as equal
 SAMENESS = 0.05  # of agreement, that a candidate loses whose sounding bars all stand elsewhere in their tracks
 APART = 0.8  # note F1 above which two takes are too much alike, where another one can be had
 
@@ -40,7 +40,7 @@ def note_f1(candidates: Sequence[Notes], resolution: int) -> Table:
 
 def _note_set(notes: Notes, resolution: int) -> set[tuple[Cell, int, int]]:
     return {
-        (cell, (2 * SLOTS * note.onset_ticks + resolution) // (2 * resolution), note.pitch)
+        (cell, sixteenth_of(note.onset_ticks, resolution), note.pitch)
         for cell, found in notes.items()
         for note in found
     }

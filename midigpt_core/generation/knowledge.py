@@ -8,6 +8,7 @@ from functools import cached_property
 from midigpt_core.chords import Change, changes_of
 from midigpt_core.constraints.attribute_targets import AttributeTargets, attribute_targets
 from midigpt_core.constraints.controls import borne_on
+from midigpt_core.constraints.swing import Swing, swing_of
 from midigpt_core.constraints.velocity import Loudness, loudness
 from midigpt_core.echo.mixture import Body, StyleBias
 from midigpt_core.echo.rule import Choice, Source
@@ -22,6 +23,7 @@ from midigpt_core.score import DRUM
 from midigpt_core.tokens.encode import EncodeOptions
 from midigpt_core.tokens.tokenizer import Tokenizer
 from midigpt_core.tokens.types import TokenType
+from midigpt_core.voices.leading import VoicePart, pairs_of
 
 PITCH = TokenType.NOTE_ONSET
 FITTING = 0.75  # share of its notes that a bar has in the chords of another that may repeat it
@@ -119,8 +121,17 @@ class StepKnowledge:
                 found.update({cell: wanted} if wanted is not None else {})
         return found
 
+    def swing(self, cell: Cell) -> Swing | None:
+        """How late the caller wants the notes of a cell, where that is said."""
+        return swing_of(self._prompt(cell).controls_in(cell[1]), self.around.score.tracks[cell[0]].bars[cell[1]])
+
     def _prompt(self, cell: Cell) -> TrackPrompt:
         return next(prompt for prompt in self.request.tracks if prompt.id == cell[0])
+
+    @cached_property
+    def voice_pairs(self) -> tuple[tuple[VoicePart, VoicePart], ...]:
+        """The voices that must not move in parallel, where the caller asks for that."""
+        return pairs_of(self.around.score, self.cells) if self.request.config.voice_leading else ()
 
     @cached_property
     def tonal(self) -> dict[int, Cell]:

@@ -46,7 +46,13 @@ def _finished(prompt: StepPrompt, notes: list[Note], score: Score, cell: Cell) -
     if wanted is not None:
         ticks = score.tracks[cell[0]].bars[cell[1]].ticks(score.resolution)
         notes = wanted.applied(notes, score.resolution, ticks)
-    return _with_kept(prompt, notes, score, cell)
+    return _with_kept(prompt, _swung(prompt, notes, score, cell), score, cell)
+
+
+def _swung(prompt: StepPrompt, notes: list[Note], score: Score, cell: Cell) -> list[Note]:
+    """The notes of a cell as late as the caller wants them."""
+    swing, bar = prompt.known.swing(cell), score.tracks[cell[0]].bars[cell[1]]
+    return notes if swing is None else swing.placed(notes, score.resolution, bar.ticks(score.resolution))
 
 
 def _with_kept(prompt: StepPrompt, notes: list[Note], score: Score, cell: Cell) -> list[Note]:

@@ -14,6 +14,7 @@ import numpy as np
 from midigpt_core.generation.fit import alone_fits, narrowed
 from midigpt_core.plan.divide import Division, divided
 from midigpt_core.plan.narrow import expected_tokens
+from midigpt_core.plan.passes import parts_of
 from midigpt_core.plan.steps import Cell, PlanOptions, Step, choose_window, plan_steps, with_pending
 from midigpt_core.request import AUTO, GenerationRequest
 from midigpt_core.score import Score
@@ -30,6 +31,11 @@ class Plan:
     window: int  # bars the model sees at once: as requested, or chosen
     cells: frozenset[Cell]  # (track, bar) to write
     steps: tuple[Step, ...]  # in the order they are run
+
+    @property
+    def bars(self) -> int:
+        """Bars that the steps write, each of a track; in passes one may come more than once."""
+        return sum(len(step.cells) for step in self.steps)
 
 
 @dataclass(frozen=True)
@@ -53,7 +59,9 @@ def plan(request: GenerationRequest, score: Score, tokenizer: Tokenizer, n_posit
     config = request.config
     seed = config.seed if config.seed >= 0 else draw_seed()
     cells = chosen_cells(request, score, seed)
-    steps = fitting_plan(request, score, cells, tokenizer, seed, n_positions)
+    forward = [prompt.id for prompt in request.tracks if prompt.autoregressive]
+    parts = parts_of(cells, forward, config.passes, config.rounds, seed) if config.passes != "off" else [cells]
+    steps = [step for part in parts for step in fitting_plan(request, score, part, tokenizer, seed, n_positions)]
     window = choose_window(score.n_bars, config.model_dim, tuple(sorted(tokenizer.config.num_bars_map)))
     return Plan(seed, window, cells, tuple(steps))
 

@@ -9,7 +9,9 @@ from midigpt_core.echo.sources import REACH, Notes, Surroundings, note_set
 from midigpt_core.generation.candidates import Candidate, Draft, Judge
 from midigpt_core.generation.checks import Written
 from midigpt_core.generation.consensus import SAMENESS, agreement, differing, note_f1, sameness
+from midigpt_core.generation.distance import Origin
 from midigpt_core.generation.prompt import StepPrompt
+from midigpt_core.generation.voices import remarks_on
 from midigpt_core.plan.steps import Cell
 from midigpt_core.request import InferenceConfig
 from midigpt_core.score import Note
@@ -33,6 +35,7 @@ class CandidatePool:
 
     tokenizer: Tokenizer
     candidates: Sequence[Candidate]
+    origin: Origin | None = None  # from which they are to be at a distance
     _taken: list[int] = field(default_factory=list)
     _judges: dict[int, Judge] = field(default_factory=dict)
 
@@ -45,7 +48,12 @@ class CandidatePool:
             candidate.consensus = float(agreed) - (SAMENESS * _sameness(candidate) if several else 0.0)
             targets = candidate.prompt.known.attribute_targets
             if several and targets.targets:
-                candidate.distance = targets.distance(candidate.score, self.tokenizer)
+                candidate.off_target = targets.distance(candidate.score, self.tokenizer)
+            config = candidate.prompt.request.config
+            if config.playable or config.voice_leading:
+                candidate.remarks = remarks_on(candidate.score, candidate.prompt.step.cells, config)
+            if self.origin is not None:
+                candidate.distance = self.origin.distance(candidate.written)
 
     def take_for(self, draft: Draft, number: int, passed: Sequence[Written]) -> Candidate:
         """The best candidate for a take that differs from those taken before. `passed`: what other takes keep.

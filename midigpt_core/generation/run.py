@@ -6,7 +6,7 @@ import html
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -15,6 +15,8 @@ from midigpt_core.errors import CancelledError
 from midigpt_core.generation.build import build_constraints
 from midigpt_core.generation.candidates import Candidate, Draft, Fault, Take
 from midigpt_core.generation.checks import on_grid
+from midigpt_core.generation.distance import Origin, is_partly_kept
+from midigpt_core.generation.facts import with_facts
 from midigpt_core.generation.fit import narrowed
 from midigpt_core.generation.notes import read_cell, read_cells
 from midigpt_core.generation.plan import Plan
@@ -112,7 +114,7 @@ class Run:
         draft = replace(self._drafts[take])
         if draft.best is not None:
             draft.close_step()
-        return draft.finished()
+        return self._finished_take(draft)
 
     def go(self) -> Result:
         """Write what is planned. Raises CancelledError when stopped."""
@@ -127,7 +129,7 @@ class Run:
             self._write(number, len(steps), takes, prompts)
             self._finished.append(step)
         return Result(
-            takes=tuple(draft.finished() for draft in takes),
+            takes=tuple(self._finished_take(draft) for draft in takes),
             steps=steps,
             generated=() if config.plan_only else tuple(sorted(self.plan.cells)),
             dropped_context=tuple(sorted(dropped)),
@@ -135,6 +137,13 @@ class Run:
             prompt_tokens=prompt_tokens,
             timing=self.timing,
         )
+
+    @cached_property
+    def _origin(self) -> Origin:
+        return Origin(self.score, self.tokenizer.config)
+
+    def _finished_take(self, draft: Draft) -> Take:
+        return with_facts(draft.finished(), self._origin, self.plan.cells, self.request.config)
 
     def _prompts(self, takes: Sequence[Draft], step: Step, left_out: set[int], dropped: set[int]) -> list[StepPrompt]:
         """One prompt per take; takes whose score is the same object share it. Tracks are dropped until they fit."""
@@ -195,7 +204,7 @@ class Run:
             draft.tokens += sum(len(lane.written) for lane, owner, _ in lanes if owner == take)
         started = time.perf_counter()
         found = [self._candidate(lane, *by_take[take], take, events) for lane, take, events in lanes]
-        pool = CandidatePool(self.tokenizer, found)
+        pool = CandidatePool(self.tokenizer, found, self._origin if self.request.config.distance else None)
         self.timing.decode_s += time.perf_counter() - started
         return pool
 
@@ -249,7 +258,9 @@ class Run:
             prompt=prompt.prompt,
             grammar=prompt.grammar(self.n_positions),
             drums=prompt.drums,
-            constraints=build_constraints(prompt, seed, attempt),
+            constraints=build_constraints(
+                prompt, seed, attempt, self._origin.bars(prompt) if is_partly_kept(config, attempt, version) else ()
+            ),
             parameters=parameters,
             drum_parameters=drum_parameters,
             seed=seed,

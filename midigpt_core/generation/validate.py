@@ -10,11 +10,14 @@ from typing import Any
 from midigpt_core.attributes import AttributeTable
 from midigpt_core.constraints.controls import CONTROLS
 from midigpt_core.constraints.piece_controls import PIECE_CONTROLS
+from midigpt_core.constraints.rhythm import check_source
 from midigpt_core.fields import check, nearest, refused
 from midigpt_core.request import AUTO, GenerationRequest, TrackPrompt
 from midigpt_core.score import DRUM, Score, Track, check_score
 from midigpt_core.tokens.config import EncoderConfig
 from midigpt_core.tokens.types import TokenType
+
+RHYTHMS = ("rhythm_mask", "rhythm_lock", "rhythm_from", "remix", "span")  # controls of which a bar has one at most
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,23 @@ def _hidden_bars_can_be_shown(case: Case) -> None:
             "needs a MaskBar token, which this checkpoint lacks",
             "use auto, attention, attention_approx, attention_skip or remove",
         )
+
+
+def _distance_is_a_range(case: Case) -> None:
+    asked = list(case.request.config.distance)
+    if asked and (len(asked) != 2 or asked[0] > asked[1]):
+        raise refused("config.distance", asked, "is no range", "give the lowest and the highest, such as [0.2, 0.6]")
+    if asked and any(prompt.autoregressive for prompt in case.request.tracks):
+        raise refused("config.distance", asked, "is for bars that are filled in", "drop it where tracks are continued")
+
+
+def _passes_have_parts(case: Case) -> None:
+    config = case.request.config
+    if config.rounds > 1 and config.passes == "off":
+        raise refused("config.rounds", config.rounds, "is for passes", "say which: thirds, tracks, bars or random")
+    forward = [prompt.autoregressive for prompt in case.request.tracks if prompt.bars or prompt.autoregressive]
+    if config.passes != "off" and forward and all(forward):
+        raise refused("config.passes", config.passes, "is for bars that are filled in", "drop it")
 
 
 # ---- score and track ids ----
@@ -221,9 +241,28 @@ def _controls(case: Case, where: str, values: Mapping[str, Any], together: Mappi
         if name not in CONTROLS:
             raise refused(f"{where}.{name}", None, "is not a known control", nearest(name, CONTROLS))
         CONTROLS[name].check(value, f"{where}.{name}", case.encoder, track)
-    rhythms = [name for name in ("rhythm_mask", "rhythm_lock", "remix", "span") if together.get(name)]
+    rhythms = [name for name in RHYTHMS if together.get(name)]
+    if "syncopation" in together:
+        rhythms += ["syncopation"] if {"rhythm_lock", "rhythm_from", "remix"} & set(rhythms) else []
     if len(rhythms) > 1:
         raise refused(where, rhythms, "all set the rhythm", "keep one of them")
+
+
+def _rhythms_are_there_to_follow(case: Case) -> None:
+    written = {prompt.id: prompt for prompt in case.request.tracks}
+    for where, prompt, track in case.prompts:
+        places = [(f"{where}.controls", prompt.controls, prompt.bars or range(track.n_bars))]
+        places += [(f"{where}.bar_controls[{bar}]", own, [bar]) for bar, own in prompt.bar_controls.items()]
+        for place, controls, bars in places:
+            value = controls.get("rhythm_from")
+            if value is None:
+                continue
+            check_source(value, f"{place}.rhythm_from", case.score.tracks, prompt.id)
+            source = written[value["track"]]
+            both = sorted(set(bars) & set(source.bars))
+            if both or source.autoregressive:
+                problem = f"follows track {source.id + 1}, which is written at the same time"
+                raise refused(f"{place}.rhythm_from", None, problem, "write it before, in a run of its own")
 
 
 def _piece_controls_exist_and_fit(case: Case) -> None:
@@ -239,6 +278,8 @@ CHECKS: tuple[Callable[[Case], None], ...] = (
     _filters_leave_something,
     _window_is_known,
     _hidden_bars_can_be_shown,
+    _distance_is_a_range,
+    _passes_have_parts,
     _score_has_bars,
     _every_track_has_one_prompt,
     _something_is_written,
@@ -246,5 +287,6 @@ CHECKS: tuple[Callable[[Case], None], ...] = (
     _bars_have_one_role,
     _attributes_exist_and_fit,
     _controls_exist_and_fit,
+    _rhythms_are_there_to_follow,
     _piece_controls_exist_and_fit,
 )

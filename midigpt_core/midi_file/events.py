@@ -17,6 +17,7 @@ TEMPO, METRE, KEY = 0x51, 0x58, 0x59
 # data bytes after each status byte from 0x80; -1: a length follows; -2: not defined in a file
 _SIZES = [2] * 64 + [1] * 32 + [2] * 16 + [-1, 1, 2, 1, -2, -2, 0, -1, 0, -2, 0, 0, 0, -2, 0, -1]
 _SIZE_OF = [-2] * 128 + _SIZES
+_EMPTY = 3  # bytes of a meta event without a payload
 
 
 @dataclass
@@ -34,10 +35,13 @@ class _DamagedError(Exception):
     """Something in a track chunk that no MIDI file may hold; the message says what."""
 
 
-def read_events(body: bytes, where: str) -> TrackEvents:
-    """The events of one track chunk. `where` names file and track in messages. Raises MidiFileError."""
+def read_events(body: bytes, where: str, only: bytes = b"") -> TrackEvents:
+    """The events of one track chunk, or `only` the meta events of these kinds that are not empty.
+
+    `where` names file and track in messages. Raises MidiFileError.
+    """
     try:
-        track = _scan(body)
+        track = _scan(body, only)
     except IndexError:
         raise MidiFileError(f"{where}: the track ends in the middle of an event (byte {len(body)})") from None
     except _DamagedError as damage:
@@ -45,9 +49,9 @@ def read_events(body: bytes, where: str) -> TrackEvents:
     return track
 
 
-def _scan(body: bytes) -> TrackEvents:
+def _scan(body: bytes, only: bytes = b"") -> TrackEvents:
     events: list[Event] = []
-    append, size_of = events.append, _SIZE_OF
+    append, size_of = _forget if only else events.append, _SIZE_OF
     seen: dict[bytes, bytes] = {}  # most events come again and again, and are kept once
     kept = seen.setdefault
     tick = position = running = 0
@@ -77,11 +81,16 @@ def _scan(body: bytes) -> TrackEvents:
             stop = _end_of_system_event(body, position)
             if status == META and body[position + 1] == END_OF_TRACK:
                 return TrackEvents(events, tick, True, ran, body[stop:])
-            append((tick, body[position:stop]))
+            if not only or (status == META and body[position + 1] in only and stop > position + _EMPTY):
+                events.append((tick, body[position:stop]))
         if stop > size:
             raise IndexError
         position = stop
     return TrackEvents(events, tick, False, ran)
+
+
+def _forget(event: Event) -> None:
+    """Take no note of it."""
 
 
 def _end_of_system_event(body: bytes, position: int) -> int:

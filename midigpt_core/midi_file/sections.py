@@ -44,11 +44,11 @@ def _names(score: Score) -> list[tuple[int, str]]:
     """(tick, name) of every marker, cue point and section text."""
     source, named = score.source, []
     for index, body in enumerate(source.layout.tracks if source else ()):
-        if source is None or not any(bytes((META, kind)) in body for kind in (TEXT, MARKER, CUE)):
-            continue
-        for tick, event in source.read_track(index).events:
-            if event[0] == META and event[1] in (TEXT, MARKER, CUE):
-                named.append((tick, _name(event[1], decode_text(meta_data(event)).strip())))
+        kinds = [kind for kind in (MARKER, CUE) if bytes((META, kind)) in body]
+        if bytes((META, TEXT)) in body and _TEXT_SECTION.encode() in body.lower():
+            kinds.append(TEXT)
+        for tick, event in source.read_metas(index, bytes(kinds)).events if source and kinds else ():
+            named.append((tick, _name(event[1], decode_text(meta_data(event)).strip())))
     return [(tick, name) for tick, name in named if name]
 
 

@@ -86,6 +86,10 @@ class MidiSource:
         """All events of one track chunk: a fresh list, free to change."""
         return read_events(self._bodies[index], self.where(index))
 
+    def read_metas(self, index: int, kinds: bytes) -> TrackEvents:
+        """The meta events of these kinds alone, but for empty ones: many other events take no memory."""
+        return read_events(self._bodies[index], self.where(index), kinds)
+
     def read_tracks(self) -> list[TrackEvents]:
         """The events of every track chunk: fresh lists, free to change."""
         return [self.read_track(index) for index in range(len(self._bodies))]

@@ -147,10 +147,7 @@ def _continue_track(track: int, bars: list[int], frame: _Frame, options: PlanOpt
         position = first
         while position < end:
             flush = frame.start(end - frame.window)  # the window that ends with the run
-            if flush <= position and (position - flush >= enough or flush == 0) and end <= flush + frame.window:
-                start = flush
-            else:
-                start = frame.start(min(max(0, position - history), max(0, end - frame.window)))
+            start = flush if position - flush >= enough else frame.start(position - history)
             stop = min(end, start + frame.window)
             yield frame.step(start, frozenset((track, bar) for bar in range(position, stop)), True)
             position = stop

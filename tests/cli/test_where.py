@@ -44,6 +44,30 @@ def test_bars_are_found_as_people_say_them(text, found) -> None:
     assert bars(text) == found
 
 
+def test_info_tells_the_sections_in_the_words_that_bars_takes(midigpt, tmp_path) -> None:
+    import mido
+
+    file, song = mido.MidiFile(POP), tmp_path / "song.mid"
+    file.tracks.append(mido.MidiTrack())
+    names = [("Intro", 0), ("Chorus", 2), ("Verse, soft", 3), ("chorus", 4)]  # with bars from the one before
+    for name, since in names:
+        file.tracks[-1].append(mido.MetaMessage("marker", text=name, time=since * 4 * file.ticks_per_beat))
+    for track in file.tracks[:-1]:
+        track[:] = [message for message in track if message.type != "marker"]
+    file.save(song)
+    told = json.loads(midigpt("info", song, "--json").out)["sections"]
+    assert [(each["name"], each["first"], each["last"]) for each in told] == [
+        ("Intro", 1, 2),
+        ("Chorus", 3, 5),
+        ("Verse, soft", 6, 9),
+        ("chorus", 10, 16),
+    ]
+    score = Score.from_midi(song)
+    for each in told:
+        assert select_places(each["select"], score).bars == tuple(range(each["first"] - 1, each["last"]))
+    assert 'sections Intro 1-2, Chorus#1 3-5, "Verse, soft" 6-9, chorus#2 10-16' in midigpt("info", song).out
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [

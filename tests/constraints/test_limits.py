@@ -22,7 +22,7 @@ from midigpt_core.constraints.attribute_targets import (
     _Builder,
     notes_of,
 )
-from midigpt_core.constraints.limits import HANDS, _among_pitches
+from midigpt_core.constraints.limits import HANDS, among_pitches
 from midigpt_core.score import DRUM, MELODIC, Bar, Note, Score, Track
 from midigpt_core.tokens.grid import grid_ticks
 from midigpt_core.tokens.types import TokenType
@@ -129,10 +129,10 @@ def test_a_lean_on_pitches_leaves_a_note_as_likely_as_it_is() -> None:
     logprobs[[start + 60, start + 64, end + 1]] = np.log([0.2, 0.3, 0.5])
     bias = np.zeros(vocabulary.size, np.float32)
     bias[start + 64] = 3.0
-    moved = np.exp(logprobs + _among_pitches(vocabulary, bias, logprobs))
+    moved = np.exp(logprobs + among_pitches(vocabulary, bias, logprobs))
     assert moved[start:end].sum() == pytest.approx(0.5)
     assert moved[start + 64] / moved[start + 60] == pytest.approx(1.5 * np.exp(3.0), rel=1e-4)
-    assert _among_pitches(vocabulary, bias, np.where(np.arange(len(logprobs)) < end, -np.inf, logprobs)) is None
+    assert among_pitches(vocabulary, bias, np.where(np.arange(len(logprobs)) < end, -np.inf, logprobs)) is None
 
 
 # ---- what gives way ----

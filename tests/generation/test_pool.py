@@ -108,6 +108,19 @@ def test_bars_that_hang_on_one_pitch_are_not_chosen_while_others_do_not() -> Non
     assert chosen(pool, draft) == list(LINES[0])
 
 
+def test_bars_to_remark_on_are_not_chosen_while_others_leave_nothing_to_say() -> None:
+    high = [notes(96, 100, 103, 108), notes(96, 100, 103, 107), notes(96, 100, 103, 105)]  # a bass has no such notes
+    pool, draft = pool_of(*high, notes(*LINES[0]), playable=True)
+    assert chosen(pool, draft) == list(LINES[0])
+    pool, draft = pool_of(*high, playable=True)
+    few, *more = pool.candidates[2], *pool.candidates[:2]
+    for candidate in more:
+        candidate.remarks *= 2
+    kept = pool.take_for(draft, 0, ())
+    assert kept is few
+    assert kept.fault is Fault.NOT_AS_ASKED  # better than nothing
+
+
 def test_silence_comes_last() -> None:
     pool, draft = pool_of([], [], [], notes(*LINES[0]))
     assert chosen(pool, draft) == list(LINES[0])

@@ -91,9 +91,10 @@ def test_tracks_cost_what_they_hold(tmp_path: Path) -> None:
 
 
 @of_the_compiled_scan
-def test_empty_texts_cost_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", [1, 6])  # texts and markers
+def test_empty_texts_cost_nothing(tmp_path: Path, kind: int) -> None:
     song = tmp_path / "song.mid"
-    song.write_bytes(midi(chunk(b"MTrk", b"\0\xff\1\0" * 4_000_000 + track(*scale())[8:])))
+    song.write_bytes(midi(chunk(b"MTrk", bytes((0, 0xFF, kind, 0)) * 4_000_000 + track(*scale())[8:])))
     ended = midigpt("info", song)
     assert ended.code == 0
     assert ended.peak_mb < BASE_MB

@@ -14,8 +14,8 @@ from kept import keys_and_values_as_codes  # noqa: E402
 from midigpt_core.compiled import compiled  # noqa: E402
 from midigpt_core.errors import GenerationError  # noqa: E402
 from midigpt_core.model.base import lay_out  # noqa: E402
-from midigpt_core.model.fast import rounded  # noqa: E402
 from midigpt_core.model.gpt2 import GPT2  # noqa: E402
+from midigpt_core.model.packing import rounded  # noqa: E402
 from midigpt_core.model.shape import GPT2Config  # noqa: E402
 from midigpt_core.tokens.config import EncoderConfig  # noqa: E402
 from midigpt_core.tokens.places import Places, PlaceSizes  # noqa: E402

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from midigpt_core.errors import RequestValidationError
-from midigpt_core.plan.steps import PlanOptions, choose_window, plan_steps, runs, smaller_window
+from midigpt_core.plan.steps import PlanOptions, choose_window, history_bars, plan_steps, runs, smaller_window
 
 WINDOWS = (4, 8, 12, 16)
 
@@ -98,6 +98,24 @@ def test_the_automatic_window_is_the_longest_the_piece_fills() -> None:
 def test_a_piece_shorter_than_every_window_is_padded_not_refused() -> None:
     (step,) = plan_steps({(0, 1)}, 2, PlanOptions(windows=WINDOWS))
     assert (step.start_bar, step.end_bar, step.n_bars) == (0, 2, 4)
+
+
+@pytest.mark.parametrize(("n_bars", "window"), [(3, 3), (8, 8), (90, 8)])
+def test_a_model_without_windows_of_its_own_gets_eight_bars_at_most(n_bars, window) -> None:
+    assert choose_window(n_bars) == window
+
+
+@pytest.mark.parametrize(
+    ("options", "bars"),
+    [
+        (PlanOptions(ar_overlap=0.5, min_overlap_bars=2), 4),
+        (PlanOptions(ar_overlap=0.0, min_overlap_bars=2), 2),
+        (PlanOptions(ar_overlap=1.0), 7),
+        (PlanOptions(bars_per_step=3), 5),
+    ],
+)
+def test_a_continuation_keeps_as_much_of_its_past_as_asked_and_leaves_a_bar_to_write(options, bars) -> None:
+    assert history_bars(8, options) == bars
 
 
 def test_tracks_are_written_in_score_order() -> None:

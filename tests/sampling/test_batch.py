@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from tiny import engine, lanes_of, request, song
 
-from midigpt_core.sampling.batch import Decoder, _Seat
+from midigpt_core.request import InferenceConfig
+from midigpt_core.sampling.batch import Decoder, _common, _Seat
+from midigpt_core.sampling.draw import SamplingParameters
 from midigpt_core.sampling.lane import Lane
 from midigpt_core.sampling.prompt import Prompt
 
@@ -109,3 +111,74 @@ def test_a_lane_that_waits_ends_as_soon_as_its_caller_goes(monkeypatch) -> None:
     at_work.generate([first, waiting])
     assert ended == [True]
     assert not waiting.written
+
+
+def test_a_guided_lane_takes_two_places_of_the_batch(monkeypatch) -> None:
+    at_work = decoder(max_lanes=4)
+    wish = request(song(), {1: [4]}, num_candidates=3, pool=1, guidance=2.0, control_tries=1)
+    wish.tracks[1].attributes["note_density"] = 5
+    lanes = lanes_of(wish, monkeypatch)
+    assert len(lanes) == 3
+    assert all(lane.uncontrolled is not None for lane in lanes)
+    most: list[int] = []
+    for lane in lanes:
+        lane.on_cell = lambda lane: most.append(at_work.active)
+    at_work.generate(lanes)
+    assert max(most) == 2
+    assert at_work._cache is not None
+    assert at_work._cache.lanes == 4
+
+
+def test_room_is_made_for_those_who_wait_and_no_more(monkeypatch) -> None:
+    at_work = decoder()
+    wish = request(song(), {1: [4]}, num_candidates=2, pool=1, guidance=2.0, control_tries=1)
+    wish.tracks[1].attributes["note_density"] = 5
+    at_work.generate(lanes_of(wish, monkeypatch))
+    assert at_work._cache is not None
+    assert at_work._cache.lanes == 4
+
+
+def test_what_a_cache_holds_is_kept_from_one_request_to_the_next(monkeypatch) -> None:
+    at_work = decoder()
+    at_work.generate(lanes_of(request(song(), {1: [4]}, pool=1), monkeypatch))
+    before = at_work._cache
+    assert before is not None
+    [lane] = lanes_of(request(song(), {1: [4]}, pool=1), monkeypatch)
+    read = before.prefilled
+    at_work.generate([lane])
+    assert at_work._cache is before
+    assert before.prefilled - read < len(lane.prompt.tokens)
+
+
+def test_tokens_and_calls_of_the_model_are_counted(monkeypatch) -> None:
+    at_work = decoder()
+    lanes = lanes_of(request(song(), {1: [4]}, num_candidates=2, pool=1), monkeypatch)
+    at_work.generate(lanes)
+    assert at_work.tokens_drawn == sum(len(lane.written) for lane in lanes)
+    assert at_work.model_calls == max(len(lane.written) for lane in lanes) - 1
+
+
+@pytest.mark.parametrize(
+    ("held", "shared_tokens"),
+    [
+        (None, 0),
+        (Prompt((1, 2, 9)), 2),
+        (Prompt((1, 2, 3, 4)), 3),
+        (Prompt((1, 2, 3), hidden_spans=((0, 1),)), -1),
+        (Prompt((1, 2, 3), masking="bar"), -1),
+    ],
+)
+def test_a_slot_is_worth_the_tokens_it_shares_unless_it_hid_others(held: Prompt | None, shared_tokens: int) -> None:
+    assert _common(held, Prompt((1, 2, 3))) == shared_tokens
+
+
+def test_a_lane_draws_the_numbers_of_its_seed_in_order(monkeypatch) -> None:
+    [lane] = lanes_of(request(song(), {1: [4]}, pool=1), monkeypatch)
+    numbers = np.random.Generator(np.random.PCG64(lane.seed)).random(150)
+    assert [lane.uniform() for _ in range(150)] == numbers.tolist()
+
+
+def test_nothing_is_filtered_where_no_filter_is_set() -> None:
+    assert {name: getattr(SamplingParameters(), name) for name in ("temperature", "top_k", "top_p")} == {
+        name: getattr(InferenceConfig(), name) for name in ("temperature", "top_k", "top_p")
+    }

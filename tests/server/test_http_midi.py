@@ -225,3 +225,48 @@ def test_wishes_are_fields_of_the_form_and_of_the_request(client) -> None:
     refusal = infill(client, midi(), bars="5-6", track="bass", velocity="loud")
     assert refusal.status_code == 422
     assert "velocity" in refusal.text
+
+
+def test_rhythm_wishes_are_fields_of_a_form(client):
+    """The options of the command under their own names: a rhythm from another track, and one that is kept."""
+    before = Score.from_midi(midi())
+    answer = infill(client, midi(), bars="5-6", track="bass", rhythm_from="drums:every", seed="1")
+    assert answer.status_code == 200, answer.text
+    after = Score.from_midi(answer.content)
+    drums = next(t for t in after.tracks if t.track_type == "drum")
+    bass = after.tracks[1]
+    for bar in (4, 5):
+        assert {n.onset_ticks for n in bass.bars[bar].notes} == {n.onset_ticks for n in drums.bars[bar].notes}
+    kept = infill(client, midi(), bars="5-6", track="bass", rhythm_lock="onsets", seed="1")
+    for old, new in zip(before.tracks[1].bars[4:6], Score.from_midi(kept.content).tracks[1].bars[4:6], strict=True):
+        assert {n.onset_ticks for n in new.notes} == {n.onset_ticks for n in old.notes}
+
+
+def test_regions_of_a_form_are_written_and_nothing_else(client):
+    form = {"region": ["1/5", "bass/6"], "seed": "1", "density_hard_limit": "6", "plan_only": "true"}
+    answer = client.post("/infill", data=form, files={"file": midi()})
+    assert answer.status_code == 200, answer.text
+    cells = [step["generate"] for step in answer.json()["plan"]]
+    assert cells == [{"0": [4], "1": [5]}]
+    refused = client.post("/infill", data={"region": "bass"}, files={"file": midi()})
+    assert refused.status_code == 422
+    assert refused.json()["detail"].startswith("region = 'bass'")
+
+
+@pytest.mark.parametrize(
+    ("field", "wrong"), [("swing", "2"), ("syncopation", "lots"), ("fill", "soon"), ("rhythm_from", "nobody")]
+)
+def test_a_rhythm_wish_that_cannot_be_is_refused_in_the_words_of_its_field(client, field, wrong):
+    answer = infill(client, midi(), bars="5-6", track="drums", **{field: wrong})
+    assert answer.status_code == 422, answer.text
+    assert field in answer.json()["detail"]
+
+
+def test_swing_of_a_form_places_the_offbeats(client):
+    wishes = {"swing": "1", "syncopation": "0.4", "density_hard_limit": "6", "echo": "0"}
+    answer = infill(client, midi(), bars="5-6", track="bass", seed="1", **wishes)
+    assert answer.status_code == 200, answer.text
+    score = Score.from_midi(answer.content)
+    beat = score.resolution
+    places = {n.onset_ticks % beat for bar in score.tracks[1].bars[4:6] for n in bar.notes}
+    assert places <= {0, beat // 3, 2 * beat // 3, 5 * beat // 6}

@@ -23,6 +23,7 @@ from studio.studio_page import (
     write,
 )
 
+from midigpt_cli.output.song_json import song_json
 from midigpt_core.score import Score
 
 pytestmark = pytest.mark.browser
@@ -258,3 +259,111 @@ def test_job_whose_stream_breaks_is_asked_for_again(page: Any) -> None:
     chosen_bar(page, POP)
     write(page)
     assert page.is_hidden("#message")
+
+
+def test_key_and_chords_are_those_of_the_command_line_for_the_song_and_for_its_takes(page: Any, tmp_path: Path) -> None:
+    open_song(page, POP)
+    told = song_json(Score.from_midi(str(POP)), "")
+    key = told["keys"][0]["key"] if told["keys"] else f"{told['key_by_notes']}, by its notes"
+    until(page, lambda: page.inner_text("#song-key") == key)
+    named = [row for row in told["chords"] if row["beat"] == 1 and row["confidence"] >= 0.5][:3]
+    for row in named:
+        choose(page, 0, row["bar"] - 1, row["bar"] - 1)
+        assert f", chord {row['chord']}" in page.inner_text("#where")
+
+
+DRAWN = """async () => {
+    const pen = CanvasRenderingContext2D.prototype;
+    const plain = pen.fillText;
+    const found = [];
+    pen.fillText = function (...text) { found.push(text); plain.apply(this, text); };
+    document.getElementById("scroller").dispatchEvent(new Event("scroll"));
+    for (let i = 0; i < 4; i++) await new Promise(requestAnimationFrame);
+    pen.fillText = plain;
+    return found;
+}"""
+
+
+def test_chord_names_stand_over_their_bars_at_every_zoom_and_scroll(page: Any) -> None:
+    open_song(page, POP)
+    until(page, lambda: page.inner_text("#song-key") != "")
+    told = {row["bar"]: row for row in song_json(Score.from_midi(str(POP)), "")["chords"] if row["beat"] == 1}
+    for step in ("", "+", "+", "-"):
+        if step:
+            page.click("#zoom-in" if step == "+" else "#zoom-out")
+        page.evaluate("document.getElementById('scroller').scrollLeft = 90")
+        drawn = page.evaluate(DRAWN)
+        bars = {int(text.split()[0]): x for text, x, _ in drawn if text[:1].isdigit()}
+        names = {x: text for text, x, _ in drawn if not text[:1].isdigit()}
+        over = [(told[bar], names[x]) for bar, x in bars.items() if bar in told and x in names]
+        assert len(over) > 2
+        for row, text in over:
+            assert text == row["chord"] + "?" * (row["confidence"] < 0.5)
+
+
+def test_page_works_where_the_server_tells_no_chords(page: Any) -> None:
+    page.route("**/song", lambda route: route.abort())
+    chosen_bar(page, POP)
+    write(page, takes=1)
+    assert page.is_hidden("#message")
+    assert page.inner_text("#song-key") == ""
+
+
+def test_several_regions_are_written_and_nothing_between_them(page: Any, tmp_path: Path) -> None:
+    open_song(page, POP)
+    choose(page, 1, 1, 2)
+    page.keyboard.press("a")
+    for key in ("ArrowDown", "ArrowRight", "ArrowRight", "Shift+ArrowRight"):
+        page.keyboard.press(key)
+    assert page.inner_text("#chosen") == "Bars 2-3 of Chords; bars 5-6 of Bass"
+    page.click("#copy")
+    page.wait_for_selector("#message:not([hidden])")
+    assert "--region 2/2-3 --region 3/5-6 --takes" in page.inner_text("#message")
+    write(page, takes=1)
+    page.keyboard.press("k")
+    page.wait_for_selector("#history li:nth-child(2)")
+    old, new = Score.from_midi(str(POP)), Score.from_midi(str(download(page, tmp_path)))
+    changed = {
+        (number, bar)
+        for number, (before, after) in enumerate(zip(old.tracks, new.tracks, strict=True))
+        for bar in range(old.n_bars)
+        if before.bars[bar].notes != after.bars[bar].notes
+    }
+    assert {track for track, _ in changed} == {1, 2}
+    assert changed <= {(1, 1), (1, 2), (2, 4), (2, 5)}
+
+
+def drag(page: Any, cell: tuple[int, int], last: tuple[int, int]) -> None:
+    """Drag from one cell to another of a song in 4/4, each (track, bar) from 0."""
+    roll, heads = page.locator("#roll").bounding_box(), page.locator("#tracks > li")
+    wide = page.evaluate("document.getElementById('sizer').offsetWidth") / 16.5
+    for index, (track, bar) in enumerate((cell, last)):
+        head = heads.nth(track).bounding_box()
+        page.mouse.move(roll["x"] + (bar + 0.5) * wide, head["y"] + head["height"] / 2, steps=4)
+        if index == 0:
+            page.mouse.down()
+    page.mouse.up()
+
+
+def test_control_and_drag_adds_a_region_and_a_plain_drag_begins_anew(page: Any) -> None:
+    open_song(page, POP)
+    drag(page, (0, 0), (0, 1))
+    page.keyboard.down("Control")
+    drag(page, (2, 3), (2, 4))
+    drag(page, (1, 7), (1, 7))
+    page.keyboard.up("Control")
+    assert page.inner_text("#chosen") == "Bars 1-2 of Lead; bar 8 of Chords; bars 4-5 of Bass"
+    drag(page, (1, 2), (1, 2))
+    assert page.inner_text("#chosen") == "Bar 3 of Chords"
+    page.click("#region")
+    drag(page, (2, 3), (2, 3))
+    assert page.inner_text("#chosen") == "Bar 3 of Chords; bar 4 of Bass"
+
+
+def test_pasted_regions_are_copied_as_they_were(page: Any) -> None:
+    open_song(page, POP)
+    line = f"midigpt infill {POP.name} --region 2/2-3,7 --region 3/5 --takes 2 --seed 5"
+    paste(page, line.replace("3/5", "bass/5"))
+    page.click("#copy")
+    page.wait_for_selector("#message:not([hidden])")
+    assert page.inner_text("#message").removeprefix("Copied: ") == line

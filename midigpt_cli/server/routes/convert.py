@@ -19,12 +19,12 @@ from midigpt_core.score import Score
 
 router = APIRouter(tags=["midi"])
 MIDI_KINDS = (MIDI, "audio/x-midi", "audio/mid", "application/x-midi", "application/octet-stream")
-_FILE = {"type": "object", "required": ["file"], "properties": {"file": {"type": "string", "format": "binary"}}}
+FILE = {"type": "object", "required": ["file"], "properties": {"file": {"type": "string", "format": "binary"}}}
 _BODY = {
     "requestBody": {
         "required": True,
         "content": {
-            "multipart/form-data": {"schema": _FILE},
+            "multipart/form-data": {"schema": FILE},
             MIDI: {"schema": {"type": "string", "format": "binary"}},
             "application/json": {"schema": {"$ref": REF.format(model="Score")}},
         },
@@ -53,15 +53,18 @@ async def score(request: Request) -> Response:
         data = parse_json(await request.body())
         made = await state.queue.in_thread(lambda: _to_midi(data, state.settings))
         return Response(made, media_type=MIDI, headers=named(f"{request_id(request)}.mid"))
-    if kind in MIDI_KINDS:
-        file = await request.body()
-    elif kind == "multipart/form-data":
-        file = (await read_form(request)).data
-    else:
+    if kind not in (*MIDI_KINDS, "multipart/form-data"):
         raise RefusalError(
             415, f"Content-Type {content_type!r} is neither MIDI nor JSON; send {MIDI} or application/json"
         )
+    file = await song_of(request)
     return json_response(await state.queue.in_thread(lambda: _to_json(file, state.settings)))
+
+
+async def song_of(request: Request) -> bytes:
+    """The .mid file that a body is, or that a form holds as `file`. Raises RefusalError."""
+    kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    return await request.body() if kind in MIDI_KINDS else (await read_form(request)).data
 
 
 def _to_midi(data: object, settings: ServerSettings) -> bytes:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path, PurePath
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
@@ -13,7 +14,7 @@ from midigpt_cli.parse.places import select_whole_bars
 from midigpt_cli.parse.selectors import BARS_HELP, select_cells
 from midigpt_cli.server.body import read_form
 from midigpt_cli.server.errors import RefusalError
-from midigpt_cli.server.form import in_form_words
+from midigpt_cli.server.form import in_form_words, read_texts
 from midigpt_cli.server.limits import check_song, read_limits
 from midigpt_cli.server.response_models import ERRORS
 from midigpt_cli.server.routes.generate import client_of
@@ -41,6 +42,7 @@ _FIELDS = {  # field of the form -> meaning
     "bars": f"Draw only these bars. {BARS_HELP}",
     "highlight": "Highlight bars in a picture, such as drums:5-8 (repeatable).",
 }
+_KINDS: Mapping[str, Any] = {"format": str, "bars": str, "highlight": list[str]}
 _ROWS = {name: {"type": "string", "description": meaning} for name, meaning in _FIELDS.items()}
 _FORM = {
     "title": "RenderForm",
@@ -62,17 +64,15 @@ async def render(request: Request) -> Response:
     state = state_of(request)
     state.queue.check_room(client_of(request))
     form = await read_form(request)
-    kind = _format(form.fields)
+    values = read_texts(form.fields, _KINDS)
+    kind = _format(values.get("format", "wav"))
     stem = PurePath(form.name.replace("\\", "/")).stem or "song"
-    made = await state.queue.rendered(lambda: _make(form.data, f"{stem}.{kind}", form.fields, state.settings))
+    made = await state.queue.rendered(lambda: _make(form.data, f"{stem}.{kind}", values, state.settings))
     return Response(made, media_type=FORMATS[kind], headers=named(f"{stem}.{kind}"))
 
 
-def _format(fields: Mapping[str, Sequence[str]]) -> str:
-    for name in fields:
-        if name not in _FIELDS:
-            raise RefusalError(422, f"{name[:80]} is not a known field; {nearest(name, _FIELDS)}", field=name[:80])
-    kind = fields.get("format", ["wav"])[-1].strip().lower().removeprefix(".")
+def _format(text: str) -> str:
+    kind = text.lower().removeprefix(".")
     if kind not in FORMATS:
         raise RefusalError(
             422, f"format = {kind[:80]!r} is nothing that can be made; {nearest(kind, FORMATS)}", field="format"
@@ -80,13 +80,13 @@ def _format(fields: Mapping[str, Sequence[str]]) -> str:
     return kind
 
 
-def _make(data: bytes, name: str, fields: Mapping[str, Sequence[str]], settings: ServerSettings) -> bytes:
+def _make(data: bytes, name: str, values: Mapping[str, Any], settings: ServerSettings) -> bytes:
     score = Score.from_midi(data, limits=read_limits(settings))
     check_song(score, 1, settings)
     if PurePath(name).suffix in SOUNDS:
         _check_length(score, settings)
     try:
-        how = _how(fields, score, name)
+        how = _how(values, score, name)
     except RequestValidationError as error:
         raise in_form_words(error) from error
     with tempfile.TemporaryDirectory(prefix="midigpt-render-") as folder:
@@ -105,9 +105,9 @@ def _check_length(score: Score, settings: ServerSettings) -> None:
         )
 
 
-def _how(fields: Mapping[str, Sequence[str]], score: Score, name: str) -> RenderOptions:
+def _how(values: Mapping[str, Any], score: Score, name: str) -> RenderOptions:
     bars = None
-    if "bars" in fields:
-        chosen = select_whole_bars(fields["bars"][-1], score)
+    if "bars" in values:
+        chosen = select_whole_bars(values["bars"], score)
         bars = range(chosen[0], chosen[-1] + 1)
-    return RenderOptions(lit=select_cells(fields.get("highlight", ()), score), bars=bars, title=PurePath(name).stem)
+    return RenderOptions(lit=select_cells(values.get("highlight", ()), score), bars=bars, title=PurePath(name).stem)

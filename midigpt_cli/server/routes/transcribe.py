@@ -21,7 +21,7 @@ from midigpt_cli.options.transcribe import TranscribeOptions
 from midigpt_cli.server import responses
 from midigpt_cli.server.body import FileField, Form, read_form
 from midigpt_cli.server.errors import RefusalError
-from midigpt_cli.server.form import in_form_words, rows_of, value_of
+from midigpt_cli.server.form import in_form_words, read_texts, rows_of
 from midigpt_cli.server.job_store import Job, Once, TakeFile
 from midigpt_cli.server.outbound import BadTargetError, addresses, open_connection, parse, path_of
 from midigpt_cli.server.queue import Outcome, Rendered, Work
@@ -38,7 +38,6 @@ from midigpt_core.audio.pitch_model import model_file
 from midigpt_core.audio.synthesis import render_audio
 from midigpt_core.audio.transcribe import TranscribeSettings, Transcription, transcribe
 from midigpt_core.errors import AudioError, AudioFileError, CancelledError, RequestValidationError
-from midigpt_core.fields import nearest
 from midigpt_core.generation.run import Timing
 
 router = APIRouter(tags=["audio"])
@@ -143,12 +142,7 @@ async def job_file(job_id: str, name: str, request: Request) -> Response:
 def _read(form: Form, settings: ServerSettings) -> TranscribeRequest:
     """Raises RefusalError, RequestValidationError, AudioError."""
     kinds = {**get_type_hints(TranscribeOptions), **{name: bool if name in _FLAGS else str for name in _OWN}}
-    values = {}
-    for given, texts in form.fields.items():
-        name = RENAMED.get(given, given)
-        if name not in kinds:
-            raise RefusalError(422, f"{name[:80]} is not a known field; {nearest(name, kinds)}", field=name[:80])
-        values[name] = value_of(name, texts, kinds[name])
+    values = read_texts({RENAMED.get(name, name): texts for name, texts in form.fields.items()}, kinds)
     own = {name: values.pop(name, None) for name in _OWN}
     url = own["audio_url"] or None
     if (url is None) == (not form.data):

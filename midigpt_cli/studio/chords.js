@@ -1,0 +1,59 @@
+// The key and the chords of the song that is shown, as the server hears them; the page works without them too.
+
+import * as api from "./api.js";
+
+const UNSURE = 0.5; // confidence below which a chord is told with a question mark, as by `midigpt info`
+const KEYS_SHOWN = 3;
+
+export class Chords {
+  /** `changed` is called when there are others to show. */
+  constructor(changed) {
+    this.changed = changed;
+    this.asked = new WeakMap(); // bytes of a song -> what the server tells of it, on its way or there
+    this.clear();
+  }
+
+  clear() {
+    this.bytes = null; // of the song that is shown
+    this.byBar = []; // bar -> [{quarter, name, sure}]
+    this.key = "";
+  }
+
+  /** This song is shown now: its chords follow when the server has heard them, until then the last ones stay. */
+  async show({ bytes }) {
+    if (bytes === this.bytes) return;
+    this.bytes = bytes;
+    if (!this.asked.has(bytes)) this.asked.set(bytes, this.ask(bytes));
+    const told = await this.asked.get(bytes);
+    if (bytes !== this.bytes) return; // another is shown by now
+    this.byBar = [];
+    for (const { bar, beat, chord, confidence } of told.chords)
+      (this.byBar[bar - 1] ??= []).push({ quarter: beat - 1, name: chord, sure: confidence >= UNSURE });
+    this.key = keyOf(told);
+    this.changed();
+  }
+
+  async ask(bytes) {
+    try {
+      return await api.factsOf(bytes);
+    } catch (error) {
+      if (!(error instanceof api.ServerError)) throw error;
+      this.asked.delete(bytes); // to be asked again when it is shown again
+      return { chords: [], keys: [], key_by_notes: null };
+    }
+  }
+
+  /** The chords of a bar in words; nothing where none is heard. */
+  inBar(bar) {
+    return (this.byBar[bar] ?? []).map(textOf).join(" ");
+  }
+}
+
+export const textOf = ({ name, sure }) => (sure ? name : `${name}?`);
+
+/** The keys that the file names, else the one that its notes suggest. */
+function keyOf({ keys, key_by_notes: byNotes }) {
+  if (!keys.length) return byNotes ? `${byNotes}, by its notes` : "";
+  const words = keys.slice(0, KEYS_SHOWN).map(({ bar, key }) => (bar > 1 ? `${key} from bar ${bar}` : key));
+  return words.join(", ") + (keys.length > KEYS_SHOWN ? ", …" : "");
+}

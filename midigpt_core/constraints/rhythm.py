@@ -1,0 +1,95 @@
+"""Onsets that are given, with any number of notes at each: those of the old bar, or of another track."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from midigpt_core.constraints.control import Scene, check_object
+from midigpt_core.constraints.drum_parts import DRUM_PARTS
+from midigpt_core.constraints.masks import (
+    LEADS_TO_NOTE,
+    Allowed,
+    Constraint,
+    Cursor,
+    Schedule,
+    Scheduled,
+    Slot,
+    token_mask,
+)
+from midigpt_core.fields import nearest, refused
+from midigpt_core.score import DRUM, Track
+from midigpt_core.tokens.config import EncoderConfig
+from midigpt_core.tokens.grid import grid_onset
+
+ALL = "all"  # notes of the source
+
+
+@dataclass
+class Onsets(Scheduled):
+    """Notes begin at the ticks of a schedule and nowhere else, as many at each as the model likes."""
+
+    optional: frozenset[int] = frozenset()  # cells that may pass over some of the ticks
+
+    def allow(self, at: Cursor) -> Allowed | None:
+        schedule = self.by_cell.get(at.cell)
+        if schedule is None or at.pitch >= 0:
+            return None
+        here, passing = any(tick == at.tick for tick, _ in schedule), self.otherwise(at)
+        allowed = ~self._content
+        if at.cell in self.optional and passing is not None:
+            allowed |= passing
+        elif not here or at.slot:
+            self._move(allowed, schedule, at.tick)
+        if here:
+            pitches = self._pitches([Slot()] * (at.slot + 1), at)
+            allowed |= pitches | token_mask(self.vocabulary, *(LEADS_TO_NOTE if pitches.any() else ()))
+        return allowed
+
+
+class RhythmFrom:
+    """{"track": 4, "part": "kick", "every": true}: notes begin only where another track of the score has an onset;
+    part: of its drums, kick, snare, hats, toms, crash or ride (all if left out); every: at each of them. Bars in which
+    it is silent are free."""
+
+    def check(self, value: Any, where: str, encoder: EncoderConfig, track: Track) -> None:
+        check_object(value, where, ("track", "part", "every"))
+        number = value.get("track")
+        if not isinstance(number, int) or isinstance(number, bool):
+            raise refused(f"{where}.track", number, "is no track", "give its index in the score")
+        if value.get("part", ALL) not in (ALL, *DRUM_PARTS):
+            raise refused(
+                f"{where}.part", value["part"], "is no part of a drum kit", nearest(str(value["part"]), DRUM_PARTS)
+            )
+        if not isinstance(value.get("every", False), bool):
+            raise refused(f"{where}.every", value["every"], "is not true or false", "correct it")
+
+    def constraints(self, values: Mapping[int, Any], scene: Scene) -> list[Constraint]:
+        found: dict[int, Schedule] = {}
+        for cell, value in values.items():
+            ticks = _onsets_of(value, scene, cell)
+            if ticks:
+                found[cell] = [(tick, [Slot()]) for tick in ticks]
+        optional = frozenset(cell for cell in found if not values[cell].get("every", False))
+        return [Onsets(scene.vocabulary, found, "rhythm_from", scene.within, optional)] if found else []
+
+
+def check_source(value: Mapping[str, Any], where: str, tracks: list[Track], own: int) -> None:
+    """Refuse a source of rhythm that this score has not."""
+    number, part = value["track"], value.get("part", ALL)
+    if not 0 <= number < len(tracks) or number == own:
+        problem = "is the track itself" if number == own else f"is not a track of this score of {len(tracks)}"
+        raise refused(f"{where}.track", number, problem, "name another one")
+    if part != ALL and tracks[number].track_type != DRUM:
+        raise refused(f"{where}.part", part, f"is for drums; track {number + 1} is melodic", "leave it out")
+
+
+def _onsets_of(value: Mapping[str, Any], scene: Scene, cell: int) -> list[int]:
+    """The grid ticks at which the source has an onset in the bar of a cell."""
+    assert scene.score is not None
+    config, bar = scene.vocabulary.config, scene.score.tracks[value["track"]].bars[scene.cells[cell][1]]
+    part = DRUM_PARTS.get(value.get("part", ALL))
+    notes = [note for note in bar.notes if part is None or note.pitch in part]
+    last = scene.bars[cell].ticks(config.resolution) - 1
+    return sorted({min(grid_onset(note, bar, scene.score.resolution, config), last) for note in notes})

@@ -1,0 +1,1 @@
+"""What players can play and how voices move: ranges, hands and strings, parallel fifths and octaves."""
