@@ -70,7 +70,8 @@ def postgres(folder: Path) -> Iterator[str]:
     try:
         yield f"postgresql://midigpt@127.0.0.1:{port}/postgres"
     finally:
-        subprocess.run(["pg_ctl", "-D", data, "-m", "immediate", "stop"], **quiet)
+        # it may have ended by itself already
+        subprocess.run(["pg_ctl", "-D", data, "-m", "immediate", "stop"], **{**quiet, "check": False})
 
 
 @contextmanager
