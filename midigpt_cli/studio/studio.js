@@ -152,8 +152,9 @@ export class Studio {
       const [track, bar] = roll.cursor;
       const count = (roll.song ?? base).tracks[track].notes.filter((note) => note.bar === bar).length;
       const chord = this.chords.inBar(bar);
-      const chosen = selection.has(track, bar) ? `, chosen: ${words}` : "";
-      find("where").textContent = `${base.tracks[track].name}, bar ${bar + 1}, ${count} notes${chord && `, chord ${chord}`}${chosen}`;
+      const notes = `${count} note${count === 1 ? "" : "s"}`;
+      const chosen = selection.has(track, bar) ? `; chosen: ${words}` : "";
+      find("where").textContent = `${base.tracks[track].name}, bar ${bar + 1}, ${notes}${chord && `, chord ${chord}`}${chosen}`;
     } else find("where").textContent = "";
     if (this.player.loop && !selection.empty) this.setLoop();
   }
