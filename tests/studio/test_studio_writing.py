@@ -371,3 +371,21 @@ def test_pasted_regions_are_copied_as_they_were(page: Any) -> None:
     page.click("#copy")
     page.wait_for_selector("#message:not([hidden])")
     assert page.inner_text("#message").removeprefix("Copied: ") == line
+
+
+def test_line_below_the_roll_counts_the_notes_that_are_shown(page: Any, tmp_path: Path) -> None:
+    open_song(page, POP)
+    choose(page, 0, 4, 7)
+    before = page.inner_text("#where")
+    assert ", bar 8, 1 note, " in before
+    write(page)
+    page.keyboard.press("1")
+    told = page.inner_text("#where")
+    page.keyboard.press("0")
+    until(page, lambda: page.inner_text("#where") == before)
+    page.keyboard.press("1")
+    page.keyboard.press("k")
+    page.wait_for_selector("#history li:nth-child(2)")
+    count = len(Score.from_midi(str(download(page, tmp_path))).tracks[0].bars[7].notes)
+    assert count > 1
+    assert f", bar 8, {count} notes" in told
