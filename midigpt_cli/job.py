@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from midigpt_cli import history
+from midigpt_cli import heap, history
 from midigpt_cli.cli_errors import in_option_names
 from midigpt_cli.loading import Model
+from midigpt_cli.making import LANES_OF_MANY, LANES_OF_ONE, Prepare, Read, SongMaker, Taken
 from midigpt_cli.options.groups import Many, ModelChoice, Output, Reporting
 from midigpt_cli.output import rendering
 from midigpt_cli.output.destination import PIPE, Destination, Written, read_song
@@ -31,14 +32,10 @@ from midigpt_core.score import Score
 
 if TYPE_CHECKING:
     from midigpt_cli.live.sound import Device
-    from midigpt_core.attributes.table import AttributeTable
-    from midigpt_core.engine import SamplingSession
     from midigpt_core.generation.candidates import Take
     from midigpt_core.generation.run import Result
 
-LANES_OF_ONE, LANES_OF_MANY = (16, 1), (64, 64)  # takes that share a call of the model, and what is kept free for them
-
-Prepare = Callable[[Score, "AttributeTable"], tuple[Score, GenerationRequest]]  # what to write into which score
+Begun = Iterator[tuple[str, Callable[[], Taken | None]]]  # each song with what gives its takes, or raises its error
 
 
 @dataclass(frozen=True)
@@ -54,17 +51,6 @@ class CommandOptions:
     understood: dict[str, Any] | None = None  # of a prompt in words
 
 
-@dataclass(frozen=True)
-class Taken:
-    """A song whose takes are made and not yet written."""
-
-    destination: Destination
-    score: Score
-    request: GenerationRequest
-    result: Result
-    started: float
-
-
 class CommandRun:
     """One command at work."""
 
@@ -72,6 +58,7 @@ class CommandRun:
         self.options, self.songs = options, list(songs)
         alone = len(self.songs) == 1 or options.output.play or options.reporting.dry_run
         self.at_once = 1 if alone else options.many.jobs
+        self.elsewhere = options.many.cluster is not None and not (options.output.play or options.reporting.dry_run)
         self.model = Model(options.model, *(LANES_OF_MANY if self.at_once > 1 else LANES_OF_ONE))
         self.destination = Destination(options.output, options.command, len(self.songs), takes)
         if options.reporting.to_program and (
@@ -82,17 +69,22 @@ class CommandRun:
         self.manifest = Manifest(options.many.manifest, options.many.resume, options.output.force)
         self.reports: list[dict[str, Any]] = []
         self._naming = threading.Lock()
-        self._sessions: set[SamplingSession] = set()  # under way
 
-    def run(self, prepare: Prepare, read: Callable[[str], Score] = read_song) -> None:
+    def run(self, prepare: Prepare, read: Read = read_song) -> None:
         """All songs, with one model. A single song's error is raised; several are gone through, then exit 1."""
         failure: MidiGptError | None = None
         todo = [song for song in self.songs if song not in self.manifest.done]
         if len(todo) < len(self.songs) and not self.options.reporting.quiet:
             typer.echo(f"midigpt: {len(self.songs) - len(todo)} songs are finished already", err=True)
-        with counting(self.options.reporting, len(todo) if self.at_once > 1 else 1) as tell:
-            for number, (song, taken) in enumerate(self._begun(todo, prepare, read), 1):
+        maker = SongMaker(self.model, prepare, read, self.options.reporting, len(self.songs))
+        begun = self._on_cluster if self.elsewhere else self._side_by_side if self.at_once > 1 else self._in_turn
+        if len(todo) > 1:
+            heap.share_heaps()
+        with counting(self.options.reporting, 1 if begun == self._in_turn else len(todo)) as tell:
+            for number, (song, taken) in enumerate(begun(todo, maker), 1):
                 failure = self._ended(song, taken) or failure
+                del taken  # and what it holds, before the next one is waited for
+                heap.give_back(number)
                 tell(number)
         if self.options.reporting.as_json and not self.options.reporting.json_lines:
             self._print_json()
@@ -101,21 +93,25 @@ class CommandRun:
                 raise failure
             raise typer.Exit(1)
 
-    def _begun(
-        self, songs: Sequence[str], prepare: Prepare, read: Callable[[str], Score]
-    ) -> Iterator[tuple[str, Callable[[], Taken | None]]]:
-        """Each song with what gives its takes, or raises its error."""
-        if self.at_once == 1:
-            for number, song in enumerate(songs):
-                yield song, partial(self._begin, song, prepare, read, number)
-            return
-        for song, begun in side_by_side(songs, lambda song: self._begin(song, prepare, read), self.at_once, self._stop):
+    def _in_turn(self, songs: Sequence[str], maker: SongMaker) -> Begun:
+        for number, song in enumerate(songs):
+            yield song, partial(self._begin, song, maker, number)
+
+    def _side_by_side(self, songs: Sequence[str], maker: SongMaker) -> Begun:
+        for song, begun in side_by_side(songs, lambda song: self._begin(song, maker), self.at_once, maker.stop):
             yield song, begun.result
 
-    def _stop(self) -> None:
-        """End what is still being written."""
-        for session in tuple(self._sessions):
-            session.cancel_event.set()
+    def _on_cluster(self, songs: Sequence[str], maker: SongMaker) -> Begun:
+        from midigpt_cli.cluster.songs import Crew
+
+        looked_at = bool(self.options.output.render) or self._shown  # then the scores themselves are needed here
+        with Crew.of(self.options.many, maker, packed=not looked_at) as crew:
+            for song, made in crew.written(songs, self._check_free):
+                yield song, partial(self._arrived, song, made, maker)
+
+    def _arrived(self, song: str, made: Callable[[], Taken | None], maker: SongMaker) -> Taken | None:
+        """What a worker has sent; the plan is shown here, where the request is for one alone."""
+        return made() or self._begin(song, maker)
 
     def _ended(self, song: str, taken: Callable[[], Taken | None]) -> MidiGptError | None:
         """Write the takes of a song and tell of them; its error, told, if it came to none."""
@@ -135,49 +131,50 @@ class CommandRun:
             return error
         return None
 
-    def _begin(
-        self, song: str, prepare: Prepare, read: Callable[[str], Score], number: int | None = None
-    ) -> Taken | None:
-        """Read a song and make its takes; nothing where only a plan was asked for."""
-        started = time.perf_counter()
-        destination = self.destination.for_song(song)
+    def _check_free(self, song: str) -> None:
+        """Refuse, before any work, to write over what is there."""
         if not self.options.reporting.dry_run:
             with self._naming:
-                destination.check_free(song)
-        score, request = prepare(read(song), self.model.controls)
-        if self.options.reporting.dry_run or request.config.plan_only:
-            self._show_plan(song, score, request)
-            return None
-        return Taken(destination, score, request, self._generate(song, score, request, number), started)
+                self.destination.for_song(song).check_free(song)
+
+    def _begin(self, song: str, maker: SongMaker, number: int | None = None) -> Taken | None:
+        """Read a song and make its takes; nothing where only a plan was asked for."""
+        self._check_free(song)
+        taken = maker.make(song, song, number)
+        if taken is None:
+            self._show_plan(song, *maker.asked(song))
+        return taken
 
     def _finish(self, song: str, taken: Taken) -> None:
         """Write what is kept of the takes, and tell of it."""
+        started = time.perf_counter()
         kept = self._kept(taken.result)
         if self.device is not None:
             kept = self._heard(self.device, taken.score, taken.result, kept)
         done = Done(song, taken.score, taken.request, taken.result, {}, [], 0.0)
-        paths, rendered = self._write(taken.destination, done, kept)
+        paths, rendered = self._write(taken, done, kept)
         written = dict(zip((number for _, number, _ in kept), paths, strict=True))
-        self._report(replace(done, paths=written, rendered=rendered, seconds=time.perf_counter() - taken.started))
+        seconds = taken.seconds + time.perf_counter() - started
+        self._report(replace(done, paths=written, rendered=rendered, seconds=seconds))
 
-    def _write(
-        self, destination: Destination, done: Done, kept: list[tuple[Take, int, int]]
-    ) -> tuple[list[str], list[str]]:
+    def _write(self, taken: Taken, done: Done, kept: list[tuple[Take, int, int]]) -> tuple[list[str], list[str]]:
         """The files written, and those made of them; the history gets what stood there before."""
         before: dict[str, bytes | None] = {}
 
-        def put(score: Score, path: Path) -> None:
+        def put(result: Written, path: Path) -> None:
             before[str(path)] = history.contents(path)
-            score.to_midi(path)
+            result.to_midi(path)
 
-        results = [Written(take.score, number, rank, take.seed) for take, number, rank in kept]
+        destination = self.destination.for_song(done.song)
+        results = [Written(t.score, number, rank, t.seed, taken.midi.get(number)) for t, number, rank in kept]
         paths = destination.write(done.song, results, put)
         rendered, files = [], []
         for (take, number, _), path in zip(kept, paths, strict=True):
-            how = rendering.of_changes(done.song, done.before, take.score, done.result.generated)
             beside = destination.beside(path)
             before |= {str(file): history.contents(file) for file in beside}
-            rendered += [rendering.make(take.score, file, how)["path"] for file in beside]
+            if beside:
+                how = rendering.of_changes(done.song, done.before, take.score, done.result.generated)
+                rendered += [rendering.make(take.score, file, how)["path"] for file in beside]
             files += [(number, take.seed, str(file), before.get(str(file))) for file in (path, *beside) if path != PIPE]
         history.remember(
             {
@@ -190,19 +187,6 @@ class CommandRun:
             files,
         )
         return paths, rendered
-
-    def _generate(self, song: str, score: Score, request: GenerationRequest, number: int | None) -> Result:
-        """The takes of one song; `number` of it, where it is written alone and can be followed."""
-        from midigpt_cli.output.progress import following
-
-        session = self.model.engine.session(score, request)
-        self._sessions.add(session)
-        try:
-            with following(song, self.options.reporting, number, len(self.songs)) as listener:
-                session.listener = listener
-                return session.run_takes()
-        finally:
-            self._sessions.discard(session)
 
     def _kept(self, result: Result) -> list[tuple[Take, int, int]]:
         """The takes to write with their number and rank. Raises GenerationError where none passed its checks."""
@@ -235,6 +219,12 @@ class CommandRun:
 
     # ---- telling ----
 
+    @property
+    def _shown(self) -> bool:
+        """Whether each song is told with a picture of what was written."""
+        reporting = self.options.reporting
+        return sys.stdout.isatty() and not (reporting.to_program or reporting.quiet)
+
     def _show_plan(self, song: str, score: Score, request: GenerationRequest) -> None:
         from midigpt_cli.commands.plan import plan_facts, plan_lines, step_estimates
 
@@ -253,7 +243,7 @@ class CommandRun:
             typer.echo(line, err=True)
         if not (reporting.to_program or sys.stdout.isatty() or self.destination.for_song(done.song).is_pipe):
             typer.echo("\n".join(done.paths.values()))
-        if not reporting.to_program and sys.stdout.isatty():
+        if self._shown:
             from rich.console import Console
 
             done.show(Console(stderr=True))

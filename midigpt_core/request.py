@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from copy import copy, deepcopy
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -181,7 +181,7 @@ _PROMPT_KEYS = tuple(each.name for each in dataclasses.fields(TrackPrompt))
 
 def _copied(value: Any) -> Any:
     """A copy; most values are numbers or empty, and there may be one set for each of 65,535 tracks."""
-    return deepcopy(value) if value else copy(value)
+    return deepcopy(value) if value else type(value)()
 
 
 @suggesting

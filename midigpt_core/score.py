@@ -167,6 +167,17 @@ class Track(_OfFile):
         part = self.part
         return self.bars[first:end] if part is None else part.bars(first, end)
 
+    def played(self, first: int, end: int) -> tuple[Sequence[int], int]:
+        """The pitches of the notes that begin in the bars from `first` to before `end`, and at how many onsets."""
+        part = self.part
+        if part is not None:
+            found = part.notes_in(first, end)
+            there = slice(found.start, found.stop)
+            return part.notes.pitches[there], len(set(part.notes.onsets[there]))
+        bars = self.bars[first:end]
+        onsets = sum(len({note.onset_ticks for note in bar.notes}) for bar in bars)
+        return [pitch for bar in bars for pitch in bar.pitches], onsets
+
     def count_notes(self, first: int, end: int) -> int:
         """How many notes begin in the bars from `first` to before `end`."""
         part = self.part

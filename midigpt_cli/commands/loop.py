@@ -25,7 +25,7 @@ from midigpt_core.request import SEAMS, LoopRequest
 from midigpt_core.score import Score
 
 if TYPE_CHECKING:
-    from midigpt_cli.output.destination import Destination
+    from midigpt_cli.output.destination import Destination, Written
     from midigpt_core.attributes.table import AttributeTable
     from midigpt_core.loop import Variation
 
@@ -268,19 +268,19 @@ def _write(
         score = replace(score, source=None, tracks=[score.tracks[t] for t in tracks])
         tracks = list(range(len(tracks)))
     result = Written(score, variation.number, variation.number, variation.seed)
-    put = Score.to_midi if options.format == "mid" else partial(_write_audio, options.soundfont)
+    put = Written.to_midi if options.format == "mid" else partial(_write_audio, options.soundfont)
     [path] = destination.write(name, [result], put)
     how = RenderOptions(options.soundfont, lit={(t, b) for t in tracks for b in range(score.n_bars)})
     return path, [make(score, file, how)["path"] for file in destination.beside(path)]
 
 
-def _write_audio(soundfont: Path | None, score: Score, path: Path) -> None:
+def _write_audio(soundfont: Path | None, result: Written, path: Path) -> None:
     """Audio exactly as long as the loop, its tail wrapped into its beginning."""
     from midigpt_core.audio.files import write_audio
     from midigpt_core.audio.synthesis import synthesise
     from midigpt_core.midi_file import score_to_bytes
 
-    data = score_to_bytes(score)
+    data = score_to_bytes(result.score)
     wave = synthesise(data, length_seconds=_seconds(data), wrap_tail=True, soundfont=soundfont)
     write_audio(wave, path, RATE)
 

@@ -143,6 +143,24 @@ class Many:
         bool,
         typer.Option("--resume", help="Leave out songs that --manifest says are finished.", rich_help_panel=OUTPUT),
     ] = False
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            metavar="auto|local|ADDRESS",
+            help="Write the songs on a Ray cluster: the one that is found, one of this machine alone, or HOST:PORT.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None
+    workers: Annotated[
+        int,
+        typer.Option(
+            help="Workers on the cluster, with a model and --jobs songs each "
+            "(0: one per CPU, with --device cuda per GPU).",
+            min=0,
+            max=100_000,
+            rich_help_panel=OUTPUT,
+        ),
+    ] = 0
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from midigpt_cli.options.groups import Output
 from midigpt_cli.output import rendering
@@ -18,11 +19,11 @@ from midigpt_cli.parse.reading import AS_IT_IS, Reading, read_as_told
 from midigpt_cli.parse.songs import MIDI_ENDINGS
 from midigpt_core.errors import MidiWriteError
 from midigpt_core.fields import refused
+from midigpt_core.midi_file.store import put
 from midigpt_core.score import Score
 
 PIPE = "-"
 _SPEC = re.compile(r"[<>^]?0?\d{0,2}(\.\d{1,2})?[ds]?")  # of a field in --filename: no name is longer
-Put = Callable[[Score, Path], None]
 FIELDS = ("stem", "take", "rank", "seed", "command", "ext")
 
 
@@ -34,9 +35,20 @@ class Written:
     take: int  # from 1, in the order of the seeds
     rank: int  # from 1, best first
     seed: int
+    midi: bytes | None = None  # its file, where that is finished already
+
+    def to_midi(self, file: Path | IO[bytes]) -> None:
+        """Write it. Raises MidiWriteError."""
+        if self.midi is None:
+            self.score.to_midi(file)
+        else:
+            put(self.midi, file)
 
 
-def read_song(song: str, reading: Reading = AS_IT_IS) -> Score:
+Put = Callable[[Written, Path], None]
+
+
+def read_song(song: str | IO[bytes], reading: Reading = AS_IT_IS) -> Score:
     """The score of a file, or of standard input for "-". Raises MidiFileError, RequestValidationError."""
     if song != PIPE:
         return read_as_told(song, reading)
@@ -134,11 +146,11 @@ class Destination:
         known = (*MIDI_ENDINGS, f".{self.ending}")
         return file.with_name((file.stem if file.suffix.lower() in known else file.name) + ending)
 
-    def write(self, song: str, results: Sequence[Written], put: Put = Score.to_midi) -> list[str]:
+    def write(self, song: str, results: Sequence[Written], write_one: Put = Written.to_midi) -> list[str]:
         """Write every result, once it is sure that none takes the place of another file; the paths, or "-"."""
         if self.is_pipe:
             for result in results:
-                result.score.to_midi(sys.stdout.buffer)
+                result.to_midi(sys.stdout.buffer)
                 sys.stdout.buffer.flush()
             return [PIPE] * len(results)
         paths = [self.path_of(song, result) for result in results]
@@ -148,7 +160,7 @@ class Destination:
         self._mine.update(files)
         for path, result in zip(paths, results, strict=True):
             _make_folder(path.parent)
-            put(result.score, path)
+            write_one(result, path)
         return [str(path) for path in paths]
 
     def _check_free(self, path: Path) -> None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from midigpt_cli.output.chords import chord_facts
 from midigpt_cli.output.sections import section_facts
 from midigpt_cli.parse.instruments import NAMES
-from midigpt_core.score import DRUM, Bar, Score, Track
+from midigpt_core.score import DRUM, Score, Track
 
 if TYPE_CHECKING:
     from midigpt_core.attributes.table import AttributeTable
     from midigpt_core.midi_file.facts import SongFacts
+    from midigpt_core.tokens.tokenizer import Tokenizer
 
 COUNTED_FROM = {"tracks": 1, "bars": 1, "channel": 0, "midi_track": 0}
 
@@ -21,11 +23,13 @@ def song_json(score: Score, song: str, with_attributes: bool = True) -> dict[str
     """Everything that `midigpt info` knows of a song, under this name."""
     from midigpt_core.midi_file.facts import song_facts
     from midigpt_core.midi_file.silent import silent_tracks
+    from midigpt_core.tokens.kernels import grid_table, track_values
 
     facts = song_facts(score)
     source = score.source
-    table, grid = _measuring(score)
-    values = _attribute_values(table, grid) if with_attributes else [{} for _ in score.tracks]
+    tokenizer = _built_in()
+    values = track_values(grid_table(score, tokenizer.vocabulary), tokenizer.attributes)
+    shown = _told(tokenizer.attributes, values) if with_attributes else [{} for _ in score.tracks]
     return {
         "song": song,
         "counted_from": COUNTED_FROM,
@@ -37,14 +41,14 @@ def song_json(score: Score, song: str, with_attributes: bool = True) -> dict[str
         "short_bars": [{"bar": bar + 1, "quarters": round(length, 4)} for bar, length in facts.short_bars],
         "tempi": [{"bar": bar + 1, "bpm": round(bpm, 3)} for bar, bpm in facts.tempi],
         "keys": [{"bar": bar + 1, "key": key} for bar, key in facts.keys],
-        "key_by_notes": _key_by_notes(table, grid),
+        "key_by_notes": _key_by_notes(tokenizer.attributes, score, values),
         "sections": section_facts(score),
         "chords": chord_facts(score) if with_attributes else [],
         "silent_tracks": [
             {"name": item.track.name, "midi_track": item.track.midi_track, "drums": item.track.track_type == DRUM}
             for item in silent_tracks(score)
         ],
-        "tracks": [_track_report(i, track, facts, values[i]) for i, track in enumerate(score.tracks)],
+        "tracks": [_track_report(i, track, facts, shown[i]) for i, track in enumerate(score.tracks)],
     }
 
 
@@ -69,44 +73,32 @@ def _track_report(index: int, track: Track, facts: SongFacts, values: dict[str, 
     }
 
 
-def _measuring(score: Score) -> tuple[AttributeTable, Score]:
-    """The controls of the built-in encoder, and the score on its grid."""
+def _built_in() -> Tokenizer:
+    """The encoder of the built-in model, whose controls are told."""
     from importlib.resources import files
 
-    from midigpt_core.tokens.grid import to_grid
     from midigpt_core.tokens.tokenizer import Tokenizer
 
-    tokenizer = Tokenizer.from_config(str(files("midigpt_core.tokens") / "open_encoder.json"))
-    return tokenizer.attributes, to_grid(score, tokenizer.config)
+    return Tokenizer.from_config(str(files("midigpt_core.tokens") / "open_encoder.json"))
 
 
-def _attribute_values(table: AttributeTable, grid: Score) -> list[dict[str, Any]]:
+def _told(table: AttributeTable, values: Sequence[dict[str, int]]) -> list[dict[str, Any]]:
     """The track-level controls of each track, as {name: {"value", "of" (how many values there are), "label"}}."""
-    from midigpt_core.tokens.kernels import track_values
+    labels = {attribute.name: attribute.labels() for attribute in table.attributes}
+    sizes = {attribute.name: attribute.size for attribute in table.attributes}
 
-    known = {attribute.name: attribute for attribute in table.attributes}
-    labels = {name: attribute.labels() for name, attribute in known.items()}
-    return [
-        {
-            name: {
-                "value": value,
-                "of": known[name].size,
-                "label": labels[name][value] if value < len(labels[name]) else str(value),
-            }
-            for name, value in sorted(found.items(), key=lambda item: list(known).index(item[0]))
-        }
-        for found in track_values(grid, table)
-    ]
+    @cache
+    def told(name: str, value: int) -> dict[str, Any]:
+        known = labels[name]
+        return {"value": value, "of": sizes[name], "label": known[value] if value < len(known) else str(value)}
+
+    return [{name: told(name, found[name]) for name in labels if name in found} for found in values]
 
 
-def _key_by_notes(table: AttributeTable, grid: Score) -> str | None:
-    """The key that the notes of all melodic tracks together suggest."""
+def _key_by_notes(table: AttributeTable, score: Score, values: Sequence[dict[str, int]]) -> str | None:
+    """The key that the notes of all melodic tracks together suggest: each of them has it among its values."""
     control = table.get("key_signature")
-    melodic = [track for track in grid.tracks if track.track_type != DRUM and any(bar.notes for bar in track.bars)]
-    if control is None or not melodic:
-        return None
-    together = [
-        Bar([note for bar in bars for note in bar.notes]) for bars in zip(*(t.bars for t in melodic), strict=True)
-    ]
-    value = control.value(replace(grid, tracks=[Track(together)]), 0)
-    return control.labels()[value]
+    for track, found in zip(score.tracks, values, strict=True):
+        if control is not None and track.track_type != DRUM and track.count_notes(0, track.n_bars):
+            return control.labels()[found[control.name]]
+    return None

@@ -206,7 +206,7 @@ def _by_sound(wanted: str, score: Score) -> list[int]:
         return []
     from midigpt_core.plan.roles import role
 
-    return [number for number in melodic if role(score.tracks[number], score.tracks[number].bars) == _ROLES[wanted]]
+    return [number for number in melodic if role(score.tracks[number], 0, score.n_bars) == _ROLES[wanted]]
 
 
 def _unknown(word: str, score: Score, option: str) -> RequestValidationError:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from midigpt_core.midi_file.whole import FileNotes
 from midigpt_core.music import PITCH_CLASSES
 from midigpt_core.score import DRUM, Score, Track
 
@@ -31,8 +32,7 @@ _TONES = np.array(
 )
 _ROOTS = np.array([root for root, _ in _CHORDS])
 _DEARER = np.array([KINDS[kind][1] for _, kind in _CHORDS])
-Numbers = npt.NDArray[np.float64]
-Sounding = tuple[npt.NDArray[np.int64], Numbers, Numbers]  # of each note the pitch, onset and end in quarters of a bar
+Profile = npt.NDArray[np.float64]  # (12,): quarter notes that each pitch class sounds
 
 
 @dataclass(frozen=True)
@@ -45,19 +45,32 @@ class Heard:
     confidence: float  # 0 to 1: share of what sounds that is of the chord, by how far it leads the next root
 
 
+@dataclass(frozen=True)
+class AroundBar:
+    """The notes of a bar and of the one before it, whose notes may be held over the bar line."""
+
+    length: float  # of the bar; all times are in quarter notes
+    onsets: Profile  # (N,), from the bar line; negative in the bar before
+    lengths: Profile  # (N,)
+    pitches: npt.NDArray[np.int64]  # (N,)
+
+
 def heard_chords(score: Score, tracks: Sequence[int] | None = None) -> tuple[Heard, ...]:
     """The chords of a song, of these tracks or of all that are melodic; bars in which nothing sounds have none."""
-    meant = [t for i, t in enumerate(score.tracks) if t.track_type != DRUM and (tracks is None or i in tracks)]
-    return tuple(found for bar in range(score.n_bars) for found in _in_bar(meant, bar, score.resolution))
+    wanted = None if tracks is None else set(tracks)
+    meant = [i for i, t in enumerate(score.tracks) if t.track_type != DRUM and (wanted is None or i in wanted)]
+    file = FileNotes.of(score)
+    by_bar = _of_bars([score.tracks[i] for i in meant], score) if file is None else _of_file(file, meant, score)
+    return tuple(found for bar, played in enumerate(by_bar) for found in _in_bar(bar, played))
 
 
-def _in_bar(tracks: Sequence[Track], bar: int, resolution: int) -> Iterator[Heard]:
-    length = max((track.bars[bar].beat_length for track in tracks), default=0.0)
-    notes = _sounding(tracks, bar, resolution)
-    whole = _best(*_profile(notes, 0.0, length))
+def _in_bar(bar: int, played: AroundBar) -> Iterator[Heard]:
+    length = played.length
+    whole = _best(*_profile(played, 0.0, length))
     if whole is None:
         return
-    first, second = (_best(*_profile(notes, *half)) for half in ((0.0, length / 2), (length / 2, length)))
+    parts = [_best(*_profile(played, *half)) for half in ((0.0, length / 2), (length / 2, length))]
+    first, second = parts
     if first and second and first[0] != second[0] and (first[2] + second[2]) / 2 > whole[2] + HALVES:
         yield Heard(bar, 0.0, *first[:2])
         yield Heard(bar, length / 2, *second[:2])
@@ -65,31 +78,47 @@ def _in_bar(tracks: Sequence[Track], bar: int, resolution: int) -> Iterator[Hear
         yield Heard(bar, 0.0, *whole[:2])
 
 
-def _sounding(tracks: Sequence[Track], bar: int, resolution: int) -> Sounding:
-    """The notes of a bar, and those of the bar before: notes held over the bar line sound too."""
-    rows = [
-        (note.pitch, onset, onset + note.duration_ticks / resolution)
-        for track in tracks
-        for index in (bar - 1, bar)
-        if index >= 0
-        for before in [track.bars[index].beat_length if index < bar else 0.0]
-        for note in track.bars[index].notes
-        for onset in [note.onset_ticks / resolution - before]
-    ]
-    pitches, onsets, ends = zip(*rows, strict=True) if rows else ((), (), ())
-    return np.array(pitches, np.int64), np.array(onsets, np.float64), np.array(ends, np.float64)
+def _of_bars(tracks: Sequence[Track], score: Score) -> Iterator[AroundBar]:
+    """What is played in each bar."""
+    for bar in range(score.n_bars):
+        rows = [
+            (note.onset_ticks / score.resolution - before, note.duration_ticks / score.resolution, note.pitch)
+            for track in tracks
+            for index, before in ((bar - 1, track.bars[bar - 1].beat_length), (bar, 0.0))
+            if index >= 0
+            for note in track.bars[index].notes
+        ]
+        onsets, lengths, pitches = zip(*rows, strict=True) if rows else ((), (), ())
+        length = max((track.bars[bar].beat_length for track in tracks), default=0.0)
+        yield AroundBar(length, np.array(onsets), np.array(lengths), np.array(pitches, dtype=np.int64))
 
 
-def _profile(notes: Sounding, start: float, end: float) -> tuple[Numbers, int]:
+def _of_file(file: FileNotes, tracks: Sequence[int], score: Score) -> Iterator[AroundBar]:
+    """The same of a score whose bars nobody has asked for yet."""
+    melodic = np.zeros(file.n_tracks, dtype=bool)
+    melodic[list(tracks)] = True
+    meant = np.flatnonzero(melodic[file.tracks])
+    quarters = [kind[2] for kind in file.lines.kinds]
+    onsets = (file.onsets - file.starts[file.bars]) / score.resolution
+    lengths = (file.ends - file.onsets) / score.resolution
+    in_order = meant[np.argsort(file.bars[meant], kind="stable")]
+    first = np.searchsorted(file.bars[in_order], np.arange(len(quarters) + 1))
+    for bar, length in enumerate(quarters):
+        there = np.sort(in_order[first[max(bar - 1, 0)] : first[bar + 1]])
+        before = np.where(file.bars[there] < bar, quarters[bar - 1], 0.0)
+        yield AroundBar(length, onsets[there] - before, lengths[there], file.pitches[there])
+
+
+def _profile(played: AroundBar, start: float, end: float) -> tuple[Profile, int]:
     """How long each pitch class sounds between two quarters of a bar, and the class of the lowest note (-1: none)."""
-    pitches, onsets, ends = notes
-    sounds = np.minimum(ends, end) - np.maximum(onsets, start)
-    there = sounds > 0
-    profile: Numbers = np.bincount(pitches[there] % 12, sounds[there], 12).astype(np.float64)
-    return profile, int(pitches[there].min()) % 12 if there.any() else -1
+    sounds = np.minimum(played.onsets + played.lengths, end) - np.maximum(played.onsets, start)
+    heard = sounds > 0
+    pitches = played.pitches[heard]
+    profile = np.bincount(pitches % 12, weights=sounds[heard], minlength=12).astype(np.float64)
+    return profile, int(pitches.min()) % 12 if len(pitches) else -1
 
 
-def _best(profile: Numbers, bass: int) -> tuple[str, float, float] | None:
+def _best(profile: Profile, bass: int) -> tuple[str, float, float] | None:
     """(name, confidence, score) of the chord that fits best."""
     total = profile.sum()
     if total <= 0:

@@ -32,7 +32,7 @@ def chord_band(score: Score, step: Step, chords: Mapping[Cell, Sequence[Change]]
         if track not in others:
             others[track] = np.zeros((int(starts[-1]), PITCHES), dtype=np.int16)
         place = bar - step.start_bar
-        bass = role(score.tracks[track], score.tracks[track].bars) == "bass"
+        bass = role(score.tracks[track], 0, score.n_bars) == "bass"
         _hold(others[track][starts[place] : starts[place + 1]], changes, resolution, bass)
     return Band(others, {bar: int(starts[i]) for i, bar in enumerate(range(step.start_bar, step.end_bar))}, resolution)
 

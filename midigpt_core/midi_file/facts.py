@@ -9,6 +9,7 @@ from midigpt_core.midi_file.bars import bar_of
 from midigpt_core.midi_file.events import KEY, metas
 from midigpt_core.midi_file.source import MidiSource, last_tick, tempi
 from midigpt_core.midi_file.timeline import load_timeline
+from midigpt_core.midi_file.whole import FileNotes
 from midigpt_core.music import bpm_of, quarters_of
 from midigpt_core.score import Score, Track
 
@@ -52,7 +53,8 @@ def song_facts(score: Score) -> SongFacts:
     chunks = source.outlines
     lines = [span.start for span in source.bars()]
     timeline = load_timeline(chunks, source.division)
-    bars = max((track.bars for track in score.tracks), key=len, default=[])
+    longest = max(score.tracks, key=lambda track: track.n_bars, default=Track())
+    bars = longest.excerpt(0, longest.n_bars)
     metres = [f"{bar.ts_numerator}/{bar.ts_denominator}" for bar in bars]
     full = [quarters_of(bar.ts_numerator, bar.ts_denominator) for bar in bars]
     keys = [(bar_of(lines, tick), _key_name(data)) for chunk in chunks for tick, data in metas(chunk.events, KEY)]
@@ -64,7 +66,7 @@ def song_facts(score: Score) -> SongFacts:
         tempi=tuple((bar_of(lines, tick), bpm_of(microseconds)) for tick, microseconds in tempi(chunks))
         or ((0, 120.0),),
         keys=_changes_only(sorted((bar, key) for bar, key in keys if key)),
-        tracks=tuple(_track_facts(track, score.resolution) for track in score.tracks),
+        tracks=tuple(_facts_of_tracks(score)),
     )
 
 
@@ -83,6 +85,17 @@ def _key_name(data: bytes) -> str:
         return ""
     index = (data[0] + 128) % 256 - 128 + 7
     return (_MINOR if data[1] else _MAJOR)[index] if 0 <= index < 15 else ""
+
+
+def _facts_of_tracks(score: Score) -> list[TrackFacts]:
+    found = FileNotes.of(score)
+    if found is None:
+        return [_track_facts(track, score.resolution) for track in score.tracks]
+    pitches = [track.part.notes.pitches if track.part else b"" for track in score.tracks]
+    return [
+        TrackFacts(len(own), min(own, default=None), max(own, default=None), bars)
+        for own, bars in zip(pitches, found.sounding(), strict=True)
+    ]
 
 
 def _track_facts(track: Track, resolution: int) -> TrackFacts:

@@ -55,5 +55,5 @@ def _name(chunk: TrackEvents) -> str:
 
 
 def _empty_bars(score: Score) -> list[Bar]:
-    longest = max((track.bars for track in score.tracks), key=len)
-    return [replace(bar, notes=[]) for bar in longest]
+    longest = max(score.tracks, key=lambda track: track.n_bars)
+    return [replace(bar, notes=[]) for bar in longest.excerpt(0, longest.n_bars)]

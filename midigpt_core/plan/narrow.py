@@ -43,9 +43,7 @@ def guessed_costs(score: Score, step: Step) -> dict[int, int]:
 def by_relevance(score: Score, step: Step, tracks: Sequence[int], token_costs: Mapping[int, int]) -> list[int]:
     """`tracks`, those first that tell least about the step's targets for the tokens they take."""
     written = sorted({track for track, _ in step.cells})
-    roles = {
-        n: role(score.tracks[n], score.tracks[n].excerpt(step.start_bar, step.end_bar)) for n in (*tracks, *written)
-    }
+    roles = {n: role(score.tracks[n], step.start_bar, step.end_bar) for n in (*tracks, *written)}
 
     def worth(number: int) -> float:
         track = score.tracks[number]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from midigpt_core.score import DRUM, Bar, Track
+from midigpt_core.score import DRUM, Track
 
 SILENT, OTHER = "silent", "other"
 _DRUM_SET = frozenset(range(35, 41))  # bass drums, side stick, snares, clap
@@ -27,14 +27,13 @@ _RELEVANCE = {
 _SAME_FAMILY = 0.1  # more, where both instruments are of one General MIDI family
 
 
-def role(track: Track, bars: Sequence[Bar]) -> str:
-    """The part a track plays in these of its bars."""
-    pitches = [note.pitch for bar in bars for note in bar.notes]
+def role(track: Track, first: int, end: int) -> str:
+    """The part a track plays in its bars from `first` to before `end`."""
+    pitches, onsets = track.played(first, end)
     if not pitches:
         return SILENT
     if track.track_type == DRUM:
         return _drum_role(pitches)
-    onsets = sum(len({note.onset_ticks for note in bar.notes}) for bar in bars)
     single = len(pitches) / onsets < _CHORDS
     low = sum(pitches) / len(pitches) < _BASS_PITCH
     if single and (low or track.instrument in _BASS_PROGRAMS):

@@ -13,6 +13,7 @@ from midigpt_core.score import Score
 from midigpt_core.tokens import decode as _decode
 from midigpt_core.tokens import encode as _encode
 from midigpt_core.tokens.encode import BAR_ATTRIBUTES, TRACK_ATTRIBUTES, Encoded, EncodeOptions
+from midigpt_core.tokens.file_table import file_table
 from midigpt_core.tokens.grid import from_grid, to_grid
 from midigpt_core.tokens.note_table import AttributeValues, NoteTable
 from midigpt_core.tokens.types import TokenType
@@ -70,7 +71,9 @@ def decode_score(tokens: Sequence[int], vocabulary: Vocabulary) -> Score:
 
 def grid_table(score: Score, vocabulary: Vocabulary) -> NoteTable:
     """The arrays of a score of any resolution, on the model's grid."""
-    flat = _flat(score, vocabulary, vocabulary.config.resolution)
+    flat = file_table(score, vocabulary.config)
+    if flat is None:
+        flat = _flat(score, vocabulary, vocabulary.config.resolution)
     return NoteTable.from_score(to_grid(score, vocabulary.config)) if flat is None else flat
 
 
@@ -92,15 +95,14 @@ def measure_table(notes: NoteTable, table: AttributeTable) -> AttributeValues:
     return values
 
 
-def track_values(score: Score, table: AttributeTable) -> list[dict[str, int]]:
-    """Per track of a score on the grid: what `table.track_values` says of it."""
+def track_values(notes: NoteTable, table: AttributeTable) -> list[dict[str, int]]:
+    """Per track of a score on the grid, given as arrays: what `table.track_values` says of it."""
     keys = [key for key, _ in TRACK_ATTRIBUTES]
     wanted = {c.name for c in table.attributes if c.measured and c.level == "track"}
-    flat = FAST_FLATTEN.flatten(score, score.resolution, False) if FAST_FLATTEN and _plan(table) else None
-    if flat is None or not wanted <= set(keys):
-        known: dict[str, int] = {}
-        return [table.track_values(score, index, known) for index in range(len(score.tracks))]
-    rows = measure_table(flat, table).tracks.tolist()
+    if _plan(table) is None or not wanted <= set(keys):
+        score, known = notes.to_score(), dict[str, int]()
+        return [table.track_values(score, index, known) for index in range(notes.n_tracks)]
+    rows = measure_table(notes, table).tracks.tolist()
     return [{key: value for key, value in zip(keys, row, strict=True) if value >= 0} for row in rows]
 
 

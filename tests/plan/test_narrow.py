@@ -45,7 +45,7 @@ def step_for(number: int) -> Step:
 
 
 def test_parts_are_told_apart() -> None:
-    parts = [role(t, t.bars) for t in BAND.tracks]
+    parts = [role(t, 0, t.n_bars) for t in BAND.tracks]
     assert parts == ["lead", "harmony", "bass", "kit", "percussion", "silent", "cymbals"]
 
 
