@@ -153,13 +153,14 @@ export class Studio {
   showWhere() {
     const { roll, selection, base } = this;
     find("where").textContent = "";
-    if (!roll.cursor) return;
-    const [track, bar] = roll.cursor;
-    const count = (roll.song ?? base).tracks[track].notes.filter((note) => note.bar === bar).length;
+    const [track, bar] = roll.cursor ?? [];
+    const under = (roll.song ?? base).tracks[track];
+    if (!under) return; // no cursor, or on a track that was taken away
+    const count = under.notes.filter((note) => note.bar === bar).length;
     const notes = `${count} note${count === 1 ? "" : "s"}`;
     const chord = this.chords.inBar(bar);
     const chosen = selection.has(track, bar) ? `; chosen: ${selection.inWords(base.tracks)}` : "";
-    find("where").textContent = `${base.tracks[track].name}, bar ${bar + 1}, ${notes}${chord && `, chord ${chord}`}${chosen}`;
+    find("where").textContent = `${under.name}, bar ${bar + 1}, ${notes}${chord && `, chord ${chord}`}${chosen}`;
   }
 
   showSelection() {
