@@ -1,13 +1,15 @@
 # midigpt serve in a container:
-#   docker build -t midigpt .   (--build-arg TORCH=torch adds PyTorch, for published checkpoints: gigabytes more)
+#   docker build -t midigpt .   (--build-arg TORCH=torch adds PyTorch, for published checkpoints: gigabytes more;
+#                                --build-arg POSTGRES='psycopg[binary]' for --job-store postgresql://...)
 #   docker run -p 8000:8000 -v midigpt-models:/models -e MIDIGPT_API_KEY=secret midigpt
 FROM python:3.12-slim AS build
 RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .
 ARG TORCH=
+ARG POSTGRES=
 RUN python -m venv /opt/midigpt && \
-    /opt/midigpt/bin/pip install --no-cache-dir -c constraints.txt -r requirements.txt ${TORCH} && \
+    /opt/midigpt/bin/pip install --no-cache-dir -c constraints.txt -r requirements.txt ${TORCH} ${POSTGRES} && \
     /opt/midigpt/bin/pip install --no-cache-dir --no-deps .
 
 FROM python:3.12-slim

@@ -12,13 +12,14 @@ import importlib.util
 import json
 import os
 import random
+import re
 import signal
 import sys
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import CodeType, ModuleType
@@ -31,33 +32,40 @@ from benchmarks.mutations import Site, sites
 ROOMS = ("generation", "sampling", "plan", "midi_file", "constraints")
 RESULTS = Path(__file__).parent / "results" / "mutants.md"
 TESTS = ("generation", "sampling", "plan", "midi", "constraints", "echo", "harmony", "attributes", "test_loop.py")
+SINCE = "seen since"  # how the reason of a fault begins that a test saw after the run
 SECONDS = 12.0  # of tests for one fault: those of its own room first, the quickest before the others
 HEAVY = ("numpy", "torch", "mido", "hypothesis", "typer", "rich", "safetensors", "fastapi", "starlette.testclient")
 HEAD = """# Faults that no test sees
 
-Written by `python -m benchmarks.mutants`: {count} faults, drawn with seed {seed} from the {total:,} that `mutations.py`
-can put into the rooms below, as many from each. Each ran against the tests that execute its
+Written by `python -m benchmarks.mutants`: {count} faults, the first of {drawn} drawn with seed {seed} from the
+{total:,} that `mutations.py` can put into the rooms below, as many from each. Each ran against tests that execute its
 line, until one failed.
 
-| room | faults | seen by a test | on no tested line | survived |
-|---|--:|--:|--:|--:|
+| room | faults | seen by a test | seen since, retried by hand | on no tested line | survived |
+|---|--:|--:|--:|--:|--:|
 {rows}
 
-## Survivors
+{remarks}## Survivors
+
+Those that a test saw when they were retried by hand, after the run, name it.
 
 | where | before | after | why it is there |
 |---|---|---|---|
 {survivors}
 """
+REMARKS = re.compile(r"^(## How to read this\n.*?)^## ", re.DOTALL | re.MULTILINE)  # written by hand, kept
+STATES = ("seen", SINCE, "untested", "survived")
 
 
 @dataclass(eq=False)
 class Recorder:
     """Which tests execute which line, and how long they take: a plug-in for pytest. What a fixture that many tests
-    share executes counts for all tests of its file."""
+    share executes counts for all tests of its file. A test that fails as things are has no time, so it is never
+    chosen: it would see every fault."""
 
     cover: Any
     seconds: dict[str, float]
+    failed: set[str] = field(default_factory=set)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
@@ -68,7 +76,10 @@ class Recorder:
         self.cover.switch_context(item.nodeid)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if not report.failed:
+        if report.failed:
+            self.failed.add(report.nodeid)
+            self.seconds.pop(report.nodeid, None)  # what its set-up took
+        elif report.nodeid not in self.failed:
             self.seconds[report.nodeid] = self.seconds.get(report.nodeid, 0.0) + report.duration
 
 
@@ -210,25 +221,34 @@ def run(chosen: Sequence[Site], coverage: Coverage, log: Path, seconds: float) -
     return outcomes
 
 
-def report(outcomes: Sequence[tuple[Site, str]], total: int, seed: int) -> str:
-    """The page. Reasons that stand in the page already are kept."""
-    rows = []
-    for room in ROOMS:
-        states = [state for site, state in outcomes if f"/{room}/" in site.file]
-        rows.append([room, len(states), *(states.count(state) for state in ("seen", "untested", "survived"))])
-    rows.append(["all", *(sum(row[i] for row in rows) for i in range(1, 5))])
+def report(outcomes: Sequence[tuple[Site, str]], drawn: int, total: int, seed: int) -> str:
+    """The page. Reasons and remarks that stand in the page already are kept."""
+    page = RESULTS.read_text() if RESULTS.exists() else ""
     reasons: dict[str, str] = defaultdict(str)
-    for line in RESULTS.read_text().splitlines() if RESULTS.exists() else ():
+    for line in page.splitlines():
         head, _, reason = line.removesuffix(" |").rpartition(" | ")
         reasons[head] = reason
-    survivors = []
+    counts, survivors = Counter[tuple[str, str]](), []
     for site, state in sorted(outcomes, key=lambda row: (row[0].file, row[0].number)):
         if state != "seen":
             before, after = (f"`` {text} ``".replace("|", "\\|") for text in site.change())
             head = f"| {site.file.removeprefix('midigpt_core/')}: {site.function} | {before} | {after}"
             survivors.append(f"{head} | {reasons[head]} |")
-    table = "\n".join("| " + " | ".join(map(str, row)) + " |" for row in rows)
-    return HEAD.format(count=len(outcomes), seed=seed, total=total, rows=table, survivors="\n".join(survivors))
+            state = SINCE if reasons[head].startswith(SINCE) else state
+        counts[Path(site.file).parent.name, state] += 1
+    rows = [[room, *(counts[room, state] for state in STATES)] for room in ROOMS]
+    rows.append(["all", *(sum(counts[room, state] for room in ROOMS) for state in STATES)])
+    table = "\n".join("| " + " | ".join(map(str, (row[0], sum(row[1:]), *row[1:]))) + " |" for row in rows)
+    remarks = found.group(1).strip() + "\n\n" if (found := REMARKS.search(page)) else ""
+    return HEAD.format(
+        count=len(outcomes),
+        drawn=drawn,
+        seed=seed,
+        total=total,
+        rows=table,
+        remarks=remarks,
+        survivors="\n".join(survivors),
+    )
 
 
 def main() -> None:
@@ -256,7 +276,7 @@ def main() -> None:
     if options.again and log.exists():
         log.write_text("".join(line for line in log.read_text().splitlines(True) if '"seen"' in line))
     outcomes = run(chosen, coverage, log, 60 * options.minutes)
-    RESULTS.write_text(report(outcomes, total, options.seed))
+    RESULTS.write_text(report(outcomes, len(chosen), total, options.seed))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "build" / "site" / "source"
-FILES = ("*.md", "LICENSE", "docs/*", "docs/examples/*", "samples/*", "benchmarks/*", "benchmarks/results/*")
+FILES = ("*.md", "LICENSE", "docs/*", "docs/examples/**/*", "samples/*", "benchmarks/*", "benchmarks/results/*")
 PYTHON = """# Python
 
 Everything that `import midigpt_core` offers. Bars and tracks count from 0. Made from the source.

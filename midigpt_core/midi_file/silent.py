@@ -28,6 +28,7 @@ def silent_tracks(score: Score) -> list[SilentTrack]:
         return []
     source = score.source
     declared = declared_channels(source.outlines)
+    longest = max(score.tracks, key=lambda track: track.n_bars)
     found: list[SilentTrack] = []
     for index, outline in enumerate(source.outlines):
         if outline.last_onset >= 0:
@@ -41,7 +42,7 @@ def silent_tracks(score: Score) -> list[SilentTrack]:
         taken = {silent.track.channel for silent in found}
         channel = own if own is not None else DRUM_CHANNEL if drums else free_channel(source.outlines, taken)
         program = min(programs[0], 127) if programs else None
-        track = Track(_empty_bars(score), program or 0, DRUM if drums else MELODIC, name=name, channel=channel)
+        track = Track(_empty_bars(longest), program or 0, DRUM if drums else MELODIC, name=name, channel=channel)
         found.append(SilentTrack(replace(track, midi_track=None if channel is None else index), program))
     return found
 
@@ -54,6 +55,5 @@ def _name(chunk: TrackEvents) -> str:
     return next((decode_text(data).strip() for _, data in metas(chunk.events, TEXT_NAME)), "")
 
 
-def _empty_bars(score: Score) -> list[Bar]:
-    longest = max(score.tracks, key=lambda track: track.n_bars)
-    return [replace(bar, notes=[]) for bar in longest.excerpt(0, longest.n_bars)]
+def _empty_bars(track: Track) -> list[Bar]:
+    return [replace(bar, notes=[]) for bar in track.excerpt(0, track.n_bars)]

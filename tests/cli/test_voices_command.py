@@ -18,11 +18,14 @@ ONE = ("--pool", 1, "--max-attempts", 1)  # a single candidate: nothing to choos
 
 
 def parallels(score: Score) -> int:
-    """Moves of neighbours and of the outer voices in octaves or fifths one way, counted in bars 4 to 7."""
+    """Moves of neighbours and of the outer voices in octaves or fifths one way, counted in bars 4 to 7: of the bass its
+    lowest notes, of the others their highest."""
     lines = []
     for track in FROM_THE_LOWEST:
         bars = score.tracks[track].bars[BARS.start : BARS.stop]
-        lines.append({(i, n.onset_ticks): n.pitch for i, bar in enumerate(bars) for n in bar.notes})
+        down = -1 if track == FROM_THE_LOWEST[0] else 1
+        notes = sorted((down * n.pitch, i, n.onset_ticks) for i, bar in enumerate(bars) for n in bar.notes)
+        lines.append({(i, onset): down * pitch for pitch, i, onset in notes})
     found = 0
     for low, high in [*pairwise(lines), (lines[0], lines[-1])]:
         times = sorted(low.keys() | high.keys())

@@ -7,6 +7,8 @@ from itertools import pairwise
 import pytest
 from tiny import engine, request, song
 
+from midigpt_core.constraints.control import Scene
+from midigpt_core.constraints.line_controls import ContourControl
 from midigpt_core.errors import RequestValidationError
 from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt
 
@@ -129,3 +131,25 @@ def test_asked_attributes_stand_in_the_prompt_and_unasked_ones_do_not() -> None:
 def test_a_control_that_cannot_be_obeyed_is_refused_with_a_remedy(controls: dict[str, object], says: str) -> None:
     with pytest.raises(RequestValidationError, match=says):
         written(controls)
+
+
+def scene(bars: tuple[int, ...], asked: dict[int, dict[str, object]]) -> Scene:
+    """Bars of the piano of the song, written with the controls asked for."""
+    prompts = {2: TrackPrompt(2, list(bars), bar_controls=asked)}
+    there = song().tracks[2].bars
+    return Scene(
+        engine().tokenizer.vocabulary, tuple(there[bar] for bar in bars), 1, tuple((2, bar) for bar in bars), prompts
+    )
+
+
+def test_bars_in_a_row_share_a_line_where_they_ask_for_the_same() -> None:
+    asked = {bar: {"contour": "rising"} for bar in (3, 5, 6, 7)} | {8: {"contour": "falling"}}
+    rows = scene((3, 5, 6, 7, 8), asked)
+    assert [rows.run(cell, "contour") for cell in range(5)] == [(0, 1), (0, 3), (1, 3), (2, 3), (0, 1)]
+
+
+def test_a_line_runs_in_the_middle_of_what_its_track_plays() -> None:
+    there = scene((4, 5, 6, 7), {})
+    low, high = ContourControl()._range(there, 0)
+    pitches = [note.pitch for bar in there.bars for note in bar.notes]
+    assert min(pitches) <= (low + high) / 2 <= max(pitches)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from real import engine, sample, written, yielded
 
 from midigpt_core import trace
+from midigpt_core.attributes.key_signature import KeySignature
 from midigpt_core.attributes.note_density import density_class
 from midigpt_core.attributes.silence import SilenceProportion
 from midigpt_core.constraints.attribute_targets import (
@@ -23,6 +24,7 @@ from midigpt_core.constraints.attribute_targets import (
     notes_of,
 )
 from midigpt_core.constraints.limits import HANDS, among_pitches
+from midigpt_core.constraints.masks import AllowedTokens
 from midigpt_core.score import DRUM, MELODIC, Bar, Note, Score, Track
 from midigpt_core.tokens.grid import grid_ticks
 from midigpt_core.tokens.types import TokenType
@@ -232,3 +234,19 @@ def test_the_notes_of_a_density_are_those_the_control_counts_as_it(program, drum
     there = [density_class(track, count) for count in range(1, 201)]
     wanted = min(there, key=lambda found: abs(found - level))
     assert (fewest <= notes <= most) is (density_class(track, notes) == wanted)
+
+
+def test_a_minor_key_has_both_its_sevenths() -> None:
+    vocabulary = engine().tokenizer.vocabulary
+    start, end = vocabulary.range(TokenType.NOTE_ONSET)
+    help = _Builder(vocabulary, sample("pop"), NOWHERE)
+    help.add(AttributeTarget(KeySignature(), 12 + 9, 0, (4,)), 0, 48)
+    mask = next(each for each in help.constraints() if isinstance(each, AllowedTokens)).by_cell[0][start:end]
+    assert {pitch % 12 for pitch in np.flatnonzero(mask)} == {9, 11, 0, 2, 4, 5, 7, 8}  # A minor, with G and G sharp
+
+
+@pytest.mark.parametrize(("asked", "most"), [(0, 1), (1, 1), (3, 3)])
+def test_as_many_pitch_classes_may_be_written_as_are_asked_for_and_at_least_one(asked: int, most: int) -> None:
+    help = _Builder(engine().tokenizer.vocabulary, sample("pop"), NOWHERE)
+    help.add(AttributeTarget(engine().tokenizer.attributes.get("pitch_class_set"), asked, 0, (4,)), 0, 48)
+    assert help.classes[0][1] == most

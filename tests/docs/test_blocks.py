@@ -32,6 +32,7 @@ NEEDS = {  # word in a block -> the module without which it cannot run here
     "--format wav": "soundfile",
     "midigpt train": "lightning_fabric",
     "curl": "fastapi",
+    "--cluster": "ray",
 }
 LONG = {"docs/finetuning.md"}
 

@@ -16,6 +16,7 @@ from midigpt_core.generation.plan import fitting_plan
 from midigpt_core.generation.prompt import StepPrompt, prepare_step
 from midigpt_core.midi_file import score_to_bytes
 from midigpt_core.plan.narrow import expected_tokens
+from midigpt_core.request import InferenceConfig
 from midigpt_core.score import Note, Score
 
 
@@ -141,3 +142,41 @@ def test_only_tracks_that_may_be_heard_are_made_of_a_file(monkeypatch: pytest.Mo
     [step] = fitting_plan(wish, score, [(1, 8)], tokenizer, 0, 2048)
     narrowed(tokenizer, score, step, wish, (), 400)
     assert sum(track.part is None for track in score.tracks) < 40  # of 403
+
+
+def exact(n_positions: int, **config: Any) -> tuple[StepPrompt, StepPrompt]:
+    """The prompt of a step as it is, and as it is made to fit where that many positions more than it are left."""
+    score, tokenizer = song(16), engine().tokenizer
+    wish = request(score, {1: [8]}, budget_margin=1.0, **config)
+    [step] = fitting_plan(wish, score, [(1, 8)], tokenizer, 0, 2048)
+    whole = prepare_step(tokenizer, score, step, wish, ())
+    room = len(whole.prompt.tokens) + n_positions
+    return whole, narrowed(tokenizer, score, step, wish, (), room + expected_tokens(score, step))[0]
+
+
+def test_a_prompt_fits_where_it_is_shorter_than_its_room() -> None:
+    whole, fitted = exact(1, context="all")
+    assert fitted.prompt == whole.prompt
+    whole, fitted = exact(0, context="all")
+    assert fitted.step.n_bars < whole.step.n_bars
+
+
+def test_no_bar_is_hidden_from_a_prompt_that_takes_less_than_a_quarter_of_the_positions() -> None:
+    score, tokenizer = song(16), engine().tokenizer
+    wish = request(score, {1: [8]}, budget_margin=1000.0)
+    [step] = fitting_plan(replace(wish, config=InferenceConfig()), score, [(1, 8)], tokenizer, 0, 2048)
+    prompt, dropped = narrowed(tokenizer, score, step, wish, (), 2048)
+    assert sorted(dropped) == [0, 2]
+    assert not prompt.step.pending
+
+
+def test_a_track_that_would_fill_the_room_to_the_last_token_stays_left_out() -> None:
+    score, tokenizer = song(16), engine().tokenizer
+    wish = request(score, {1: [8]})
+    [step] = fitting_plan(wish, score, [(1, 8)], tokenizer, 0, 2048)
+    prompt = prepare_step(tokenizer, score, step, wish, ())
+    lengths = fit._lengths(prompt)
+    first, second = sorted((0, 2), key=lambda track: lengths[track])
+    room = len(prompt.prompt.tokens) - lengths[second]
+    assert fit._with_further([], [first, second], prompt, room, 1) == [first, second]
+    assert fit._with_further([], [first, second], prompt, room + 1, 1) == [second]

@@ -204,3 +204,10 @@ def test_a_copy_of_a_song_that_was_not_looked_at_yet_is_the_song() -> None:
     assert copy.deepcopy(Score.from_midi(data)) == Score.from_midi(data)
     notes = Score.from_midi(data).tracks[1].bars[0].notes
     assert copy.deepcopy(notes) == notes
+
+
+def test_bars_of_a_file_that_names_no_metre_are_cut_out_in_four_four() -> None:
+    part = excerpt(Score.from_midi(midi(track(*scale()))), 1, 3)
+    assert part.source is not None
+    there = [(bar.ts_numerator, bar.ts_denominator) for bar in Score.from_midi(part.source.data).tracks[0].bars]
+    assert there == [(4, 4)] * 2

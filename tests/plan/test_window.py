@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from midigpt_core.errors import ScoreError
 from midigpt_core.plan.steps import PlanOptions, Step, plan_steps
-from midigpt_core.plan.window import cut, paste
+from midigpt_core.plan.window import cut, kept_notes, paste
 from midigpt_core.score import Bar, Note, Score, Track
 
 METRES = ((4, 4), (3, 4), (7, 8), (5, 4))
@@ -125,3 +125,10 @@ def test_cutting_does_not_touch_bars_outside_the_window() -> None:
     for track in score.tracks:
         track.bars[150] = None  # type: ignore[call-overload]  # would fail if the whole song were walked
     assert len(cut(score, Step(10, 18, False, frozenset({(0, 12)}))).tracks[0].bars) == 8
+
+
+def test_what_begins_within_reach_of_a_window_is_kept_in_any_metre() -> None:
+    bars = [Bar([Note(place, 80, 0, 100)], 7, 8, 3.5) for place in range(30)]
+    kept = kept_notes(Score([Track(bars)]), Step(12, 14, False, frozenset({(0, 12)})), 12)[0]
+    # ten bars of 3.5 quarters begin within 32 quarters on either side
+    assert sorted(pitch for _, _, pitch in kept) == [*range(2, 12), *range(13, 24)]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import numpy as np
 import pytest
 
 from midigpt_core.compiled import compiled
+from midigpt_core.request import InferenceConfig
 from midigpt_core.sampling import draw as drawing
 from midigpt_core.sampling.draw import SamplingParameters, draw, to_logprobs
 
@@ -113,3 +116,14 @@ def test_compiled_draw_is_the_reference(monkeypatch):
     assert np.allclose(model_logprobs, other, atol=1e-5)
     assert tokens == others
     assert np.allclose(logprobs, other_logprobs, atol=1e-5)
+
+
+def test_top_p_stops_with_the_token_that_reaches_it(either):
+    model_logprobs = np.log(np.full(4, 0.25, np.float32))
+    drawn = {draw(model_logprobs, None, SamplingParameters(top_p=0.5), step / 40, NOTHING[:4])[0] for step in range(40)}
+    assert drawn == {0, 1}
+
+
+def test_what_a_lane_is_not_told_is_as_a_request_that_does_not_say():
+    usual = InferenceConfig()
+    assert all(getattr(usual, row.name) == row.default for row in fields(SamplingParameters))
