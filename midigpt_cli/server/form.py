@@ -40,6 +40,36 @@ OWN = {  # field of the form -> meaning
     "request_id": "The caller's own id.",
     "plan_only": "Answer with the plan as JSON, write nothing.",
 }
+EXAMPLES = {  # field of the form -> what may stand there
+    "bars": "4-8",
+    "prompt": "sparse funk bass",
+    "where": "silent",
+    "remix": "0.3",
+    "rhythm_lock": "on",
+    "scale": "C:major",
+    "pitch_range": "C3-C5",
+    "pitch_set": "C,Eb,G",
+    "chords": "heard",
+    "chord_strength": "1.5",
+    "motion": "steps:0.6",
+    "contour": "arch",
+    "keep_range": "on",
+    "keep_contour": "on",
+    "grid": "eighth",
+    "rhythm_from": "drums",
+    "fill": "end",
+    "swing": "0.6",
+    "syncopation": "more",
+    "time_signature": "4/4",
+    "velocity": "40-90",
+    "humanise": "0.5",
+    "ignore_track": "bass",
+    "mask_bars": "1-2",
+    "context_drop": "bass",
+    "context_keep": "bass",
+    "distance": "0.2..0.6",
+    "novelty_against": "original",
+}
 _REPEATED = ("track", "region")
 _GROUPS: tuple[type, ...] = (Music, Context, Settings, Reading, Additions)
 _OPTION = re.compile(r"--([a-z]+(?:-[a-z]+)*)")
@@ -205,9 +235,10 @@ def schema() -> dict[str, Any]:
     for name in _REPEATED:
         rows[name] = {"type": "array", "items": {"type": "string"}, "description": OWN[name]}
     rows["plan_only"]["type"] = "boolean"
-    rows["bars"]["examples"] = ["4-8"]
     for group in _GROUPS:
         rows |= rows_of(group)
+    for name, example in EXAMPLES.items():
+        rows[name].get("items", rows[name])["examples"] = [example]
     rows["add_track"]["items"]["examples"] = [DRUMS, *NAMES]
     return {
         "title": "InfillForm",

@@ -51,9 +51,12 @@ export class Chords {
 
 export const textOf = ({ name, sure }) => (sure ? name : `${name}?`);
 
+/** A key signature, C or F#m, as C major or F# minor. */
+const inWords = (key) => (key.endsWith("m") ? `${key.slice(0, -1)} minor` : `${key} major`);
+
 /** The keys that the file names, else the one that its notes suggest. */
 function keyOf({ keys, key_by_notes: byNotes }) {
   if (!keys.length) return byNotes ? `${byNotes}, by its notes` : "";
-  const words = keys.slice(0, KEYS_SHOWN).map(({ bar, key }) => (bar > 1 ? `${key} from bar ${bar}` : key));
+  const words = keys.slice(0, KEYS_SHOWN).map(({ bar, key }) => (bar > 1 ? `${inWords(key)} from bar ${bar}` : inWords(key)));
   return words.join(", ") + (keys.length > KEYS_SHOWN ? ", …" : "");
 }

@@ -6,6 +6,8 @@ const NOT_HERE = new Set(["file", "bars", "track", "region", "request", "request
   "add_bars", "add_track"]);
 const STARTS_AS = { num_candidates: "3" }; // a page to compare takes on begins with several
 const WORDS = { num_candidates: "takes" }; // the one word that the command line has for it too
+const GRAMMAR = /^((?:\[|[A-Z]{2})\S*): /; // how the command line writes a value, such as [TRACK/][BARS:]SHARE
+const GUIDE = / \(docs\/[^)]*\)/; // a file that the page has not
 
 /** Fill the two boxes with a control per option of the form of POST /jobs and per attribute of the model. */
 export function buildControls({ schema, info, models }, first, more) {
@@ -19,7 +21,8 @@ export function buildControls({ schema, info, models }, first, more) {
   const place = (name) => (FIRST.includes(name) ? FIRST.indexOf(name) : FIRST.length);
   options.sort((one, other) => place(one.name) - place(other.name));
   for (const row of options) (FIRST.includes(row.name) ? first : more).append(control(row));
-  for (const row of attributes(info)) (FIRST_ATTRIBUTES.includes(row.attribute) ? first : more).append(control(row));
+  const taken = new Set(options.map((row) => row.name));
+  for (const row of attributes(info, taken)) (FIRST_ATTRIBUTES.includes(row.attribute) ? first : more).append(control(row));
 }
 
 /** What the settings' own description adds: default, range and choices. */
@@ -35,21 +38,23 @@ function typed(setting = {}) {
   return found;
 }
 
-function attributes(info) {
+/** A control per attribute; one that is called like an option says what it is. */
+function attributes(info, taken) {
   return Object.entries(info.attributes).map(([name, size]) => {
     const labels = info.attribute_labels[name] ?? [];
     const kind = info.attribute_track_types[name];
+    const span = labels.length ? "" : `; 0 to ${size - 1}`;
     return {
       name: "attribute",
-      attribute: name,
-      description: `${kind === "both" ? "all" : kind} tracks, by ${info.attribute_levels[name]}`,
-      choices: Array.from({ length: size }, (_, level) => [`${name}=${level}`, labels[level] ?? `${level} of 0–${size - 1}`]),
+      attribute: taken.has(name) ? `${name} (attribute)` : name,
+      description: `${kind === "both" ? "all" : kind} tracks, by ${info.attribute_levels[name]}${span}`,
+      choices: Array.from({ length: size }, (_, level) => [`${name}=${level}`, labels[level] ?? String(level)]),
     };
   });
 }
 
 function control(row) {
-  const id = `ask-${row.attribute ?? row.name}`;
+  const id = `ask-${row.attribute ?? row.name}`.replace(/\W+/g, "-");
   const box = document.createElement("div");
   box.className = "control";
   const label = document.createElement("label");
@@ -60,11 +65,17 @@ function control(row) {
   input.dataset.many = row.type === "array";
   const help = document.createElement("small");
   help.id = `${id}-help`;
-  help.textContent = row.description ?? "";
+  help.textContent = plain(row.description ?? "");
   input.setAttribute("aria-describedby", help.id);
   input.value = STARTS_AS[row.name] ?? "";
   box.append(label, input, help);
   return box;
+}
+
+/** A description as a sentence: without the grammar of the command line, which the field's title tells. */
+function plain(description) {
+  const text = description.replace(GRAMMAR, "").replace(GUIDE, "");
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 function inputFor(row) {
@@ -73,6 +84,10 @@ function inputFor(row) {
   if (row.type === "boolean") return select([["", flagWord(row.default)], ["true", "yes"], ["false", "no"]]);
   const input = document.createElement("input");
   input.spellcheck = false;
+  const example = (row.items ?? row).examples?.[0];
+  if (example) input.placeholder = `e.g. ${example}`;
+  const grammar = row.description?.match(GRAMMAR);
+  if (grammar) input.title = `As in a command: ${grammar[1]}`;
   if (row.type === "integer" || row.type === "number") {
     input.type = "number";
     input.step = row.type === "integer" ? "1" : "any";

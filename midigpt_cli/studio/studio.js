@@ -29,7 +29,7 @@ export class Studio {
     this.additions = new Additions();
     this.roll.selection = this.selection;
     this.chords = new Chords(() => this.showChords());
-    this.takes = new Takes(this.roll, this.player, find, (song) => this.chords.show(song));
+    this.takes = new Takes(this.roll, this.player, find, (song) => this.heard(song));
     this.project = null;
     this.base = null; // the song in use
     this.writer = null;
@@ -143,18 +143,32 @@ export class Studio {
     this.roll.draw();
   }
 
+  /** Another song is on the screen: the song as it is, or a take of it. */
+  heard(song) {
+    this.showWhere();
+    return this.chords.show(song);
+  }
+
+  /** What is under the cursor, in words. */
+  showWhere() {
+    const { roll, selection, base } = this;
+    find("where").textContent = "";
+    const [track, bar] = roll.cursor ?? [];
+    const under = (roll.song ?? base).tracks[track];
+    if (!under) return; // no cursor, or on a track that was taken away
+    const count = under.notes.filter((note) => note.bar === bar).length;
+    const notes = `${count} note${count === 1 ? "" : "s"}`;
+    const chord = this.chords.inBar(bar);
+    const chosen = selection.has(track, bar) ? `; chosen: ${selection.inWords(base.tracks)}` : "";
+    find("where").textContent = `${under.name}, bar ${bar + 1}, ${notes}${chord && `, chord ${chord}`}${chosen}`;
+  }
+
   showSelection() {
-    const { selection, roll, base } = this;
-    const words = selection.inWords(base.tracks);
+    const { selection } = this;
+    const words = selection.inWords(this.base.tracks);
     find("chosen").textContent = words || "Drag over bars, or click one.";
     find("write").disabled = find("copy").disabled = find("region").disabled = selection.empty;
-    if (roll.cursor) {
-      const [track, bar] = roll.cursor;
-      const count = (roll.song ?? base).tracks[track].notes.filter((note) => note.bar === bar).length;
-      const chord = this.chords.inBar(bar);
-      const chosen = selection.has(track, bar) ? `, chosen: ${words}` : "";
-      find("where").textContent = `${base.tracks[track].name}, bar ${bar + 1}, ${count} notes${chord && `, chord ${chord}`}${chosen}`;
-    } else find("where").textContent = "";
+    this.showWhere();
     if (this.player.loop && !selection.empty) this.setLoop();
   }
 

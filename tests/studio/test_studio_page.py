@@ -31,6 +31,20 @@ def test_mouse_chooses_a_rectangle_of_bars_and_tracks(page: Any) -> None:
     assert page.is_disabled("#write")
 
 
+ODD_HELP = """() => [...document.querySelectorAll(".control small")].map((row) => row.textContent)
+    .filter((text) => /[[\\]|]|[A-Z]{2,}[/:-]|docs/.test(text))"""
+TWINS = """() => [...document.querySelectorAll("[id]")].map((row) => row.id)
+    .filter((id, at, all) => all.indexOf(id) < at)"""
+
+
+def test_controls_are_told_in_sentences_and_have_names_of_their_own(page: Any) -> None:
+    open_song(page, POP)
+    assert page.locator(".control small").count() > 50
+    assert page.evaluate(ODD_HELP) == []
+    assert page.evaluate(TWINS) == []
+    assert page.get_attribute("#ask-remix", "placeholder") == "e.g. 0.3"
+
+
 def test_server_that_went_away_is_a_sentence_and_its_return_is_enough(browser: Any) -> None:
     with live_server() as first, PageOn(browser, f"{first.url}/studio") as page:
         open_song(page, SAMPLES[0])

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from fastapi.testclient import TestClient
 from serving import client_of
+from studio.studio_page import POP
 
+from midigpt_cli.server.form import EXAMPLES
 from midigpt_cli.server.routes.studio import FOLDER
 
 MOST_BYTES = 3_000_000
@@ -54,3 +57,14 @@ def test_unknown_part_is_a_sentence(client: TestClient) -> None:
 
 def test_all_of_it_is_small() -> None:
     assert sum(path.stat().st_size for path in FOLDER.iterdir()) < MOST_BYTES
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_example_of_a_field_is_taken_as_it_stands(client: TestClient, name: str) -> None:
+    chosen = {"bars": "5-7", "track": "drums" if name == "fill" else "lead", "plan_only": "true"}
+    song = {"file": ("pop.mid", POP.read_bytes(), "audio/midi")}
+    answer = client.post("/infill", files=song, data={**chosen, name: EXAMPLES[name]})
+    if name != "where":
+        assert answer.status_code == 200, answer.text
+    else:  # no bar of it is silent
+        assert "silent" in answer.json()["detail"]

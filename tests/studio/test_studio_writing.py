@@ -261,10 +261,14 @@ def test_job_whose_stream_breaks_is_asked_for_again(page: Any) -> None:
     assert page.is_hidden("#message")
 
 
+def in_words(key: str) -> str:
+    return f"{key[:-1]} minor" if key.endswith("m") else f"{key} major"
+
+
 def test_key_and_chords_are_those_of_the_command_line_for_the_song_and_for_its_takes(page: Any, tmp_path: Path) -> None:
     open_song(page, POP)
     told = song_json(Score.from_midi(str(POP)), "")
-    key = told["keys"][0]["key"] if told["keys"] else f"{told['key_by_notes']}, by its notes"
+    key = in_words(told["keys"][0]["key"]) if told["keys"] else f"{told['key_by_notes']}, by its notes"
     until(page, lambda: page.inner_text("#song-key") == key)
     named = [row for row in told["chords"] if row["beat"] == 1 and row["confidence"] >= 0.5][:3]
     for row in named:
@@ -367,3 +371,21 @@ def test_pasted_regions_are_copied_as_they_were(page: Any) -> None:
     page.click("#copy")
     page.wait_for_selector("#message:not([hidden])")
     assert page.inner_text("#message").removeprefix("Copied: ") == line
+
+
+def test_line_below_the_roll_counts_the_notes_that_are_shown(page: Any, tmp_path: Path) -> None:
+    open_song(page, POP)
+    choose(page, 0, 4, 7)
+    before = page.inner_text("#where")
+    assert ", bar 8, 1 note, " in before
+    write(page)
+    page.keyboard.press("1")
+    told = page.inner_text("#where")
+    page.keyboard.press("0")
+    until(page, lambda: page.inner_text("#where") == before)
+    page.keyboard.press("1")
+    page.keyboard.press("k")
+    page.wait_for_selector("#history li:nth-child(2)")
+    count = len(Score.from_midi(str(download(page, tmp_path))).tracks[0].bars[7].notes)
+    assert count > 1
+    assert f", bar 8, {count} notes" in told
