@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from midigpt_cli.options import completion
-from midigpt_cli.options.groups import Context, ModelChoice, Music, Output, Presets, Reporting
+from midigpt_cli.options.groups import Context, ModelChoice, Output, Presets, Reporting
+from midigpt_cli.options.music import Music
 from midigpt_cli.options.settings import Settings, command_of
 from midigpt_cli.parse.reading import Reading
 from midigpt_core.fields import refused

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from midigpt_cli.options import completion
-from midigpt_cli.options.groups import Context, Many, ModelChoice, Music, Output, Presets, Reporting
+from midigpt_cli.options.groups import Context, Many, ModelChoice, Output, Presets, Reporting
+from midigpt_cli.options.music import Music
 from midigpt_cli.options.settings import Settings, command_of
 from midigpt_cli.parse.additions import Additions
 from midigpt_cli.parse.reading import Reading

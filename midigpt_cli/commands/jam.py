@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from midigpt_cli.options.groups import Context, ModelChoice, Music, NewDrums, NewInstruments
+from midigpt_cli.options.groups import Context, ModelChoice, NewDrums, NewInstruments
+from midigpt_cli.options.music import Music
 from midigpt_cli.options.settings import OUTPUT, Settings, command_of
 from midigpt_cli.parse.reading import Reading
 from midigpt_core.errors import MidiGptError

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from midigpt_cli.options import completion
-from midigpt_cli.options.groups import Context, ModelChoice, Music, NewDrums, NewInstruments, Output, Presets, Reporting
+from midigpt_cli.options.groups import Context, ModelChoice, NewDrums, NewInstruments, Output, Presets, Reporting
+from midigpt_cli.options.music import Music
 from midigpt_cli.options.settings import OUTPUT, Settings, command_of
 from midigpt_cli.output.destination import PIPE
 from midigpt_cli.output.rendering import RATE, SOUNDS, RenderOptions, make

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from midigpt_cli.options.groups import Music
+from midigpt_cli.options.music import Music
 from midigpt_cli.options.settings import option_of
 from midigpt_cli.parse import musical
 from midigpt_cli.parse.limited import VALUE, Limited, Meant, any_track, drums, melodic

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from midigpt_cli.options.groups import Context, Music
+from midigpt_cli.options.groups import Context
+from midigpt_cli.options.music import Music
 from midigpt_cli.options.settings import Settings
 from midigpt_cli.parse.request import RequestOptions, build_request
 from midigpt_core.request import GenerationRequest

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from midigpt_cli.options.groups import Context, Music
+from midigpt_cli.options.groups import Context
+from midigpt_cli.options.music import Music
 from midigpt_cli.options.settings import LIMITED, given, option_of
 from midigpt_cli.parse import musical
 from midigpt_cli.parse.controls import Controls

@@ -17,7 +17,8 @@ from midigpt_core.words import PromptPart, Understood, read_prompt
 from midigpt_core.words.table import BASSES, REGISTERS
 
 if TYPE_CHECKING:
-    from midigpt_cli.options.groups import Music, Reporting
+    from midigpt_cli.options.groups import Reporting
+    from midigpt_cli.options.music import Music
 
 KEY = "key_signature"
 MELODIC_ONLY = ("min_note_duration", "max_note_duration", "min_polyphony", "max_polyphony", "register")

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, get_args, get_origin, get_type_hints
 
-from midigpt_cli.options.groups import Context, Music
+from midigpt_cli.options.groups import Context
+from midigpt_cli.options.music import Music
 from midigpt_cli.options.settings import LIMITED, RANGED, Settings
 from midigpt_cli.parse.additions import DRUMS, Additions, added_tracks, with_additions
 from midigpt_cli.parse.instruments import NAMES

@@ -1,0 +1,153 @@
+"""Options for the notes to be written; each may be limited to some tracks and bars."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+import typer
+
+from midigpt_cli.options import completion
+from midigpt_cli.options.settings import MUSIC
+
+WHERE = "[TRACK/][BARS:]"  # before a value: where it holds
+
+
+def _control(value: str, text: str, *names: str, **more: Any) -> Any:
+    """An option that takes a value of this form for some tracks and bars; `names` where its field's does not do."""
+    return typer.Option(*names, metavar=f"{WHERE}{value}", help=text, rich_help_panel=MUSIC, **more)
+
+
+def _switch(name: str, text: str, values: str = "on") -> Any:
+    """The same, of which the value may be left out."""
+    return typer.Option(name, metavar=f"[{WHERE}{values}]", help=text, rich_help_panel=MUSIC)
+
+
+@dataclass(frozen=True)
+class Music:
+    """Controls of the notes to be written; TRACK/ and BARS: before a value limit it to some tracks and bars."""
+
+    attribute: Annotated[
+        list[str],
+        _control(
+            "NAME=LEVEL",
+            "Attribute value: note_density=7, 6:note_density=2 (bar 6), drums/note_density=7.",
+            "--attribute",
+            "-a",
+            autocompletion=completion.attributes,
+        ),
+    ] = field(default_factory=list)
+    scale: Annotated[
+        list[str],
+        _control(
+            "ROOT:SCALE",
+            "Only pitches of a scale, such as C:major.",
+            "--scale",
+            "--key",
+            autocompletion=completion.scales,
+        ),
+    ] = field(default_factory=list)
+    pitch_range: Annotated[list[str], _control("LOW-HIGH", "Only pitches in a range: C2-C4 (C4 is 60) or 36-60.")] = (
+        field(default_factory=list)
+    )
+    pitch_set: Annotated[list[str], _control("PITCHES", "Only these pitches: C,Eb,G (any octave) or 60,63,67.")] = (
+        field(default_factory=list)
+    )
+    chords: Annotated[
+        list[str],
+        _control(
+            "CHORDS",
+            "Chords that new notes lean on: '5:Am 6:F,G 7:C/E', 'Am F C G' bar by bar, heard (those that the song "
+            "sounds) or file (those that it names).",
+        ),
+    ] = field(default_factory=list)
+    chord_strength: Annotated[
+        list[str], _control("NUMBER", "How strongly new notes lean on their chords (0: not at all). Default: 1.")
+    ] = field(default_factory=list)
+    motion: Annotated[
+        list[str],
+        _control("KIND:SHARE", "Share of steps, leaps or repeats in a line: steps:0.6, or steps:0.6,leaps:0.2."),
+    ] = field(default_factory=list)
+    contour: Annotated[list[str], _control("CONTOUR", "How a line runs over its bars: up, down, arch or dip.")] = field(
+        default_factory=list
+    )
+    keep_range: Annotated[list[str], _switch("--keep-range", "Stay within the range that each bar had.")] = field(
+        default_factory=list
+    )
+    keep_contour: Annotated[
+        list[str], _switch("--keep-contour", "Go up and down where the old bar did, with other notes.")
+    ] = field(default_factory=list)
+    grid: Annotated[
+        list[str],
+        _control(
+            "UNIT[:STRENGTH]",
+            "Rhythm grid: eighth, sixteenth_triplet, ...; strength 0 to 1 (1: strictly).",
+            autocompletion=completion.grids,
+        ),
+    ] = field(default_factory=list)
+    rhythm_lock: Annotated[
+        list[str],
+        _switch(
+            "--rhythm-lock",
+            "Keep the rhythm, write new pitches (onsets: with any number of notes at each onset).",
+            "on|onsets",
+        ),
+    ] = field(default_factory=list)
+    rhythm_from: Annotated[
+        list[str],
+        _control(
+            "SOURCE[:every]",
+            "Notes begin only where another track's do (every: at each of them): bass/drums, or bass/kick; of a "
+            "kit kick, snare, hats, toms, crash or ride.",
+        ),
+    ] = field(default_factory=list)
+    fill: Annotated[
+        list[str],
+        _control(
+            "end|BEATS", "A drum fill at the end of the new bars: end (two beats), or so many beats: 8:4 fills bar 8."
+        ),
+    ] = field(default_factory=list)
+    swing: Annotated[
+        list[str], _control("AMOUNT", "How late offbeat eighths are, from 0 (straight) to 1 (triplets).")
+    ] = field(default_factory=list)
+    syncopation: Annotated[
+        list[str],
+        _control(
+            "SHARE|more|less",
+            "Share of onsets off the beat with none on the next beat, 0 to 1; or more or less than elsewhere.",
+        ),
+    ] = field(default_factory=list)
+    remix: Annotated[list[str], _control("SHARE[:full]", "Change this share of the notes (full: durations too).")] = (
+        field(default_factory=list)
+    )
+    time_signature: Annotated[
+        list[str], _control("N/D", "Time signature shown to the model; bars keep their length.")
+    ] = field(default_factory=list)
+    velocity: Annotated[
+        list[str],
+        _control(
+            "LOW-HIGH|own",
+            "How loud: 40-90, or own (the track's range and accents). Alone, or as --no-velocity: write dynamics "
+            "or not, if the model can choose.",
+        ),
+    ] = field(default_factory=list)
+    humanise: Annotated[list[str], _control("AMOUNT", "How much velocities and onsets vary, 0 to 1.")] = field(
+        default_factory=list
+    )
+    microtiming: Annotated[
+        bool | None,
+        typer.Option(
+            "--microtiming/--no-microtiming",
+            help="Write notes off the grid or not, if the model can choose.",
+            rich_help_panel=MUSIC,
+        ),
+    ] = None
+    genre: Annotated[str | None, typer.Option(help="Genre, if the model knows any.", rich_help_panel=MUSIC)] = None
+    prompt: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEXT",
+            help='In words: "sparse funk bass in E minor, 100 bpm" (docs/words.md); options given here win.',
+            rich_help_panel=MUSIC,
+        ),
+    ] = None
