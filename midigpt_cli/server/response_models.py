@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import UnionType
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
@@ -207,6 +208,6 @@ ERRORS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def json_answer(model: type[BaseModel] | None, status: int = 200) -> dict[int | str, dict[str, Any]]:
+def json_answer(model: type[BaseModel] | UnionType | None, status: int = 200) -> dict[int | str, dict[str, Any]]:
     """The success response of a route that answers with JSON."""
     return {status: {"model": model, "description": "Done"} if model else {"description": "Done"}}

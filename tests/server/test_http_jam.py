@@ -298,6 +298,11 @@ def test_another_model_takes_over_and_the_first_stays_at_hand(choosing, other):
     assert choosing.get("/models").json()["default_model"] == "tiny"
 
 
+def test_paths_that_may_be_selected_are_not_told():
+    with client_of(allow_model=("hub", "ours/bands", "/srv/models/bands.safetensors", "./bands.pt")) as client:
+        assert client.get("/model/config").json()["allowed"] == ["hub", "ours/bands"]
+
+
 def test_a_model_that_cannot_be_loaded_changes_nothing(choosing, tmp_path):
     (tmp_path / "broken.safetensors").write_bytes(b"no model")
     for reference in (str(tmp_path / "broken.safetensors"), str(tmp_path / "missing.safetensors")):

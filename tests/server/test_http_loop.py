@@ -61,3 +61,15 @@ def test_a_file_that_is_not_base64_is_refused(client):
     for text in ("a\u00e8d", "a", "%%%%"):
         answer = client.post("/loop", json={"midi": text})
         assert (answer.status_code, answer.json()["field"]) == (422, "midi")
+
+
+def test_both_answers_stand_in_the_schema(client):
+    from midigpt_cli.server.routes.loop import LooperAnswer
+
+    described = client.get("/openapi.json").json()["paths"]["/loop"]["post"]["responses"]["200"]
+    shapes = described["content"]["application/json"]["schema"]["anyOf"]
+    assert [shape["$ref"].rsplit("/")[-1] for shape in shapes] == ["LoopAnswer", "LooperAnswer"]
+    flat = {"bpm": 120.0, "max_duration": 4, "variations": 2, "output_format": "mid", "seed": 1}
+    answer = client.post("/loop", json=flat).json()
+    assert LooperAnswer.model_validate(answer, strict=True).model_dump() == answer
+    assert set(answer) == {*LooperAnswer.model_fields, "variation_02"}

@@ -12,6 +12,7 @@ from midigpt_cli.server.errors import RefusalError
 from midigpt_cli.server.queue import Work
 from midigpt_cli.server.response_models import ERRORS, json_answer
 from midigpt_cli.server.responses import to_json
+from midigpt_cli.server.routes.select import names_allowed
 from midigpt_cli.server.state import ServerState, state_of
 
 router = APIRouter(tags=["meta"])
@@ -63,7 +64,10 @@ async def tester(request: Request) -> Response:
 @router.get("/model/config", summary="Which model answers")
 @router.get("/model/status", include_in_schema=False)
 async def model_config(request: Request) -> dict[str, Any]:
-    """The default model and whether jams are playing; GET /models lists all, POST /model/select chooses another."""
+    """The default model and whether jams are playing; GET /models lists all, POST /model/select chooses another.
+
+    Paths of this machine that may be selected are not told.
+    """
     state = state_of(request)
     entry = state.models.get(None)
     return {
@@ -74,7 +78,7 @@ async def model_config(request: Request) -> dict[str, Any]:
         "warmed": True,
         "selecting": state.selecting.locked(),
         "active_jam": bool(state.jams.playing()),
-        "allowed": list(state.settings.allow_model),
+        "allowed": names_allowed(state.settings),
     }
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from midigpt_cli.parse.jam import song_in
 from midigpt_cli.parse.prompted import told
@@ -83,10 +83,24 @@ class LoopAnswer(BaseModel):
     understood: dict[str, Any] | None = Field(None, description="what was read of the prompt")
 
 
+class LooperAnswer(BaseModel):
+    """The files of the variations, under `variation_01` and so on: what a LooperBody is answered with."""
+
+    model_config = ConfigDict(extra="allow")
+
+    variation_01: str = Field(description="where its file is")
+    job: str = Field(description="under GET /jobs/{id}, which keeps the files")
+    bars: int
+    bpm: float
+    seed: int
+    understood: dict[str, Any] = Field(description="what was read of the prompt")
+    unused: list[str] = Field(description="fields that are accepted and mean nothing here")
+
+
 @router.post(
     "/loop",
     summary="Write variations that loop",
-    responses={**json_answer(LoopAnswer), **ERRORS},
+    responses={**json_answer(LoopAnswer | LooperAnswer), **ERRORS},
     openapi_extra=body_of("LoopBody"),
 )
 async def loops(request: Request) -> Response:

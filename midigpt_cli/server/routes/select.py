@@ -16,6 +16,7 @@ from midigpt_cli.server.errors import RefusalError
 from midigpt_cli.server.models import ModelEntry, ModelSpec
 from midigpt_cli.server.request_models import body_of
 from midigpt_cli.server.response_models import ERRORS, json_answer
+from midigpt_cli.server.settings import ServerSettings
 from midigpt_cli.server.state import ServerState, state_of
 from midigpt_core.errors import CheckpointError
 from midigpt_core.fields import read, setting
@@ -94,6 +95,11 @@ async def select(request: Request) -> dict[str, Any]:
         "jams_stopped": stopped,
         **({"unused": list(unused)} if unused else {}),
     }
+
+
+def names_allowed(settings: ServerSettings) -> list[str]:
+    """What callers are told of --allow-model: names and hub repositories, but no path of this machine."""
+    return [name for name in settings.allow_model if name == HUB or hub_reference(name) is not None]
 
 
 def _read(data: Any) -> SelectBody:
