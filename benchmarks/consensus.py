@@ -8,16 +8,14 @@ Real music only, one sampling of each task.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.fit_echo import real_songs
 from benchmarks.measure import table
+from benchmarks.on_corpus import corpus_parser, engine_of, real_songs
 from midigpt_core.engine import InferenceEngine
 from midigpt_core.evaluate.judge import request_for
 from midigpt_core.evaluate.metrics import Passage, Written, measure
@@ -149,15 +147,11 @@ def steps_table(engine: InferenceEngine, tasks: Sequence[Task]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("corpus", type=Path)
-    parser.add_argument("--manifest", type=Path, required=True)
-    parser.add_argument("--ckpt", help="a checkpoint file; the built-in model if left out")
+    parser = corpus_parser(__doc__)
     parser.add_argument("--per-kind", type=int, default=30)
     parser.add_argument("--task-seed", type=int, default=5)
     asked = parser.parse_args()
-    load = InferenceEngine.from_checkpoint if asked.ckpt else InferenceEngine.from_pretrained
-    engine = load(asked.ckpt or "open", device="cpu")
+    engine = engine_of(asked)
     tasks = draw_tasks(real_songs(asked.corpus, asked.manifest), asked.per_kind, asked.task_seed)
     print(f"{len(tasks)} tasks, task seed {asked.task_seed}\n\n## Settings\n", flush=True)
     print(settings_table(engine, tasks), flush=True)

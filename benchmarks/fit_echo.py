@@ -9,22 +9,21 @@ Half of the songs (by a hash of their names) are fitted on, the other half is me
 
 from __future__ import annotations
 
-import argparse
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import log
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from benchmarks.on_corpus import corpus_parser, engine_of, real_songs
 from midigpt_core.echo.mixture import END, KEPT, SLIP, StyleBias, Tokens, stand, style_bias
 from midigpt_core.echo.sources import WEIGHTS
 from midigpt_core.engine import InferenceEngine
 from midigpt_core.evaluate.judge import request_for
-from midigpt_core.evaluate.tasks import Task, draw_tasks, held_out
+from midigpt_core.evaluate.tasks import Task, draw_tasks
 from midigpt_core.generation.fit import narrowed
 from midigpt_core.generation.notes import original_tokens
 from midigpt_core.generation.plan import fitting_plan
@@ -145,21 +144,12 @@ def fit(bars: Sequence[Bar]) -> Tensor:
     return weights.detach()
 
 
-def real_songs(corpus: Path, manifest: Path) -> list[Path]:
-    """The held-out files of real music."""
-    return [file for file in held_out(manifest, corpus) if not file.parent.name.startswith("mma-")]
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("corpus", type=Path)
-    parser.add_argument("--manifest", type=Path, required=True)
-    parser.add_argument("--ckpt", help="a checkpoint file; the built-in model if left out")
+    parser = corpus_parser(__doc__)
     parser.add_argument("--per-kind", type=int, default=40)
     parser.add_argument("--seed", type=int, default=11)
     asked = parser.parse_args()
-    load = InferenceEngine.from_checkpoint if asked.ckpt else InferenceEngine.from_pretrained
-    engine = load(asked.ckpt or "open", device="cpu", dtype="float32")
+    engine = engine_of(asked, dtype="float32")
     tasks = draw_tasks(real_songs(asked.corpus, asked.manifest), asked.per_kind, asked.seed)
     bars = [bar for task in tasks for bar in bars_of(engine, task)]
     ours, test = [bar for bar in bars if bar.fitted], [bar for bar in bars if not bar.fitted]

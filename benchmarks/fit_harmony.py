@@ -9,17 +9,15 @@ echo expects, as it would be when the bars are written, times what harmony says.
 
 from __future__ import annotations
 
-import argparse
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks.fit_echo import real_songs
+from benchmarks.on_corpus import corpus_parser, engine_of, real_songs
 from midigpt_core.constraints.masks import PITCH, Constraint, Cursor
 from midigpt_core.engine import InferenceEngine
 from midigpt_core.evaluate.judge import request_for
@@ -174,15 +172,11 @@ def report(places: Sequence[Place]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("corpus", type=Path)
-    parser.add_argument("--manifest", type=Path, required=True)
-    parser.add_argument("--ckpt", help="a checkpoint file; the built-in model if left out")
+    parser = corpus_parser(__doc__)
     parser.add_argument("--per-kind", type=int, default=150)
     parser.add_argument("--seed", type=int, default=11)
     asked = parser.parse_args()
-    load = InferenceEngine.from_checkpoint if asked.ckpt else InferenceEngine.from_pretrained
-    engine = load(asked.ckpt or "open", device="cpu", dtype="float32")
+    engine = engine_of(asked, dtype="float32")
     tasks = draw_tasks(real_songs(asked.corpus, asked.manifest), asked.per_kind, asked.seed)
     places = [place for task in tasks if task.voice != DRUMS for place in places_of(engine, task)]
     print(report(places))

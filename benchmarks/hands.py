@@ -9,16 +9,14 @@ lies nearer to the other hand's mean in the song than to its own.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.consensus import takes_of
-from benchmarks.fit_echo import real_songs
 from benchmarks.measure import table
-from midigpt_core.engine import InferenceEngine
+from benchmarks.on_corpus import corpus_parser, engine_of, real_songs
 from midigpt_core.evaluate.metrics import Passage, measure
 from midigpt_core.evaluate.tasks import EVERY, Task
 from midigpt_core.score import DRUM, Score, Track
@@ -98,16 +96,12 @@ def _both(score: Score, hands: Hands, first: int, bars: int) -> bool:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("corpus", type=Path)
-    parser.add_argument("--manifest", type=Path, required=True)
-    parser.add_argument("--ckpt", help="a checkpoint file; the built-in model if left out")
+    parser = corpus_parser(__doc__)
     parser.add_argument("--windows", type=int, default=2)
     parser.add_argument("--bars", type=int, default=4)
     parser.add_argument("--echo", type=float, nargs="+", default=[2.0, 1.5, 1.0])
     asked = parser.parse_args()
-    load = InferenceEngine.from_checkpoint if asked.ckpt else InferenceEngine.from_pretrained
-    engine = load(asked.ckpt or "open", device="cpu")
+    engine = engine_of(asked)
     tasks = list(windows(real_songs(asked.corpus, asked.manifest), asked.windows, asked.bars))
     rows = [row_of("original", tasks, [task.score for task, _ in tasks])]
     for echo in asked.echo:
