@@ -36,6 +36,17 @@ def parallels(score: Score) -> int:
     return found
 
 
+def pop_with(file: Path, channel: int, program: int) -> None:
+    """pop.mid with another instrument on a channel."""
+    import mido
+
+    song = mido.MidiFile(POP)
+    for message in (message for track in song.tracks for message in track):
+        if message.type == "program_change" and message.channel == channel:
+            message.program = program
+    song.save(file)
+
+
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_four_voices_written_together_move_without_parallels(midigpt, tmp_path: Path, seed: int) -> None:
     found = {}
@@ -58,14 +69,8 @@ def test_a_voice_heeds_those_that_stay_and_takes_are_chosen_without_remarks(midi
 
 
 def test_a_part_stays_in_its_range_and_a_players_reach(midigpt, tmp_path: Path) -> None:
-    import mido
-
-    file, song, out = mido.MidiFile(POP), tmp_path / "song.mid", tmp_path / "out.mid"
-    for track in file.tracks:
-        for message in track:
-            if message.type == "program_change" and message.channel == 1:
-                message.program = 24  # the chords on a guitar
-    file.save(song)
+    song, out = tmp_path / "song.mid", tmp_path / "out.mid"
+    pop_with(song, channel=1, program=24)  # the chords on a guitar
     words = ("-b", "5-8", "-t", "chords", "--playable", *ONE, "--temperature", 1.5, "-s", 4, "-o", out)
     assert midigpt("infill", song, *words).code == 0
     strings = (40, 45, 50, 55, 59, 64)
@@ -78,14 +83,8 @@ def test_a_part_stays_in_its_range_and_a_players_reach(midigpt, tmp_path: Path) 
 
 
 def test_an_instrument_gets_no_note_outside_its_range(midigpt, tmp_path: Path) -> None:
-    import mido
-
-    file, song, out = mido.MidiFile(POP), tmp_path / "song.mid", tmp_path / "out.mid"
-    for track in file.tracks:
-        for message in track:
-            if message.type == "program_change" and message.channel == 2:
-                message.program = 40  # the bass on a violin
-    file.save(song)
+    song, out = tmp_path / "song.mid", tmp_path / "out.mid"
+    pop_with(song, channel=2, program=40)  # the bass on a violin
     assert midigpt("infill", song, "-b", "5-8", "-t", "bass", "--playable", *ONE, "-s", 1, "-o", out).code == 0
     pitches = [note.pitch for bar in Score.from_midi(out).tracks[2].bars[4:8] for note in bar.notes]
     assert pitches
