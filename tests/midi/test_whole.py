@@ -21,7 +21,7 @@ SAMPLES = sorted((Path(__file__).parents[2] / "samples").glob("*.mid"))
 
 
 def edges() -> bytes:
-    """A note up to a bar line, a silent bar, a note a tick before a line, one of three ticks: 480 ticks to the quarter note."""
+    """A note up to a bar line, a silent bar, a note a tick before a line, one of three ticks; 480 a quarter note."""
     body = b"\0\x90\x3c\x40\x8f\0\x80\x3c\x40" + b"\x9d\x7f\x90\x3e\x40\1\x80\x3e\x40"
     body += b"\0\x90\x40\x40\3\x80\x40\x40" + b"\x8f\0\xff\x2f\0"
     return b"MThd\0\0\0\6\0\1\0\1\1\xe0MTrk" + len(body).to_bytes(4, "big") + body
