@@ -17,7 +17,7 @@ import typer
 from midigpt_cli import heap, history
 from midigpt_cli.cli_errors import in_option_names
 from midigpt_cli.loading import Model
-from midigpt_cli.making import LANES_OF_MANY, LANES_OF_ONE, Prepare, Read, SongMaker, Taken
+from midigpt_cli.making import LANES_OF_MANY, LANES_OF_ONE, Asked, Prepare, Read, SongMaker, Taken
 from midigpt_cli.options.groups import Many, ModelChoice, Output, Reporting
 from midigpt_cli.output import rendering
 from midigpt_cli.output.destination import PIPE, Destination, Written, read_song
@@ -107,11 +107,11 @@ class CommandRun:
         looked_at = bool(self.options.output.render) or self._shown  # then the scores themselves are needed here
         with Crew.of(self.options.many, maker, packed=not looked_at) as crew:
             for song, made in crew.written(songs, self._check_free):
-                yield song, partial(self._arrived, song, made, maker)
+                yield song, partial(self._arrived, song, made)
 
-    def _arrived(self, song: str, made: Callable[[], Taken | None], maker: SongMaker) -> Taken | None:
-        """What a worker has sent; the plan is shown here, where the request is for one alone."""
-        return made() or self._begin(song, maker)
+    def _arrived(self, song: str, made: Callable[[], Asked]) -> Taken | None:
+        """What a worker has sent."""
+        return self._to_write(song, made())
 
     def _ended(self, song: str, taken: Callable[[], Taken | None]) -> MidiGptError | None:
         """Write the takes of a song and tell of them; its error, told, if it came to none."""
@@ -140,10 +140,14 @@ class CommandRun:
     def _begin(self, song: str, maker: SongMaker, number: int | None = None) -> Taken | None:
         """Read a song and make its takes; nothing where only a plan was asked for."""
         self._check_free(song)
-        taken = maker.make(song, song, number)
-        if taken is None:
-            self._show_plan(song, *maker.asked(song))
-        return taken
+        return self._to_write(song, maker.make(song, song, number))
+
+    def _to_write(self, song: str, made: Asked) -> Taken | None:
+        """The takes that are to be written; where only a plan was asked for, it is shown."""
+        if isinstance(made, Taken):
+            return made
+        self._show_plan(song, made.score, made.request)
+        return None
 
     def _finish(self, song: str, taken: Taken) -> None:
         """Write what is kept of the takes, and tell of it."""

@@ -25,11 +25,17 @@ Read = Callable[["str | IO[bytes]"], Score]
 
 
 @dataclass(frozen=True)
-class Taken:
-    """A song whose takes are made and not yet written."""
+class Asked:
+    """A song that was read, and what is to be written into it."""
 
     score: Score
     request: GenerationRequest
+
+
+@dataclass(frozen=True)
+class Taken(Asked):
+    """A song whose takes are made and not yet written."""
+
     result: Result
     seconds: float
     midi: Mapping[int, bytes] = field(default_factory=dict)  # take, from 1 -> its file, where its score was left behind
@@ -64,19 +70,15 @@ class SongMaker:
         for session in tuple(self._sessions):
             session.cancel_event.set()
 
-    def asked(self, song: str | IO[bytes]) -> tuple[Score, GenerationRequest]:
-        """What is to be written into which score. Raises MidiFileError, RequestValidationError."""
-        return self.prepare(self.read(song), self.model.controls)
+    def make(self, song: str, file: str | IO[bytes], number: int | None = None) -> Asked:
+        """The takes of a song; where its request is for a plan alone, what was asked.
 
-    def make(self, song: str, file: str | IO[bytes], number: int | None = None) -> Taken | None:
-        """The takes of a song, or nothing where its request is for a plan alone.
-
-        `number` of it, where it is written alone and can be followed.
+        `number` of it, where it is written alone and can be followed. Raises MidiFileError, RequestValidationError.
         """
         started = time.perf_counter()
-        score, request = self.asked(file)
+        score, request = self.prepare(self.read(file), self.model.controls)
         if self.reporting.dry_run or request.config.plan_only:
-            return None
+            return Asked(score, request)
         result = self._generate(song, score, request, number)
         return Taken(score, request, result, time.perf_counter() - started)
 

@@ -21,7 +21,7 @@ import midigpt_core
 from midigpt_cli import heap
 from midigpt_cli.cluster.connect import connected
 from midigpt_cli.loading import Model
-from midigpt_cli.making import LANES_OF_MANY, LANES_OF_ONE, Prepare, Read, SongMaker, Taken
+from midigpt_cli.making import LANES_OF_MANY, LANES_OF_ONE, Asked, Prepare, Read, SongMaker, Taken
 from midigpt_cli.options.groups import Many, ModelChoice, Reporting
 from midigpt_cli.output.destination import PIPE
 from midigpt_core.errors import MidiGptError
@@ -61,17 +61,17 @@ class Worker:
             return error
         return midigpt_core.__version__
 
-    def make(self, song: str, data: bytes) -> Taken | MidiGptError | None:
+    def make(self, song: str, data: bytes) -> Asked | MidiGptError:
         """The takes of a song, or what is wrong with it."""
         file = io.BytesIO(data)
         file.name = song
         try:
-            taken = self.maker.make(song, file, None)
+            made = self.maker.make(song, file)
         except MidiGptError as error:
             return error
         finally:
             heap.give_back(next(self.made))
-        return taken.packed() if taken is not None and self.order.packed else taken
+        return made.packed() if isinstance(made, Taken) and self.order.packed else made
 
 
 class Crew:
@@ -114,7 +114,7 @@ class Crew:
             return max(1, int(there.get("GPU", 0)))
         return max(1, int(there.get("CPU", 1) // needs["num_cpus"]))
 
-    def written(self, songs: Sequence[str], check_free: Free) -> Iterator[tuple[str, Callable[[], Taken | None]]]:
+    def written(self, songs: Sequence[str], check_free: Free) -> Iterator[tuple[str, Callable[[], Asked]]]:
         """Each song in its order, with what gives its takes or raises its error."""
         self._start(min(self.count, len(songs)))
         rest = iter(songs)
@@ -177,7 +177,7 @@ class Crew:
             )
         self._idle[worker] = self.order.jobs * AHEAD
 
-    def _came(self, made: Any) -> Taken | None:
+    def _came(self, made: Any) -> Asked:
         """The takes of a song. Raises what its worker met with, or MidiGptError where that was lost too often."""
         if not isinstance(made, MidiGptError):
             made = self._got(made)

@@ -33,6 +33,14 @@ def test_garbage_is_looked_for_hardly_while_loading_and_as_usual_at_work(song, m
     assert done.returncode == 0, done.stderr
 
 
+def test_the_plan_of_a_song_that_is_piped_in_is_that_of_its_file(shell, song) -> None:
+    words = '--bars 4-8 -t bass -m "$MODEL" --seed 3 --dry-run'
+    of_file, piped = shell(f"midigpt infill song.mid {words}"), shell(f"cat song.mid | midigpt infill - {words}")
+    assert piped.returncode == of_file.returncode == 0, piped.stderr
+    assert "step 1 fills in bars 4-8" in piped.stdout
+    assert piped.stdout.replace("-: ", "song.mid: ", 1) == of_file.stdout
+
+
 def test_song_goes_in_and_out_through_pipes(shell, song, midigpt, model) -> None:
     line = 'cat song.mid | midigpt infill - --bars 4-8 -m "$MODEL" --seed 3 -o - | tee out.mid | midigpt info - --json'
     done = shell(line)
