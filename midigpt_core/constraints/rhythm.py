@@ -24,6 +24,7 @@ from midigpt_core.tokens.config import EncoderConfig
 from midigpt_core.tokens.grid import grid_onset
 
 ALL = "all"  # notes of the source
+RHYTHMS = ("rhythm_mask", "rhythm_lock", "rhythm_from", "remix", "span")  # controls that say where notes begin
 
 
 @dataclass

@@ -13,6 +13,7 @@ import numpy as np
 
 from midigpt_core.constraints.control import Scene
 from midigpt_core.constraints.masks import AllowedTokens, Constraint, token_mask
+from midigpt_core.constraints.rhythm import RHYTHMS
 from midigpt_core.fields import refused
 from midigpt_core.score import Bar, Note, Track
 from midigpt_core.tokens.config import EncoderConfig
@@ -20,7 +21,6 @@ from midigpt_core.tokens.types import TokenType
 
 FULL = 1 / 6  # of a quarter note that a full swing is late: the offbeat eighth at the triplet
 SWUNG = 0.71  # how far through a quarter note an offbeat eighth may be that was swung already
-GIVEN = ("rhythm_lock", "rhythm_from", "remix", "span", "rhythm_mask")  # controls that say where notes begin
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def _given(scene: Scene, cell: int) -> bool:
     """Whether the caller says where the notes of a cell begin."""
     track, bar = scene.cells[cell]
     controls = scene.prompts[track].controls_in(bar)
-    return any(controls.get(name) for name in GIVEN)
+    return any(controls.get(name) for name in RHYTHMS)
 
 
 def _in_quarters(bar: Bar) -> bool:

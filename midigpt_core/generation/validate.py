@@ -10,14 +10,12 @@ from typing import Any
 from midigpt_core.attributes import AttributeTable
 from midigpt_core.constraints.controls import CONTROLS
 from midigpt_core.constraints.piece_controls import PIECE_CONTROLS
-from midigpt_core.constraints.rhythm import check_source
+from midigpt_core.constraints.rhythm import RHYTHMS, check_source
 from midigpt_core.fields import check, nearest, refused
 from midigpt_core.request import AUTO, GenerationRequest, TrackPrompt
 from midigpt_core.score import DRUM, Score, Track, check_score
 from midigpt_core.tokens.config import EncoderConfig
 from midigpt_core.tokens.types import TokenType
-
-RHYTHMS = ("rhythm_mask", "rhythm_lock", "rhythm_from", "remix", "span")  # controls of which a bar has one at most
 
 
 @dataclass(frozen=True)
@@ -241,7 +239,7 @@ def _controls(case: Case, where: str, values: Mapping[str, Any], together: Mappi
         if name not in CONTROLS:
             raise refused(f"{where}.{name}", None, "is not a known control", nearest(name, CONTROLS))
         CONTROLS[name].check(value, f"{where}.{name}", case.encoder, track)
-    rhythms = [name for name in RHYTHMS if together.get(name)]
+    rhythms = [name for name in RHYTHMS if together.get(name)]  # one at most
     if "syncopation" in together:
         rhythms += ["syncopation"] if {"rhythm_lock", "rhythm_from", "remix"} & set(rhythms) else []
     if len(rhythms) > 1:
