@@ -12,28 +12,27 @@ from midigpt_core.words import table
 PAGE = Path(__file__).parent / "words.md"
 INTRO = """# Words
 
-`--prompt TEXT` of `generate`, `loop`, `jam` and `infill` asks in words; over HTTP, `prompt` beside the other fields of
-`/generate`, `/loop`, `/infill` and `/jam/start` (there also `styles` with `style_weights`):
+`generate`, `loop`, `jam` and `infill` take a text prompt, `--prompt TEXT`; over HTTP, `/generate`, `/loop`, `/infill` and
+`/jam/start` have a field `prompt` (the last also `styles` with `style_weights`):
 
     midigpt generate --prompt "sparse funk bass in E minor, 100 bpm" -o bass.mid
 
-Words are looked up in the tables below; no network reads them. What became of each word, which words are not known and
-what contradicts what is said on standard error and, with `--json`, under `understood`; `GET /words?prompt=TEXT` answers
-with the same. The tracks of a score that is sent, its tempo and its metre stay as they are.
+The words are looked up in the tables below; no language model reads them. The result, with unknown and contradictory
+words, is shown on standard error and, with `--json`, under `understood`; `GET /words?prompt=TEXT` returns the same. If you
+send a score, its tracks, tempo and metre stay as they are.
 
-- Options win over words, and the answer says so.
-- A word such as *sparse* is for the part it stands before; after a part, for that part; alone between commas, for all.
-- A role beside an instrument is one part: *piano chords*. A joint (*and*, *with*, a comma) begins another.
-- *very* makes a word of density stronger; *no* and *without* leave a part out.
+- Options override words, and the answer says so.
+- A word such as *sparse* applies to the part before or after which it stands; alone between commas, to all parts.
+- A role next to an instrument makes one part: *piano chords*. *and*, *with* or a comma begins another part.
+- *very* makes *sparse*, *busy* and the like stronger; *no* and *without* leave a part out.
 - Numbers: `100 bpm`, `at 100`, `3/4`, `8 bars`. Keys: `E minor`, `F# dorian`, `B flat major`, `key of G`.
-- The first of two words that contradict each other is kept.
-- A word of five letters or more may be misspelt a little.
-- A style brings its tempo and feel and, where no part is named, its parts; of several styles the parts are the first's
-  and the tempo is their mean.
-- In `infill`, the parts that are named are the tracks to write, unless `--track` says which; tempo and metre are the
-  song's.
+- Of two contradictory words, the first counts.
+- Small misspellings are accepted in words of five letters or more.
+- A style sets tempo and feel and, if you name no parts, the parts. Of several styles, the first sets the parts, and the
+  tempo is their mean.
+- In `infill`, the parts you name are the tracks to write, unless you use `--track`; tempo and metre are the song's.
 
-This page is made by `python docs/make_words.py` from `midigpt_core/words/table.py`; a row added there is understood.
+Made by `python docs/make_words.py` from `midigpt_core/words/table.py`; to add a word, add a row there.
 """
 
 
@@ -44,12 +43,12 @@ def page() -> str:
     bands = ((w, ", ".join(NAMES[program] for program in programs)) for w, programs in table.ENSEMBLES.items())
     parts += _section("Ensembles", ("words", "instruments"), bands)
     roles = ((w, role, NAMES[program]) for w, (role, program) in table.ROLES.items())
-    parts += _section("Roles", ("word", "role", "instrument, where nothing names one"), roles)
+    parts += _section("Roles", ("word", "role", "instrument, unless you name one"), roles)
     feels = ((w, *feel) for w, feel in table.FEELS.items())
     parts += _section("How a part plays", ("word", "control", "value"), feels)
-    parts += ["Loudness is understood but nothing in the program asks a model for it; the answer says so.", ""]
+    parts += ["Loudness is recognised but has no effect; the answer says so.", ""]
     moods = ", ".join(sorted(table.MOODS))
-    parts += [f"Moods are understood in the same way: {moods}.", ""]
+    parts += [f"The same holds for moods: {moods}.", ""]
     for title, words, meaning in (
         ("Rhythm", table.GRIDS, "grid"),
         ("Tempo", table.TEMPOS, "quarter notes per minute"),

@@ -29,7 +29,7 @@ class InferenceConfig:
     # planning
     model_dim: int = setting(
         8,
-        "bars the model sees at once, one of the checkpoint's window lengths (0 or auto: the longest the song fills)",
+        "bars the model sees at once, one of its window lengths (0 or auto: the longest that the song fills)",
         0,
         words=_AUTO_WORD,
     )
@@ -38,39 +38,39 @@ class InferenceConfig:
         AUTO, "most tracks written in one step (0 or auto: all of them)", 0, words=_AUTO_WORD
     )
     ar_overlap: float = setting(
-        0.5, "continuing a track: share of the window kept as history", 0.0, 1.0, open_high=True
+        0.5, "share of the window kept as history when continuing a track", 0.0, 1.0, open_high=True
     )
-    min_overlap_bars: int = setting(2, "continuing a track: fewest bars kept as history", 0)
-    mask_mode: str = setting("auto", "how bars that are hidden are shown to the model", choices=MASK_MODES)
-    context: str = setting("auto", "which context tracks may be dropped when a step is too long", choices=CONTEXT_MODES)
-    context_drop: list[int] = setting([], "tracks to drop first, in this order (0-based)")
-    context_keep: list[int] = setting([], "tracks never dropped (0-based)")
+    min_overlap_bars: int = setting(2, "fewest bars kept as history when continuing a track", 0)
+    mask_mode: str = setting("auto", "how hidden bars appear to the model", choices=MASK_MODES)
+    context: str = setting("auto", "which tracks may be dropped when the context is too long", choices=CONTEXT_MODES)
+    context_drop: list[int] = setting([], "tracks to drop first, in this order (from 0)")
+    context_keep: list[int] = setting([], "tracks never to drop (from 0)")
     budget_margin: float = setting(1.25, "safety factor on the expected length of a step", 1.0, 10.0)
     infill_probability: float = setting(
-        1.0, "share of the chosen bars to rewrite, drawn by the seed", 0.0, 1.0, open_low=True
+        1.0, "share of the chosen bars to rewrite, chosen at random", 0.0, 1.0, open_low=True
     )
     passes: str = setting(
         "off",
-        "write the chosen bars in parts, each after the others and hearing them as they then stand: every third bar, "
-        "tracks one by one, bars one by one, or random thirds (off: all at once)",
+        "write the chosen bars in parts, each in the context of those before: every third bar, one track at a time, "
+        "one bar at a time, or random thirds (off: all at once)",
         choices=PASSES,
     )
-    rounds: int = setting(1, "with passes: how many times each part is written", 1, 16)
-    shuffle: bool = setting(False, "write the steps in random order, drawn by the seed")
+    rounds: int = setting(1, "how many times each part is written (with passes)", 1, 16)
+    shuffle: bool = setting(False, "write the steps in random order")
     plan_only: bool = setting(False, "return the plan and write nothing")
     # sampling
     temperature: float = setting(
-        1.0, "higher is more random; 1 is what the checkpoint is tuned for", 0.0, 10.0, open_low=True
+        1.0, "sampling temperature: higher is more random, 1 is the checkpoint's own setting", 0.0, 10.0, open_low=True
     )
     top_k: int = setting(0, "keep the k most likely tokens (0: off)", 0)
     top_p: float = setting(
         1.0, "keep the smallest set of tokens with this total probability (1: off)", 0.0, 1.0, open_low=True
     )
-    mask_k: int = setting(0, "then drop the k most likely tokens (0: off)", 0)
+    mask_k: int = setting(0, "then drop the k most likely tokens, for unusual notes (0: off)", 0)
     mask_p: float = setting(
         0.0, "then drop the most likely tokens with this total probability (0: off)", 0.0, 1.0, open_high=True
     )
-    no_repeat_ngram: int = setting(0, "never repeat n pitches in a row from the rest of the track (0: off)", 0, 64)
+    no_repeat_ngram: int = setting(0, "never repeat n pitches in a row from elsewhere in the track (0: off)", 0, 64)
     echo: float = setting(
         -1.0,
         "how strongly to reuse bars of the same track and keep to its style (0: off, 1: as often as real music, "
@@ -80,49 +80,51 @@ class InferenceConfig:
     )
     harmony: float = setting(
         -1.0,
-        "how strongly pitches fit what the other tracks play (0: off, 1: as in real music, -1: the model's default); "
-        "off where a scale, pitches or a key are given",
+        "how strongly pitches fit the other tracks (0: off, 1: as in real music, -1: the model's default); always off "
+        "where a scale, pitches or a key are set",
         -1.0,
         20.0,
     )
-    attribute_source: str = setting(
-        "context", "which bars attributes that are not set are measured on", choices=ATTRIBUTE_SOURCES
-    )
+    attribute_source: str = setting("context", "bars on which unset attributes are measured", choices=ATTRIBUTE_SOURCES)
     guidance: float = setting(1.0, "classifier-free guidance scale (1: off)", 0.0, 20.0)
     # checks and retries
     control_tries: int = setting(8, "candidates per step when attributes are set; the closest match is kept", 1, 64)
     pool: int = setting(
         8,
-        "candidates per step; the one most like the others is kept (1: off; several takes share them, at least 2 each)",
+        "candidates per step; the one most like the others is kept (1: off); takes share the pool, at least 2 for each",
         1,
         64,
     )
     distance: list[float] = setting(
         [],
-        "how far from what stood there, lowest and highest: 1 less the F1 of equal notes (bar, sixteenth, pitch); "
-        "0 keeps all, 1 none",
+        "allowed distance from the old bars, lowest and highest (0: the same notes, 1: none of them): 1 minus the F1 "
+        "of equal notes (bar, sixteenth, pitch)",
         0.0,
         1.0,
     )
     voice_leading: bool = setting(
-        False, "no parallel fifths or octaves between neighbouring voices and between the outer two"
+        False, "avoid parallel fifths and octaves between neighbouring voices and between the outer two"
     )
     playable: bool = setting(
-        False, "only what an instrument's range, two hands at a keyboard or the strings of a guitar or bass allow"
+        False, "write only what fits an instrument's range, two hands at a keyboard, or the strings of a guitar or bass"
     )
     max_attempts: int = setting(3, "attempts per step before giving up", 1, 100)
-    temperature_escalation: float = setting(1.0, "factor on the temperature at each retry", 0.0, 10.0, open_low=True)
-    silence_check: bool = setting(True, "reject attempts without a note")
+    temperature_escalation: float = setting(
+        1.0, "multiply the temperature by this at each retry", 0.0, 10.0, open_low=True
+    )
+    silence_check: bool = setting(True, "reject attempts without notes")
     retry_stuck: bool = setting(True, "retry bars stuck on one pitch")
-    retry_unchanged: bool = setting(True, "retry bars that came out unchanged")
-    novelty_check: bool = setting(False, "reject attempts that copy what novelty_against names")
+    retry_unchanged: bool = setting(True, "retry bars that come out unchanged")
+    novelty_check: bool = setting(False, "reject attempts that copy existing music (see novelty_against)")
     novelty_threshold: float = setting(
         1.0, "share of equal notes (onset and pitch) that counts as a copy", 0.0, 1.0, open_low=True
     )
     novelty_against: list[str] = setting(
         [], "what not to copy: any of original, takes, context (default: original)", choices=NOVELTY_REFERENCES
     )
-    seed: int = setting(-1, "same request and seed, same notes (-1: random, and reported)", -1, 2**63 - 1)
+    seed: int = setting(
+        -1, "the same request and seed give the same notes (-1: a random seed, which is reported)", -1, 2**63 - 1
+    )
     num_candidates: int = setting(1, "takes to write", 1, 64)
     batch_attempts: bool = setting(False, "ignored, kept for compatibility: attempts always share model calls")
     # hard limits
@@ -150,15 +152,17 @@ class TrackPrompt:
     """What to do with one track. Tracks and bars count from 0."""
 
     id: int = field(metadata={"help": "track index in the score"})
-    bars: list[int] = setting([], "bars to write; in JSON also as --bars has them, counted from 1", spoken=True)
+    bars: list[int] = setting(
+        [], "bars to write; JSON also accepts the text form of --bars, which counts from 1", spoken=True
+    )
     autoregressive: bool = setting(False, "continue the track bar by bar instead of filling in")
-    ignore: bool = setting(False, "keep the track out of the model's context")
-    mask_bars: list[int] = setting([], "bars to hide from the model; none of those in bars")
+    ignore: bool = setting(False, "hide the track from the model")
+    mask_bars: list[int] = setting([], "bars to hide from the model, none of them also in bars")
     attributes: dict[str, int] = setting({}, "attribute values for the whole track, by name")
-    controls: dict[str, Any] = setting({}, "controls of all bars that are written, by name (see below)")
+    controls: dict[str, Any] = setting({}, "controls for all written bars, by name (see below)")
     bar_attributes: dict[int, dict[str, int]] = setting({}, "attribute values for single bars, by bar")
     bar_controls: dict[int, dict[str, Any]] = setting(
-        {}, "controls of single bars, by bar and name; each in place of the track's"
+        {}, "controls for single bars, by bar and name; they replace the track's"
     )
 
     def controls_in(self, bar: int) -> dict[str, Any]:
@@ -190,8 +194,8 @@ class GenerationRequest:
     """What to write: a prompt per track, and the settings they share."""
 
     tracks: list[TrackPrompt] = field(metadata={"help": "one per track of the score, in any order"})
-    config: InferenceConfig = field(default_factory=InferenceConfig, metadata={"help": "settings they share"})
-    controls: dict[str, Any] = setting({}, "velocity, microtiming (true or false) and genre, for the whole piece")
+    config: InferenceConfig = field(default_factory=InferenceConfig, metadata={"help": "settings shared by all tracks"})
+    controls: dict[str, Any] = setting({}, "settings for the whole piece: velocity, microtiming (true or false), genre")
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> GenerationRequest:
@@ -216,8 +220,8 @@ class LoopRequest:
     end: int  # one past its last bar
     tracks: tuple[int, ...]  # tracks to write; the others loop as they are
     variations: int = setting(4, "how many variations", 1, 20)
-    seam: str = setting("cut", "notes over the seam end there (cut), or sound on at the start (wrap)", choices=SEAMS)
-    bpm: float | None = setting(None, "quarter notes per minute; the song's if left out", 40, 300)
+    seam: str = setting("cut", "notes held over the seam end there (cut) or ring on at the start (wrap)", choices=SEAMS)
+    bpm: float | None = setting(None, "quarter notes per minute (default: the song's)", 40, 300)
     config: InferenceConfig = field(default_factory=InferenceConfig)  # seed, temperature, checks, ...; takes are ours
     prompts: dict[int, TrackPrompt] = field(
         default_factory=dict

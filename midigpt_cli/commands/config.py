@@ -11,7 +11,7 @@ from midigpt_cli.options.groups import AsJson
 
 
 def config(as_json: AsJson = False) -> None:
-    """Show defaults and presets: those of midigpt.toml (here, and in your configuration folder) and the built-in ones.
+    """Show presets and your own defaults, read from midigpt.toml here and in your configuration folder.
 
     In the file, a table per command holds its options: [infill] takes = 4; [presets.mine] temperature = 1.2.
     keep_history = false switches midigpt history off.

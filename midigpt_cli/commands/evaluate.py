@@ -23,18 +23,19 @@ TASKS = "Tasks"
 class Evaluate:
     """What is to be judged, on what, and where the report goes."""
 
-    songs: Annotated[list[Path], typer.Argument(metavar="FOLDER|SONG...", help="MIDI files, or folders of them.")]
+    songs: Annotated[list[Path], typer.Argument(metavar="FOLDER|SONG...", help="MIDI files or folders.")]
     manifest: Annotated[
         Path | None,
         typer.Option(
             metavar="CSV",
-            help="Take only the files whose split column says so (path, source, split).",
+            help="CSV with columns path, source and split, which chooses the files.",
             rich_help_panel=TASKS,
         ),
     ] = None
     split: Annotated[str, typer.Option(help="The split to take from the manifest.", rich_help_panel=TASKS)] = "valid"
     source: Annotated[
-        list[str], typer.Option(help="Only these sources of the manifest.", rich_help_panel=TASKS, show_default="all")
+        list[str],
+        typer.Option(help="Use only these sources of the manifest.", rich_help_panel=TASKS, show_default="all"),
     ] = field(default_factory=list)
     per_kind: Annotated[int, typer.Option(help="Tasks of each kind.", min=1, rich_help_panel=TASKS)] = 24
     samplings: Annotated[int, typer.Option(help="Takes per task.", min=1, max=16, rich_help_panel=TASKS)] = 3
@@ -42,13 +43,15 @@ class Evaluate:
     controls: Annotated[
         bool,
         typer.Option(
-            "--controls/--no-controls", help="Also measure how attributes are followed.", rich_help_panel=TASKS
+            "--controls/--no-controls", help="Also measure how closely attributes are followed.", rich_help_panel=TASKS
         ),
     ] = True
     listen: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", help="Write originals, takes and baselines of some tasks there.", rich_help_panel=OUTPUT
+            metavar="DIR",
+            help="Write originals, takes and baselines of some tasks to this folder.",
+            rich_help_panel=OUTPUT,
         ),
     ] = None
     report: Annotated[
@@ -63,7 +66,7 @@ class Evaluate:
 
 @command_of(Evaluate)
 def evaluate(options: Evaluate) -> None:
-    """Judge a model: bars of held-out songs are taken out, written anew, and compared with what stood there."""
+    """Evaluate a model: remove bars of held-out songs, write them again and compare with the original."""
     from midigpt_cli.loading import Model
     from midigpt_cli.output.alive import Alive
     from midigpt_cli.output.destination import check_folder

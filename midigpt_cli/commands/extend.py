@@ -28,7 +28,7 @@ class Continue:
     """The options of `continue`."""
 
     songs: Annotated[
-        list[str], typer.Argument(metavar="SONG...", help="MIDI files, or folders of them; - reads standard input.")
+        list[str], typer.Argument(metavar="SONG...", help="MIDI files or folders; - reads standard input.")
     ]
     bars: Annotated[int, typer.Option("--bars", "-b", help="Bars to write.", min=1, max=10_000)]
     start: Annotated[
@@ -38,7 +38,7 @@ class Continue:
             metavar="BAR",
             help="First new bar, counted from 1.",
             min=1,
-            show_default="after the last bar in which a note begins",
+            show_default="the bar after the last note",
         ),
     ] = None
     track: Annotated[
@@ -64,7 +64,7 @@ class Continue:
 
 @command_of(Continue)
 def extend(options: Continue) -> None:
-    """Write new bars after the last bar in which a note begins, in the song's metre. What is there stays as it is.
+    """Write new bars after the last note, in the song's metre. Existing bars stay as they are.
 
     midigpt continue song.mid --bars 8
     """

@@ -39,11 +39,11 @@ class Generate:
         typer.Option(
             "--instrument",
             "-i",
-            help="A track for this General MIDI instrument (repeatable; help lists them).",
+            help="Add a track for this General MIDI instrument (repeatable; help lists them).",
             autocompletion=completion.instruments,
         ),
     ] = field(default_factory=list)
-    drums: Annotated[bool, typer.Option("--drums", help="A drum track.")] = False
+    drums: Annotated[bool, typer.Option("--drums", help="Add a drum track.")] = False
     tempo: Annotated[
         float | None, typer.Option(help="Quarter notes per minute.", min=4, max=1000, show_default=f"{USUAL_TEMPO:g}")
     ] = None
@@ -52,9 +52,7 @@ class Generate:
     ] = None
     to: Annotated[
         str | None,
-        typer.Option(
-            metavar="SONG", help="Add the tracks to this song, in its tempo and metre; - reads standard input."
-        ),
+        typer.Option(metavar="SONG", help="Song to add the tracks to, in its tempo and metre; - reads standard input."),
     ] = None
     reading: Reading
     presets: Presets
@@ -68,7 +66,7 @@ class Generate:
 
 @command_of(Generate)
 def generate(options: Generate) -> None:
-    """Write music from nothing, track after track, or new tracks for a song.
+    """Write a new piece, track by track, or add tracks to a song.
 
     midigpt generate -o new.mid --instrument piano --instrument "acoustic bass" --drums
     """

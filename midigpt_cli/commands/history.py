@@ -13,13 +13,15 @@ from midigpt_cli.options.groups import AsJson
 
 
 def history(
-    file: Annotated[str | None, typer.Argument(metavar="[FILE]", help="A song, or a file that was written.")] = None,
-    most: Annotated[int, typer.Option("--most", "-n", help="Runs to show, the newest first.", min=1)] = 20,
+    file: Annotated[
+        str | None, typer.Argument(metavar="[FILE]", help="Show runs that read or wrote this file.")
+    ] = None,
+    most: Annotated[int, typer.Option("--most", "-n", help="Runs to show, newest first.", min=1)] = 20,
     as_json: AsJson = False,
 ) -> None:
-    """Show what was written from what, with seeds; `infill --from-run NUMBER` makes it again.
+    """List earlier runs with songs and seeds; `infill --from-run NUMBER` repeats one.
 
-    MIDIGPT_HISTORY=off keeps none.
+    MIDIGPT_HISTORY=off switches the history off.
 
     midigpt history song.mid
     """
@@ -38,9 +40,9 @@ def history(
 
 def undo(
     files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Files that midigpt wrote.")],
-    force: Annotated[bool, typer.Option("--force", "-f", help="Even if they were changed since.")] = False,
+    force: Annotated[bool, typer.Option("--force", "-f", help="Undo even if the file has changed since.")] = False,
 ) -> None:
-    """Take back the last write to these files: what they held before comes back, or they go.
+    """Undo the last write to these files: restore what they held before, or delete new ones.
 
     midigpt undo song.infill.mid
     """

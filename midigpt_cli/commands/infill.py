@@ -30,9 +30,7 @@ class Infill:
 
     songs: Annotated[
         list[str],
-        typer.Argument(
-            metavar="SONG...", help="MIDI files, or folders of them; - reads standard input.", show_default=False
-        ),
+        typer.Argument(metavar="SONG...", help="MIDI files or folders; - reads standard input.", show_default=False),
     ] = field(default_factory=list)
     bars: Annotated[str | None, typer.Option("--bars", "-b", help=BEATS_HELP)] = None
     where: Annotated[str | None, typer.Option(help=WHERE_HELP)] = None

@@ -22,17 +22,17 @@ from midigpt_core.errors import MidiGptError, RequestValidationError
 class Info:
     """Everything `info` may be told."""
 
-    songs: Annotated[list[str], typer.Argument(metavar="SONG...", help="MIDI files, or - for standard input.")]
+    songs: Annotated[list[str], typer.Argument(metavar="SONG...", help="MIDI files; - reads standard input.")]
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False
     attributes: Annotated[bool, typer.Option(help="Show the attributes measured on each track.")] = True
     reading: Reading
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Facts only: no piano roll, no attributes.")] = False
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No piano roll, no attributes.")] = False
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show every change of metre, tempo and key.")] = False
 
 
 @command_of(Info)
 def info(options: Info) -> None:
-    """Show tracks, bars, metres, tempi, key and length, and which track sounds where. Bars and tracks count from 1."""
+    """Show tracks, bars, metres, tempi, key and length, and where each track plays. Bars and tracks count from 1."""
     found, code = [], DONE
     for song in options.songs:
         try:

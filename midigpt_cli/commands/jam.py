@@ -39,9 +39,7 @@ class JamOptions:
     model: ModelChoice
     song: Annotated[
         str | None,
-        typer.Argument(
-            metavar="[SONG]", help="Go on from the last bars of this song, with its tracks; - reads a pipe."
-        ),
+        typer.Argument(metavar="[SONG]", help="Song to continue from, with its tracks; - reads standard input."),
     ] = None
     instrument: NewInstruments = field(default_factory=list)
     drums: NewDrums = False
@@ -61,24 +59,28 @@ class JamOptions:
             "--bars", "-b", help="Stop after this many bars.", min=1, show_default=f"{USUAL_BARS}; ports: without end"
         ),
     ] = None
-    ahead: Annotated[int, typer.Option(help="Most chunks written ahead.", min=1, max=64)] = 2
+    ahead: Annotated[int, typer.Option(help="Chunks to write ahead, at most.", min=1, max=64)] = 2
     late: Annotated[str, typer.Option(help="What to play when a chunk is late: repeat, rest or skip.")] = "repeat"
     output: Annotated[
         list[str],
         typer.Option(
-            "--output", "-o", metavar="FILE|-|port:NAME", help="A file, a pipe or a MIDI port.", rich_help_panel=OUTPUT
+            "--output",
+            "-o",
+            metavar="FILE|-|port:NAME",
+            help="A file, - for standard output, or a MIDI port.",
+            rich_help_panel=OUTPUT,
         ),
     ] = field(default_factory=list)
     list_ports: Annotated[
         bool, typer.Option("--list-ports", help="List the MIDI ports of this machine.", rich_help_panel=OUTPUT)
     ] = False
     force: Annotated[bool, typer.Option("--force", "-f", help="Overwrite a file.", rich_help_panel=OUTPUT)] = False
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No output but errors.", rich_help_panel=OUTPUT)] = False
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.", rich_help_panel=OUTPUT)] = False
 
 
 @command_of(JamOptions)
 def jam(options: JamOptions) -> None:
-    """Play new bars without end: into a MIDI port in time, into a file or a pipe as fast as they are written.
+    """Play new bars endlessly: to a MIDI port in real time, to a file or pipe as fast as they are written.
 
     midigpt jam --instrument "acoustic bass" --drums -o port:fluid
     """

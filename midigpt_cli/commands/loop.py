@@ -47,7 +47,8 @@ class Loop:
     output: Output
     reporting: Reporting
     song: Annotated[
-        str | None, typer.Argument(metavar="[SONG]", help="A MIDI file, or - for standard input; none: from scratch.")
+        str | None,
+        typer.Argument(metavar="[SONG]", help="A MIDI file; - reads standard input. Without one, start from scratch."),
     ] = None
     bars: Annotated[str | None, typer.Option("--bars", "-b", help=BARS_HELP + " From scratch: how many.")] = None
     track: Annotated[
@@ -71,10 +72,8 @@ class Loop:
             **limits_of(LoopRequest, "bpm"),
         ),
     ] = None
-    seam: Annotated[str, typer.Option(help="Notes held over the seam: cut them, or wrap them round to the start.")] = (
-        "cut"
-    )
-    solo: Annotated[bool, typer.Option("--solo", help="Write only the new tracks.")] = False
+    seam: Annotated[str, typer.Option(help="Notes held over the seam: cut them, or wrap them to the start.")] = "cut"
+    solo: Annotated[bool, typer.Option("--solo", help="Save only the new tracks.")] = False
     instrument: NewInstruments = field(default_factory=list)
     drums: NewDrums = False
     metre: Annotated[
@@ -82,15 +81,18 @@ class Loop:
     ] = None
     format: Annotated[str, typer.Option(help="mid, wav, mp3, flac or ogg.", rich_help_panel=OUTPUT)] = "mid"
     soundfont: Annotated[
-        Path | None, typer.Option(help="SoundFont for audio.", rich_help_panel=OUTPUT, show_default="one that is found")
+        Path | None,
+        typer.Option(
+            help="Soundfont for audio.", rich_help_panel=OUTPUT, show_default="the system's, or a built-in one"
+        ),
     ] = None
 
 
 @command_of(Loop)
 def loop(options: Loop) -> None:
-    """Write variations that loop seamlessly, all equally long; any may follow any.
+    """Write variations that loop seamlessly. All are equally long and can follow one another in any order.
 
-    A variation whose checks failed is not written, unless with --allow-partial.
+    Variations that fail their checks are not saved, unless you add --allow-partial.
 
     midigpt loop song.mid --bars 1-4 --track bass --variations 4
     """

@@ -10,19 +10,19 @@ import typer
 
 from midigpt_cli.commands.publish import pack, push
 
-app = typer.Typer(help="List, fetch, inspect and remove models.", no_args_is_help=True)
+app = typer.Typer(help="List, download, inspect and delete models.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(help="A name from the list, a file, or owner/repo[@revision]:file.")]
 MaybeName = Annotated[str | None, typer.Argument(help="A name from the list, a file, or owner/repo:file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Revision = Annotated[str | None, typer.Option(help="Branch, tag or commit on the hub.")]
-Filename = Annotated[str | None, typer.Option(help="File in the repository, where the name is owner/repo.")]
-Token = Annotated[str | None, typer.Option(help="Hub access token (default: HF_TOKEN, or the login kept by hf).")]
+Filename = Annotated[str | None, typer.Option(help="File in the repository, if the name is owner/repo.")]
+Token = Annotated[str | None, typer.Option(help="Hub access token (default: HF_TOKEN or the saved login).")]
 
 
 @app.command("list")
 def list_models(as_json: AsJson = False) -> None:
-    """Show every model known by name or downloaded, and the default."""
+    """List named and downloaded models, and the default."""
     from midigpt_core.model.names import default_model
 
     rows = _rows(default_model())
@@ -42,7 +42,7 @@ def list_models(as_json: AsJson = False) -> None:
 
 @app.command()
 def info(name: MaybeName = None, as_json: AsJson = False) -> None:
-    """Show a model's size, shape and encoder settings; nothing is fetched."""
+    """Show a downloaded model's size, shape and encoder settings."""
     facts = _facts(_local(name))
     if as_json:
         typer.echo(json.dumps(facts, indent=2))
@@ -56,7 +56,7 @@ def info(name: MaybeName = None, as_json: AsJson = False) -> None:
 def pull(
     name: Name, revision: Revision = None, filename: Filename = None, token: Token = None, as_json: AsJson = False
 ) -> None:
-    """Fetch a model, or its newest version, and check it."""
+    """Download a model, or its newest version, and check it."""
     from midigpt_core.model.hub import resolve
 
     file = resolve(name, filename=filename, revision=revision, token=token, refresh=True)
@@ -65,7 +65,7 @@ def pull(
 
 @app.command()
 def path(name: MaybeName = None, as_json: AsJson = False) -> None:
-    """Print where a model's file is; nothing is fetched."""
+    """Print the path of a downloaded model."""
     from midigpt_core.model.names import default_model
 
     _show_file(name or default_model(), _local(name), as_json)
@@ -73,7 +73,7 @@ def path(name: MaybeName = None, as_json: AsJson = False) -> None:
 
 @app.command()
 def rm(name: Name, as_json: AsJson = False) -> None:
-    """Delete a downloaded model from this machine."""
+    """Delete a downloaded model."""
     from midigpt_core.errors import CheckpointError
     from midigpt_core.model import hub_cache, names
 
@@ -86,7 +86,7 @@ def rm(name: Name, as_json: AsJson = False) -> None:
 
 @app.command()
 def default(name: MaybeName = None, as_json: AsJson = False) -> None:
-    """Show the default model, or choose another."""
+    """Show or change the default model."""
     from midigpt_core.model import names
 
     if name:

@@ -20,14 +20,14 @@ class Osc:
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 opens it to the network.")] = "127.0.0.1"
     reply_port: Annotated[
         int | None,
-        typer.Option(help="UDP port to answer to.", min=1, max=65535, show_default="the one a message came from"),
+        typer.Option(help="UDP port to send answers to.", min=1, max=65535, show_default="the sender's"),
     ] = None
     max_attempts: Annotated[int, typer.Option("--max-attempts", "--max_attempts", help="Attempts per bar.", min=1)] = 3
-    buffer: Annotated[int, typer.Option(help="Bars heard before anything is written.", min=2)] = 4
-    lookahead: Annotated[int, typer.Option(help="Bars between the playhead and what is written.", min=1)] = 1
+    buffer: Annotated[int, typer.Option(help="Bars to hear before writing.", min=2)] = 4
+    lookahead: Annotated[int, typer.Option(help="Bars to write ahead of the playhead.", min=1)] = 1
     model_dim: Annotated[int, typer.Option("--model-dim", "--model_dim", help="Bars the model sees.", min=1)] = 8
     gen_timeout: Annotated[
-        float, typer.Option("--gen-timeout", "--gen_timeout", help="Seconds for a bar (0: no limit).", min=0)
+        float, typer.Option("--gen-timeout", "--gen_timeout", help="Time limit for a bar, in seconds (0: none).", min=0)
     ] = 0.0
 
 

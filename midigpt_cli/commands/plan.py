@@ -53,7 +53,7 @@ def _auto(text: str, show_default: str = "auto") -> Any:
 class ShowPlan:
     """What is to be planned."""
 
-    song: Annotated[str, typer.Argument(metavar="SONG", help="A MIDI file, or - for standard input.")]
+    song: Annotated[str, typer.Argument(metavar="SONG", help="A MIDI file; - reads standard input.")]
     bars: Annotated[str, typer.Option("--bars", "-b", metavar="BARS", help=BARS_HELP)]
     track: Annotated[
         list[str],
@@ -68,7 +68,8 @@ class ShowPlan:
     ] = field(default_factory=list)
     reading: Reading
     window: Annotated[
-        int | None, _auto("Bars the model sees at once (auto: the longest the song fills).", show_default="8")
+        int | None,
+        _auto("Bars the model sees at once (auto: the longest window that the song fills).", show_default="8"),
     ] = None
     bars_per_step: Annotated[int | None, _auto("Most bars written in one step.")] = None
     tracks_per_step: Annotated[int | None, _auto("Most tracks written in one step (auto: all).")] = None
@@ -96,7 +97,7 @@ class ShowPlan:
 
 @command_of(ShowPlan)
 def plan(options: ShowPlan) -> None:
-    """Show how bars would be written: steps, windows, context, hidden bars, tokens. Bars and tracks count from 1."""
+    """Show how bars would be written: steps, windows, context, hidden bars, tokens."""
     from midigpt_cli.parse.silent import with_silent
     from midigpt_core.tokens.config import EncoderConfig
 

@@ -19,20 +19,18 @@ MOST = 10  # songs, one for each digit
 class Play:
     """Everything `play` may be told."""
 
-    songs: Annotated[list[str], typer.Argument(metavar="SONG...", help="MIDI files; keys 1-9 switch between them.")]
+    songs: Annotated[list[str], typer.Argument(metavar="SONG...", help="MIDI files, up to nine.")]
     bars: Annotated[str, typer.Option("--bars", "-b", help=BARS_HELP)] = "all"
     track: Annotated[
         list[str],
         typer.Option("--track", "-t", help=TRACK_HELP, show_default="all", autocompletion=completion.tracks),
     ] = field(default_factory=list)
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.", rich_help_panel=OUTPUT)] = (
-        False
-    )
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.", rich_help_panel=OUTPUT)] = False
 
 
 @command_of(Play)
 def play(options: Play) -> None:
-    """Play songs: space pauses, 1-9 switch between them in place, q leaves.
+    """Play songs. Keys: space pauses, 1-9 switch between songs, q quits.
 
     midigpt play song.mid song.infill.mid --bars 5-8
     """

@@ -14,7 +14,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def pack(  # noqa: PLR0913
-    origin: Annotated[Path, typer.Argument(help="A training folder (its latest weights), or a checkpoint.")],
+    origin: Annotated[Path, typer.Argument(help="A training folder (for its latest weights) or a checkpoint.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="The .safetensors file to write.")],
     name: Annotated[str | None, typer.Option(help="Name on the model card.", show_default="the file's name")] = None,
     licence: Annotated[str, typer.Option("--licence", "--license", help="SPDX name, e.g. CC-BY-SA-4.0.")] = "unknown",
@@ -22,14 +22,15 @@ def pack(  # noqa: PLR0913
     eight_bit: Annotated[
         bool,
         typer.Option(
-            "--eight-bit", help="Round weights to 8 bits as the CPU decoder does, so that every device agrees."
+            "--eight-bit",
+            help="Round weights to 8 bits as the CPU decoder does, so that all devices give the same music.",
         ),
     ] = False,
-    data: Annotated[Path | None, typer.Option(help="Data set, for the sources on the card.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Data set, to list its sources on the card.")] = None,
     force: Annotated[bool, typer.Option("--force", "-f", help="Overwrite files that exist.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write a model as one file, with its facts (.json) and a model card (README.md) beside it."""
+    """Pack a model into one file, with metadata (.json) and a model card (README.md) beside it."""
     from midigpt_core.train.pack import DTYPES, PackOptions, parts_of
     from midigpt_core.train.pack import pack as write
 
@@ -45,9 +46,9 @@ def pack(  # noqa: PLR0913
 
 def push(
     file: Annotated[Path, typer.Argument(help="A packed model.")],
-    repo: Annotated[str, typer.Argument(help="owner/name on the hub; made if it is not there.")],
+    repo: Annotated[str, typer.Argument(help="Repository on the hub, owner/name; created if it does not exist.")],
     private: Annotated[bool, typer.Option("--private", help="Make the repository private.")] = False,
-    token: Annotated[str | None, typer.Option(help="Hub access token (default: HF_TOKEN, or the login kept).")] = None,
+    token: Annotated[str | None, typer.Option(help="Hub access token (default: HF_TOKEN or the saved login).")] = None,
 ) -> None:
     """Upload a packed model with its card to the hub."""
     from midigpt_core.train.pack import push as upload

@@ -28,7 +28,7 @@ SOUND, PICTURE = "Sound", "Picture"
 class Render:
     """The options of `render`."""
 
-    song: Annotated[str, typer.Argument(metavar="SONG", help="A MIDI file, or - for standard input.")]
+    song: Annotated[str, typer.Argument(metavar="SONG", help="A MIDI file; - reads standard input.")]
     output: Annotated[
         list[str],
         typer.Option(
@@ -50,8 +50,8 @@ class Render:
     engine: Annotated[
         str,
         typer.Option(
-            help="fluidsynth, builtin (needs nothing installed) or sine (no soundfont).",
-            show_default="fluidsynth where it is installed, else builtin",
+            help="fluidsynth, builtin (nothing to install) or sine (no soundfont).",
+            show_default="fluidsynth if installed, else builtin",
             rich_help_panel=SOUND,
         ),
     ] = "auto"
@@ -59,8 +59,8 @@ class Render:
         str | None,
         typer.Option(
             metavar="FILE.sf2",
-            help="General MIDI soundfont; also from MIDIGPT_SOUNDFONT.",
-            show_default="one of the system's, else the one inside pretty_midi",
+            help="General MIDI soundfont (or set MIDIGPT_SOUNDFONT).",
+            show_default="the system's, else pretty_midi's",
             rich_help_panel=SOUND,
         ),
     ] = None
@@ -80,7 +80,7 @@ class Render:
         str | None,
         typer.Option(
             metavar="BEFORE.mid",
-            help="Draw this song beside it and highlight the differences.",
+            help="Draw this song as well and highlight the differences.",
             rich_help_panel=PICTURE,
         ),
     ] = None
@@ -88,7 +88,7 @@ class Render:
 
 @command_of(Render)
 def render(options: Render) -> None:
-    """Turn a song into audio (wav, flac, ogg, mp3) or a picture (png, svg, pdf).
+    """Render a song as audio (wav, flac, ogg, mp3) or a picture (png, svg, pdf).
 
     midigpt render song.mid -o song.mp3 -o song.png
     """

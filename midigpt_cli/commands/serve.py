@@ -43,13 +43,11 @@ class Served:
     ] = None
     model: Annotated[
         list[str],
-        typer.Option(
-            metavar="ID=REF", help="Serve a name or file under an id; repeat for more.", rich_help_panel=MODELS
-        ),
+        typer.Option(metavar="ID=REF", help="Serve a model under an id (repeatable).", rich_help_panel=MODELS),
     ] = field(default_factory=list)
     config: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.yaml", help="Models and settings; options given here win.", rich_help_panel=MODELS),
+        typer.Option(metavar="FILE.yaml", help="Models and settings; options override it.", rich_help_panel=MODELS),
     ] = None
     device: Annotated[str, device_in(MODELS)] = "auto"
     threads: Annotated[int, threads_in(MODELS)] = 0
@@ -93,7 +91,7 @@ class Serve:
 
 @command_of(Serve)
 def serve(options: Serve) -> None:
-    """Serve models over HTTP. Without a model named, the default model; to this machine only, unless --host says so.
+    """Serve models over HTTP: the default model unless you name others, for this machine only unless you set --host.
 
     midigpt serve --port 8000 --api-key SECRET --host 0.0.0.0
     """

@@ -22,17 +22,17 @@ class Studio:
     """Everything `studio` may be told."""
 
     served: Served
-    port: Annotated[int, typer.Option(help="TCP port; what the page remembers belongs to it.", min=0, max=65535)] = 8000
+    port: Annotated[int, typer.Option(help="TCP port; the browser stores songs per port.", min=0, max=65535)] = 8000
     browser: Annotated[
-        bool, typer.Option("--browser/--no-browser", help="Open the page in a browser, or only say where it is.")
+        bool, typer.Option("--browser/--no-browser", help="Open the page in a browser, or only print its address.")
     ] = True
 
 
 @command_of(Studio)
 def studio(options: Studio) -> None:
-    """Open a page: drop a song on it, choose bars, have them written anew, hear the takes, keep one, download the file.
+    """Open the studio in a browser: drop a song on it, choose bars, hear takes, keep one, download the file.
 
-    To this machine only; midigpt serve has the same page at /studio, and options for who may call.
+    Only this machine can reach it. midigpt serve offers the same page at /studio, with access options.
 
     midigpt studio
     """

@@ -23,15 +23,20 @@ def prepare(  # noqa: PLR0913
     places: Places,
     out: Out,
     encoder: Annotated[
-        str, typer.Option(help="Encoder JSON or checkpoint whose tokens are used; open: the built-in model's.")
+        str, typer.Option(help="Encoder JSON or checkpoint that defines the tokens.")
     ] = BUILT_IN_ENCODER,
     manifest: Annotated[
-        Path | None, typer.Option(help="CSV with path, and any of source, piece, split, tier; others are left out.")
+        Path | None,
+        typer.Option(
+            help="CSV with a path column, and optionally source, piece, split and tier; only its files are used."
+        ),
     ] = None,
-    valid_share: Annotated[float, typer.Option(help="Share of pieces held out for validation.", min=0, max=0.9)] = 0.05,
+    valid_share: Annotated[
+        float, typer.Option(help="Share of pieces to hold out for validation.", min=0, max=0.9)
+    ] = 0.05,
     min_bars: Annotated[int, typer.Option(help="Skip files with fewer bars.", min=1)] = 4,
     min_notes: Annotated[int, typer.Option(help="Skip files with fewer notes.", min=1)] = 30,
-    any_key: Annotated[bool, typer.Option(help="The same piece in another key counts as a duplicate.")] = False,
+    any_key: Annotated[bool, typer.Option(help="Treat the same piece in another key as a duplicate.")] = False,
     processes: Annotated[int, typer.Option(help="Parsing processes.", min=1)] = 2,
     as_json: AsJson = False,
 ) -> None:
@@ -63,17 +68,17 @@ def run(  # noqa: PLR0913
     resume: Annotated[bool, typer.Option("--resume", help="Resume from the last state in the folder.")] = False,
     decay_from: Annotated[
         Path | None,
-        typer.Option(help="Branch off from the state of a run in this folder and let the learning rate fall to zero."),
+        typer.Option(help="Start from the state of the run in this folder and let the learning rate fall to zero."),
     ] = None,
-    steps: Annotated[int | None, typer.Option(help="Optimiser steps (default: the settings').", min=1)] = None,
+    steps: Annotated[int | None, typer.Option(help="Optimiser steps (default: from the settings).", min=1)] = None,
     time_budget: Annotated[
-        str | None, typer.Option(help="Stop after this time, e.g. 90s, 30m, 2h; the schedule follows.")
+        str | None, typer.Option(help="Train for this time, e.g. 90s, 30m, 2h; the schedule adapts.")
     ] = None,
     devices: Annotated[str, typer.Option(help="Devices per machine: number or auto.")] = "auto",
     nodes: Annotated[int, typer.Option(help="Machines.", min=1)] = 1,
     as_json: AsJson = False,
 ) -> None:
-    """Train, or fine-tune with --init; latest.safetensors in the folder can be used at any time."""
+    """Train, or fine-tune with --init; the folder's latest.safetensors is usable at any time."""
     from dataclasses import replace
 
     from midigpt_cli.gc_tuning import collect_as_usual

@@ -57,7 +57,7 @@ class Transcribe:
     ] = False
     sonification_samplerate: Annotated[
         int,
-        typer.Option(help="Samples per second of the rendered result.", min=8000, max=192_000, rich_help_panel=OUTPUT),
+        typer.Option(help="Sample rate of the rendered result, in Hz.", min=8000, max=192_000, rich_help_panel=OUTPUT),
     ] = 44_100
     force: Force = False
     as_json: AsJson = False
@@ -69,7 +69,7 @@ class Transcribe:
 
 @command_of(Transcribe)
 def transcribe(options: Transcribe) -> None:
-    """Turn audio into MIDI with tempo and bars, ready to be filled in.
+    """Turn audio into MIDI with tempo and bars.
 
     midigpt transcribe take.wav -o - | midigpt infill - --bars 3-4 -o new.mid
     """

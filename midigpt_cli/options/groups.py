@@ -106,14 +106,14 @@ class Output:
         bool,
         typer.Option(
             "--play",
-            help="Hear the takes before they are written: 1-9 switch, 0 is the original, Enter keeps one.",
+            help="Hear the takes before saving: 1-9 choose a take, 0 the original, Enter keeps one.",
             rich_help_panel=OUTPUT,
         ),
     ] = False
     allow_partial: Annotated[
         bool,
         typer.Option(
-            "--allow-partial", help="Write the best attempt even if all were rejected.", rich_help_panel=OUTPUT
+            "--allow-partial", help="Write the best attempt even if every one was rejected.", rich_help_panel=OUTPUT
         ),
     ] = False
 
@@ -125,7 +125,7 @@ class Many:
     jobs: Annotated[
         int,
         typer.Option(
-            help="Songs written at once; they share the model's calls (worth it on a GPU).",
+            help="Songs written at once (faster on a GPU).",
             min=1,
             max=256,
             rich_help_panel=OUTPUT,
@@ -135,27 +135,27 @@ class Many:
         str | None,
         typer.Option(
             metavar="FILE.jsonl",
-            help="Add a line of JSON per finished song: outputs, seed, scores, or the problem.",
+            help="Add a line of JSON per finished song: outputs, seed, scores or the error.",
             rich_help_panel=OUTPUT,
         ),
     ] = None
     resume: Annotated[
         bool,
-        typer.Option("--resume", help="Leave out songs that --manifest says are finished.", rich_help_panel=OUTPUT),
+        typer.Option("--resume", help="Skip songs that the manifest lists as finished.", rich_help_panel=OUTPUT),
     ] = False
     cluster: Annotated[
         str | None,
         typer.Option(
             metavar="auto|local|ADDRESS",
-            help="Write the songs on a Ray cluster: the one that is found, one of this machine alone, or HOST:PORT.",
+            help="Write the songs on a Ray cluster: auto finds one, local starts one here, or give HOST:PORT.",
             rich_help_panel=OUTPUT,
         ),
     ] = None
     workers: Annotated[
         int,
         typer.Option(
-            help="Workers on the cluster, with a model and --jobs songs each "
-            "(0: one per CPU, with --device cuda per GPU).",
+            help="Workers on the cluster, each with a model and --jobs songs (0: one per CPU core, or per GPU with "
+            "--device cuda).",
             min=0,
             max=100_000,
             rich_help_panel=OUTPUT,
@@ -179,9 +179,7 @@ class Reporting:
             "--json-lines", help="Print a JSON object per song as soon as it is done.", rich_help_panel=OUTPUT
         ),
     ] = False
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.", rich_help_panel=OUTPUT)] = (
-        False
-    )
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.", rich_help_panel=OUTPUT)] = False
     verbose: Annotated[
         bool,
         typer.Option(
@@ -211,7 +209,7 @@ class Presets:
     preset: Annotated[
         str | None,
         typer.Option(
-            help="Options under one name: busier, sparser, simpler, fill, halftime, or your own (midigpt config).",
+            help="A set of options: busier, sparser, simpler, fill, halftime, or your own (see midigpt config).",
             rich_help_panel=MUSIC,
             autocompletion=completion.presets,
         ),
@@ -222,14 +220,14 @@ class Presets:
 class Context:
     """What the model sees beside the bars it writes."""
 
-    ignore_track: Annotated[list[str], _tracks("Track to keep out of the context (repeatable).")] = field(
+    ignore_track: Annotated[list[str], _tracks("Track to hide from the model (repeatable).")] = field(
         default_factory=list
     )
     mask_bars: Annotated[
         list[str],
         typer.Option(metavar="[TRACK/]BARS", help="Bars to hide from the model.", rich_help_panel=PLAN),
     ] = field(default_factory=list)
-    context_drop: Annotated[list[str], _tracks("Track to drop first when a step is too long.")] = field(
+    context_drop: Annotated[list[str], _tracks("Track to drop first when the context is too long.")] = field(
         default_factory=list
     )
     context_keep: Annotated[list[str], _tracks("Track never to drop.")] = field(default_factory=list)

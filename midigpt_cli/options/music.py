@@ -31,7 +31,7 @@ class Music:
         list[str],
         _control(
             "NAME=LEVEL",
-            "Attribute value: note_density=7, 6:note_density=2 (bar 6), drums/note_density=7.",
+            "Set a musical attribute: note_density=7, 6:note_density=2 (bar 6), drums/note_density=7.",
             "--attribute",
             "-a",
             autocompletion=completion.attributes,
@@ -41,47 +41,47 @@ class Music:
         list[str],
         _control(
             "ROOT:SCALE",
-            "Only pitches of a scale, such as C:major.",
+            "Use only the pitches of a scale, such as C:major.",
             "--scale",
             "--key",
             autocompletion=completion.scales,
         ),
     ] = field(default_factory=list)
-    pitch_range: Annotated[list[str], _control("LOW-HIGH", "Only pitches in a range: C2-C4 (C4 is 60) or 36-60.")] = (
-        field(default_factory=list)
-    )
-    pitch_set: Annotated[list[str], _control("PITCHES", "Only these pitches: C,Eb,G (any octave) or 60,63,67.")] = (
+    pitch_range: Annotated[
+        list[str], _control("LOW-HIGH", "Use only pitches in a range: C2-C4 (C4 is 60) or 36-60.")
+    ] = field(default_factory=list)
+    pitch_set: Annotated[list[str], _control("PITCHES", "Use only these pitches: C,Eb,G (any octave) or 60,63,67.")] = (
         field(default_factory=list)
     )
     chords: Annotated[
         list[str],
         _control(
             "CHORDS",
-            "Chords that new notes lean on: '5:Am 6:F,G 7:C/E', 'Am F C G' bar by bar, heard (those that the song "
-            "sounds) or file (those that it names).",
+            "Chords to follow: '5:Am 6:F,G 7:C/E', 'Am F C G' (one per bar), heard (estimated from the notes) or file "
+            "(named in the song).",
         ),
     ] = field(default_factory=list)
     chord_strength: Annotated[
-        list[str], _control("NUMBER", "How strongly new notes lean on their chords (0: not at all). Default: 1.")
+        list[str], _control("NUMBER", "How strongly new notes follow the chords (0: not at all). Default: 1.")
     ] = field(default_factory=list)
     motion: Annotated[
         list[str],
         _control("KIND:SHARE", "Share of steps, leaps or repeats in a line: steps:0.6, or steps:0.6,leaps:0.2."),
     ] = field(default_factory=list)
-    contour: Annotated[list[str], _control("CONTOUR", "How a line runs over its bars: up, down, arch or dip.")] = field(
+    contour: Annotated[list[str], _control("CONTOUR", "Shape of the line: up, down, arch or dip.")] = field(
         default_factory=list
     )
-    keep_range: Annotated[list[str], _switch("--keep-range", "Stay within the range that each bar had.")] = field(
+    keep_range: Annotated[list[str], _switch("--keep-range", "Stay within each bar's old pitch range.")] = field(
         default_factory=list
     )
     keep_contour: Annotated[
-        list[str], _switch("--keep-contour", "Go up and down where the old bar did, with other notes.")
+        list[str], _switch("--keep-contour", "Rise and fall where the old bar did, with other notes.")
     ] = field(default_factory=list)
     grid: Annotated[
         list[str],
         _control(
             "UNIT[:STRENGTH]",
-            "Rhythm grid: eighth, sixteenth_triplet, ...; strength 0 to 1 (1: strictly).",
+            "Rhythm grid: eighth, sixteenth_triplet, ..., with a strength from 0 to 1 (1: strict).",
             autocompletion=completion.grids,
         ),
     ] = field(default_factory=list)
@@ -89,7 +89,7 @@ class Music:
         list[str],
         _switch(
             "--rhythm-lock",
-            "Keep the rhythm, write new pitches (onsets: with any number of notes at each onset).",
+            "Keep the rhythm and write new pitches (onsets: any number of notes at each onset).",
             "on|onsets",
         ),
     ] = field(default_factory=list)
@@ -97,29 +97,29 @@ class Music:
         list[str],
         _control(
             "SOURCE[:every]",
-            "Notes begin only where another track's do (every: at each of them): bass/drums, or bass/kick; of a "
-            "kit kick, snare, hats, toms, crash or ride.",
+            "Begin notes only where another track does (every: at each of its notes): bass/drums, or with one drum, "
+            "bass/kick (kick, snare, hats, toms, crash, ride).",
         ),
     ] = field(default_factory=list)
     fill: Annotated[
         list[str],
         _control(
-            "end|BEATS", "A drum fill at the end of the new bars: end (two beats), or so many beats: 8:4 fills bar 8."
+            "end|BEATS", "Drum fill at the end of the new bars: end (two beats) or a number of beats; 8:4 fills bar 8."
         ),
     ] = field(default_factory=list)
     swing: Annotated[
-        list[str], _control("AMOUNT", "How late offbeat eighths are, from 0 (straight) to 1 (triplets).")
+        list[str], _control("AMOUNT", "How late offbeat eighths are, from 0 (straight) to 1 (triplet feel).")
     ] = field(default_factory=list)
     syncopation: Annotated[
         list[str],
         _control(
             "SHARE|more|less",
-            "Share of onsets off the beat with none on the next beat, 0 to 1; or more or less than elsewhere.",
+            "Share of notes off the beat with none on the next beat, 0 to 1; or more or less than elsewhere.",
         ),
     ] = field(default_factory=list)
-    remix: Annotated[list[str], _control("SHARE[:full]", "Change this share of the notes (full: durations too).")] = (
-        field(default_factory=list)
-    )
+    remix: Annotated[
+        list[str], _control("SHARE[:full]", "Change this share of the notes, 0 to 1 (full: durations too).")
+    ] = field(default_factory=list)
     time_signature: Annotated[
         list[str], _control("N/D", "Time signature shown to the model; bars keep their length.")
     ] = field(default_factory=list)
@@ -127,27 +127,27 @@ class Music:
         list[str],
         _control(
             "LOW-HIGH|own",
-            "How loud: 40-90, or own (the track's range and accents). Alone, or as --no-velocity: write dynamics "
-            "or not, if the model can choose.",
+            "Velocity range: 40-90, or own (the track's range and accents). Without a value, or as --no-velocity: "
+            "write dynamics or not, if the model supports both.",
         ),
     ] = field(default_factory=list)
-    humanise: Annotated[list[str], _control("AMOUNT", "How much velocities and onsets vary, 0 to 1.")] = field(
+    humanise: Annotated[list[str], _control("AMOUNT", "How much velocities and timing vary, 0 to 1.")] = field(
         default_factory=list
     )
     microtiming: Annotated[
         bool | None,
         typer.Option(
             "--microtiming/--no-microtiming",
-            help="Write notes off the grid or not, if the model can choose.",
+            help="Write notes off the grid or on it, if the model supports both.",
             rich_help_panel=MUSIC,
         ),
     ] = None
-    genre: Annotated[str | None, typer.Option(help="Genre, if the model knows any.", rich_help_panel=MUSIC)] = None
+    genre: Annotated[str | None, typer.Option(help="Genre, if the model knows genres.", rich_help_panel=MUSIC)] = None
     prompt: Annotated[
         str | None,
         typer.Option(
             metavar="TEXT",
-            help='In words: "sparse funk bass in E minor, 100 bpm" (docs/words.md); options given here win.',
+            help='Text prompt: "sparse funk bass in E minor, 100 bpm" (docs/words.md); options override it.',
             rich_help_panel=MUSIC,
         ),
     ] = None

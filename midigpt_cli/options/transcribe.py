@@ -26,7 +26,7 @@ class TranscribeOptions:
         typer.Option(
             "--bpm",
             "--midi-tempo",
-            help="Beats per minute; a beat is the metre's lower number.",
+            help="Beats per minute; the metre's lower number is the beat.",
             show_default="estimated",
             rich_help_panel=TIME,
         ),
@@ -51,7 +51,7 @@ class TranscribeOptions:
     ] = 0
     onset_threshold: Annotated[float, typer.Option(help="Onset threshold, 0 to 1.", rich_help_panel=NOTES)] = 0.5
     frame_threshold: Annotated[
-        float, typer.Option(help="Threshold for a pitch to be held, 0 to 1.", rich_help_panel=NOTES)
+        float, typer.Option(help="Threshold for holding a pitch, 0 to 1.", rich_help_panel=NOTES)
     ] = 0.3
     minimum_note_length: Annotated[
         float, typer.Option(help="Drop notes shorter than this, in milliseconds.", rich_help_panel=NOTES)
@@ -63,14 +63,14 @@ class TranscribeOptions:
         float | None, typer.Option(help="Drop notes above this frequency, in Hz.", rich_help_panel=NOTES)
     ] = None
     no_melodia: Annotated[
-        bool, typer.Option("--no-melodia", help="Only notes with a clear onset.", rich_help_panel=NOTES)
+        bool, typer.Option("--no-melodia", help="Keep only notes with a clear onset.", rich_help_panel=NOTES)
     ] = False
     pitch_bends: Annotated[
         bool,
         typer.Option(
             "--pitch-bends",
             "--multiple-pitch-bends",
-            help="Write pitch bends, where one note sounds at a time.",
+            help="Write pitch bends where only one note sounds.",
             rich_help_panel=NOTES,
         ),
     ] = False

@@ -24,17 +24,17 @@ def _tracks(text: str) -> Any:
 class Reading:
     """What a file does not say of its tracks, or says wrongly."""
 
-    drum_track: Annotated[list[str], _tracks("Track that plays drums, whatever the file says.")] = field(
+    drum_track: Annotated[list[str], _tracks("Track that plays drums, no matter what the file says.")] = field(
         default_factory=list
     )
-    melodic_track: Annotated[list[str], _tracks("Track that does not play drums, whatever the file says.")] = field(
-        default_factory=list
+    melodic_track: Annotated[list[str], _tracks("Track that does not play drums, no matter what the file says.")] = (
+        field(default_factory=list)
     )
     split_channels: Annotated[
         bool,
         typer.Option(
             "--split-channels",
-            help="A track per channel, even where one line plays over several (MPE, guitar strings).",
+            help="Make a track of each channel, even where one part uses several (MPE, guitar strings).",
             rich_help_panel=READ,
         ),
     ] = False

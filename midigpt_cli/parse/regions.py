@@ -9,7 +9,7 @@ from midigpt_cli.parse.selectors import select_tracks
 from midigpt_core.fields import refused
 from midigpt_core.score import Score
 
-REGION_HELP = "Bars of one track, such as bass/9-12, beside --bars and --track or instead of them (repeatable)."
+REGION_HELP = "Bars of one track, such as bass/9-12, with or without --bars and --track (repeatable)."
 
 
 def tracks_in(regions: Iterable[str]) -> list[str]:

@@ -14,13 +14,13 @@ from midigpt_core.score import DRUM, Score, Track
 
 SOUNDING = "tracks that sound in these bars or next to them"
 BARS_HELP = (
-    "Bars, counted from 1: 4-8, 5,7-9, 17- (to the end), -4- (the last four), 1-16/4 (every fourth) or all (up to the "
-    "last in which a note begins); 0:10-0:20 (minutes and seconds) or a section the song names (Chorus)."
+    "Bars, counted from 1: 4-8, 5,7-9, 17- (to the end), -4- (the last four), 1-16/4 (every fourth), all (to the last "
+    "note), 0:10-0:20 (minutes and seconds) or a section of the song (Chorus)."
 )
 BEATS_HELP = f"{BARS_HELP} 5.3-6.2: from beat 3 of bar 5 to beat 2 of bar 6."
-WHERE_HELP = "Of these bars only those of a track that are silent, sounding, dense, sparse or repeated."
+WHERE_HELP = "Only those of the bars that are silent, sounding, dense, sparse or repeated in their track."
 TRACK_HELP = (
-    "Track: number from 1, name or instrument (or part of it), bass, lead, harmony, drums, melodic or all (repeatable)."
+    "Track number from 1, name or instrument (or part of one), bass, lead, harmony, drums, melodic or all (repeatable)."
 )
 
 MOST_NAMED = 12  # tracks in a sentence

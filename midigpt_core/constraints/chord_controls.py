@@ -18,8 +18,8 @@ STRONGEST = 10.0
 
 
 class ChordsControl:
-    """ "Am7", "Am,F" (equally long) or "Am@1,F@3.5" (from these beats): the chords of a bar, which new notes lean on;
-    "heard" for those that the song sounds, "file" for those that its markers, texts or lyrics name."""
+    """ "Am7", "Am,F" (equally long) or "Am@1,F@3.5" (from these beats): the chords of a bar, for new notes to follow;
+    "heard" takes those estimated from the song's notes, "file" those named in its markers, texts or lyrics."""
 
     def check(self, value: Any, where: str, encoder: EncoderConfig, track: Track) -> None:
         check_melodic(where, value, track)
@@ -33,7 +33,7 @@ class ChordsControl:
 
 
 class ChordStrength:
-    """How strongly new notes lean on their chords (0: not at all, 1: nine of ten are of the chord)."""
+    """How strongly new notes follow their chords (0: not at all, 1: nine of ten belong to the chord)."""
 
     def check(self, value: Any, where: str, encoder: EncoderConfig, track: Track) -> None:
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= STRONGEST:

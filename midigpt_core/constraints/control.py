@@ -66,7 +66,7 @@ class DecodeControl(Protocol):
 
 
 class Limit:
-    """A setting of the same name, for these bars alone: a whole number, 0 for none."""
+    """The setting of the same name, for these bars only: a whole number, 0 for none."""
 
     def __init__(self, setting: str) -> None:
         self.setting = setting

@@ -53,7 +53,7 @@ def signature_of(value: Any, where: str, encoder: EncoderConfig) -> tuple[int, i
 
 class RhythmMask:
     """{"positions": [{"pos": 0, "polyphony": 1}, ...]} (exact, grid ticks) or {"grid": {"unit": "eighth",
-    "strength": 1.0}} (1: only the grid, 0: no matter)."""
+    "strength": 1.0}} (1: only the grid, 0: anywhere)."""
 
     def check(self, value: Any, where: str, encoder: EncoderConfig, track: Track) -> None:
         check_object(value, where, ("positions", "grid"))
@@ -112,8 +112,8 @@ class RhythmMask:
 
 
 class RhythmLock:
-    """true: the same onsets and chord sizes as the bar that is replaced, new pitches and durations; "onsets": the same
-    onsets, any number of notes at each."""
+    """true: keep the onsets and chord sizes of the old bar, with new pitches and durations; "onsets": keep the onsets,
+    with any number of notes at each."""
 
     def check(self, value: Any, where: str, encoder: EncoderConfig, track: Track) -> None:
         if not isinstance(value, bool) and value != ONSETS:
@@ -130,8 +130,8 @@ class RhythmLock:
 
 
 class Remix:
-    """{"amount": 0.3, "mode": "pitch"}: change this share of the notes (at least one) and keep the rest, as far as a
-    pitch mask allows them; mode "full" frees the changed notes' durations too."""
+    """{"amount": 0.3, "mode": "pitch"}: change this share of the notes (at least one) and keep the rest, unless a pitch
+    mask forbids them; mode "full" changes durations too."""
 
     def check(self, value: Any, where: str, encoder: EncoderConfig, track: Track) -> None:
         check_object(value, where, ("amount", "mode"))

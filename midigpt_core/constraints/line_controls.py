@@ -32,8 +32,8 @@ def check_melodic(where: str, value: Any, track: Track) -> None:
 
 
 class MotionControl:
-    """{"steps": 0.6, "leaps": 0.2, "repeats": 0.2}: the share of each in the line (steps: up to 2 semitones); what is
-    left out is the model's choice."""
+    """{"steps": 0.6, "leaps": 0.2, "repeats": 0.2}: the share of each in the line (steps: up to 2 semitones); the model
+    chooses those left out."""
 
     def check(self, value: Any, where: str, encoder: EncoderConfig, track: Track) -> None:
         check_object(value, where, KINDS)
@@ -51,7 +51,7 @@ class MotionControl:
 
 
 class ContourControl:
-    """up, down, arch or dip: how the line runs over the bars that have it."""
+    """up, down, arch or dip: the shape of the line over its bars."""
 
     def check(self, value: Any, where: str, encoder: EncoderConfig, track: Track) -> None:
         if not isinstance(value, str) or value not in CONTOURS:
@@ -78,7 +78,7 @@ class ContourControl:
 
 
 class KeepRange:
-    """true: no note lies outside the range of the bar that is replaced."""
+    """true: stay within the pitch range of the old bar."""
 
     def check(self, value: Any, where: str, encoder: EncoderConfig, track: Track) -> None:
         check_switch(value, where)
@@ -97,7 +97,7 @@ class KeepRange:
 
 
 class KeepContour:
-    """true: the line goes up and down where that of the bar that is replaced did, with other notes."""
+    """true: rise and fall where the old bar did, with other notes."""
 
     def check(self, value: Any, where: str, encoder: EncoderConfig, track: Track) -> None:
         check_switch(value, where)

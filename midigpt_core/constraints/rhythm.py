@@ -50,9 +50,9 @@ class Onsets(Scheduled):
 
 
 class RhythmFrom:
-    """{"track": 4, "part": "kick", "every": true}: notes begin only where another track of the score has an onset;
-    part: of its drums, kick, snare, hats, toms, crash or ride (all if left out); every: at each of them. Bars in which
-    it is silent are free."""
+    """{"track": 4, "part": "kick", "every": true}: begin notes only where another track of the score does; part:
+    kick, snare, hats, toms, crash or ride of a drum track (default: all); every: at each of these onsets. Bars in which
+    the other track is silent are free."""
 
     def check(self, value: Any, where: str, encoder: EncoderConfig, track: Track) -> None:
         check_object(value, where, ("track", "part", "every"))

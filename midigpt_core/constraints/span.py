@@ -66,8 +66,8 @@ class Around(Scheduled):
 
 
 class Span:
-    """[2, 4]: write only this part of the bar, in quarter notes from its beginning, the end not counted; the notes that
-    begin before or after it stay as they are. For single bars, in bar_controls."""
+    """[2, 4]: write only this part of the bar, in quarter notes from its start (the end excluded); notes that begin
+    outside it stay. For single bars, in bar_controls."""
 
     def check(self, value: Any, where: str, encoder: EncoderConfig, track: Track) -> None:
         numbers = isinstance(value, list) and len(value) == 2 and all(map(_is_number, value))

@@ -60,8 +60,8 @@ def swing_of(controls: Mapping[str, Any], bar: Bar) -> Swing | None:
 
 
 class SwingControl:
-    """0 to 1: how late offbeat eighths are, from straight to triplets (0.5: 7/12 of the quarter note); the model writes
-    sixteenths, which are then placed. Bars counted in eighths, such as 6/8, have none."""
+    """0 to 1: how late offbeat eighths are, from straight to triplets (0.5: 7/12 of the quarter note). The model writes
+    sixteenths, which are then shifted. Bars counted in eighths, such as 6/8, do not swing."""
 
     def check(self, value: Any, where: str, encoder: EncoderConfig, track: Track) -> None:
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:

@@ -28,7 +28,7 @@ LOOSE = 1 / 48  # the same of onsets, in quarter notes: 10 ms at 120 bpm
 
 @dataclass(frozen=True)
 class Loudness:
-    """How loud the notes of a bar are."""
+    """The velocities that a bar's controls set."""
 
     low: int = SOFTEST
     high: int = LOUDEST
@@ -76,8 +76,8 @@ def loudness(controls: Mapping[str, Any], kept: Sequence[Bar], resolution: int) 
 
 
 class VelocityControl:
-    """{"low": 40, "high": 90}: no note is softer or louder; "own": as loud as the track is elsewhere at this place of
-    a bar."""
+    """{"low": 40, "high": 90}: no note is softer or louder; "own": as loud as elsewhere in the track at this place
+    in the bar."""
 
     def check(self, value: Any, where: str, encoder: EncoderConfig, track: Track) -> None:
         if value == OWN:
@@ -99,7 +99,7 @@ class VelocityControl:
 
 
 class Humanise:
-    """0 to 1: how much velocities (by 12 at most, as a standard deviation) and onsets (by 10 ms at 120 bpm) vary."""
+    """0 to 1: how much velocities and onsets vary; at 1 their standard deviations are 12 and 10 ms (at 120 bpm)."""
 
     def check(self, value: Any, where: str, encoder: EncoderConfig, track: Track) -> None:
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
