@@ -12,14 +12,14 @@ from midigpt_core.words import table
 PAGE = Path(__file__).parent / "words.md"
 INTRO = """# Words
 
-`generate`, `loop`, `jam` and `infill` take a text prompt, `--prompt TEXT`; over HTTP, `/generate`, `/loop`, `/infill` and
-`/jam/start` have a field `prompt` (the last also `styles` with `style_weights`):
+`generate`, `loop`, `jam` and `infill` take a text prompt, `--prompt TEXT`; over HTTP, `/generate`, `/loop`, `/infill`
+and `/jam/start` have a field `prompt` (the last also `styles` with `style_weights`):
 
     midigpt generate --prompt "sparse funk bass in E minor, 100 bpm" -o bass.mid
 
 The words are looked up in the tables below; no language model reads them. The result, with unknown and contradictory
-words, is shown on standard error and, with `--json`, under `understood`; `GET /words?prompt=TEXT` returns the same. If you
-send a score, its tracks, tempo and metre stay as they are.
+words, is shown on standard error and, with `--json`, under `understood`; `GET /words?prompt=TEXT` returns the same. If
+you send a score, its tracks, tempo and metre stay as they are.
 
 - Options override words, and the answer says so.
 - A word such as *sparse* applies to the part before or after which it stands; alone between commas, to all parts.

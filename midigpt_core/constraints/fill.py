@@ -108,8 +108,8 @@ class Fill(Push):
 
 
 class FillControl:
-    """ "end" (two) or a number of quarter notes: a fill of this length at the end of these drum bars, with more hits than
-    the bars before, on toms, snare, crash and kick."""
+    """ "end" (two) or a number of quarter notes: a fill of this length at the end of these drum bars, with more hits
+    than the bars before, on toms, snare, crash and kick."""
 
     def check(self, value: Any, where: str, encoder: EncoderConfig, track: Track) -> None:
         number = isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -87,8 +87,8 @@ class Syncopation(Push):
 
 
 class SyncopationControl:
-    """0 to 1: the share of onsets off the beat with none on the next beat; "more" or "less": a quarter more or less than
-    elsewhere in the track."""
+    """0 to 1: the share of onsets off the beat with none on the next beat; "more" or "less": a quarter more or less
+    than elsewhere in the track."""
 
     def check(self, value: Any, where: str, encoder: EncoderConfig, track: Track) -> None:
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
