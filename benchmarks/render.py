@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-from midigpt_core.audio.fluid import fluidsynth_command
+from midigpt_core.audio.fluidsynth import fluidsynth_command
 from midigpt_core.audio.levels import AudioFacts
 from midigpt_core.audio.performance import perform
 from midigpt_core.audio.synthesis import render_audio

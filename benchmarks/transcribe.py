@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from midigpt_core.audio.find import find_soundfont
+from midigpt_core.audio.find_soundfont import find_soundfont
 from midigpt_core.audio.mixer import play
 from midigpt_core.audio.performance import DRUMS, Performance, perform
 from midigpt_core.audio.pitch_model import RATE

@@ -14,8 +14,8 @@ from typing import Any
 
 from midigpt_cli.commands.generate import new_score
 from midigpt_cli.parse.musical import scale as scale_of
-from midigpt_cli.parse.prompted import joined
-from midigpt_cli.parse.words import Wishes
+from midigpt_cli.parse.prompt_options import PromptOptions
+from midigpt_cli.parse.prompt_request import joined
 from midigpt_core import InferenceEngine, Score
 from midigpt_core.music import SCALES, bpm_of
 from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt
@@ -179,8 +179,8 @@ class Outcome:
 def outcome(engine: InferenceEngine, prompt: str, expected: Mapping[str, Any]) -> Outcome:
     """Write a few bars and look at them."""
     found = read_prompt(prompt)
-    wishes = Wishes.of(prompt if found.parts else "pop")
-    score = new_score(wishes.instruments, wishes.drums, found.bpm or 120.0, found.metre or "4/4", BARS)
+    prompted = PromptOptions.of(prompt if found.parts else "pop")
+    score = new_score(prompted.instruments, prompted.drums, found.bpm or 120.0, found.metre or "4/4", BARS)
     tracks = [TrackPrompt(t, list(range(BARS)), autoregressive=True) for t in range(len(score.tracks))]
     request = joined(GenerationRequest(tracks), prompt, score, engine.tokenizer.attributes)
     request = replace(request, config=InferenceConfig(seed=SEED, model_dim=BARS))

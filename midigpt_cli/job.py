@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from midigpt_cli import heap, history
+from midigpt_cli import history, malloc_tuning
 from midigpt_cli.cli_errors import in_option_names
 from midigpt_cli.loading import Model
-from midigpt_cli.making import LANES_OF_MANY, LANES_OF_ONE, Asked, Prepare, Read, SongMaker, Taken
 from midigpt_cli.options.groups import Many, ModelChoice, Output, Reporting
 from midigpt_cli.output import rendering
 from midigpt_cli.output.destination import PIPE, Destination, Written, read_song
 from midigpt_cli.output.manifest import Manifest
 from midigpt_cli.output.progress import counting
 from midigpt_cli.output.report import Done
-from midigpt_cli.side_by_side import side_by_side
+from midigpt_cli.parallel import in_parallel
+from midigpt_cli.takes import LANES_OF_MANY, LANES_OF_ONE, Prepare, Read, SongMaker, SongRequest, SongTakes
 from midigpt_core.errors import CheckpointError, GenerationError, MidiGptError, RequestValidationError
 from midigpt_core.fields import refused
 from midigpt_core.request import GenerationRequest
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from midigpt_core.generation.candidates import Take
     from midigpt_core.generation.run import Result
 
-Begun = Iterator[tuple[str, Callable[[], Taken | None]]]  # each song with what gives its takes, or raises its error
+Begun = Iterator[tuple[str, Callable[[], SongTakes | None]]]  # each song with what gives its takes, or raises its error
 
 
 @dataclass(frozen=True)
@@ -79,12 +79,12 @@ class CommandRun:
         maker = SongMaker(self.model, prepare, read, self.options.reporting, len(self.songs))
         begun = self._on_cluster if self.elsewhere else self._side_by_side if self.at_once > 1 else self._in_turn
         if len(todo) > 1:
-            heap.share_heaps()
+            malloc_tuning.share_heaps()
         with counting(self.options.reporting, 1 if begun == self._in_turn else len(todo)) as tell:
             for number, (song, taken) in enumerate(begun(todo, maker), 1):
                 failure = self._ended(song, taken) or failure
                 del taken  # and what it holds, before the next one is waited for
-                heap.give_back(number)
+                malloc_tuning.give_back(number)
                 tell(number)
         if self.options.reporting.as_json and not self.options.reporting.json_lines:
             self._print_json()
@@ -98,7 +98,7 @@ class CommandRun:
             yield song, partial(self._begin, song, maker, number)
 
     def _side_by_side(self, songs: Sequence[str], maker: SongMaker) -> Begun:
-        for song, begun in side_by_side(songs, lambda song: self._begin(song, maker), self.at_once, maker.stop):
+        for song, begun in in_parallel(songs, lambda song: self._begin(song, maker), self.at_once, maker.stop):
             yield song, begun.result
 
     def _on_cluster(self, songs: Sequence[str], maker: SongMaker) -> Begun:
@@ -109,11 +109,11 @@ class CommandRun:
             for song, made in crew.written(songs, self._check_free):
                 yield song, partial(self._arrived, song, made)
 
-    def _arrived(self, song: str, made: Callable[[], Asked]) -> Taken | None:
+    def _arrived(self, song: str, made: Callable[[], SongRequest]) -> SongTakes | None:
         """What a worker has sent."""
         return self._to_write(song, made())
 
-    def _ended(self, song: str, taken: Callable[[], Taken | None]) -> MidiGptError | None:
+    def _ended(self, song: str, taken: Callable[[], SongTakes | None]) -> MidiGptError | None:
         """Write the takes of a song and tell of them; its error, told, if it came to none."""
         try:
             made = taken()
@@ -137,19 +137,19 @@ class CommandRun:
             with self._naming:
                 self.destination.for_song(song).check_free(song)
 
-    def _begin(self, song: str, maker: SongMaker, number: int | None = None) -> Taken | None:
+    def _begin(self, song: str, maker: SongMaker, number: int | None = None) -> SongTakes | None:
         """Read a song and make its takes; nothing where only a plan was asked for."""
         self._check_free(song)
         return self._to_write(song, maker.make(song, song, number))
 
-    def _to_write(self, song: str, made: Asked) -> Taken | None:
+    def _to_write(self, song: str, made: SongRequest) -> SongTakes | None:
         """The takes that are to be written; where only a plan was asked for, it is shown."""
-        if isinstance(made, Taken):
+        if isinstance(made, SongTakes):
             return made
         self._show_plan(song, made.score, made.request)
         return None
 
-    def _finish(self, song: str, taken: Taken) -> None:
+    def _finish(self, song: str, taken: SongTakes) -> None:
         """Write what is kept of the takes, and tell of it."""
         started = time.perf_counter()
         kept = self._kept(taken.result)
@@ -161,7 +161,7 @@ class CommandRun:
         seconds = taken.seconds + time.perf_counter() - started
         self._report(replace(done, paths=written, rendered=rendered, seconds=seconds))
 
-    def _write(self, taken: Taken, done: Done, kept: list[tuple[Take, int, int]]) -> tuple[list[str], list[str]]:
+    def _write(self, taken: SongTakes, done: Done, kept: list[tuple[Take, int, int]]) -> tuple[list[str], list[str]]:
         """The files written, and those made of them; the history gets what stood there before."""
         before: dict[str, bytes | None] = {}
 

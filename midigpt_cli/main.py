@@ -17,12 +17,12 @@ from midigpt_cli import config
 from midigpt_cli.exit_codes import DONE, FAILURE, INTERRUPTED, TABLE, USAGE, code_of
 from midigpt_cli.gc_tuning import stop_collecting
 from midigpt_cli.options import shells
-from midigpt_cli.options.folded import FoldedCommand
+from midigpt_cli.options.short_help import FoldedCommand
 from midigpt_cli.output.streams import open_all
 from midigpt_core.errors import MidiGptError
 
 UsageError: Any = typer.BadParameter.__mro__[1]  # the parser's own, wherever this version of typer keeps it
-NothingAskedError: Any = getattr(sys.modules[UsageError.__module__], "NoArgsIsHelpError", ())  # () in older ones
+NoCommandError: Any = getattr(sys.modules[UsageError.__module__], "NoArgsIsHelpError", ())  # () in older ones
 HELP = {"help_option_names": ["--help", "-h"]}  # handed on to every command
 
 
@@ -146,7 +146,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         outcome: Any = app(words, standalone_mode=False, prog_name="midigpt", default_map=own)
     except (typer.Abort, KeyboardInterrupt):
         return _said("interrupted", INTERRUPTED)
-    except NothingAskedError as error:
+    except NoCommandError as error:
         typer.echo(error.message, nl=False)  # empty where the help was printed in colour
         return DONE
     except UsageError as error:

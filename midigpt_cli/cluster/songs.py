@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import midigpt_core
-from midigpt_cli import heap
+from midigpt_cli import malloc_tuning
 from midigpt_cli.cluster.connect import connected
 from midigpt_cli.loading import Model
-from midigpt_cli.making import LANES_OF_MANY, LANES_OF_ONE, Asked, Prepare, Read, SongMaker, Taken
 from midigpt_cli.options.groups import Many, ModelChoice, Reporting
 from midigpt_cli.output.destination import PIPE
+from midigpt_cli.takes import LANES_OF_MANY, LANES_OF_ONE, Prepare, Read, SongMaker, SongRequest, SongTakes
 from midigpt_core.errors import MidiGptError
 
 AHEAD = 2  # songs sent to a worker for each that it writes at once: it never waits for the next one
@@ -49,7 +49,7 @@ class Worker:
     def __init__(self, order: WorkOrder) -> None:
         self.order = order
         self.made = itertools.count(1)
-        heap.share_heaps()
+        malloc_tuning.share_heaps()
         model = Model(order.choice, *(LANES_OF_MANY if order.jobs > 1 else LANES_OF_ONE))
         self.maker = SongMaker(model, order.prepare, order.read, Reporting(quiet=True, progress=False))
 
@@ -61,7 +61,7 @@ class Worker:
             return error
         return midigpt_core.__version__
 
-    def make(self, song: str, data: bytes) -> Asked | MidiGptError:
+    def make(self, song: str, data: bytes) -> SongRequest | MidiGptError:
         """The takes of a song, or what is wrong with it."""
         file = io.BytesIO(data)
         file.name = song
@@ -70,8 +70,8 @@ class Worker:
         except MidiGptError as error:
             return error
         finally:
-            heap.give_back(next(self.made))
-        return made.packed() if isinstance(made, Taken) and self.order.packed else made
+            malloc_tuning.give_back(next(self.made))
+        return made.packed() if isinstance(made, SongTakes) and self.order.packed else made
 
 
 class Crew:
@@ -114,7 +114,7 @@ class Crew:
             return max(1, int(there.get("GPU", 0)))
         return max(1, int(there.get("CPU", 1) // needs["num_cpus"]))
 
-    def written(self, songs: Sequence[str], check_free: Free) -> Iterator[tuple[str, Callable[[], Asked]]]:
+    def written(self, songs: Sequence[str], check_free: Free) -> Iterator[tuple[str, Callable[[], SongRequest]]]:
         """Each song in its order, with what gives its takes or raises its error."""
         self._start(min(self.count, len(songs)))
         rest = iter(songs)
@@ -177,7 +177,7 @@ class Crew:
             )
         self._idle[worker] = self.order.jobs * AHEAD
 
-    def _came(self, made: Any) -> Asked:
+    def _came(self, made: Any) -> SongRequest:
         """The takes of a song. Raises what its worker met with, or MidiGptError where that was lost too often."""
         if not isinstance(made, MidiGptError):
             made = self._got(made)

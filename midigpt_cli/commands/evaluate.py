@@ -68,13 +68,13 @@ class Evaluate:
 def evaluate(options: Evaluate) -> None:
     """Evaluate a model: remove bars of held-out songs, write them again and compare with the original."""
     from midigpt_cli.loading import Model
-    from midigpt_cli.output.alive import Alive
     from midigpt_cli.output.destination import check_folder
+    from midigpt_cli.output.heartbeat import Alive
     from midigpt_core.evaluate.adherence import adherence
+    from midigpt_core.evaluate.constraints import constraints_met
     from midigpt_core.evaluate.judge import judge
     from midigpt_core.evaluate.listen import write_listening_folder
     from midigpt_core.evaluate.report import markdown
-    from midigpt_core.evaluate.wishes import wishes_met
     from midigpt_core.request import InferenceConfig
 
     if options.report:
@@ -88,7 +88,11 @@ def evaluate(options: Evaluate) -> None:
         followed = (
             adherence(model.engine, _control_tasks(tasks), config, progress.of("controls")) if options.controls else []
         )
-        met = wishes_met(model.engine, _control_tasks(tasks), config, progress.of("wishes")) if options.controls else []
+        met = (
+            constraints_met(model.engine, _control_tasks(tasks), config, progress.of("constraints"))
+            if options.controls
+            else []
+        )
         if options.listen:
             progress.of("songs to listen to")
             write_listening_folder(model.engine, tasks[:: max(1, len(tasks) // 12)], options.listen, config=config)
@@ -175,7 +179,7 @@ def _show(summary: list[dict[str, Any]], followed: list[dict[str, Any]], met: li
             table.add_row(str(row["control"]), str(row["n"]), *(f"{share:.2f}" for share in shares))
         console.print(table)
     if met:
-        table = Table("wish", "n", "met", "unasked", title="wishes", title_justify="left")
+        table = Table("constraint", "n", "met", "unasked", title="constraints", title_justify="left")
         for row in met:
             table.add_row(str(row["wish"]), str(row["n"]), f"{row['met']:.2f}", f"{row['unasked']:.2f}")
         console.print(table)

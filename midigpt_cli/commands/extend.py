@@ -11,8 +11,8 @@ from midigpt_cli.options import completion
 from midigpt_cli.options.groups import Context, Many, ModelChoice, Output, Presets, Reporting
 from midigpt_cli.options.music import Music
 from midigpt_cli.options.settings import Settings, command_of
-from midigpt_cli.parse.reading import Reading
 from midigpt_cli.parse.selectors import TRACK_HELP
+from midigpt_cli.parse.song_reading import Reading
 from midigpt_core.fields import refused
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def extend(options: Continue) -> None:
         from midigpt_cli.parse.additions import extended
         from midigpt_cli.parse.request import RequestOptions, build_request
         from midigpt_cli.parse.selectors import select_tracks
-        from midigpt_cli.parse.silent import with_silent
+        from midigpt_cli.parse.silent_tracks import with_silent
 
         score = with_silent(score, options.track)
         start = _start(options, score)

@@ -11,12 +11,12 @@ from midigpt_cli.options import completion
 from midigpt_cli.options.groups import Context, ModelChoice, Output, Presets, Reporting
 from midigpt_cli.options.music import Music
 from midigpt_cli.options.settings import Settings, command_of
-from midigpt_cli.parse.reading import Reading
+from midigpt_cli.parse.song_reading import Reading
 from midigpt_core.fields import refused
 from midigpt_core.music import metre_of, tempo_of
 
 if TYPE_CHECKING:
-    from midigpt_cli.parse.words import Wishes
+    from midigpt_cli.parse.prompt_options import PromptOptions
     from midigpt_core.attributes.table import AttributeTable
     from midigpt_core.request import GenerationRequest
     from midigpt_core.score import Bar, Score, Track
@@ -77,15 +77,19 @@ def generate(options: Generate) -> None:
         return
     from midigpt_cli.job import CommandOptions, CommandRun
     from midigpt_cli.output.destination import read_song
-    from midigpt_cli.parse.words import Wishes, told_of
+    from midigpt_cli.parse.prompt_options import PromptOptions, report_prompt
 
-    wishes = Wishes.of(options.music.prompt, options.instrument, options.drums)
-    options = _as_prompted(options, wishes)
+    prompted = PromptOptions.of(options.music.prompt, options.instrument, options.drums)
+    options = _as_prompted(options, prompted)
     tracks = _new_tracks(options)
     if options.to is None and options.output.output is None:
         raise refused("--output", None, "is missing", "name the file to write: -o new.mid")
     told = CommandOptions(
-        "generate", options.model, options.output, options.reporting, understood=told_of(wishes, options.reporting)
+        "generate",
+        options.model,
+        options.output,
+        options.reporting,
+        understood=report_prompt(prompted, options.reporting),
     )
     job = CommandRun(told, options.settings.num_candidates or 1, [options.to or "new"])
 
@@ -107,17 +111,17 @@ def generate(options: Generate) -> None:
         job.run(prepare, lambda song: _nothing(options))
 
 
-def _as_prompted(options: Generate, wishes: Wishes) -> Generate:
+def _as_prompted(options: Generate, prompted: PromptOptions) -> Generate:
     """The options with what a prompt in words says where they are silent."""
     found = replace(
         options,
-        instrument=wishes.instruments,
-        drums=wishes.drums,
-        tempo=wishes.over("--tempo", options.tempo, "bpm"),
-        metre=wishes.over("--metre", options.metre, "metre"),
-        bars=wishes.over("--bars", options.bars, "bars"),
+        instrument=prompted.instruments,
+        drums=prompted.drums,
+        tempo=prompted.over("--tempo", options.tempo, "bpm"),
+        metre=prompted.over("--metre", options.metre, "metre"),
+        bars=prompted.over("--bars", options.bars, "bars"),
     )
-    wishes.beside(options.music)
+    prompted.beside(options.music)
     return found
 
 

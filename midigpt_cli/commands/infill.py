@@ -13,9 +13,9 @@ from midigpt_cli.options.groups import Context, Many, ModelChoice, Output, Prese
 from midigpt_cli.options.music import Music
 from midigpt_cli.options.settings import Settings, command_of
 from midigpt_cli.parse.additions import Additions
-from midigpt_cli.parse.reading import Reading
 from midigpt_cli.parse.regions import REGION_HELP
 from midigpt_cli.parse.selectors import BEATS_HELP, SOUNDING, TRACK_HELP, WHERE_HELP
+from midigpt_cli.parse.song_reading import Reading
 from midigpt_core.fields import refused
 
 if TYPE_CHECKING:
@@ -79,14 +79,14 @@ def infill(options: Infill) -> None:
     """
     from midigpt_cli.job import CommandOptions, CommandRun
     from midigpt_cli.output.destination import read_song
+    from midigpt_cli.parse.prompt_options import PromptOptions, report_prompt
     from midigpt_cli.parse.songs import songs_in
-    from midigpt_cli.parse.words import Wishes, told_of
 
     options = _with_song(options)
-    wishes = Wishes.of(options.music.prompt)
-    wishes.leave_out("bpm", "metre", "bars")
-    wishes.beside(options.music)
-    understood = told_of(wishes, options.reporting)
+    prompted = PromptOptions.of(options.music.prompt)
+    prompted.leave_out("bpm", "metre", "bars")
+    prompted.beside(options.music)
+    understood = report_prompt(prompted, options.reporting)
     whole = _whole_request(options)
     takes = _takes(whole, options)
     job = CommandRun(
@@ -101,7 +101,7 @@ def infill(options: Infill) -> None:
         from midigpt_cli.parse.additions import with_additions
         from midigpt_cli.parse.regions import tracks_in
         from midigpt_cli.parse.request import request_of
-        from midigpt_cli.parse.silent import with_silent
+        from midigpt_cli.parse.silent_tracks import with_silent
 
         named = [*options.track, *tracks_in(options.region)]
         score = with_additions(with_silent(score, named), options.additions)
@@ -166,10 +166,10 @@ def _remembered(options: Infill) -> dict[str, Any]:
 
 def _request(options: Infill, score: Score, table: AttributeTable) -> GenerationRequest:
     from midigpt_cli.parse.additions import added_tracks
+    from midigpt_cli.parse.prompt_options import tracks_named
     from midigpt_cli.parse.regions import places_said, with_regions
     from midigpt_cli.parse.request import RequestOptions, build_request
     from midigpt_cli.parse.selectors import tracks_to_write
-    from midigpt_cli.parse.words import tracks_named
 
     places = places_said(options.bars, options.where, options.region, score)
     tracks = (

@@ -14,7 +14,7 @@ from midigpt_cli.options.settings import command_of
 from midigpt_cli.output.destination import read_song
 from midigpt_cli.output.song_json import song_json
 from midigpt_cli.output.song_report import EVERY, SOME, report_lines
-from midigpt_cli.parse.reading import Reading
+from midigpt_cli.parse.song_reading import Reading
 from midigpt_core.errors import MidiGptError, RequestValidationError
 
 

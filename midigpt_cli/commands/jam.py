@@ -11,7 +11,7 @@ import typer
 from midigpt_cli.options.groups import Context, ModelChoice, NewDrums, NewInstruments
 from midigpt_cli.options.music import Music
 from midigpt_cli.options.settings import OUTPUT, Settings, command_of
-from midigpt_cli.parse.reading import Reading
+from midigpt_cli.parse.song_reading import Reading
 from midigpt_core.errors import MidiGptError
 from midigpt_core.fields import refused
 
@@ -107,19 +107,19 @@ def jam(options: JamOptions) -> None:
 
 def _with_words(options: JamOptions) -> JamOptions:
     """The options with what a prompt adds to them."""
-    from midigpt_cli.parse.words import Wishes
+    from midigpt_cli.parse.prompt_options import PromptOptions
 
-    wishes = Wishes.of(options.music.prompt, options.instrument, options.drums)
+    prompted = PromptOptions.of(options.music.prompt, options.instrument, options.drums)
     if options.song is None:
-        options = replace(options, instrument=wishes.instruments, drums=wishes.drums)
+        options = replace(options, instrument=prompted.instruments, drums=prompted.drums)
     asked = replace(
         options,
-        bpm=wishes.over("--bpm", options.bpm, "bpm"),
-        metre=wishes.over("--metre", options.metre, "metre"),
-        bars=wishes.over("--bars", options.bars, "bars"),
+        bpm=prompted.over("--bpm", options.bpm, "bpm"),
+        metre=prompted.over("--metre", options.metre, "metre"),
+        bars=prompted.over("--bars", options.bars, "bars"),
     )
-    wishes.beside(options.music)
-    for line in wishes.lines():
+    prompted.beside(options.music)
+    for line in prompted.lines():
         _say(options, line)
     return asked
 

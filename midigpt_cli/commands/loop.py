@@ -18,8 +18,8 @@ from midigpt_cli.options.settings import OUTPUT, Settings, command_of
 from midigpt_cli.output.destination import PIPE
 from midigpt_cli.output.rendering import RATE, SOUNDS, RenderOptions, make
 from midigpt_cli.parse.numbers import count
-from midigpt_cli.parse.reading import Reading
 from midigpt_cli.parse.selectors import BARS_HELP, SOUNDING, TRACK_HELP
+from midigpt_cli.parse.song_reading import Reading
 from midigpt_core.errors import GenerationError, RequestValidationError
 from midigpt_core.fields import limits_of, refused
 from midigpt_core.request import SEAMS, LoopRequest
@@ -141,23 +141,23 @@ def _run(options: Loop) -> None:
 
 def _with_words(options: Loop) -> tuple[Loop, dict[str, Any] | None]:
     """The options with what a prompt adds to them, and what was understood of it."""
-    from midigpt_cli.parse.words import Wishes, told_of
+    from midigpt_cli.parse.prompt_options import PromptOptions, report_prompt
 
-    wishes = Wishes.of(options.music.prompt, options.instrument, options.drums)
+    prompted = PromptOptions.of(options.music.prompt, options.instrument, options.drums)
     if options.song is None:
-        bars = wishes.over("--bars", options.bars, "bars")
+        bars = prompted.over("--bars", options.bars, "bars")
         options = replace(
             options,
-            instrument=wishes.instruments,
-            drums=wishes.drums,
-            metre=wishes.over("--metre", options.metre, "metre"),
+            instrument=prompted.instruments,
+            drums=prompted.drums,
+            metre=prompted.over("--metre", options.metre, "metre"),
             bars=None if bars is None else str(bars),
         )
     else:
-        wishes.leave_out("metre", "bars")
-    options = replace(options, bpm=wishes.over("--bpm", options.bpm, "bpm"))
-    wishes.beside(options.music)
-    return options, told_of(wishes, options.reporting)
+        prompted.leave_out("metre", "bars")
+    options = replace(options, bpm=prompted.over("--bpm", options.bpm, "bpm"))
+    prompted.beside(options.music)
+    return options, report_prompt(prompted, options.reporting)
 
 
 def _check(options: Loop) -> None:

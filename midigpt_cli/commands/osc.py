@@ -38,8 +38,8 @@ def osc(options: Osc) -> None:
     midigpt osc --port 7400 --reply-port 7401
     """
     from midigpt_cli.loading import Model
-    from midigpt_cli.osc.door import listening
     from midigpt_cli.osc.params import OscParams
+    from midigpt_cli.osc.udp import listening
 
     params = OscParams(
         max_attempts=options.max_attempts,

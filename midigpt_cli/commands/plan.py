@@ -15,7 +15,6 @@ from midigpt_cli.options.settings import OUTPUT, PLAN, command_of
 from midigpt_cli.output.chords import chord_facts, chord_line
 from midigpt_cli.parse.numbers import count
 from midigpt_cli.parse.places import select_whole_bars
-from midigpt_cli.parse.reading import Reading
 from midigpt_cli.parse.selectors import (
     BARS_HELP,
     MOST_NAMED,
@@ -26,6 +25,7 @@ from midigpt_cli.parse.selectors import (
     describe_tracks,
     tracks_to_write,
 )
+from midigpt_cli.parse.song_reading import Reading
 from midigpt_core.score import Score
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class ShowPlan:
 @command_of(ShowPlan)
 def plan(options: ShowPlan) -> None:
     """Show how bars would be written: steps, windows, context, hidden bars, tokens."""
-    from midigpt_cli.parse.silent import with_silent
+    from midigpt_cli.parse.silent_tracks import with_silent
     from midigpt_core.tokens.config import EncoderConfig
 
     score = with_silent(_read(options.song, options.reading), options.track)

@@ -41,7 +41,7 @@ def prepare(  # noqa: PLR0913
     as_json: AsJson = False,
 ) -> None:
     """Parse, deduplicate, split and tokenise MIDI files."""
-    from midigpt_cli.output.alive import Alive
+    from midigpt_cli.output.heartbeat import Alive
     from midigpt_core.train.prepare import PrepareOptions
     from midigpt_core.train.prepare import prepare as run_prepare
     from midigpt_core.train.summary import as_text

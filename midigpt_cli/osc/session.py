@@ -226,8 +226,8 @@ class OscSession:
         values = self.engine.tokenizer.attributes.values(score, order.agent)
         told = {name: int(level) for name, level in values.items() if name in _ATTRIBUTES}
         if told:
-            told_of = {"start_bar": order.first, "end_bar": order.end, "attrs": told}
-            self.say(f"{ROOT}/sampled/attrs", json.dumps(told_of))
+            report_prompt = {"start_bar": order.first, "end_bar": order.end, "attrs": told}
+            self.say(f"{ROOT}/sampled/attrs", json.dumps(report_prompt))
 
     def _fail(self, order: Order, sentence: str) -> None:
         self._wrong(FAILED, sentence)

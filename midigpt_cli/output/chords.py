@@ -13,7 +13,7 @@ SHOWN = 16  # bars in a line
 
 def chord_facts(score: Score, bars: Collection[int] | None = None) -> list[dict[str, Any]]:
     """The chords of these bars, counted from 0, or of all; in the facts bars and beats count from 1."""
-    from midigpt_core.harmony.heard import heard_chords
+    from midigpt_core.harmony.chord_recognition import heard_chords
 
     return [
         {"bar": heard.bar + 1, "beat": heard.quarter + 1, "chord": heard.name, "confidence": heard.confidence}

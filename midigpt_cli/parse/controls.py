@@ -11,8 +11,8 @@ from typing import Any
 from midigpt_cli.options.music import Music
 from midigpt_cli.options.settings import option_of
 from midigpt_cli.parse import musical
-from midigpt_cli.parse.limited import VALUE, Limited, Meant, any_track, drums, melodic
 from midigpt_cli.parse.numbers import count
+from midigpt_cli.parse.scoped import VALUE, Limited, Meant, any_track, drums, melodic
 from midigpt_core.chords import chord_of
 from midigpt_core.fields import refused
 from midigpt_core.score import Track

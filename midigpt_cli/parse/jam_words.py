@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from midigpt_cli.parse.musical import grid, pitch_range, scale
-from midigpt_cli.parse.words import MELODIC_ONLY
+from midigpt_cli.parse.prompt_options import MELODIC_ONLY
 from midigpt_core.attributes.note_duration import DURATION_NAMES
 from midigpt_core.fields import nearest, refused
 from midigpt_core.words import PromptPart, Understood, mixed, read_prompt

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
+from midigpt_cli.parse.bar_content import WHAT
 from midigpt_cli.parse.selectors import describe_bars, select_bars
-from midigpt_cli.parse.what import WHAT
 from midigpt_core.errors import RequestValidationError
 from midigpt_core.fields import nearest, refused
 from midigpt_core.midi_file.sections import Section, bar_times, sections

@@ -13,11 +13,11 @@ from midigpt_cli.options.music import Music
 from midigpt_cli.options.settings import LIMITED, given, option_of
 from midigpt_cli.parse import musical
 from midigpt_cli.parse.controls import Controls
-from midigpt_cli.parse.limited import Limited, Meant
 from midigpt_cli.parse.numbers import count, whole
 from midigpt_cli.parse.places import placed, select_whole_bars
+from midigpt_cli.parse.prompt_options import with_words
+from midigpt_cli.parse.scoped import Limited, Meant
 from midigpt_cli.parse.selectors import select_tracks
-from midigpt_cli.parse.words import with_words
 from midigpt_core.errors import short
 from midigpt_core.fields import nearest, refused
 from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt

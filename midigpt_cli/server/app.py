@@ -17,8 +17,8 @@ from midigpt_cli.server import errors
 from midigpt_cli.server.body import GenerateBody
 from midigpt_cli.server.guards import BodyLimit, Doorkeeper, Journal
 from midigpt_cli.server.jam_models import JAM_BODIES
-from midigpt_cli.server.looper import LooperBody
 from midigpt_cli.server.models import Models
+from midigpt_cli.server.musicgen_looper import LooperBody
 from midigpt_cli.server.request_models import SEED_REQUEST, SEED_SCORE, components, model_of
 from midigpt_cli.server.responses import Answer
 from midigpt_cli.server.routes import (

@@ -14,7 +14,7 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from midigpt_cli.server.foreign import in_our_words, no_such_path
+from midigpt_cli.server.peer_names import in_our_words, no_such_path
 from midigpt_core.errors import (
     AudioError,
     AudioFileError,

@@ -16,11 +16,11 @@ from midigpt_cli.parse.additions import DRUMS, Additions, added_tracks, with_add
 from midigpt_cli.parse.instruments import NAMES
 from midigpt_cli.parse.numbers import share_range
 from midigpt_cli.parse.places import placed
-from midigpt_cli.parse.reading import Reading, read_as_told
 from midigpt_cli.parse.regions import REGION_HELP, places_said, tracks_in, with_regions
 from midigpt_cli.parse.request import RequestOptions, build_request
 from midigpt_cli.parse.selectors import BEATS_HELP, TRACK_HELP, WHERE_HELP, select_tracks, tracks_to_write
-from midigpt_cli.parse.silent import with_silent
+from midigpt_cli.parse.silent_tracks import with_silent
+from midigpt_cli.parse.song_reading import Reading, read_as_told
 from midigpt_cli.server.body import MOST_DIGITS, parse_json, read_request
 from midigpt_cli.server.errors import RefusalError
 from midigpt_core.attributes import AttributeTable

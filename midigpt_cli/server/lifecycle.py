@@ -16,7 +16,7 @@ from midigpt_cli.gc_tuning import collect_as_usual
 from midigpt_cli.server.connections import protocol_for
 from midigpt_cli.server.settings import ServerSettings
 from midigpt_cli.server.state import ServerState
-from midigpt_core.audio.ahead import load_in_background
+from midigpt_core.audio.preload import load_in_background
 
 SWITCH_SECONDS = 0.001  # the event loop waits at most this long for each busy thread, so that /health stays quick
 STOPPED_LATE_SECONDS = 5.0  # for answers to leave after the last run was stopped

@@ -14,7 +14,7 @@ from midigpt_cli.server.settings import ServerSettings
 from midigpt_cli.server.telemetry import Telemetry
 
 if TYPE_CHECKING:
-    from midigpt_cli.server.jam_rooms import JamRooms
+    from midigpt_cli.server.jam_sessions import JamSessions
     from midigpt_cli.server.job_store import JobStore
 
 
@@ -27,19 +27,19 @@ class ServerState:
     telemetry: Telemetry = field(init=False)
     queue: WorkQueue = field(init=False)
     jobs: JobStore = field(init=False)
-    jams: JamRooms = field(init=False)
+    jams: JamSessions = field(init=False)
     draining: bool = False  # it is about to stop: load balancers send new requests elsewhere
     selecting: asyncio.Lock = field(default_factory=asyncio.Lock)  # held while a model is being loaded
 
     def __post_init__(self) -> None:
-        from midigpt_cli.server.jam_rooms import JamRooms
-        from midigpt_cli.server.job_places import job_store
+        from midigpt_cli.server.jam_sessions import JamSessions
+        from midigpt_cli.server.job_backend import job_store
 
         self.telemetry = Telemetry(self.models)
         self.queue = WorkQueue(self.settings, self.telemetry.generation)
         self.telemetry.watch(self.queue)
         self.jobs = job_store(self.settings, self.telemetry.webhooks)
-        self.jams = JamRooms(self.settings, self.queue)
+        self.jams = JamSessions(self.settings, self.queue)
 
 
 def state_of(request: Request) -> ServerState:

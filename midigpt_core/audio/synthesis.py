@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from midigpt_core.audio import fluid
-from midigpt_core.audio.find import find_soundfont
+from midigpt_core.audio import fluidsynth
+from midigpt_core.audio.find_soundfont import find_soundfont
 from midigpt_core.audio.levels import AudioFacts, measure, normalised, trimmed
 from midigpt_core.errors import AudioError
 from midigpt_core.midi_file import MidiSource
@@ -48,7 +48,7 @@ def play(
     source = midi if isinstance(midi, MidiSource) else take(midi)
     engine, font = _choose(settings)
     if engine == "fluidsynth" and font:
-        wave = fluid.play(source.layout.unwrapped.join(), font, settings.rate)
+        wave = fluidsynth.play(source.layout.unwrapped.join(), font, settings.rate)
     elif engine == "builtin" and font:
         from midigpt_core.audio.mixer import play as mix
         from midigpt_core.audio.performance import perform
@@ -122,7 +122,7 @@ def _choose(settings: SoundSettings) -> tuple[str, Path | None]:
     """The engine and its soundfont. Without any soundfont, `auto` comes down to plain sine tones."""
     engine = settings.engine
     if engine == "auto":
-        engine = "fluidsynth" if fluid.fluidsynth_command() else "builtin"
+        engine = "fluidsynth" if fluidsynth.fluidsynth_command() else "builtin"
     if engine == "sine":
         return engine, None
     try:

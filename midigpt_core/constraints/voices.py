@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from midigpt_core.constraints.masks import PITCH, Allowed, Constraint, Cursor, without_pitches
 from midigpt_core.tokens.types import TokenType
 from midigpt_core.tokens.vocabulary import Vocabulary
-from midigpt_core.voices.grip import grip_of
 from midigpt_core.voices.leading import GRID, Line, last_before, parallel
+from midigpt_core.voices.playable import grip_of
 from midigpt_core.voices.ranges import range_of
 
 _PITCHES = range(128)

@@ -1,4 +1,4 @@
-"""A wish that can be measured: what is asked for, and how far notes are so."""
+"""A constraint that can be measured: its value, and how far notes meet it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ Found = Callable[[Any, OldAndNew], float | None]  # how far it is so, 0 to 1; No
 
 
 @dataclass(frozen=True)
-class MeasuredWish:
+class Measured:
     """One control, what is asked of it, and how that is measured."""
 
     name: str

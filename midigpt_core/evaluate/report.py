@@ -40,7 +40,7 @@ def markdown(
     summary: Sequence[dict[str, Any]],
     adherence: Sequence[dict[str, Any]],
     facts: dict[str, Any],
-    wishes: Sequence[dict[str, Any]] = (),
+    constraints: Sequence[dict[str, Any]] = (),
 ) -> str:
     """The report a reader meets first: facts, the table over all tasks, tables by voice and kind, adherence."""
     lines = ["# Evaluation", "", *(f"- {key}: {value}" for key, value in facts.items()), ""]
@@ -63,16 +63,16 @@ def markdown(
             f"| {row['control']} | {row['n']} | " + " | ".join(f"{row[key]:.2f}" for key in ADHERENCE) + " |"
             for row in adherence
         ]
-    if wishes:
+    if constraints:
         lines += [
             "",
-            "## Wishes",
+            "## Constraints",
             "",
             "How far the new notes are as asked (0 to 1), and how far without being asked.",
             "",
         ]
-        lines += ["| wish | n | met | unasked |", "|---|--:|--:|--:|"]
-        lines += [f"| {row['wish']} | {row['n']} | {row['met']:.2f} | {row['unasked']:.2f} |" for row in wishes]
+        lines += ["| constraint | n | met | unasked |", "|---|--:|--:|--:|"]
+        lines += [f"| {row['wish']} | {row['n']} | {row['met']:.2f} | {row['unasked']:.2f} |" for row in constraints]
     return "\n".join(lines) + "\n"
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from midigpt_core.constraints.controls import signature_of
 from midigpt_core.echo.sources import Surroundings
-from midigpt_core.generation.knowledge import StepKnowledge, switch
+from midigpt_core.generation.context import StepContext, switch
 from midigpt_core.plan.steps import Cell, Step
 from midigpt_core.plan.window import cut, kept_notes
 from midigpt_core.request import GenerationRequest, TrackPrompt
@@ -37,7 +37,7 @@ class StepPrompt:
     originals: Score  # the window as it was, on the grid, tracks in the prompt's order
     window: Score  # the window as the model sees it, on the grid, targets empty
     first: Grammar  # primed with the prompt
-    known: StepKnowledge  # of the piece around, and of what the caller asks
+    known: StepContext  # of the piece around, and of what the caller asks
 
     @property
     def drums(self) -> tuple[bool, ...]:
@@ -87,7 +87,7 @@ def prepare_step(
     told = _told_metres(
         with_listed_metres(_emptied(originals, local), tokenizer.config), step, tracks, prompts, tokenizer
     )
-    asked = [asked_attributes(prompts[t], step, tokenizer) for t in tracks]
+    asked = [requested_attributes(prompts[t], step, tokenizer) for t in tracks]
     measured = _measured(tokenizer, told, originals, local, request)
     controlled = _with_attributes(told, [{**m, **a} for m, a in zip(measured, asked, strict=True)], step)
     prompt, window_prompt = _write(tokenizer, controlled, step, local, request), None
@@ -101,7 +101,7 @@ def prepare_step(
     targets = replace(targets, bars=_with_limits(targets.bars, cells, prompts))
     grammar = Grammar(tokenizer.vocabulary, targets, _limits(request)).prime(prompt.tokens)
     around = Surroundings(score, _unknown(step, prompts), tracks)
-    known = StepKnowledge(tokenizer, request, step, cells, around)
+    known = StepContext(tokenizer, request, step, cells, around)
     return StepPrompt(tokenizer, request, step, prompt, window_prompt, tracks, cells, originals, told, grammar, known)
 
 
@@ -159,7 +159,7 @@ def _told_metres(
 # ---- control tokens ----
 
 
-def asked_attributes(prompt: TrackPrompt, step: Step, tokenizer: Tokenizer) -> dict[str, int]:
+def requested_attributes(prompt: TrackPrompt, step: Step, tokenizer: Tokenizer) -> dict[str, int]:
     """The caller's control values, by the key the encoder reads them under (bars counted from the window's first).
 
     What is asked of the track is meant for the bars that are written: a model that does without controls is told so

@@ -12,12 +12,12 @@ import numpy as np
 
 from midigpt_core import trace
 from midigpt_core.errors import CancelledError
-from midigpt_core.generation.build import build_constraints
 from midigpt_core.generation.candidates import Candidate, Draft, Fault, Take
 from midigpt_core.generation.checks import on_grid
 from midigpt_core.generation.distance import Origin, is_partly_kept
 from midigpt_core.generation.facts import with_facts
 from midigpt_core.generation.fit import narrowed
+from midigpt_core.generation.lane_constraints import build_constraints
 from midigpt_core.generation.notes import read_cell, read_cells
 from midigpt_core.generation.plan import Plan
 from midigpt_core.generation.pool import CandidatePool, candidates_per_take

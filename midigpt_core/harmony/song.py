@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from midigpt_core.constraints.chord_controls import FILE, HEARD
 from midigpt_core.fields import refused
-from midigpt_core.harmony.heard import Heard, heard_chords
+from midigpt_core.harmony.chord_recognition import Heard, heard_chords
 from midigpt_core.midi_file.chord_names import named_chords
 from midigpt_core.request import GenerationRequest, TrackPrompt
 from midigpt_core.score import Score

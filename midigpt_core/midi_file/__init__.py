@@ -32,8 +32,8 @@ def score_to_bytes(score: Score) -> bytes:
 
     Raises ScoreError where the bars do not fit the source, MidiFileError where the file cannot hold them.
     """
-    from midigpt_core.midi_file.fresh import fresh_file
     from midigpt_core.midi_file.splice import splice
+    from midigpt_core.midi_file.write import fresh_file
 
     return fresh_file(score) if score.source is None else splice(score, score.source)
 

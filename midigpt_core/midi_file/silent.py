@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from midigpt_core.midi_file.drum_names import says_drums
 from midigpt_core.midi_file.drums import DRUM_CHANNEL, declared_channels
 from midigpt_core.midi_file.events import METRE, PROGRAM, TEMPO, TEXT_NAME, TrackEvents, metas
-from midigpt_core.midi_file.fresh import free_channel
 from midigpt_core.midi_file.text import decode_text
+from midigpt_core.midi_file.write import free_channel
 from midigpt_core.score import DRUM, MELODIC, Bar, Score, Track
 
 _CHANNEL_EVENTS = range(0x80, 0xF0)

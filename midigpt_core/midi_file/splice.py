@@ -10,13 +10,13 @@ from midigpt_core.errors import ScoreError
 from midigpt_core.midi_file.bars import BarSpan, Signature, spans
 from midigpt_core.midi_file.events import METRE, PROGRAM, meta
 from midigpt_core.midi_file.fit import NewNote, OldNotes, fit_notes
-from midigpt_core.midi_file.fresh import added_track
 from midigpt_core.midi_file.lines import Parts, at_rest, deal, expression_of
 from midigpt_core.midi_file.outline import NOTHING, NoteColumns
 from midigpt_core.midi_file.paired import Paired
 from midigpt_core.midi_file.placing import check_inside, placed_notes
 from midigpt_core.midi_file.source import MidiSource, signatures
 from midigpt_core.midi_file.weave import AFTER, BEFORE, LAST, Edit, PutIn, Woven, weave
+from midigpt_core.midi_file.write import added_track
 from midigpt_core.score import Bar, Score, Track
 
 Place = tuple[int, int]  # index of the track chunk, channel
@@ -111,17 +111,17 @@ def _find_edits(source: MidiSource, placed: dict[Place, Numbered], bars: list[Ba
         rows[index][channel] = row
     edits = {}
     for index, (outline, here) in enumerate(zip(source.outlines, rows, strict=True)):
-        wishes = {channel: _Wish(row, bars) for channel, row in sorted(here.items())}
+        targets = {channel: _ChannelTarget(row, bars) for channel, row in sorted(here.items())}
         if any(row and row[1].channels for row in here.values()):
-            wishes |= _dealt(wishes, outline.parts, bars)
-        changed = {channel: wish.changed(outline.parts.get(channel, NOTHING)) for channel, wish in wishes.items()}
+            targets |= _dealt(targets, outline.parts, bars)
+        changed = {channel: target.changed(outline.parts.get(channel, NOTHING)) for channel, target in targets.items()}
         if any(changed.values()):
-            edits[index] = _edit(source, index, wishes, changed)
+            edits[index] = _edit(source, index, targets, changed)
     return edits
 
 
 @dataclass(frozen=True)
-class _Wish:
+class _ChannelTarget:
     """What the score wants of one channel of a chunk."""
 
     row: Numbered | None  # its track
@@ -174,27 +174,27 @@ def _is_there(bar: Bar, part: NoteColumns, there: range, start: int) -> bool:
     )
 
 
-def _dealt(wishes: dict[int, _Wish], parts: Parts, bars: list[BarSpan]) -> dict[int, _Wish]:
-    """The wishes of lines over several channels, their notes dealt to these."""
-    found: dict[int, _Wish] = {}
-    for channel, wish in wishes.items():
-        if wish.row is not None and wish.row[1].channels and channel not in found:
-            notes = [wish.notes(index) for index in range(len(bars))]
-            dealt = deal(notes, parts, wish.row[1].channels, bars)
-            found |= {own: _Wish(wish.row, bars, dealt[own]) for own in wish.row[1].channels}
+def _dealt(targets: dict[int, _ChannelTarget], parts: Parts, bars: list[BarSpan]) -> dict[int, _ChannelTarget]:
+    """The targets of lines over several channels, their notes dealt to these."""
+    found: dict[int, _ChannelTarget] = {}
+    for channel, target in targets.items():
+        if target.row is not None and target.row[1].channels and channel not in found:
+            notes = [target.notes(index) for index in range(len(bars))]
+            dealt = deal(notes, parts, target.row[1].channels, bars)
+            found |= {own: _ChannelTarget(target.row, bars, dealt[own]) for own in target.row[1].channels}
     return found
 
 
-def _edit(source: MidiSource, index: int, wishes: dict[int, _Wish], changed: dict[int, list[int]]) -> Edit:
+def _edit(source: MidiSource, index: int, targets: dict[int, _ChannelTarget], changed: dict[int, list[int]]) -> Edit:
     """What happens to one chunk: by channel, what the score wants and the bars that change."""
     chunk = source.paired(index)
     edit = Edit()
     for channel, bars in changed.items():
         if not bars:
             continue
-        part, wish = chunk.parts.get(channel, Paired()), wishes[channel]
-        removed, new = _exchanged(part, wish, bars)
-        track = wish.row[1] if wish.row is not None else None
+        part, target = chunk.parts.get(channel, Paired()), targets[channel]
+        removed, new = _exchanged(part, target, bars)
+        track = target.row[1] if target.row is not None else None
         if track is not None and track.channels:
             events = source.read_track(index).events
             removed |= expression_of(events, channel, removed, part)
@@ -206,15 +206,15 @@ def _edit(source: MidiSource, index: int, wishes: dict[int, _Wish], changed: dic
     return edit
 
 
-def _exchanged(part: Paired, wish: _Wish, changed: list[int]) -> tuple[set[int], list[NewNote]]:
+def _exchanged(part: Paired, target: _ChannelTarget, changed: list[int]) -> tuple[set[int], list[NewNote]]:
     """Events to remove and notes to put in."""
-    gone = [_inside(part.notes, wish.bars, index) for index in changed]
-    hanging = [_inside(part.hanging, wish.bars, index) for index in changed]
+    gone = [_inside(part.notes, target.bars, index) for index in changed]
+    hanging = [_inside(part.hanging, target.bars, index) for index in changed]
     removed = {on for there in hanging for on in part.hanging_ons[there.start : there.stop]}
     for there in gone:
         removed.update(part.ons[there.start : there.stop], part.offs[there.start : there.stop])
     kept = OldNotes(part.notes.without(gone), part.hanging.without(hanging), part.stray)
-    new, left = fit_notes((note for index in changed for note in wish.notes(index)), kept)
+    new, left = fit_notes((note for index in changed for note in target.notes(index)), kept)
     if left:
         _LOG.warning("%d notes left out: a note of their pitch that is never ended sounds through them", len(left))
     return removed, new

@@ -14,9 +14,7 @@ from typing import TYPE_CHECKING, Any
 from midigpt_core.errors import CheckpointError, CheckpointMissingError, EncoderConfigError, short
 from midigpt_core.files import whole
 from midigpt_core.model import legacy
-from midigpt_core.model.device import pick_device, pick_dtype, runs_on_processor
-from midigpt_core.model.packed import unpacked
-from midigpt_core.model.plausible import (
+from midigpt_core.model.checkpoint_checks import (
     LARGEST_HEADER,
     check_entry,
     check_plain,
@@ -24,6 +22,8 @@ from midigpt_core.model.plausible import (
     check_vocabulary,
     check_weights,
 )
+from midigpt_core.model.device import pick_device, pick_dtype, runs_on_processor
+from midigpt_core.model.packed import unpacked
 from midigpt_core.model.shape import GPT2Config
 
 if TYPE_CHECKING:

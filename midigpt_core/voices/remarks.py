@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from midigpt_core.score import DRUM, Score
-from midigpt_core.voices.grip import grip_of
 from midigpt_core.voices.leading import PARALLEL, Stave, VoicePart, parallels
+from midigpt_core.voices.playable import grip_of
 from midigpt_core.voices.ranges import range_of
 
 Cells = Collection[tuple[int, int]]  # (track, bar)

@@ -11,7 +11,7 @@ import mido
 import numpy as np
 import pytest
 
-from midigpt_core.audio import find
+from midigpt_core.audio import find_soundfont
 from midigpt_core.audio.files import write_audio
 from midigpt_core.audio.synthesis import folded, play, render_audio, synthesise
 from midigpt_core.errors import AudioError, AudioFileError
@@ -173,10 +173,10 @@ def test_a_file_that_is_no_soundfont_is_refused(tmp_path: Path) -> None:
 
 
 def test_without_any_soundfont_sine_tones_play(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(find, "_FOLDERS", ())
-    monkeypatch.setattr(find, "_bundled", list)
-    monkeypatch.setattr("midigpt_core.audio.fluid.fluidsynth_command", lambda: None)
-    monkeypatch.delenv(find.VARIABLE, raising=False)
+    monkeypatch.setattr(find_soundfont, "_FOLDERS", ())
+    monkeypatch.setattr(find_soundfont, "_bundled", list)
+    monkeypatch.setattr("midigpt_core.audio.fluidsynth.fluidsynth_command", lambda: None)
+    monkeypatch.delenv(find_soundfont.VARIABLE, raising=False)
     heard, engine, font = play(song(*note(69, 960)))
     assert (engine, font) == ("sine", None)
     assert loudness(heard) > 0.01

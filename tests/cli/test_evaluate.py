@@ -51,7 +51,7 @@ def test_a_manifest_without_its_columns_is_refused(midigpt, song, model, tmp_pat
 
 
 def test_off_a_terminal_a_line_now_and_then_says_that_it_goes_on(midigpt, song, model, monkeypatch) -> None:
-    monkeypatch.setattr("midigpt_cli.output.alive.EVERY", 0.001)
+    monkeypatch.setattr("midigpt_cli.output.heartbeat.EVERY", 0.001)
     answer = midigpt("evaluate", song, *FEW, "-m", model, "--json")
     assert re.search(r"^tasks \d+ of \d+, \d+ s$", answer.err, re.MULTILINE)
     json.loads(answer.out)

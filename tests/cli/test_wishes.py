@@ -11,7 +11,7 @@ import pytest
 from midigpt_core.chords import changes_of, chord_of
 from midigpt_core.constraints.line import kind_of, line_at, line_of
 from midigpt_core.errors import RequestValidationError
-from midigpt_core.harmony.heard import heard_chords
+from midigpt_core.harmony.chord_recognition import heard_chords
 from midigpt_core.harmony.song import by_bar
 from midigpt_core.score import Bar, Score
 
@@ -202,7 +202,7 @@ def test_humanised_notes_vary_the_same_way_each_time_and_stay_in_bounds(fill) ->
 
 @pytest.mark.parametrize(("words", "said"), [(["--velocity"], True), (["--no-velocity"], False), ([], None)])
 def test_velocity_alone_still_says_whether_dynamics_are_written(midigpt, words: list[str], said: bool | None) -> None:
-    from midigpt_cli.options.folded import with_values
+    from midigpt_cli.options.short_help import with_values
     from midigpt_cli.parse.musical import switched
 
     texts = [word.removeprefix("--velocity=") for word in with_values(words)]

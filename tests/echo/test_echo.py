@@ -17,8 +17,8 @@ from midigpt_core.constraints.masks import Cursor
 from midigpt_core.echo.mixture import KEPT, SLIP, Mixture, StyleBias, Tokens, shares_of
 from midigpt_core.echo.rule import OTHERS, Choice, Echo, Source
 from midigpt_core.echo.sources import WEIGHTS, Surroundings
-from midigpt_core.generation.build import build_constraints
-from midigpt_core.generation.knowledge import echo_strength
+from midigpt_core.generation.context import echo_strength
+from midigpt_core.generation.lane_constraints import build_constraints
 from midigpt_core.generation.notes import original_tokens
 from midigpt_core.generation.plan import fitting_plan
 from midigpt_core.generation.prompt import own_temperature, prepare_step

@@ -14,7 +14,7 @@ from midigpt_core import trace
 from midigpt_core.constraints.masks import Constraint
 from midigpt_core.engine import InferenceEngine
 from midigpt_core.errors import CancelledError, GenerationError, RequestValidationError
-from midigpt_core.generation.build import build_constraints
+from midigpt_core.generation.lane_constraints import build_constraints
 from midigpt_core.generation.plan import fitting_plan
 from midigpt_core.generation.pool import FEWEST
 from midigpt_core.generation.prompt import prepare_step

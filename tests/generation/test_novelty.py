@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from midigpt_core.constraints.depart import places_to_leave
+from midigpt_core.constraints.avoid_original import places_to_leave
 from midigpt_core.engine import InferenceEngine
 from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt
 from midigpt_core.score import Bar, Note, Score, Track

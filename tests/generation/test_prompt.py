@@ -10,9 +10,9 @@ import pytest
 from tiny import engine, request, song
 
 import midigpt_core.tokens
-from midigpt_core.constraints.depart import Depart
+from midigpt_core.constraints.avoid_original import Depart
 from midigpt_core.errors import CancelledError, ScoreError
-from midigpt_core.generation.build import build_constraints
+from midigpt_core.generation.lane_constraints import build_constraints
 from midigpt_core.generation.prompt import StepPrompt, prepare_step
 from midigpt_core.generation.validate import check_request
 from midigpt_core.plan.steps import Cell, Step

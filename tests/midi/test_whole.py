@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from midigpt_core import Score
-from midigpt_core.harmony.heard import heard_chords
+from midigpt_core.harmony.chord_recognition import heard_chords
 from midigpt_core.midi_file.facts import song_facts
 from midigpt_core.midi_file.whole import FileNotes
 from midigpt_core.tokens.file_table import file_table

@@ -147,16 +147,16 @@ def test_mp3_is_written_or_refused_in_a_sentence(http):
 
 
 def test_a_server_that_cannot_write_mp3_says_so_before_any_work(monkeypatch):
-    from midigpt_cli.server import looper
+    from midigpt_cli.server import musicgen_looper
     from midigpt_cli.server.errors import RefusalError
     from midigpt_core.errors import AudioError
 
     def missing(path: str, rate: int) -> None:
         raise AudioError("writing .mp3 needs the soundfile package")
 
-    monkeypatch.setattr(looper, "check_writable", missing)
+    monkeypatch.setattr(musicgen_looper, "check_writable", missing)
     with pytest.raises(RefusalError, match="ask for wav") as refusal:
-        looper.check_format("mp3")
+        musicgen_looper.check_format("mp3")
     assert (refusal.value.status, refusal.value.more["field"]) == (422, "output_format")
 
 

@@ -8,7 +8,7 @@ import time
 import pytest
 from websockets.sync.client import connect
 
-from midigpt_cli.server.foreign import FIELDS, PATHS
+from midigpt_cli.server.peer_names import FIELDS, PATHS
 from midigpt_cli.server.request_models import SEED_REQUEST, SEED_SCORE
 
 

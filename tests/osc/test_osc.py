@@ -198,7 +198,7 @@ def test_datagrams_are_answered_to_their_sender_or_to_the_port_named():
     from pythonosc.osc_server import BlockingOSCUDPServer
     from pythonosc.udp_client import SimpleUDPClient
 
-    from midigpt_cli.osc.door import listening
+    from midigpt_cli.osc.udp import listening
 
     heard: list[str] = []
     table = Dispatcher()
@@ -281,7 +281,7 @@ def test_the_command_listens_and_answers(tmp_path):
 
 def test_a_port_in_use_is_refused_by_name():
     pytest.importorskip("pythonosc", reason="the osc extra is not installed")
-    from midigpt_cli.osc.door import listening
+    from midigpt_cli.osc.udp import listening
 
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
         taken.bind(("127.0.0.1", 0))

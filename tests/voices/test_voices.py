@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from midigpt_core.score import Bar, Note, Score, Track
-from midigpt_core.voices.grip import grip_of, on_bass, on_guitar, two_hands
 from midigpt_core.voices.leading import Stave, VoicePart, pairs_of, parallel, parallels, voices_of
+from midigpt_core.voices.playable import grip_of, on_bass, on_guitar, two_hands
 from midigpt_core.voices.ranges import range_of
 from midigpt_core.voices.remarks import Remark, of_leading, of_playing
 

@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from midigpt_cli.parse.places import placed
-from midigpt_cli.parse.prompted import joined, told
+from midigpt_cli.parse.prompt_request import joined, told
 from midigpt_cli.server import responses
 from midigpt_cli.server.body import FORMS, GenerateBody, check_id, read_body, read_json, read_request, read_score
 from midigpt_cli.server.errors import RefusalError, busy, request_id

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
 
-from midigpt_cli.parse.prompted import told
+from midigpt_cli.parse.prompt_request import told
 from midigpt_cli.server import responses
 from midigpt_cli.server.body import Form, check_id, read_form
 from midigpt_cli.server.errors import busy, request_id

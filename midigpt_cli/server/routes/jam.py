@@ -21,7 +21,7 @@ from midigpt_cli.server.jam_models import (
     StatusAnswer,
     StoppedAnswer,
 )
-from midigpt_cli.server.jam_rooms import Room
+from midigpt_cli.server.jam_sessions import Room
 from midigpt_cli.server.request_models import body_of
 from midigpt_cli.server.response_models import ERRORS, json_answer
 from midigpt_cli.server.routes.generate import client_of

@@ -16,7 +16,7 @@ from midigpt_cli.parse.magenta import translated
 from midigpt_cli.server.body import parse_json
 from midigpt_cli.server.chunk_audio import in_words
 from midigpt_cli.server.errors import RefusalError, describe
-from midigpt_cli.server.jam_rooms import Room
+from midigpt_cli.server.jam_sessions import Room
 from midigpt_cli.server.responses import to_json
 from midigpt_cli.server.routes.jam import opening, words_of
 from midigpt_cli.server.state import ServerState

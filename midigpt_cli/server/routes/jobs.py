@@ -11,7 +11,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from midigpt_cli.parse.prompted import told
+from midigpt_cli.parse.prompt_request import told
 from midigpt_cli.server import responses
 from midigpt_cli.server.body import Form, GenerateBody, is_json, parse_json, read_body, read_form
 from midigpt_cli.server.errors import RefusalError

@@ -11,14 +11,14 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from midigpt_cli.parse.jam import song_in
-from midigpt_cli.parse.prompted import told
+from midigpt_cli.parse.prompt_request import told
 from midigpt_cli.server.body import check_id, read_message, settings_in_place
 from midigpt_cli.server.errors import RefusalError, busy, request_id
 from midigpt_cli.server.events import until_answered
 from midigpt_cli.server.limits import check_lanes, check_song, read_limits
 from midigpt_cli.server.loop_session import LoopSession, worded
-from midigpt_cli.server.looper import is_flat, looped
 from midigpt_cli.server.models import ModelEntry
+from midigpt_cli.server.musicgen_looper import is_flat, looped
 from midigpt_cli.server.queue import STOPPING, Rendered, Work
 from midigpt_cli.server.request_models import ScoreModel, body_of
 from midigpt_cli.server.response_models import ERRORS, json_answer

@@ -44,7 +44,7 @@ _JAM = tuple(key for key in (*CHANGING, "metre", "tracks") if key not in ("late"
 
 
 @dataclass(frozen=True)
-class StyleAsked:
+class StyleRequest:
     """What /generate_style takes beside the fields of a jam."""
 
     bars: int = setting(8, "how many bars", 1, 64)
@@ -94,7 +94,7 @@ async def generate_style(request: Request) -> Response:
     state = state_of(request)
     data, unused = translated(await read_message(request))
     check_keys(data, (*_JAM, *_OWN))
-    own, jam = read(StyleAsked, {k: data[k] for k in data if k in _OWN}, ""), {k: data[k] for k in data if k in _JAM}
+    own, jam = read(StyleRequest, {k: data[k] for k in data if k in _OWN}, ""), {k: data[k] for k in data if k in _JAM}
     checked_rate(own.audio_rate)
     request.state.request_id = check_id(own.request_id) or request_id(request)
     entry = state.models.get(own.model)
@@ -111,10 +111,10 @@ async def generate_style(request: Request) -> Response:
     return reply(outcome)
 
 
-_OWN = tuple(StyleAsked.__dataclass_fields__)
+_OWN = tuple(StyleRequest.__dataclass_fields__)
 
 
-def prepare(entry: ModelEntry, own: StyleAsked, jam: Mapping[str, Any]) -> StyleSession:
+def prepare(entry: ModelEntry, own: StyleRequest, jam: Mapping[str, Any]) -> StyleSession:
     """A checked session. Raises RefusalError, RequestValidationError."""
     settings = read_start(jam, None)
     if not settings.tracks:
@@ -170,7 +170,7 @@ class StyleSession:
         return Score(tracks, RESOLUTION, tempo_of(self.settings.bpm))
 
 
-def finish_as(own: StyleAsked, told: Mapping[str, Any]) -> Any:
+def finish_as(own: StyleRequest, told: Mapping[str, Any]) -> Any:
     """Makes the answer, in the worker's thread."""
 
     def finish(work: Work, score: Any) -> Rendered:

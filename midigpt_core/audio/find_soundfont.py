@@ -28,12 +28,12 @@ _BUNDLED = "TimGM6mb.sf2"  # GPL-2, by Tim Brechbill; comes inside the pretty_mi
 
 def find_soundfont(given: str | os.PathLike[str] | None = None, compressed: bool = False) -> Path:
     """The SoundFont to use; `compressed` allows .sf3 too. Raises AudioError where there is none."""
-    wished = given or os.environ.get(VARIABLE)
-    if wished:
-        path = Path(wished).expanduser()
+    named = given or os.environ.get(VARIABLE)
+    if named:
+        path = Path(named).expanduser()
         if not path.is_file():
             source = "" if given else f" (from {VARIABLE})"
-            raise AudioFileError(f"soundfont {wished}{source}: no such file; give a General MIDI .sf2")
+            raise AudioFileError(f"soundfont {named}{source}: no such file; give a General MIDI .sf2")
         return path
     found = [*_installed(compressed), *_bundled()]
     if not found:

@@ -50,7 +50,7 @@ def added_track(track: Track, starts: list[int], stop: int, chunks: Sequence[Out
     """
     ports = {event[3] for chunk in chunks for _, event in chunk.events if event[:3] == bytes((0xFF, _PORT, 1))}
     head: list[Event] = []
-    free = free_channel(chunks, wish=track.channel)
+    free = free_channel(chunks, first=track.channel)
     if track.track_type == DRUM:
         channel = DRUM_CHANNEL
     elif free is not None:
@@ -61,11 +61,11 @@ def added_track(track: Track, starts: list[int], stop: int, chunks: Sequence[Out
     return _track_body(replace(track, channel=channel), starts, stop, head, f"new track {track.name!r}")
 
 
-def free_channel(chunks: Sequence[Outline], taken: Collection[int | None] = (), wish: int | None = None) -> int | None:
-    """A melodic channel that no chunk uses and that is not taken, `wish` if that is one; None where there is none."""
+def free_channel(chunks: Sequence[Outline], taken: Collection[int | None] = (), first: int | None = None) -> int | None:
+    """A melodic channel that no chunk uses and that is not taken, `first` if that is one; None where there is none."""
     used = frozenset[int]().union(*(chunk.used for chunk in chunks))
     free = [channel for channel in _MELODIC_CHANNELS if channel not in used and channel not in taken]
-    return wish if wish in free else next(iter(free), None)
+    return first if first in free else next(iter(free), None)
 
 
 def _bar_starts(bars: list[Bar], resolution: int) -> list[int]:

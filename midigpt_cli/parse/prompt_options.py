@@ -25,7 +25,7 @@ MELODIC_ONLY = ("min_note_duration", "max_note_duration", "min_polyphony", "max_
 
 
 @dataclass
-class Wishes:
+class PromptOptions:
     """A prompt beside the options given with it."""
 
     understood: Understood | None
@@ -34,16 +34,16 @@ class Wishes:
     overruled: list[str] = field(default_factory=list)  # one sentence for each word that gave way
 
     @classmethod
-    def of(cls, prompt: str | None, instruments: Sequence[str] = (), drums: bool = False) -> Wishes:
+    def of(cls, prompt: str | None, instruments: Sequence[str] = (), drums: bool = False) -> PromptOptions:
         """The parts of the prompt, unless some are named by options."""
         understood = read_prompt(prompt) if prompt is not None else None
-        wishes = cls(understood, list(instruments), drums)
+        prompted = cls(understood, list(instruments), drums)
         if understood is not None and understood.parts and not (instruments or drums):
-            wishes.instruments = [NAMES[part.program] for part in understood.parts if part.program is not None]
-            wishes.drums = any(part.program is None for part in understood.parts)
+            prompted.instruments = [NAMES[part.program] for part in understood.parts if part.program is not None]
+            prompted.drums = any(part.program is None for part in understood.parts)
         elif understood is not None and understood.named:
-            wishes.overruled.append("--instrument and --drums win over the parts of --prompt")
-        return wishes
+            prompted.overruled.append("--instrument and --drums win over the parts of --prompt")
+        return prompted
 
     def over(self, option: str, value: Any, name: str) -> Any:
         """The value of an option where it is given, else what the prompt says."""
@@ -92,13 +92,13 @@ class Wishes:
         return {**self.understood.to_dict(), "overruled": self.overruled} if self.understood else None
 
 
-def told_of(wishes: Wishes, reporting: Reporting) -> dict[str, Any] | None:
+def report_prompt(prompted: PromptOptions, reporting: Reporting) -> dict[str, Any] | None:
     """What was understood, said on standard error and, for --json, as a dict."""
     in_report = reporting.as_json and not reporting.json_lines
     if not (reporting.quiet or in_report):
-        for line in wishes.lines():
+        for line in prompted.lines():
             typer.echo(line, err=True)
-    return wishes.to_dict()
+    return prompted.to_dict()
 
 
 def with_words(music: Music, score: Score, targets: Sequence[int], known: Collection[str]) -> Music:

@@ -14,7 +14,7 @@ Begun = TypeVar("Begun")
 AHEAD = 2  # songs begun for each that is worked on: no thread waits for a slow song before it, and memory stays flat
 
 
-def side_by_side(
+def in_parallel(
     songs: Iterable[Song], begin: Callable[[Song], Begun], at_once: int, stop: Callable[[], None]
 ) -> Iterator[tuple[Song, Future[Begun]]]:
     """Each song with what `begin` makes of it, in order; `stop` is called to end what is under way when left early."""

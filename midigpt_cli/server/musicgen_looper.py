@@ -15,7 +15,7 @@ from fastapi import Request
 
 from midigpt_cli.commands.generate import new_score
 from midigpt_cli.parse.jam import song_in
-from midigpt_cli.parse.words import Wishes, tracks_named
+from midigpt_cli.parse.prompt_options import PromptOptions, tracks_named
 from midigpt_cli.server.errors import RefusalError, busy
 from midigpt_cli.server.events import until_answered
 from midigpt_cli.server.form import in_form_words
@@ -166,11 +166,11 @@ def _named(prompt: str, song: Score) -> tuple[int, ...]:
 
 def _empty(body: LooperBody, understood: Understood) -> tuple[Score, float]:
     """Empty bars for the parts a prompt names (a pop band's where it names none), and the tempo."""
-    wishes = Wishes.of(body.prompt if understood.parts else "pop")
+    prompted = PromptOptions.of(body.prompt if understood.parts else "pop")
     bpm, metre = body.bpm or understood.bpm or BPM, understood.metre or "4/4"
     pair = metre_of(metre)
     bars = bars_within(body.max_duration, bpm, quarters_of(*pair) if pair else 4.0)
-    return new_score(wishes.instruments, wishes.drums, bpm, metre, bars), bpm
+    return new_score(prompted.instruments, prompted.drums, bpm, metre, bars), bpm
 
 
 def bars_within(seconds: float, bpm: float, quarters: float) -> int:

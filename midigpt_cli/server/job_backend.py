@@ -14,7 +14,7 @@ def job_store(settings: ServerSettings, webhooks: Counter) -> JobStore:
     if place == "memory":
         return JobStore(settings, webhooks)
     try:
-        from midigpt_cli.server.lasting_jobs import lasting_jobs
+        from midigpt_cli.server.archived_jobs import archived_jobs
     except ImportError as error:
         raise MidiGptError(
             f"{error.name} is missing; pip install 'midigpt-cli[serve]', or --job-store memory"
@@ -23,4 +23,4 @@ def job_store(settings: ServerSettings, webhooks: Counter) -> JobStore:
         from midigpt_cli.history import database
 
         place = str(database().with_name("jobs.sqlite"))
-    return lasting_jobs(settings, webhooks, place)
+    return archived_jobs(settings, webhooks, place)

@@ -19,8 +19,8 @@ from typing import Any
 from sqlalchemy import Row
 from sqlalchemy.exc import SQLAlchemyError
 
-from midigpt_cli.server.archive import UNDER_WAY, Archive, Ending
 from midigpt_cli.server.errors import RefusalError, busy, log_fault
+from midigpt_cli.server.job_archive import UNDER_WAY, Archive, Ending
 from midigpt_cli.server.job_store import Job, JobStore, Once, TakeFile, moment
 from midigpt_cli.server.metrics import Counter
 from midigpt_cli.server.queue import Ended, Outcome, Progress, Work, nothing
@@ -92,7 +92,7 @@ class KeptJob(Job):
         return error
 
 
-class LastingJobs(JobStore):
+class ArchivedJobs(JobStore):
     """All jobs by id, those of other replicas and of earlier lives too."""
 
     def __init__(self, settings: ServerSettings, webhooks: Counter, archive: Archive) -> None:
@@ -275,10 +275,10 @@ def _reached() -> Iterator[None]:
         raise busy(OUT_OF_REACH) from error
 
 
-def lasting_jobs(settings: ServerSettings, webhooks: Counter, place: str) -> LastingJobs:
+def archived_jobs(settings: ServerSettings, webhooks: Counter, place: str) -> ArchivedJobs:
     """The jobs kept at this place. Raises MidiGptError where it cannot be opened."""
     try:
-        return LastingJobs(settings, webhooks, Archive(place))
+        return ArchivedJobs(settings, webhooks, Archive(place))
     except (SQLAlchemyError, OSError) as error:
         where, why = place.rpartition("@")[2], getattr(error, "orig", None) or error  # no password
         raise MidiGptError(

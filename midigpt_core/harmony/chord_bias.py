@@ -19,7 +19,7 @@ from midigpt_core.score import Score
 from midigpt_core.tokens.grid import grid_ticks
 
 # The features of a pitch (`WEIGHTS`) as they count here: a tone of the chord is preferred to any other.
-LEAN = {**dict.fromkeys(WEIGHTS, 0.0), "unison": 8.0, "semitone": -1.5, "semitone soon": -0.5}
+CHORD_WEIGHTS = {**dict.fromkeys(WEIGHTS, 0.0), "unison": 8.0, "semitone": -1.5, "semitone soon": -0.5}
 
 
 def chord_band(score: Score, step: Step, chords: Mapping[Cell, Sequence[Change]], resolution: int) -> Band:

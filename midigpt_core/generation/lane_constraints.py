@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
+from midigpt_core.constraints.avoid_original import Depart, places_to_leave
 from midigpt_core.constraints.control import Scene
 from midigpt_core.constraints.controls import CONTROLS
-from midigpt_core.constraints.depart import Depart, places_to_leave
 from midigpt_core.constraints.masks import Allowed, AllowedTokens, Constraint, NoRepeat, Opening, Scheduled
-from midigpt_core.constraints.partly import partly_kept
+from midigpt_core.constraints.partial_change import partly_kept
 from midigpt_core.echo.rule import Echo
-from midigpt_core.generation.knowledge import echo_strength
-from midigpt_core.generation.prompt import StepPrompt, asked_attributes, from_nothing
+from midigpt_core.generation.context import echo_strength
+from midigpt_core.generation.prompt import StepPrompt, from_nothing, requested_attributes
 from midigpt_core.generation.voices import voice_constraints
-from midigpt_core.harmony.lean import LEAN
-from midigpt_core.harmony.rule import Harmony
+from midigpt_core.harmony.bias import Harmony
+from midigpt_core.harmony.chord_bias import CHORD_WEIGHTS
 from midigpt_core.request import TrackPrompt
 from midigpt_core.score import Bar, Score
 from midigpt_core.tokens.encode import BAR_ATTRIBUTES, TRACK_ATTRIBUTES
@@ -130,7 +130,7 @@ def _chords(step: StepPrompt) -> list[Constraint]:
     """The same for cells whose chords are given, once per strength."""
     vocabulary = step.tokenizer.vocabulary
     return [
-        Harmony(vocabulary, band, cells, weights=LEAN, listening=False, name="chords")
+        Harmony(vocabulary, band, cells, weights=CHORD_WEIGHTS, listening=False, name="chords")
         for band, cells in step.known.chord_bands
     ]
 
@@ -140,7 +140,7 @@ def _opening(prompt: StepPrompt, prompts: Mapping[int, TrackPrompt]) -> list[Con
     if not prompt.step.autoregressive:
         return []
     vocabulary, step = prompt.tokenizer.vocabulary, prompt.step
-    asked = asked_attributes(prompts[prompt.cells[0][0]], step, prompt.tokenizer)
+    asked = requested_attributes(prompts[prompt.cells[0][0]], step, prompt.tokenizer)
     head = {kind: asked[key] for key, kind in TRACK_ATTRIBUTES if key in asked and from_nothing(step)}
     by_cell: dict[int, dict[TokenType, int]] = {}
     for cell, (_, bar) in enumerate(prompt.local_cells):

@@ -15,8 +15,8 @@ from midigpt_core.echo.rule import Choice, Source
 from midigpt_core.echo.sources import GRID, SourceFilter, Surroundings, choices, kept_bars
 from midigpt_core.echo.style_prior import styles
 from midigpt_core.harmony.band import band_of
-from midigpt_core.harmony.lean import chord_band, fitting
-from midigpt_core.harmony.rule import KnownBand
+from midigpt_core.harmony.bias import KnownBand
+from midigpt_core.harmony.chord_bias import chord_band, fitting
 from midigpt_core.plan.steps import Cell, Step
 from midigpt_core.request import GenerationRequest, TrackPrompt
 from midigpt_core.score import DRUM
@@ -31,7 +31,7 @@ HARMONY = 1.5  # strength for a checkpoint made for an echo that does not speak 
 
 
 @dataclass(frozen=True)
-class StepKnowledge:
+class StepContext:
     """Each part is computed on first use and kept."""
 
     tokenizer: Tokenizer
@@ -79,7 +79,7 @@ class StepKnowledge:
     @cached_property
     def styles(self) -> dict[int, StyleBias]:
         """Per cell, the style of its track."""
-        callers = {cell: self.asked_kinds(cell) for cell in self.cells}
+        callers = {cell: self.constrained(cell) for cell in self.cells}
         return styles(self.around.score, self._kept_bars, callers, self.tokenizer.vocabulary)
 
     @cached_property
@@ -139,7 +139,7 @@ class StepKnowledge:
         if harmony_strength(self.tokenizer, self.request) <= 0 or not self.tokenizer.vocabulary.has(PITCH):
             return {}
         tracks = self.around.score.tracks
-        free = {i: c for i, c in enumerate(self.cells) if PITCH not in self.asked_kinds(c) and i not in self.chords}
+        free = {i: c for i, c in enumerate(self.cells) if PITCH not in self.constrained(c) and i not in self.chords}
         return {i: cell for i, cell in free.items() if tracks[cell[0]].track_type != DRUM}
 
     @cached_property
@@ -149,7 +149,7 @@ class StepKnowledge:
         band = band_of(around.score, self.step, around.tracks, around.unknown, resolution)
         return KnownBand(band, harmony_strength(self.tokenizer, self.request))
 
-    def asked_kinds(self, cell: Cell) -> frozenset[TokenType]:
+    def constrained(self, cell: Cell) -> frozenset[TokenType]:
         """The token types of a cell that the caller constrains."""
         return self.attribute_targets.kinds(cell) | borne_on(self._prompt(cell).controls_in(cell[1]))
 

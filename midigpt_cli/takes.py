@@ -25,7 +25,7 @@ Read = Callable[["str | IO[bytes]"], Score]
 
 
 @dataclass(frozen=True)
-class Asked:
+class SongRequest:
     """A song that was read, and what is to be written into it."""
 
     score: Score
@@ -33,14 +33,14 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Taken(Asked):
+class SongTakes(SongRequest):
     """A song whose takes are made and not yet written."""
 
     result: Result
     seconds: float
     midi: Mapping[int, bytes] = field(default_factory=dict)  # take, from 1 -> its file, where its score was left behind
 
-    def packed(self) -> Taken:
+    def packed(self) -> SongTakes:
         """The same with a file for each take in place of the scores, of which the names of tracks stay."""
         takes = self.result.takes
         bare = [replace(track, bars=[]) for track in self.score.tracks]
@@ -70,7 +70,7 @@ class SongMaker:
         for session in tuple(self._sessions):
             session.cancel_event.set()
 
-    def make(self, song: str, file: str | IO[bytes], number: int | None = None) -> Asked:
+    def make(self, song: str, file: str | IO[bytes], number: int | None = None) -> SongRequest:
         """The takes of a song; where its request is for a plan alone, what was asked.
 
         `number` of it, where it is written alone and can be followed. Raises MidiFileError, RequestValidationError.
@@ -78,9 +78,9 @@ class SongMaker:
         started = time.perf_counter()
         score, request = self.prepare(self.read(file), self.model.controls)
         if self.reporting.dry_run or request.config.plan_only:
-            return Asked(score, request)
+            return SongRequest(score, request)
         result = self._generate(song, score, request, number)
-        return Taken(score, request, result, time.perf_counter() - started)
+        return SongTakes(score, request, result, time.perf_counter() - started)
 
     def _generate(self, song: str, score: Score, request: GenerationRequest, number: int | None) -> Result:
         from midigpt_cli.output.progress import following

@@ -1,4 +1,4 @@
-"""Ask for chords, loudness, motion and what is kept of old bars; measure how far the notes written are so."""
+"""Set constraints (chords, loudness, motion, what is kept of old bars) and measure how far new notes meet them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from midigpt_core.constraints.line_controls import CONTOURS
 from midigpt_core.constraints.velocity import loudness, place_of
 from midigpt_core.engine import InferenceEngine
 from midigpt_core.evaluate.judge import Tell, request_for
-from midigpt_core.evaluate.measured import MeasuredWish, OldAndNew
-from midigpt_core.evaluate.rhythm_wishes import RHYTHM_WISHES
+from midigpt_core.evaluate.measured import Measured, OldAndNew
+from midigpt_core.evaluate.rhythm_constraints import RHYTHM_CONSTRAINTS
 from midigpt_core.evaluate.tasks import Task
 from midigpt_core.generation.consensus import note_f1
 from midigpt_core.generation.voices import remarks_on
@@ -121,49 +121,51 @@ def _any_distance(random: np.random.Generator, _: Task) -> dict[str, Any]:
     return {"distance": DISTANCES[random.integers(len(DISTANCES))]}
 
 
-WISHES = (
-    MeasuredWish("chords", "chords", lambda random, _: [str(name) for name in random.permutation(ROOTS)], _chords),
-    MeasuredWish("velocity 60-80", "velocity", lambda *_: LOUD, _loud, drums=True),
-    MeasuredWish("velocity own", "velocity", lambda *_: "own", _own, drums=True),
-    MeasuredWish("motion", "motion", lambda *_: SHARES, _motion),
-    MeasuredWish("contour", "contour", lambda random, _: str(random.choice(list(CONTOURS))), _contour),
-    MeasuredWish("keep_range", "keep_range", lambda *_: True, _range),
-    MeasuredWish("keep_contour", "keep_contour", lambda *_: True, _sketch),
-    MeasuredWish("distance", "", _any_distance, _distance, drums=True),
-    MeasuredWish("voice leading", "", lambda *_: {"voice_leading": True}, _free_of_remarks),
-    MeasuredWish("playable", "", lambda *_: {"playable": True}, _free_of_remarks),
-    MeasuredWish("passes: every bar new", "", lambda *_: BAR_BY_BAR, _new, drums=True),
-    *RHYTHM_WISHES,
+CONSTRAINTS = (
+    Measured("chords", "chords", lambda random, _: [str(name) for name in random.permutation(ROOTS)], _chords),
+    Measured("velocity 60-80", "velocity", lambda *_: LOUD, _loud, drums=True),
+    Measured("velocity own", "velocity", lambda *_: "own", _own, drums=True),
+    Measured("motion", "motion", lambda *_: SHARES, _motion),
+    Measured("contour", "contour", lambda random, _: str(random.choice(list(CONTOURS))), _contour),
+    Measured("keep_range", "keep_range", lambda *_: True, _range),
+    Measured("keep_contour", "keep_contour", lambda *_: True, _sketch),
+    Measured("distance", "", _any_distance, _distance, drums=True),
+    Measured("voice leading", "", lambda *_: {"voice_leading": True}, _free_of_remarks),
+    Measured("playable", "", lambda *_: {"playable": True}, _free_of_remarks),
+    Measured("passes: every bar new", "", lambda *_: BAR_BY_BAR, _new, drums=True),
+    *RHYTHM_CONSTRAINTS,
 )
 
 
-def wishes_met(
+def constraints_met(
     engine: InferenceEngine, tasks: Sequence[Task], config: InferenceConfig | None = None, tell: Tell | None = None
 ) -> list[dict[str, float | str]]:
-    """Per wish: {"wish", "n", "met", "unasked"}: how far the bars are as asked, and how far without being asked."""
+    """Per constraint: {"wish", "n", "met", "unasked"}: how far the bars meet it, and how far where it is not set."""
     rows: list[dict[str, float | str]] = []
     config = config or InferenceConfig()
     plain: dict[int, Score] = {}
-    for number, wish in enumerate(WISHES):
+    for number, constraint in enumerate(CONSTRAINTS):
         random, found, unasked = np.random.Generator(np.random.PCG64(number)), [], []
         for i, task in enumerate(tasks):
-            if task.score.tracks[task.cells[0][0]].track_type == DRUM and not wish.drums:
+            if task.score.tracks[task.cells[0][0]].track_type == DRUM and not constraint.drums:
                 continue
-            value, request = wish.ask(random, task), request_for(task, config)
+            value, request = constraint.ask(random, task), request_for(task, config)
             if value is None:
                 continue
             if i not in plain:
                 plain[i] = engine.session(task.score, request).run_takes().takes[0].score
-            met = wish.found(value, _passage(task, _written(engine, task, _asking(task, request, wish, value))))
-            before = wish.found(value, _passage(task, plain[i]))
+            met = constraint.found(
+                value, _passage(task, _written(engine, task, _asking(task, request, constraint, value)))
+            )
+            before = constraint.found(value, _passage(task, plain[i]))
             if met is not None and before is not None:
                 found.append(met)
                 unasked.append(before)
         if found:
             shares = {"met": float(np.mean(found)), "unasked": float(np.mean(unasked))}
-            rows.append({"wish": wish.name, "n": len(found), **shares})
+            rows.append({"wish": constraint.name, "n": len(found), **shares})
         if tell:
-            tell(number + 1, len(WISHES))
+            tell(number + 1, len(CONSTRAINTS))
     return rows
 
 
@@ -171,14 +173,14 @@ def _written(engine: InferenceEngine, task: Task, request: GenerationRequest) ->
     return engine.session(task.score, request).run_takes().takes[0].score
 
 
-def _asking(task: Task, request: GenerationRequest, wish: MeasuredWish, value: Any) -> GenerationRequest:
-    if not wish.control:
+def _asking(task: Task, request: GenerationRequest, constraint: Measured, value: Any) -> GenerationRequest:
+    if not constraint.control:
         return replace(request, config=replace(request.config, **value))
     track = task.cells[0][0]
     bars = sorted(bar for t, bar in task.cells if t == track)
-    each = {bar: {wish.control: value[i]} for i, bar in enumerate(bars)} if isinstance(value, list) else {}
+    each = {bar: {constraint.control: value[i]} for i, bar in enumerate(bars)} if isinstance(value, list) else {}
     prompts = list(request.tracks)
-    prompts[track] = replace(prompts[track], controls={} if each else {wish.control: value}, bar_controls=each)
+    prompts[track] = replace(prompts[track], controls={} if each else {constraint.control: value}, bar_controls=each)
     return replace(request, tracks=prompts)
 
 

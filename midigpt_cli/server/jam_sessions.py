@@ -80,7 +80,7 @@ class Room:
         return {**facts, "metadata": self.sound.facts(given, wav)}, wav
 
 
-class JamRooms:
+class JamSessions:
     """All jams of a server. Methods that open or change one are heavy: call them away from the event loop."""
 
     def __init__(self, settings: ServerSettings, queue: WorkQueue) -> None:

@@ -1,4 +1,4 @@
-"""Wishes about rhythm, and how far written notes are as wished."""
+"""Constraints on rhythm, and how far written notes meet them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from midigpt_core.constraints.drum_parts import DRUM_PARTS
 from midigpt_core.constraints.swing import Swing
 from midigpt_core.constraints.syncopation import syncopated
-from midigpt_core.evaluate.measured import MeasuredWish, OldAndNew
+from midigpt_core.evaluate.measured import Measured, OldAndNew
 from midigpt_core.evaluate.tasks import Task
 from midigpt_core.score import DRUM, Bar, Note
 
@@ -93,11 +93,11 @@ def _filled(_: Any, passage: OldAndNew) -> float | None:
     return float(last.n_notes > np.mean([bar.n_notes for bar in before]) and share >= 0.5)
 
 
-RHYTHM_WISHES = (
-    MeasuredWish("rhythm_lock", "rhythm_lock", lambda *_: True, _same_onsets, drums=True),
-    MeasuredWish("rhythm_lock onsets", "rhythm_lock", lambda *_: "onsets", _same_onsets, drums=True),
-    MeasuredWish("rhythm_from", "rhythm_from", _source, _called, drums=True),
-    MeasuredWish("fill", "fill", lambda _, task: "end" if _drums(task) else None, _filled, drums=True),
-    MeasuredWish("swing", "swing", lambda random, _: float(random.choice((0.4, 0.7, 1.0))), _swung, drums=True),
-    MeasuredWish("syncopation", "syncopation", lambda random, _: float(random.choice((0.3, 0.5))), _syncopated),
+RHYTHM_CONSTRAINTS = (
+    Measured("rhythm_lock", "rhythm_lock", lambda *_: True, _same_onsets, drums=True),
+    Measured("rhythm_lock onsets", "rhythm_lock", lambda *_: "onsets", _same_onsets, drums=True),
+    Measured("rhythm_from", "rhythm_from", _source, _called, drums=True),
+    Measured("fill", "fill", lambda _, task: "end" if _drums(task) else None, _filled, drums=True),
+    Measured("swing", "swing", lambda random, _: float(random.choice((0.4, 0.7, 1.0))), _swung, drums=True),
+    Measured("syncopation", "syncopation", lambda random, _: float(random.choice((0.3, 0.5))), _syncopated),
 )
