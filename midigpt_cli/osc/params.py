@@ -17,27 +17,27 @@ MASKS = ("token", "attention", "attention_approx", "attention_skip", "remove")
 class OscParams:
     """When bars are written, and how."""
 
-    lookahead_bars: int = setting(1, "bars between the playhead and the bar that is written", 1, 8)
-    buffer_bars: int = setting(4, "bars heard before anything is written", 2, 64)
-    num_anticipated_bars: int = setting(1, "bars written at a time", 1, 8)
-    adapt_buffer: bool = setting(True, "count the bars of lookahead among those of the buffer")
+    lookahead_bars: int = setting(1, "bars to write ahead of the playhead", 1, 8)
+    buffer_bars: int = setting(4, "bars to hear before writing", 2, 64)
+    num_anticipated_bars: int = setting(1, "bars to write each time", 1, 8)
+    adapt_buffer: bool = setting(True, "count lookahead bars for the buffer")
     warmup_policy: str = setting(
         "a_empty",
-        "before the first written bar: rests, bars not heard, or bars written too",
+        "the agent's bars before the first written one: rests, hidden from the model, or written too",
         choices=WARMUP,
     )
-    gen_timeout: float = setting(0.0, "seconds after which bars are given up (0: never)", 0.0, 3600.0)
+    gen_timeout: float = setting(0.0, "time limit for a bar in seconds (0: none)", 0.0, 3600.0)
     model_dim: int = setting(8, "bars the model sees at once", 1, 16)
-    mask_mode: str = setting("token", "how bars that are not heard are shown to the model", choices=MASKS)
+    mask_mode: str = setting("token", "how hidden bars appear to the model", choices=MASKS)
     temperature: float = setting(1.0, "higher is more random", 0.1, 5.0)
     top_p: float = setting(1.0, "keep the smallest set of tokens with this total probability", 0.0, 1.0)
     top_k: int = setting(0, "keep the k most likely tokens (0: off)", 0, 10000)
     mask_p: float = setting(0.0, "then drop the most likely tokens with this total probability", 0.0, 1.0)
     mask_k: int = setting(0, "then drop the k most likely tokens", 0, 10000)
     temperature_escalation: float = setting(1.0, "multiply the temperature by this at each retry", 1.0, 3.0)
-    novelty_check: bool = setting(True, "reject attempts that copy what stood there")
+    novelty_check: bool = setting(True, "reject attempts that copy the old bars")
     silence_check: bool = setting(True, "reject attempts without notes")
-    sampling_seed: int = setting(-1, "-1 draws one", -1)
+    sampling_seed: int = setting(-1, "seed (-1: random)", -1)
     max_attempts: int = setting(3, "attempts per bar", 1, 10)
     polyphony_hard_limit: int = setting(0, "most notes sounding at once (0: no limit)", 0, 128)
     density_hard_limit: int = setting(0, "most notes per bar (0: no limit)", 0, 1000)
