@@ -65,9 +65,9 @@ class Render:
         ),
     ] = None
     rate: Annotated[int, typer.Option(help="Sample rate in Hz.", rich_help_panel=SOUND)] = RATE
-    bars: Annotated[
-        str, typer.Option("--bars", "-b", help=f"Draw only these bars. {BARS_HELP}", rich_help_panel=PICTURE)
-    ] = "all"
+    bars: Annotated[str, typer.Option("--bars", "-b", help=f"Only these bars. {BARS_HELP}", rich_help_panel=OUTPUT)] = (
+        "all"
+    )
     highlight: Annotated[
         list[str],
         typer.Option(
@@ -90,7 +90,7 @@ class Render:
 def render(options: Render) -> None:
     """Render a song as audio (wav, flac, ogg, mp3) or a picture (png, svg, pdf).
 
-    midigpt render song.mid -o song.mp3 -o song.png
+    midigpt render song.mid --bars 5-8 -o song.mp3 -o song.png
     """
     from midigpt_cli.output.progress import showing
 
@@ -124,6 +124,10 @@ def _targets(options: Render) -> list[Path]:
             raise refused("--output", str(target), "exists", "add --force to overwrite it, or choose another name")
         if not target.parent.is_dir():
             raise refused("--output", str(target), "is in a folder that does not exist", "make the folder first")
+    drawn = {"--highlight": options.highlight, "--compare": options.compare}
+    for option in (name for name, value in drawn.items() if value):
+        if not any(target.suffix.lower() in PICTURES for target in targets):
+            raise refused(option, None, "shows in pictures alone", f"add a picture, such as -o {targets[0].stem}.png")
     return targets
 
 
@@ -138,9 +142,8 @@ def _how(options: Render, score: Score) -> RenderOptions:
     if options.bars != "all":
         chosen = select_whole_bars(options.bars, score)
         bars = range(chosen[0], chosen[-1] + 1)
-    return RenderOptions(
-        options.soundfont, options.rate, options.engine, lit, before, bars, Path(options.song).name.strip("-")
-    )
+    title = Path(options.song).name.strip("-")
+    return RenderOptions(options.soundfont, options.rate, options.engine, lit, before, bars, bars, title)
 
 
 def _sentence(facts: dict[str, Any]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import typer
@@ -83,7 +83,7 @@ class Audition:
 
 def listen(versions: Sequence[Version], device: Device, say: Callable[[str], None] = lambda words: None) -> str | None:
     """Play, again and again while somebody is at the keys, once where nobody is; the key of the version kept."""
-    heard = Audition(versions, device)
+    heard = Audition(levelled(versions), device)
     try:
         with live_keys() as keys:
             if keys.there:
@@ -93,6 +93,17 @@ def listen(versions: Sequence[Version], device: Device, say: Callable[[str], Non
     finally:
         device.stop()
     return heard.kept.key if heard.kept else None
+
+
+def levelled(versions: Sequence[Version]) -> list[Version]:
+    """The same versions, all louder or softer by one factor: the loudest is as loud as a rendered file."""
+    import numpy as np
+
+    from midigpt_core.audio.levels import normalised
+
+    ends = np.cumsum([len(version.wave) for version in versions])[:-1]
+    waves = np.split(normalised(np.concatenate([version.wave for version in versions])), ends)
+    return [replace(version, wave=wave) for version, wave in zip(versions, waves, strict=True)]
 
 
 def _follow(heard: Audition, keys: LiveKeys, say: Callable[[str], None], again: bool) -> None:

@@ -60,6 +60,7 @@ class RenderOptions:
     lit: Collection[Cell] = frozenset()
     before: Score | None = None
     bars: range | None = None  # drawn; None: all
+    heard: range | None = None  # played; None: all
     title: str = ""  # of a picture
 
 
@@ -79,8 +80,10 @@ def make(score: Score, path: Path, how: RenderOptions, tell: Callable[[float], N
     if path.suffix.lower() in SOUNDS:
         from midigpt_core.audio.synthesis import render_audio
         from midigpt_core.midi_file import score_to_bytes
+        from midigpt_core.midi_file.excerpt import excerpt
 
-        return render_audio(score_to_bytes(score), path, how.soundfont, how.rate, how.engine, tell).to_dict()
+        part = score if how.heard is None else excerpt(score, how.heard.start, how.heard.stop)
+        return render_audio(score_to_bytes(part), path, how.soundfont, how.rate, how.engine, tell).to_dict()
     from midigpt_core.audio.picture import draw_score
 
     draw_score(score, path, how.lit, how.before, how.bars, how.title)

@@ -41,6 +41,17 @@ def test_render_writes_what_the_endings_say(midigpt, song) -> None:
     assert picture.read_bytes()[:4] == b"\x89PNG"
 
 
+def test_render_plays_the_bars_asked_for(midigpt, song) -> None:
+    whole, part = song.with_name("whole.wav"), song.with_name("part.wav")
+    seconds = [
+        json.loads(midigpt("render", song, "-o", file, *bars, "--rate", 8000, "--engine", "sine", "--json").out)[
+            "files"
+        ][0]["seconds"]
+        for file, bars in ((whole, ()), (part, ("--bars", "2-3")))
+    ]
+    assert 2 <= seconds[1] < seconds[0] - 1, seconds
+
+
 def test_render_refuses_before_it_works(midigpt, song) -> None:
     there = song.with_name("there.wav")
     there.write_bytes(b"")
@@ -49,6 +60,8 @@ def test_render_refuses_before_it_works(midigpt, song) -> None:
         (["-o", song.with_name("x.doc")], "has no ending that says what to make"),
         (["-o", song.with_name("x.png"), "--highlight", "drums"], "has no colon"),
         (["-o", song.parent / "no" / "x.wav"], "folder that does not exist"),
+        (["-o", song.with_name("x.wav"), "--highlight", "1:2"], "shows in pictures alone"),
+        (["-o", song.with_name("x.wav"), "--compare", song], "shows in pictures alone"),
     ):
         answer = midigpt("render", song, *words)
         assert (answer.code, reason in answer.err) == (2, True), answer.err

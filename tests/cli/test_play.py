@@ -87,8 +87,15 @@ def test_play_sounds_the_bars_asked_for_to_the_end(midigpt, song, device, monkey
     [short] = device.played
     midigpt("play", song)
     assert len(device.played[1]) > 3 * len(short) > 0
-    assert np.abs(short).max() > 0.01
+    assert np.abs(short).max() == pytest.approx(10 ** (-1 / 20), abs=1e-3)  # as loud as a rendered file
     assert device.silent
+
+
+def test_versions_keep_their_loudness_to_each_other() -> None:
+    waves = [np.full((9, 2), level, np.float32) for level in (0.1, 0.2)]
+    soft, loud = audition.levelled([Version(str(n), "", wave) for n, wave in enumerate(waves)])
+    assert loud.wave.max() == pytest.approx(10 ** (-1 / 20))
+    assert soft.wave.max() == pytest.approx(loud.wave.max() / 2)
 
 
 def test_enter_keeps_the_take_that_plays_and_zero_is_the_original(midigpt, song, model, device, monkeypatch) -> None:

@@ -39,7 +39,7 @@ FORMATS = {
 assert {f".{kind}" for kind in FORMATS} == {*SOUNDS, *PICTURES}
 _FIELDS = {  # field of the form -> meaning
     "format": f"{', '.join(FORMATS)} (default: wav)",
-    "bars": f"Draw only these bars. {BARS_HELP}",
+    "bars": f"Only these bars. {BARS_HELP}",
     "highlight": "Highlight bars in a picture, such as drums:5-8 (repeatable).",
 }
 _KINDS: Mapping[str, Any] = {"format": str, "bars": str, "highlight": list[str]}
@@ -60,7 +60,7 @@ _FORM = {
     openapi_extra={"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": _FORM}}}},
 )
 async def render(request: Request) -> Response:
-    """The song as `midigpt render` plays or draws it: `format=wav`, or `format=png` with `bars` and `highlight`."""
+    """The song as `midigpt render` plays or draws it: `format=wav` or `format=png`, `bars` of it, with `highlight`."""
     state = state_of(request)
     state.queue.check_room(client_of(request))
     form = await read_form(request)
@@ -110,4 +110,5 @@ def _how(values: Mapping[str, Any], score: Score, name: str) -> RenderOptions:
     if "bars" in values:
         chosen = select_whole_bars(values["bars"], score)
         bars = range(chosen[0], chosen[-1] + 1)
-    return RenderOptions(lit=select_cells(values.get("highlight", ()), score), bars=bars, title=PurePath(name).stem)
+    lit = select_cells(values.get("highlight", ()), score)
+    return RenderOptions(lit=lit, bars=bars, heard=bars, title=PurePath(name).stem)
