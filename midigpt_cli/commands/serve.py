@@ -16,7 +16,7 @@ from midigpt_cli.options.groups import device_in, threads_in
 from midigpt_cli.options.settings import command_of
 from midigpt_cli.server.settings import LOOPBACK, ServerSettings
 from midigpt_core.errors import MidiGptError
-from midigpt_core.fields import nearest, refused
+from midigpt_core.fields import Door, nearest, read, refused
 
 MODELS, SERVER = "Models", "Server"
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
@@ -154,17 +154,11 @@ def _plan(options: Serve) -> tuple[Any, str | None, ServerSettings, str]:
 
 def _settings(values: Mapping[str, Any]) -> ServerSettings:
     kinds = get_type_hints(ServerSettings)
-    typed: dict[str, Any] = {}
-    for name, value in values.items():
-        if get_origin(kinds[name]) is tuple:
-            typed[name] = tuple(value if isinstance(value, list) else [value])
-        elif kinds[name] is float and isinstance(value, int) and not isinstance(value, bool):
-            typed[name] = float(value)
-        elif type(value) is not kinds[name]:
-            raise refused(name, value, f"is not {kinds[name].__name__}", "correct it")
-        else:
-            typed[name] = value
-    return ServerSettings(**typed)
+    given = {
+        name: [value] if get_origin(kinds[name]) is tuple and not isinstance(value, (list, tuple)) else value
+        for name, value in values.items()
+    }
+    return read(ServerSettings, given, "", Door(ranges=False))  # its ranges are looked at when it is made
 
 
 def _specs(served: Served) -> list[Any]:

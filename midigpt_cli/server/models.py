@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from midigpt_cli.server.errors import RefusalError
 from midigpt_core.engine import InferenceEngine
 from midigpt_core.errors import CheckpointError, short
-from midigpt_core.fields import nearest, refused
+from midigpt_core.fields import nearest, read, refused, setting
 
 
 @dataclass(frozen=True)
@@ -78,54 +78,71 @@ class Models:
         return entry
 
 
-_FILE_KEYS = (
-    "models",
-    "default_model",
-    "device",
-    "hf_repo",
-    "hf_token",
-    "max_parallel",
-)
-_ENTRY_KEYS = ("id", "ckpt", "pretrained", "hf_repo", "hf_filename", "hf_token", "device", "max_parallel")
+@dataclass(frozen=True)
+class ModelRow:
+    """One model of a configuration file."""
+
+    id: str = field(metadata={"help": "a name of its own for the model"})
+    ckpt: str | None = None
+    pretrained: str | None = None
+    hf_repo: str | None = None
+    hf_filename: str | None = None
+    hf_token: str | None = None
+    device: str | None = None
+    max_parallel: Any = None  # MIDI-GPT's own server has it; here the server decides for all models
+
+
+@dataclass(frozen=True)
+class ModelsFile:
+    """A configuration file, without the settings of the server that may stand in it."""
+
+    models: list[ModelRow] = setting([], "the models to serve", least=1)
+    default_model: str | None = None
+    device: str | None = None
+    hf_repo: str | None = None
+    hf_token: str | None = None
+    max_parallel: Any = None
 
 
 def specs_from_file(path: str, known_settings: Sequence[str]) -> tuple[list[ModelSpec], str | None, dict[str, Any]]:
     """(models, default id, server settings) of a YAML file. Raises RequestValidationError naming what is wrong."""
-    import yaml  # type: ignore[import-untyped]
+    data = _yaml(path)
+    if not isinstance(data, dict) or not data.get("models"):
+        raise refused("config", path, "lists no models", "give a top-level list 'models' of {id, ckpt or pretrained}")
+    settings = {key: data[key] for key in data if key in known_settings}
+    known = [*(each.name for each in fields(ModelsFile)), *known_settings]
+    for key in data:
+        if key not in known:
+            raise refused(f"config.{key}", None, "is not a known key", nearest(str(key), known))
+    file = read(ModelsFile, {key: data[key] for key in data if key not in settings}, "config")
+    specs = [_spec(row, file, f"config.models[{i}]") for i, row in enumerate(file.models)]
+    ids = [spec.id for spec in specs]
+    for twice in {i for i in ids if ids.count(i) > 1}:
+        raise refused("config.models", twice, "is listed twice", "give every model its own id")
+    return specs, file.default_model, settings
+
+
+def _yaml(path: str) -> Any:
+    import yaml
 
     try:
-        data = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise refused("config", path, f"cannot be read ({error.strerror})", "name a YAML file") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: not UTF-8
         raise refused("config", path, "is not YAML", short(str(error).replace("\n", " "))) from error
-    if not isinstance(data, dict) or not isinstance(data.get("models"), list) or not data["models"]:
-        raise refused("config", path, "lists no models", "give a top-level list 'models' of {id, ckpt or pretrained}")
-    for key in data:
-        if key not in (*_FILE_KEYS, *known_settings):
-            raise refused(
-                f"config.{key}", None, "is not a known key", nearest(str(key), (*_FILE_KEYS, *known_settings))
-            )
-    specs = [_spec(item, data, f"config.models[{i}]") for i, item in enumerate(data["models"])]
-    ids = [spec.id for spec in specs]
-    for twice in {i for i in ids if ids.count(i) > 1}:
-        raise refused("config.models", twice, "is listed twice", "give every model its own id")
-    return specs, data.get("default_model"), {key: data[key] for key in data if key in known_settings}
 
 
-def _spec(item: Any, defaults: Mapping[str, Any], where: str) -> ModelSpec:
-    if not isinstance(item, dict) or not item.get("id"):
-        raise refused(where, item, "has no id", "give id and one of ckpt or pretrained")
-    for key in item:
-        if key not in _ENTRY_KEYS:
-            raise refused(f"{where}.{key}", None, "is not a known key", nearest(str(key), _ENTRY_KEYS))
-    if bool(item.get("ckpt")) == bool(item.get("pretrained")):
-        raise refused(where, item["id"], "needs exactly one of ckpt and pretrained", "drop or add one")
-    device = item.get("device") or defaults.get("device") or "auto"
-    if item.get("ckpt"):
-        return ModelSpec(str(item["id"]), str(item["ckpt"]), device=device, local=True)
-    repo = item.get("hf_repo") or defaults.get("hf_repo")
-    name, filename = str(item["pretrained"]), item.get("hf_filename")
+def _spec(row: ModelRow, file: ModelsFile, where: str) -> ModelSpec:
+    if not row.id:
+        raise refused(where, None, "has no id", "give id and one of ckpt or pretrained")
+    device = row.device or file.device or "auto"
+    if row.ckpt and not row.pretrained:
+        return ModelSpec(row.id, row.ckpt, device=device, local=True)
+    if row.ckpt or not row.pretrained:
+        raise refused(where, row.id, "needs exactly one of ckpt and pretrained", "drop or add one")
+    repo = row.hf_repo or file.hf_repo
+    name, filename = row.pretrained, row.hf_filename
     if repo and repo != "Metacreation/MIDI-GPT" and "/" not in name:
-        name, filename = str(repo), filename or f"{name}-final.safetensors"
-    return ModelSpec(str(item["id"]), name, filename, item.get("hf_token") or defaults.get("hf_token"), device)
+        name, filename = repo, filename or f"{name}-final.safetensors"
+    return ModelSpec(row.id, name, filename, row.hf_token or file.hf_token, device)

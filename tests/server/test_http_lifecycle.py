@@ -142,6 +142,10 @@ def test_a_file_of_models_is_read(tmp_path):
         ("models: [{id: a, ckpt: x}, {id: a, ckpt: x}]", "twice"),
         ("modles: []", "models"),
         ("models: [{id: a, ckpt: x}]\nmax_que: 3", "max_queue"),
+        ("models: [{id: a, ckpt: 7}]", "models[0].ckpt = 7 is not a string"),
+        ("models: [{ckpt: x}]", "models[0].id is missing"),
+        ("models: [a]", "models[0] = 'a' is not an object"),
+        ("device: 1\nmodels: [{id: a, ckpt: x}]", "config.device = 1 is not a string"),
         (": : :", "YAML"),
     ],
 )
