@@ -36,8 +36,9 @@ def setting(default: Any, meaning: str, low: float | None = None, high: float | 
 
 def suggesting(cls: type[T]) -> type[T]:
     """A dataclass that names the nearest field where an argument is none of its own. Raises TypeError."""
-    plain: Any = cls.__init__
-    known = {each.name for each in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    kind: Any = cls
+    plain = kind.__init__
+    known = {each.name for each in dataclasses.fields(kind)}
 
     @wraps(plain)
     def checked(self: Any, *args: Any, **values: Any) -> None:
@@ -48,7 +49,7 @@ def suggesting(cls: type[T]) -> type[T]:
                 raise TypeError(f"{cls.__name__} has no {name!r}; {nearest(name, known)}") from None
             raise
 
-    cls.__init__ = checked  # type: ignore[method-assign]
+    kind.__init__ = checked
     return cls
 
 

@@ -183,7 +183,8 @@ class Crew:
             made = self._got(made)
         if isinstance(made, MidiGptError):
             raise made
-        return made  # type: ignore[no-any-return]
+        whole: SongRequest = made
+        return whole
 
     def _got(self, reference: Any) -> Any:
         try:

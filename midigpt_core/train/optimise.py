@@ -124,9 +124,9 @@ class Average:
         """Put the averaged weights into a model of the same shape."""
         model.load_state_dict(self.weights, strict=True)
 
-    def state_dict(self) -> dict[str, object]:
+    def state_dict(self) -> dict[str, Any]:
         return {"steps": self.steps, "weights": self.weights}
 
-    def load_state_dict(self, state: dict[str, object]) -> None:
-        self.steps = int(state["steps"])  # type: ignore[call-overload]
-        self.weights = dict(state["weights"])  # type: ignore[call-overload]
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.steps = int(state["steps"])
+        self.weights = dict(state["weights"])
