@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from midigpt_core.errors import AudioError, AudioFileError
+from midigpt_core.files import whole
 
 Wave = npt.NDArray[np.float32]
 
@@ -39,19 +40,23 @@ def check_writable(path: str | os.PathLike[str], rate: int) -> None:
 
 
 def write_audio(wave: Wave, path: str | os.PathLike[str], rate: int) -> None:
-    """Write samples of shape (samples, channels), -1 to 1, in the format the ending names. Raises AudioError."""
+    """Write samples of shape (samples, channels), -1 to 1, in the format the ending names, whole or not at all.
+
+    Raises AudioError.
+    """
     check_writable(path, rate)
     kind, coding = FORMATS[Path(path).suffix.lower()]
     try:
-        if kind == "WAV":
-            _write_wav(wave, path, rate)
-            return
-        soundfile = _soundfile(f"writing {kind.lower()}")
-        with soundfile.SoundFile(str(path), "w", rate, wave.shape[1], format=kind, subtype=coding) as file:
-            for start in range(0, len(wave), _OGG_BLOCK):
-                file.write(wave[start : start + _OGG_BLOCK])
+        with whole(Path(path)) as partial:
+            if kind == "WAV":
+                _write_wav(wave, partial, rate)
+                return
+            soundfile = _soundfile(f"writing {kind.lower()}")
+            with soundfile.SoundFile(str(partial), "w", rate, wave.shape[1], format=kind, subtype=coding) as file:
+                for start in range(0, len(wave), _OGG_BLOCK):
+                    file.write(wave[start : start + _OGG_BLOCK])
     except (OSError, RuntimeError) as error:
-        raise AudioError(f"{path}: cannot be written: {error}") from None
+        raise AudioError(f"{path}: cannot be written: {getattr(error, 'strerror', None) or error}") from None
 
 
 def read_audio(path: str | os.PathLike[str]) -> tuple[Wave, int]:

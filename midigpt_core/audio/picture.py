@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from midigpt_core.audio.piano_roll import Cell, PianoRoll, bar_lines, changed_cells, rolls
 from midigpt_core.errors import AudioError
+from midigpt_core.files import whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -69,7 +70,8 @@ def draw_score(
     lit = frozenset(highlight) or (changed_cells(before, score) if before is not None else frozenset())
     figure = _figure(score, before, shown, lit, title)
     try:
-        figure.savefig(target, dpi=_DPI, facecolor=_GROUND)
+        with whole(target) as partial:
+            figure.savefig(partial, format=target.suffix[1:].lower(), dpi=_DPI, facecolor=_GROUND)
     except OSError as error:
         raise AudioError(f"{path}: cannot be written: {error.strerror or error}") from None
     return target

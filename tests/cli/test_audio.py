@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import wave
 from pathlib import Path
 
@@ -50,6 +51,27 @@ def test_render_plays_the_bars_asked_for(midigpt, song) -> None:
         for file, bars in ((whole, ()), (part, ("--bars", "2-3")))
     ]
     assert 2 <= seconds[1] < seconds[0] - 1, seconds
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file sizes are limited with Linux's resource module")
+@pytest.mark.parametrize("ending", ["wav", "flac", "png"])
+def test_a_full_disk_leaves_no_half_written_sound_or_picture(midigpt, song, ending: str) -> None:
+    pytest.importorskip("matplotlib", reason="the audio extra is not installed")
+    import resource
+    import signal
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    (song.parent / "out").mkdir()
+    midigpt("render", song, "-o", song.with_name(f"first.{ending}"), "--rate", 8000)  # fonts are looked up once
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, before[1]))
+    try:
+        answer = midigpt("render", song, "-o", song.parent / "out" / f"x.{ending}", "--rate", 8000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert (answer.code, "cannot be written" in answer.err) == (1, True), answer.err
+    assert list((song.parent / "out").iterdir()) == []
 
 
 def test_render_refuses_before_it_works(midigpt, song) -> None:
