@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from binascii import crc_hqx
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -163,7 +164,9 @@ def test_macbinary_is_read_as_what_it_holds(complete: bool) -> None:
 
 
 @pytest.mark.parametrize("wrap", [rmid, lambda data: macbinary(data, True)])
-def test_other_programs_are_given_the_midi_alone(wrap, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+def test_other_programs_are_given_the_midi_alone(
+    wrap: Callable[[bytes], bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
     plain = midi(track(*scale()))
     assert split(wrap(plain), "song").unwrapped.join() == plain
     pytest.importorskip("soundfile")
@@ -171,7 +174,7 @@ def test_other_programs_are_given_the_midi_alone(wrap, monkeypatch: pytest.Monke
 
     given = []
     monkeypatch.setattr(synthesis, "_choose", lambda settings: ("fluidsynth", "font.sf2"))
-    monkeypatch.setattr(synthesis.fluid, "play", lambda data, *_: given.append(data))
+    monkeypatch.setattr(synthesis.fluidsynth, "play", lambda data, *_: given.append(data))
     synthesis.play(wrap(plain))
     assert given == [plain]
 

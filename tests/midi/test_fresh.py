@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 
 import mido
 import pytest
@@ -120,7 +121,7 @@ def test_empty_score_is_a_valid_file() -> None:
         (lambda score: setattr(score.tracks[0].bars[0].notes[0], "onset_ticks", 4000), "bars\\[0\\]"),
     ],
 )
-def test_what_no_file_can_hold_is_refused(spoil, word: str) -> None:  # type: ignore[no-untyped-def]
+def test_what_no_file_can_hold_is_refused(spoil: Callable[[Score], object], word: str) -> None:
     score = band(2)
     spoil(score)
     with pytest.raises(ScoreError, match=word):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from midi_cases import BAR, BEYOND_MIDO, CASES, SCALE, midi, on, played, program, tempo, text, track
@@ -168,7 +169,7 @@ def test_name_of_a_channel_comes_from_its_prefix_in_format_0() -> None:
 # ---- the doors ----
 
 
-def test_path_bytes_and_file_object_give_the_same_score(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_path_bytes_and_file_object_give_the_same_score(tmp_path: Path) -> None:
     data = CASES["format 1"]
     path = tmp_path / "a.mid"
     path.write_bytes(data)
