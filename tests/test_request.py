@@ -89,7 +89,7 @@ def test_a_setting_out_of_range_is_named(config: dict[str, object], field: str) 
         ([TrackPrompt(0), TrackPrompt(1, [4]), TrackPrompt(7)], "is not a track of this score of 3"),
         ([TrackPrompt(0), TrackPrompt(1, [40]), TrackPrompt(2)], "use 0 to 11"),
         ([TrackPrompt(0), TrackPrompt(1, [-1]), TrackPrompt(2)], "use 0 to 11"),
-        ([TrackPrompt(0), TrackPrompt(1), TrackPrompt(2)], "ask for no bar"),
+        ([TrackPrompt(0), TrackPrompt(1), TrackPrompt(2)], "name no bars to write"),
         ([TrackPrompt(0), TrackPrompt(1, [4], mask_bars=[4]), TrackPrompt(2)], "also to be written"),
         ([TrackPrompt(0), TrackPrompt(1, [4], ignore=True), TrackPrompt(2)], "contradicts"),
         ([TrackPrompt(0), TrackPrompt(1, [4, 6], autoregressive=True), TrackPrompt(2)], "must run to the end"),

@@ -134,7 +134,7 @@ def _new_tracks(options: Generate) -> list[Track]:
     if options.drums:
         tracks.append(Track(track_type=DRUM, name="Drums", channel=9))
     if not tracks:
-        raise refused("--instrument", None, "is missing", "name an instrument, or ask for --drums")
+        raise refused("--instrument", None, "is missing", "name an instrument, or add --drums")
     return tracks
 
 

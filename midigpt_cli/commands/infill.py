@@ -134,19 +134,19 @@ def _whole_request(options: Infill) -> dict[str, Any] | None:
     name, given = ("--from-run", options.from_run) if options.request is None else ("--request", options.request)
     if given is None:
         if options.bars is None and options.where is None and (options.track or not options.region):
-            raise refused("--bars", None, "is missing", "say which bars to write, such as --bars 4-8")
+            raise refused("--bars", None, "is missing", "name the bars to write, such as --bars 4-8")
         return None
     said = {"--bars": options.bars, "--where": options.where, "--track": options.track, "--region": options.region}
     for option, value in said.items():
         if value:
-            raise refused(option, value, f"and {name} both say what is written", "keep one of them")
+            raise refused(option, value, f"and {name} exclude each other", "keep one of them")
     if options.music != Music() or options.context != Context():
         raise refused(name, str(given), "holds the musical controls and context", "put them there")
     from midigpt_cli.parse.request import read_request
 
     if options.request is not None:
         if options.from_run is not None:
-            raise refused("--from-run", given, "and --request both say what is written", "keep one of them")
+            raise refused("--from-run", given, "and --request exclude each other", "keep one of them")
         found: dict[str, Any] = read_request(options.request)
         return found
     return _remembered(options)
@@ -158,7 +158,7 @@ def _remembered(options: Infill) -> dict[str, Any]:
 
     run = run_of(options.from_run or 0)
     if run.command != "infill":
-        raise refused("--from-run", run.id, f"was made by midigpt {run.command}", "say that command again")
+        raise refused("--from-run", run.id, f"was made by midigpt {run.command}", "run that command again")
     if run.song and digest(Path(run.song)) != run.song_sha:
         typer.echo(f"midigpt: {run.song} has changed since run {run.id}", err=True)
     return run.request

@@ -189,7 +189,7 @@ def _settings(options: JamOptions, song: Score | None, table: AttributeTable) ->
     targets = {t: [0] for t in range(len(page.tracks))}
     request = build_request(RequestOptions(targets, options.music, Context(), options.settings), page, table)
     if any(prompt.bar_attributes or prompt.bar_controls for prompt in request.tracks):
-        raise refused("controls", None, "of single bars do not fit a jam", "ask for those of tracks")
+        raise refused("controls", None, "for single bars do not work in a jam", "set them for whole tracks")
     tries = CONTROL_TRIES if options.settings.control_tries is None else options.settings.control_tries
     pool = POOL if options.settings.pool is None else options.settings.pool
     return replace(

@@ -169,7 +169,7 @@ def _check(options: Loop) -> None:
         raise refused("--instrument", None, "is for loops from nothing", "choose tracks of the song with --track")
     for option, number in (("--takes", options.settings.num_candidates), ("--keep-best", options.output.keep_best)):
         if number:
-            raise refused(option, number, "is for takes, a loop has variations", f"say --variations {number}")
+            raise refused(option, number, "is for takes; loops have variations", f"use --variations {number}")
     if options.output.play:
         raise refused("--play", None, "is for takes", "hear the files afterwards: midigpt play FILE...")
     _check_output(options)
@@ -197,7 +197,7 @@ def _song(options: Loop) -> Score:
 
     bars = options.bars or str(USUAL_BARS)
     if not count(bars):
-        raise refused("--bars", options.bars, "is no number of bars", "from nothing, say how many, such as 4")
+        raise refused("--bars", options.bars, "is no number of bars", "without a song, write how many, such as 4")
     return new_score(options.instrument, options.drums, options.bpm or 120.0, options.metre or "4/4", int(bars))
 
 

@@ -113,13 +113,13 @@ def render(options: Render) -> None:
 def _targets(options: Render) -> list[Path]:
     """The files to write; refused where one is not known by its ending, or is there already."""
     if not options.output and options.song == PIPE:
-        raise refused("--output", None, "is missing", "standard input has no name to call the result by")
+        raise refused("--output", None, "is missing", "name the file to write")
     usual = Path(options.song).with_suffix(".wav")
     targets = [Path(name) for name in options.output] or [usual if options.force else free_name(usual)]
     for target in targets:
         if target.suffix.lower() not in SOUNDS + PICTURES:
             known = " ".join(SOUNDS + PICTURES)
-            raise refused("--output", str(target), "has no ending that says what to make", f"use one of {known}")
+            raise refused("--output", str(target), "has no known extension", f"use one of {known}")
         if target.exists() and not options.force:
             raise refused("--output", str(target), "exists", "add --force to overwrite it, or choose another name")
         if not target.parent.is_dir():

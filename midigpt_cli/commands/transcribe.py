@@ -128,7 +128,7 @@ def _target(options: Transcribe) -> str:
         if sys.stdout.isatty():
             raise refused("--output", PIPE, "would write MIDI to a terminal", "pipe it into something, or name a file")
         if options.as_json:
-            raise refused("--json", None, "and --output - both want standard output", "keep one of them")
+            raise refused("--json", None, "and --output - both use standard output", "keep one of them")
     check_midi_name("--output", target)
     files = {
         "--output": None if target == PIPE else target,

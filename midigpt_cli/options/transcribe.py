@@ -89,7 +89,7 @@ class TranscribeOptions:
 
         metre = metre_of(self.metre)
         if metre is None:
-            raise refused("--metre", self.metre, "is not a time signature", "say one such as 4/4, 3/4 or 6/8")
+            raise refused("--metre", self.metre, "is not a time signature", "write 4/4, 3/4 or 6/8, for example")
         finding = FindingSettings(
             self.onset_threshold,
             self.frame_threshold,

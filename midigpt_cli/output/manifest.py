@@ -19,7 +19,7 @@ class Manifest:
         self.done: frozenset[str] = frozenset()  # songs whose files are all there
         if self.path is None:
             if resume:
-                raise refused("--resume", None, "needs --manifest", "name the file that says what is done")
+                raise refused("--resume", None, "needs --manifest", "name the manifest of the earlier run")
             return
         if resume and self.path.is_file():
             self.done = frozenset(song for song, files in _finished(self.path) if all(map(_is_there, files)))

@@ -68,7 +68,7 @@ def _of_styles(styles: Sequence[str], weights: Sequence[float]) -> Understood:
     for style, weight in zip(styles, weights, strict=True):
         names = read_prompt(style).styles
         if not names:
-            raise refused("styles", style, "is no style that is known", nearest(style, STYLES))
+            raise refused("styles", style, "is not a known style", nearest(style, STYLES))
         for name in names:
             found[name] = found.get(name, 0.0) + weight
     return mixed(found)

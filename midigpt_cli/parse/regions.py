@@ -25,7 +25,7 @@ def with_regions(
     for region, track in zip(regions, tracks_in(regions), strict=True):
         bars = region.partition("/")[2].strip()
         if not track or not bars:
-            raise refused(option, region, "is no TRACK/BARS", "say bass/9-12, or all/9-12")
+            raise refused(option, region, "is no TRACK/BARS", "write bass/9-12, or all/9-12")
         places = select_places(bars, score, option)
         if places.spans:
             raise refused(option, region, "names a part of a bar", "name whole bars; parts are for --bars")
@@ -42,5 +42,7 @@ def places_said(
         return Selection(())
     places = select_places(bars or "all", score, f"{dashes}bars", where)
     if regions and places.spans:  # those are the same for all tracks
-        raise refused(f"{dashes}region", regions[0], "stands beside a part of a bar", "name whole bars in --bars")
+        raise refused(
+            f"{dashes}region", regions[0], "cannot be combined with parts of bars", "name whole bars in --bars"
+        )
     return places

@@ -50,7 +50,7 @@ def select_bars(text: str, n_bars: int, option: str = "--bars", heard: int | Non
     for part in text.replace("\N{EN DASH}", "-").split(","):
         first, last, step = _range(part.strip().lower(), (n_bars, heard or n_bars), text, option)
         if first > last:
-            raise refused(option, text, "runs backwards", f"say {last}-{first}")
+            raise refused(option, text, "runs backwards", f"write {last}-{first}")
         if first < 1 or last > n_bars:
             outside = first if not 1 <= first <= n_bars else last
             raise refused(option, text, f"speaks of bar {outside}", f"the song has bars 1 to {n_bars} (counted from 1)")
@@ -80,7 +80,7 @@ def select_cells(places: Iterable[str], score: Score, option: str = "--highlight
     for place in places:
         track, colon, bars = place.rpartition(":")
         if not colon:
-            raise refused(option, place, "has no colon", "say TRACK:BARS, such as drums:5-8")
+            raise refused(option, place, "has no colon", "write TRACK:BARS, such as drums:5-8")
         tracks = select_tracks([track], score, option)
         cells |= {(t, b) for t in tracks for b in select_bars(bars, score.n_bars, option)}
     return frozenset(cells)
@@ -135,11 +135,11 @@ def _range(part: str, ends: tuple[int, int], text: str, option: str) -> tuple[in
     """First bar, last bar and step; `ends`: the number of bars, and that of those up to the last note."""
     found = _RANGE.fullmatch(part)
     if found is None:
-        raise refused(option, text, "is no range of bars", "say 4-8, or 5,7-9, or 17- (to the end), or all")
+        raise refused(option, text, "is no range of bars", "write 4-8, or 5,7-9, or 17- (to the end), or all")
     n_bars, heard = ends
     step = int(found["step"] or 1)
     if step < 1:
-        raise refused(option, text, "takes every bar 0 times", "say 1-16/4 for every fourth bar")
+        raise refused(option, text, "takes every bar 0 times", "write 1-16/4 for every fourth bar")
     if found["all"]:
         return 1, heard, step
     first, last = (_counted(found[name], heard) for name in ("first", "last"))

@@ -209,7 +209,7 @@ def _sound_of(data: Mapping[str, Any]) -> tuple[ChunkSound | None, bool]:
     """What renders the chunks, if a start message asks for sound, and whether it is sent apart."""
     audio = data.get("audio", False)
     if audio not in AUDIO:
-        raise refused("audio", audio, "is not known", "say true, false, or binary for frames of their own")
+        raise refused("audio", audio, "is not known", "use true, false, or binary for binary frames")
     sound = ChunkSound(data.get("audio_rate", RATE))
     return (sound if audio else None), audio == "binary"
 

@@ -251,7 +251,7 @@ def _engine(text: str) -> Engine:
     url = _url(text)
     if url.get_backend_name() == "sqlite":
         if not url.database or url.database == ":memory:":
-            raise refused("job_store", text, "names no file", "say memory to keep jobs in memory only")
+            raise refused("job_store", text, "is not a file", "use memory to keep jobs in memory only")
         file = Path(url.database)
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch(mode=0o600)  # results are their callers' own

@@ -90,7 +90,9 @@ class ServerSettings:
                 raise refused(setting.name, value, "is not known", f"use {' or '.join(meta['choices'])}")
 
         if self.root_path and (not self.root_path.startswith("/") or self.root_path.endswith("/")):
-            raise refused("root_path", self.root_path, "is no path", "begin it with / and end it without, as /midigpt")
+            raise refused(
+                "root_path", self.root_path, "is not a path", "write it like /midigpt, with / at the start only"
+            )
 
     @property
     def max_body_bytes(self) -> int:

@@ -31,7 +31,7 @@ class PitchMask:
             )
         sources = [key for key in ("pitches", "scale", "pitch_classes") if key in value]
         if len(sources) > 1:
-            raise refused(where, sources, "say the same thing twice", "keep one of them")
+            raise refused(where, sources, "set the same thing twice", "keep one of them")
         for key, top in (("pitches", 127), ("pitch_classes", 11), ("range", 127)):
             check_integers(value.get(key, []), f"{where}.{key}", 0, top)
         if "range" in value and (len(value["range"]) != 2 or value["range"][0] > value["range"][1]):

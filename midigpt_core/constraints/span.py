@@ -72,7 +72,7 @@ class Span:
     def check(self, value: Any, where: str, encoder: EncoderConfig, track: Track) -> None:
         numbers = isinstance(value, list) and len(value) == 2 and all(map(_is_number, value))
         if not numbers or not 0 <= value[0] < value[1]:
-            raise refused(where, value, "is no part of a bar", "give [begin, end] in quarter notes, such as [2, 4]")
+            raise refused(where, value, "is not a part of a bar", "give [begin, end] in quarter notes, such as [2, 4]")
         if not span_ticks(value, encoder.resolution):
             raise refused(where, value, "is shorter than the model's grid", f"give 1/{encoder.resolution} or more")
 

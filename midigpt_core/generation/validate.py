@@ -103,7 +103,12 @@ def _distance_is_a_range(case: Case) -> None:
 def _passes_have_parts(case: Case) -> None:
     config = case.request.config
     if config.rounds > 1 and config.passes == "off":
-        raise refused("config.rounds", config.rounds, "is for passes", "say which: thirds, tracks, bars or random")
+        raise refused(
+            "config.rounds",
+            config.rounds,
+            "has no effect without passes",
+            "set passes to thirds, tracks, bars or random",
+        )
     forward = [prompt.autoregressive for prompt in case.request.tracks if prompt.bars or prompt.autoregressive]
     if config.passes != "off" and forward and all(forward):
         raise refused("config.passes", config.passes, "is for bars that are filled in", "drop it")
@@ -144,7 +149,7 @@ def _every_track_has_one_prompt(case: Case) -> None:
 
 def _something_is_written(case: Case) -> None:
     if not any(prompt.bars or prompt.autoregressive for prompt in case.request.tracks):
-        raise refused("tracks", None, "ask for no bar", "give at least one track a list of bars")
+        raise refused("tracks", None, "name no bars to write", "give at least one track a list of bars")
 
 
 # ---- bars ----

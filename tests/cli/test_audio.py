@@ -79,7 +79,7 @@ def test_render_refuses_before_it_works(midigpt, song) -> None:
     there.write_bytes(b"")
     for words, reason in (
         (["-o", there], "exists; add --force"),
-        (["-o", song.with_name("x.doc")], "has no ending that says what to make"),
+        (["-o", song.with_name("x.doc")], "has no known extension"),
         (["-o", song.with_name("x.png"), "--highlight", "drums"], "has no colon"),
         (["-o", song.parent / "no" / "x.wav"], "folder that does not exist"),
         (["-o", song.with_name("x.wav"), "--highlight", "1:2"], "shows in pictures alone"),

@@ -83,7 +83,7 @@ def test_a_run_is_made_again_and_varied(midigpt, song, model) -> None:
     ("words", "said"),
     [
         (("--from-run", 77), "is no run that is remembered"),
-        (("--from-run", 1, "--bars", 4), "both say what is written"),
+        (("--from-run", 1, "--bars", 4), "exclude each other"),
         ((), "SONG is missing"),
     ],
 )

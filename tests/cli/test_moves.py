@@ -165,7 +165,7 @@ def test_distance_is_from_what_stood_there_before_the_first_pass(fill) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["infill", POP, "-b", "5-8", "--rounds", "2"], "--rounds = 2 is for passes; say which"),
+        (["infill", POP, "-b", "5-8", "--rounds", "2"], "--rounds = 2 has no effect without passes; set passes"),
         (["continue", POP, "--bars", "2", "--passes", "bars"], "--passes = 'bars' is for bars that are filled in"),
     ],
 )

@@ -43,5 +43,5 @@ def test_region_that_cannot_be_is_a_sentence(region, says):
 
 
 def test_parts_of_bars_and_regions_do_not_go_together():
-    with pytest.raises(RequestValidationError, match="part of a bar"):
+    with pytest.raises(RequestValidationError, match="parts of bars"):
         places_said("5.3-6.2", None, ["bass/3"], POP)

@@ -47,7 +47,7 @@ def test_bars_are_counted_from_1_and_come_out_once_in_order(text, bars) -> None:
         ("0-3", "bar 0"),
         ("19-21", "bars 1 to 20"),
         ("25-", "bar 25"),
-        ("8-4", "say 4-8"),
+        ("8-4", "write 4-8"),
         ("four", "is no range of bars"),
         ("", "is no range of bars"),
         ("-4", "is no range of bars"),

@@ -133,7 +133,9 @@ def prepare(entry: ModelEntry, body: LoopBody, settings: ServerSettings) -> Loop
         raise RefusalError(422, "score is missing; give score (JSON) or midi (base64)", field="score")
     check(replace(body, score=None), "")
     if body.config.num_candidates != 1:
-        raise refused("config.num_candidates", body.config.num_candidates, "is for takes", "say variations instead")
+        raise refused(
+            "config.num_candidates", body.config.num_candidates, "is not used for loops", "use variations instead"
+        )
     loop_request = LoopRequest(
         first=body.first,
         end=song.n_bars if body.end is None else body.end,
