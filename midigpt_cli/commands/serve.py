@@ -171,7 +171,7 @@ def _specs(served: Served) -> list[Any]:
     if served.ckpt:
         return [ModelSpec(Path(served.ckpt).stem, served.ckpt, device=device, local=True)]
     if served.pretrained:
-        return [ModelSpec(served.pretrained, served.pretrained, served.hf_filename, device=device)]
+        return [ModelSpec(_id(served.pretrained), served.pretrained, served.hf_filename, device=device)]
     specs = []
     for text in served.model:
         name, sign, reference = text.partition("=")
@@ -179,7 +179,15 @@ def _specs(served: Served) -> list[Any]:
     twice = {spec.id for spec in specs if [other.id for other in specs].count(spec.id) > 1}
     if twice:
         raise refused("--model", sorted(twice), "name the same id twice", "give every model its own: id=reference")
-    return specs or [_from_environment(device) or ModelSpec(default_model(), default_model(), device=device)]
+    return specs or [_from_environment(device) or ModelSpec(_id(default_model()), default_model(), device=device)]
+
+
+def _id(reference: str) -> str:
+    """The id a model is served under unless one is given."""
+    from midigpt_core.model.names import shown
+
+    name = shown(reference)
+    return name if name == reference else Path(name).stem
 
 
 def _from_environment(device: str) -> Any:

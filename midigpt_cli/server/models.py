@@ -11,6 +11,7 @@ from midigpt_cli.server.errors import RefusalError
 from midigpt_core.engine import InferenceEngine
 from midigpt_core.errors import CheckpointError, short
 from midigpt_core.fields import nearest, read, refused, setting
+from midigpt_core.model.names import shown
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class ModelEntry:
 
     id: str
     engine: InferenceEngine
-    label: str
+    label: str  # what callers see of where it is from
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,8 @@ class ModelSpec:
     device: str = "auto"
     local: bool = False  # the reference is a path, and must exist
 
-    def load(self, max_lanes: int, label: str | None = None) -> ModelEntry:
-        """Load it; `label` is what callers see of its reference. Raises CheckpointError."""
+    def load(self, max_lanes: int) -> ModelEntry:
+        """Load it. Raises CheckpointError."""
         if self.local and not Path(self.reference).exists():
             raise CheckpointError(
                 f"{self.reference}: no such checkpoint; give a .safetensors file, .pt bundle or folder"
@@ -46,7 +47,7 @@ class ModelSpec:
             token: dict[str, Any] = {"token": self.token} if self.token else {}
             engine = InferenceEngine.from_pretrained(self.reference, self.filename, **token, **place)
         engine.warmup()
-        return ModelEntry(self.id, engine, label or self.reference)
+        return ModelEntry(self.id, engine, Path(self.reference).name if self.local else shown(self.reference))
 
 
 class Models:

@@ -95,6 +95,11 @@ def built_in() -> Path:
     return file
 
 
+def shown(name: str) -> str:
+    """What strangers are told of a model's name: of a path, the file's name alone."""
+    return Path(name).name if name not in _KNOWN_NAMES and _is_path(name) else name
+
+
 def pick(files: list[str], prefix: str | None) -> str | None:
     """The best checkpoint of a listing: `<prefix>-final`, else the highest `<prefix>-step<N>`, else the bare name.
 

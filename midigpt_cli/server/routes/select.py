@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import MISSING, dataclass
+import os
+from dataclasses import MISSING, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from midigpt_core.errors import CheckpointError
 from midigpt_core.fields import read, setting
 from midigpt_core.jam import Jam, JamSettings
 from midigpt_core.model.hub import resolve
-from midigpt_core.model.names import hub_reference
+from midigpt_core.model.names import HubReference, hub_reference, shown
 from midigpt_core.request import InferenceConfig
 from midigpt_core.score import Track
 
@@ -99,7 +100,8 @@ async def select(request: Request) -> dict[str, Any]:
 
 def names_allowed(settings: ServerSettings) -> list[str]:
     """What callers are told of --allow-model: names and hub repositories, but no path of this machine."""
-    return [name for name in settings.allow_model if name == HUB or hub_reference(name) is not None]
+    names = [name for name in settings.allow_model if shown(name) == name]
+    return [name for name in names if name == HUB or hub_reference(name) is not None]
 
 
 def _read(data: Any) -> SelectBody:
@@ -157,7 +159,21 @@ def _load(state: ServerState, asked: SelectBody) -> ModelEntry:
     if taken is not None and name != state.models.selected:
         raise RefusalError(409, f"id {name!r} is taken by {taken.label}; give another id", field="id")
     place = None if reference in state.settings.allow_model else hub_reference(reference)
-    return ModelSpec(name, str(resolve(place or reference)), local=True).load(state.settings.max_lanes, reference)
+    return replace(_from(place or reference, name, state.settings.max_lanes), label=str(place or shown(reference)))
+
+
+def _from(place: str | HubReference, name: str, max_lanes: int) -> ModelEntry:
+    """Load a model. Raises CheckpointError, which names the file, but not its folder."""
+    folders = [Path(place).expanduser().parent] if isinstance(place, str) and shown(place) != place else []
+    try:
+        file = resolve(place)
+        folders.append(file.parent)
+        return ModelSpec(name, str(file), local=True).load(max_lanes)
+    except CheckpointError as error:
+        told = str(error)
+        for folder in folders:
+            told = told.replace(f"{folder}{os.sep}", "")
+        raise CheckpointError(told) from error
 
 
 def _warm(entry: ModelEntry) -> None:
