@@ -17,7 +17,7 @@ from midigpt_cli.parse.jam import read_pacing, read_start, read_update, song_in
 from midigpt_cli.parse.jam_words import understood_in
 from midigpt_cli.server.chunk_audio import AUDIO, RATE, ChunkSound
 from midigpt_cli.server.errors import OUR_FAULT, RefusalError, busy
-from midigpt_cli.server.limits import check_song, read_limits
+from midigpt_cli.server.limits import check_parts, check_song, read_limits
 from midigpt_cli.server.models import ModelEntry
 from midigpt_cli.server.queue import WorkQueue
 from midigpt_cli.server.settings import ServerSettings
@@ -109,6 +109,7 @@ class JamSessions:
         self.check_room()
         song = self._song(data)
         settings = read_start(data, song)
+        check_parts(len(settings.tracks), self.settings)
         pacing = read_pacing(data, expires or self.settings.jam_seconds)
         midi = data.get("chunk_midi", False)
         if not isinstance(midi, bool):

@@ -40,6 +40,14 @@ def check_song(score: Score, takes: int, settings: ServerSettings) -> None:
         )
 
 
+def check_parts(count: int, settings: ServerSettings) -> None:
+    """Refuse a jam of more parts than a song may have tracks. Raises RefusalError (413)."""
+    if count > settings.max_tracks:
+        raise RefusalError(
+            413, f"the jam has {count} parts; this server takes {settings.max_tracks} (max_tracks)", field="tracks"
+        )
+
+
 def check_lanes(request: GenerationRequest, settings: ServerSettings) -> None:
     """Refuse more takes times tries than one caller may have written at once. Raises RefusalError (422)."""
     tries = request.config.control_tries

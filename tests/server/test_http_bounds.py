@@ -139,3 +139,13 @@ def test_the_longest_metre_of_a_file_is_taken(client):
         for bar in track["bars"]:
             bar.update(ts_numerator=255, ts_denominator=1, beat_length=1020)
     assert client.post("/generate", json=BODIES["/generate"](score)).status_code == 200
+
+
+def test_a_jam_has_no_more_parts_than_a_song_has_tracks() -> None:
+    with client_of(max_tracks=3) as client:
+        for count, status in ((3, 200), (4, 413)):
+            answer = client.post("/jam/start", json={"tracks": [{"drums": True}] * count})
+            assert answer.status_code == status, answer.text
+        with client.websocket_connect("ws://127.0.0.1/ws/jam") as line:
+            line.send_json({"type": "start", "tracks": [{"drums": True}] * 4})
+            assert line.receive_json()["status"] == 413
