@@ -1,10 +1,11 @@
 // Connects the page to the studio: buttons, keys, dropped files, theme, and the song of before a reload.
 
 import { onKeyNeeded } from "./api.js";
-import { showRecent, showTracks } from "./panel.js";
+import { element, showRecent, showTracks } from "./panel.js";
 import { Project } from "./project.js";
 import { ofThisTab, recent } from "./store.js";
 import { Studio } from "./studio.js";
+import { MEANINGS } from "./verdict.js";
 
 const find = (id) => document.getElementById(id);
 
@@ -38,6 +39,7 @@ const ACTIONS = {
   region: () => studio.holdSelection(),
   "add-bars": () => studio.add((additions) => (additions.bars += 4)),
   "add-none": () => studio.add((additions) => additions.clear()),
+  hear: () => studio.hear(),
   keep: () => studio.keep(),
   stop: () => studio.cancel(),
   "zoom-in": () => studio.base && studio.roll.zoom(1.4),
@@ -92,12 +94,10 @@ const KEYS = [
 ];
 const WITH_CONTROL = { z: ACTIONS.undo, y: ACTIONS.redo, s: ACTIONS.download };
 
-for (const [keys, does] of [...KEYS, ["Ctrl+Z, Ctrl+Shift+Z", "undo, redo"], ["Ctrl+S", "download"]]) {
-  const [term, meaning] = [document.createElement("dt"), document.createElement("dd")];
-  term.append(Object.assign(document.createElement("kbd"), { textContent: keys }));
-  meaning.textContent = does;
-  find("keys").append(term, meaning);
-}
+for (const [keys, does] of [...KEYS, ["Ctrl+Z, Ctrl+Shift+Z", "undo, redo"], ["Ctrl+S", "download"]])
+  find("keys").append(element("dt", {}, element("kbd", { textContent: keys })), element("dd", { textContent: does }));
+for (const [figure, means] of MEANINGS)
+  find("meanings").append(element("dt", { textContent: figure }), element("dd", { textContent: means }));
 
 document.addEventListener("keydown", (event) => {
   const key = event.key.toLowerCase();

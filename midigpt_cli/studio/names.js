@@ -11,6 +11,10 @@ const DRUMS = {
   80: "Mute triangle", 81: "Triangle", 82: "Shaker",
 };
 
+/** The instruments as the server names them, drums first. */
+let instruments = [];
+export const learnInstruments = (names) => (instruments = names);
+
 const FAMILIES = [
   "piano", "chromatic percussion", "organ", "guitar", "bass", "strings", "ensemble", "brass",
   "reed", "pipe", "synth lead", "synth pad", "synth effects", "ethnic", "percussive", "sound effects",
@@ -19,5 +23,5 @@ const FAMILIES = [
 const PITCHES = ["C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B"];
 
 export const drumName = (pitch) => DRUMS[pitch] ?? `Sound ${pitch}`;
-export const familyOf = (track) => (track.drum ? "drums" : FAMILIES[track.program >> 3]);
+export const instrumentOf = (track) => (track.drum ? "Drums" : (instruments[track.program + 1] ?? FAMILIES[track.program >> 3]));
 export const pitchName = (pitch) => PITCHES[pitch % 12] + (Math.floor(pitch / 12) - 1);

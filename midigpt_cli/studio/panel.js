@@ -1,11 +1,11 @@
-// What the page shows beside the roll: tracks, takes, history.
+// What the page shows beside the roll: tracks, history, songs of before.
 
-import { drumName, familyOf } from "./names.js";
+import { drumName, instrumentOf } from "./names.js";
 import { HEAD, rowsOf } from "./roll.js";
 
 const LEGIBLE = 9; // pixels
 
-const element = (tag, properties = {}, ...children) => {
+export const element = (tag, properties = {}, ...children) => {
   const made = Object.assign(document.createElement(tag), properties);
   made.append(...children);
   return made;
@@ -18,7 +18,7 @@ function toggle(text, label, pressed, act) {
   return button;
 }
 
-/** The heads of the lanes: name, family, mute and solo. */
+/** The heads of the lanes: name, mute and solo, instrument. */
 export function showTracks(list, song, lanes, player, changed) {
   const flip = (set, number) => () => {
     if (!set.delete(number)) set.add(number);
@@ -35,7 +35,9 @@ export function showTracks(list, song, lanes, player, changed) {
         toggle("M", `Mute ${track.name}`, player.muted.has(number), flip(player.muted, number)),
         toggle("S", `Solo ${track.name}`, player.solo.has(number), flip(player.solo, number)),
       );
-      const head = element("li", {}, name, element("span", { className: "kind", textContent: familyOf(track) }), buttons);
+      const instrument = instrumentOf(track);
+      if (instrument !== track.name) buttons.append(element("span", { className: "kind", textContent: instrument, title: instrument }));
+      const head = element("li", {}, name, buttons);
       if (track.drum) head.append(...soundNames(track, lanes[number].height));
       head.style.height = `${lanes[number].height}px`;
       head.style.borderLeftColor = `var(--track-${number % 8})`;
@@ -53,25 +55,6 @@ function soundNames(track, height) {
     name.style.top = `${row.at(pitch) + row.size / 2}px`;
     return name;
   });
-}
-
-/** One radio button per take, and one for the song as it is. */
-export function showTakes(box, { list, heard, best }, choose) {
-  const row = (index, title, note) => {
-    const input = element("input", { type: "radio", name: "take", value: String(index), checked: index === heard });
-    input.addEventListener("change", () => choose(index));
-    return element("label", { className: "take" }, input, element("span", { textContent: title }), element("small", { textContent: note }));
-  };
-  const focused = document.activeElement?.name === "take";
-  const rows = list.map((take, index) => {
-    const { fresh, fit } = take.change;
-    const facts = [`${fresh} new note${fresh === 1 ? "" : "s"}`, `seed ${take.seed}`];
-    if (fit !== null) facts.push(`${Math.round(fit * 100)} % chord tones`);
-    if (list.length > 1) facts.push(`agreement ${take.consensus.toFixed(2)}`);
-    return row(index, `Take ${take.number + 1}${take === best && list.length > 1 ? " · best" : ""}`, facts.join(" · "));
-  });
-  box.replaceChildren(...(list.length ? [row(-1, "As it was", "0 or O key"), ...rows] : []));
-  if (focused) box.querySelector("input:checked")?.focus();
 }
 
 /** The versions of the song; a click goes to one. */

@@ -212,16 +212,19 @@ export class Roll {
     pen.font = "12px system-ui, sans-serif";
     pen.textBaseline = "middle";
     const every = spacing(this.song.bars[first].length * this.scale);
+    let free = -Infinity;
     for (let bar = first; bar <= last; bar++) {
       const { start, top, bottom } = this.song.bars[bar];
       const before = this.song.bars[bar - 1];
-      const metre = !before || before.top !== top || before.bottom !== bottom ? `  ${top}/${bottom}` : "";
-      if (bar % every && !metre) continue;
+      const metre = !before || before.top !== top || before.bottom !== bottom ? ` ${top}/${bottom}` : "";
       const x = Math.round(start * this.scale - left);
+      if ((bar % every && !metre) || x < free) continue;
       pen.fillStyle = this.theme.strong;
       pen.fillRect(x, 4, 1, RULER - 4);
       pen.fillStyle = this.theme.text;
-      pen.fillText(`${bar + 1}${this.scale > 8 ? metre : ""}`, x + 5, RULER / 2);
+      const text = `${bar + 1}${this.scale > 8 ? metre : ""}`;
+      pen.fillText(text, x + 5, RULER / 2);
+      free = x + pen.measureText(text).width + 4;
     }
     pen.fillStyle = this.theme.strong;
     pen.fillRect(0, RULER - 1, width, 1);

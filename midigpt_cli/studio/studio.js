@@ -8,6 +8,7 @@ import { CommandError, commandOf, fieldsOf } from "./command.js";
 import { downloadMidi, downloadRendered } from "./downloads.js";
 import { listen } from "./gestures.js";
 import { heardIn, isRecording, midiNameOf } from "./listening.js";
+import { learnInstruments } from "./names.js";
 import { showHistory } from "./panel.js";
 import { Player } from "./player.js";
 import { Project } from "./project.js";
@@ -42,6 +43,7 @@ export class Studio {
   async describe() {
     try {
       await this.asking.describe();
+      learnInstruments(this.asking.instruments);
       find("add-track").append(...this.asking.instruments.map((name) => new Option(name, name)));
     } catch (error) {
       this.fail(error);
@@ -119,6 +121,7 @@ export class Studio {
 
   heardGesture(what, where) {
     if (what === "seek") this.player.seek(where);
+    else if (!this.player.playing && !this.selection.empty) this.player.seek(this.firstChosen);
     this.showSelection();
     this.roll.draw();
   }
@@ -230,6 +233,18 @@ export class Studio {
     else this.player.play();
   }
 
+  /** Where the chosen bars begin. */
+  get firstChosen() {
+    return this.base.bars[Math.min(...this.selection.barList)].start;
+  }
+
+  /** Hear the take from the bar before it. */
+  hear() {
+    const bars = this.takes.cells.map((cell) => Number(cell.split(":")[1]));
+    this.player.seek(this.base.bars[Math.max(0, Math.min(...bars) - 1)].start);
+    this.player.play();
+  }
+
   setLoop() {
     const bars = this.selection.barList.map((bar) => this.base.bars[bar]);
     if (!bars.length) return this.say("Choose the bars to loop first.");
@@ -266,6 +281,7 @@ export class Studio {
     if (!take) return;
     this.project.keep(take.bytes, `${this.label}, take ${take.number + 1}`, this.takes.cells);
     this.settle(take.song, take.score);
+    this.say("Kept. Go on with other bars, or download the song.");
     await save(this.project.plain());
   }
 

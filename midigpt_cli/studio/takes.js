@@ -1,8 +1,9 @@
 // The takes of the last request: which there are, which is heard, and what is lit in the roll.
 
 import { chordFit } from "./harmony.js";
-import { showTakes, showTracks } from "./panel.js";
+import { showTracks } from "./panel.js";
 import { isNew, notesOf, withBar } from "./song.js";
+import { showTakes } from "./verdict.js";
 
 export class Takes {
   constructor(roll, player, find, shown) {
@@ -52,7 +53,7 @@ export class Takes {
   }
 
   add(take) {
-    this.list.push({ ...take, change: changeOf(take.song, this.base) });
+    this.list.push({ ...take, change: changeOf(take.song, this.base, this.cells) });
     this.list.sort((one, other) => one.number - other.number);
     if (this.heard < 0 && !this.choosing) this.hear(this.list.findIndex((row) => row.number === take.number));
     this.show();
@@ -116,14 +117,17 @@ export class Takes {
 
   show() {
     this.find("no-takes").hidden = this.list.length > 0;
+    this.find("hear").hidden = !this.list.length;
     this.find("keep").disabled = this.heard < 0;
     showTakes(this.find("takes"), this, (index) => this.choose(index));
   }
 }
 
-/** What a song has that its base has not: how many notes, and how they fit the chords. */
-function changeOf(song, base) {
+/** What a song has that its base has not: how many notes, how they fit the chords; whether nothing stood there before. */
+function changeOf(song, base, cells) {
   const old = song.tracks.map((_, number) => notesOf(base.tracks[number]));
   const fresh = song.tracks.reduce((sum, track, number) => sum + track.notes.filter((note) => isNew(note, old[number])).length, 0);
-  return { fresh, fit: chordFit(song, (number, note) => isNew(note, old[number])) };
+  const there = new Set(cells);
+  const empty = !base.tracks.some((track) => track.notes.some((note) => there.has(`${track.number}:${note.bar}`)));
+  return { empty, fresh, fit: chordFit(song, (number, note) => isNew(note, old[number])) };
 }

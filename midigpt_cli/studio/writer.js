@@ -89,7 +89,8 @@ export class Writer {
       const bytes = await api.takeFile(this.id, result.take);
       const score = await api.scoreOf(bytes);
       this.seen.add(result.take);
-      this.told.take({ number: result.take, seed: result.seed, consensus: result.consensus, bytes, score, song: makeSong(score, bytes) });
+      const { take: number, seed, consensus, distance, remarks } = result;
+      this.told.take({ number, seed, consensus, distance, remarks, bytes, score, song: makeSong(score, bytes) });
     }
   }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from pathlib import Path
 from typing import Any
 
@@ -130,13 +131,23 @@ def test_exchanged_song_and_loop_leave_no_gap_and_play_nothing_twice(page: Any) 
     assert max(start for _, start, _ in heard) < 4
 
 
+def for_the_command_line(page: Any) -> None:
+    if page.is_hidden("#copy"):
+        page.click("text=For the command line")
+
+
+def copy(page: Any) -> None:
+    for_the_command_line(page)
+    page.click("#copy")
+
+
 def test_command_says_what_is_on_the_screen(page: Any) -> None:
     open_song(page, POP)
     choose(page, 1, 1, 2)
     page.fill("#ask-num_candidates", "2")
     page.fill("#ask-seed", "5")
     page.fill("#ask-scale", "C:major")
-    page.click("#copy")
+    copy(page)
     page.wait_for_selector("#message:not([hidden])")
     line = page.inner_text("#message")
     assert f"midigpt infill {POP.name} --bars 2-3 --track 2" in line
@@ -189,6 +200,7 @@ def test_what_was_added_can_be_taken_away_again(page: Any) -> None:
 
 
 def paste(page: Any, line: str) -> None:
+    for_the_command_line(page)
     page.click("#paste")
     page.fill("#command", line)
     page.click("#paste-dialog .main")
@@ -203,7 +215,7 @@ def test_pasted_command_asks_for_the_same_and_is_copied_as_it_was(page: Any) -> 
     paste(page, f"{line} -o out.mid --force")
     page.wait_for_selector("#others:not([hidden])")
     assert page.inner_text("#others").startswith("Also: attribute 3/note_density=4")
-    page.click("#copy")
+    copy(page)
     page.wait_for_selector("#message:not([hidden])")
     words, said = line.split(), page.inner_text("#message").removeprefix("Copied: ").split()
     assert sorted(said) == sorted(word.replace("'", "") for word in words)
@@ -246,12 +258,38 @@ def test_downloads_are_sound_and_picture_too(page: Any, tmp_path: Path) -> None:
         assert (tmp_path / "made").read_bytes()[:4] == head
 
 
-def test_takes_say_how_they_fit_the_chords(page: Any) -> None:
+def test_takes_say_how_they_differ_fit_and_agree(page: Any) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
     open_song(page, POP)
     track, bar = first_with_notes(POP)
     choose(page, track, bar, bar + 1)
     write(page)
-    assert "% chord tones" in page.inner_text("#takes")
+    events = next(url for url in asked if url.endswith("/events"))
+    take = httpx.get(events.removesuffix("/events")).json()["results"][0]
+    words = page.inner_text("#takes label:nth-child(2)")
+    assert f"{take['distance']:.0%}".replace("%", " % changed") in words
+    assert f"{take['consensus']:.0%}".replace("%", " % like the other tries") in words
+    assert "% on chord notes" in words
+    page.click("#hear")
+    until(page, lambda: "Stop" in page.inner_text("#play"))
+    assert page.inner_text("#clock").startswith(f"{bar}.")  # from the bar before
+
+
+def test_remarks_on_a_take_are_told_with_the_names_of_its_tracks(page: Any) -> None:
+    def remarked(route: Any) -> None:
+        answer = route.fetch()
+        job = answer.json()
+        for row in job["results"]:
+            row["remarks"] = [{"what": "parallel fifths", "bar": 4, "tracks": [0, 2]}] * 4
+        route.fulfill(response=answer, json=job)
+
+    page.route(re.compile(r"/jobs/[^/]+$"), remarked)
+    page.route("**/jobs/*/events", lambda route: route.abort())
+    chosen_bar(page, POP)
+    write(page)
+    assert "parallel fifths in bar 5, Lead and Bass; parallel" in page.inner_text("#takes label:nth-child(2)")
+    assert "; and 2 more" in page.inner_text("#takes label:nth-child(2)")
 
 
 def test_job_whose_stream_breaks_is_asked_for_again(page: Any) -> None:
@@ -320,7 +358,7 @@ def test_several_regions_are_written_and_nothing_between_them(page: Any, tmp_pat
     for key in ("ArrowDown", "ArrowRight", "ArrowRight", "Shift+ArrowRight"):
         page.keyboard.press(key)
     assert page.inner_text("#chosen") == "Bars 2-3 of Chords; bars 5-6 of Bass"
-    page.click("#copy")
+    copy(page)
     page.wait_for_selector("#message:not([hidden])")
     assert "--region 2/2-3 --region 3/5-6 --takes" in page.inner_text("#message")
     write(page, takes=1)
@@ -368,7 +406,7 @@ def test_pasted_regions_are_copied_as_they_were(page: Any) -> None:
     open_song(page, POP)
     line = f"midigpt infill {POP.name} --region 2/2-3,7 --region 3/5 --takes 2 --seed 5"
     paste(page, line.replace("3/5", "bass/5"))
-    page.click("#copy")
+    copy(page)
     page.wait_for_selector("#message:not([hidden])")
     assert page.inner_text("#message").removeprefix("Copied: ") == line
 
