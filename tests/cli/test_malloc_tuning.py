@@ -67,6 +67,18 @@ def test_free_pages_go_back_after_every_so_many_songs(monkeypatch) -> None:
 
 
 def test_nothing_is_asked_of_another_c_library(monkeypatch) -> None:
-    monkeypatch.setattr(malloc_tuning, "_libc", lambda: None)
+    looked_for: list[str] = []
+
+    class Musl:
+        def __getattr__(self, name: str) -> None:
+            looked_for.append(name)
+            raise AttributeError(name)
+
+    monkeypatch.setattr(malloc_tuning.ctypes, "CDLL", lambda name: Musl())
+    monkeypatch.setattr(malloc_tuning, "_libc", malloc_tuning._libc.__wrapped__)  # not what an earlier test has found
     malloc_tuning.share_heaps()
     malloc_tuning.give_back(malloc_tuning.SONGS_BETWEEN)
+    if sys.platform.startswith("linux"):
+        assert looked_for == ["malloc_trim", "malloc_trim"]  # only whether it is there, once each
+    else:
+        assert not looked_for
