@@ -131,7 +131,7 @@ def _request(options: ShowPlan, score: Score) -> GenerationRequest:
 def step_estimates(encoder: EncoderConfig, room: int, score: Score, request: GenerationRequest) -> list[StepEstimate]:
     """Every step, for a model that can hold `room` tokens. Raises RequestValidationError as a run would."""
     from midigpt_core.generation.plan import estimates, plan
-    from midigpt_core.generation.validate import check_request
+    from midigpt_core.generation.request_checks import check_request
     from midigpt_core.tokens.tokenizer import Tokenizer
 
     tokenizer = Tokenizer(encoder)

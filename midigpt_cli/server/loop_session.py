@@ -9,7 +9,7 @@ from midigpt_cli.parse.prompt_request import joined
 from midigpt_core import trace
 from midigpt_core.engine import InferenceEngine, SamplingSession
 from midigpt_core.errors import CancelledError
-from midigpt_core.generation.validate import check_request
+from midigpt_core.generation.request_checks import check_request
 from midigpt_core.loop import Variation, loop
 from midigpt_core.midi_file.excerpt import excerpt
 from midigpt_core.request import GenerationRequest, LoopRequest, TrackPrompt

@@ -11,8 +11,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from midigpt_core.constraints.attribute_targets import AttributeTarget, attribute_targets
+from midigpt_core.echo.constraint import LEFT, LEFT_KNOWN, NOTE_TOKENS, OTHERS, Choice, Source
 from midigpt_core.echo.mixture import Body
-from midigpt_core.echo.rule import LEFT, LEFT_KNOWN, NOTE_TOKENS, OTHERS, Choice, Source
 from midigpt_core.plan.steps import Cell
 from midigpt_core.request import TrackPrompt
 from midigpt_core.score import Bar, Note, Score

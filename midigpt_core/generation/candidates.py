@@ -10,7 +10,7 @@ from functools import cached_property
 from midigpt_core import trace
 from midigpt_core.constraints.attribute_targets import attribute_targets
 from midigpt_core.errors import GenerationError
-from midigpt_core.generation.checks import Written, checks_of, similarity, standing, stuck
+from midigpt_core.generation.attempt_checks import Written, checks_of, similarity, standing, stuck
 from midigpt_core.generation.distance import stray
 from midigpt_core.generation.prompt import StepPrompt
 from midigpt_core.plan.steps import Cell

@@ -10,8 +10,8 @@ from midigpt_core.constraints.attribute_targets import AttributeTargets, attribu
 from midigpt_core.constraints.controls import borne_on
 from midigpt_core.constraints.swing import Swing, swing_of
 from midigpt_core.constraints.velocity import Loudness, loudness
+from midigpt_core.echo.constraint import Choice, Source
 from midigpt_core.echo.mixture import Body, StyleBias
-from midigpt_core.echo.rule import Choice, Source
 from midigpt_core.echo.sources import GRID, SourceFilter, Surroundings, choices, kept_bars
 from midigpt_core.echo.style_prior import styles
 from midigpt_core.harmony.band import band_of

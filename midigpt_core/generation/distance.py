@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from midigpt_core.generation.checks import Written, standing
+from midigpt_core.generation.attempt_checks import Written, standing
 from midigpt_core.generation.consensus import note_f1
 from midigpt_core.generation.prompt import StepPrompt
 from midigpt_core.plan.steps import Cell

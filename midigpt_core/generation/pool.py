@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from midigpt_core.echo.sources import REACH, Notes, Surroundings, note_set
+from midigpt_core.generation.attempt_checks import Written
 from midigpt_core.generation.candidates import Candidate, Draft, Judge
-from midigpt_core.generation.checks import Written
 from midigpt_core.generation.consensus import SAMENESS, agreement, differing, note_f1, sameness
 from midigpt_core.generation.distance import Origin
 from midigpt_core.generation.prompt import StepPrompt

@@ -12,8 +12,8 @@ import numpy as np
 
 from midigpt_core import trace
 from midigpt_core.errors import CancelledError
+from midigpt_core.generation.attempt_checks import on_grid
 from midigpt_core.generation.candidates import Candidate, Draft, Fault, Take
-from midigpt_core.generation.checks import on_grid
 from midigpt_core.generation.distance import Origin, is_partly_kept
 from midigpt_core.generation.facts import with_facts
 from midigpt_core.generation.fit import narrowed

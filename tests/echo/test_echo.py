@@ -14,8 +14,8 @@ from tiny import engine, request, song
 
 from midigpt_core.compiled import compiled
 from midigpt_core.constraints.masks import Cursor
+from midigpt_core.echo.constraint import OTHERS, Choice, Echo, Source
 from midigpt_core.echo.mixture import KEPT, SLIP, Mixture, StyleBias, Tokens, shares_of
-from midigpt_core.echo.rule import OTHERS, Choice, Echo, Source
 from midigpt_core.echo.sources import WEIGHTS, Surroundings
 from midigpt_core.generation.context import echo_strength
 from midigpt_core.generation.lane_constraints import build_constraints
