@@ -6,7 +6,7 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -54,13 +54,13 @@ class CommandOptions:
 class CommandRun:
     """One command at work."""
 
-    def __init__(self, options: CommandOptions, takes: int, songs: Sequence[str]) -> None:
+    def __init__(self, options: CommandOptions, takes: int, songs: Mapping[str, Path]) -> None:
         self.options, self.songs = options, list(songs)
         alone = len(self.songs) == 1 or options.output.play or options.reporting.dry_run
         self.at_once = 1 if alone else options.many.jobs
         self.elsewhere = options.many.cluster is not None and not (options.output.play or options.reporting.dry_run)
         self.model = Model(options.model, *(LANES_OF_MANY if self.at_once > 1 else LANES_OF_ONE))
-        self.destination = Destination(options.output, options.command, len(self.songs), takes)
+        self.destination = Destination(options.output, options.command, songs, takes)
         if options.reporting.to_program and (
             self.destination.is_pipe or (PIPE in songs and options.output.output is None)
         ):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -91,7 +92,7 @@ def generate(options: Generate) -> None:
         options.reporting,
         understood=report_prompt(prompted, options.reporting),
     )
-    job = CommandRun(told, options.settings.num_candidates or 1, [options.to or "new"])
+    job = CommandRun(told, options.settings.num_candidates or 1, {options.to or "new": Path()})
 
     def prepare(score: Score, table: AttributeTable) -> tuple[Score, GenerationRequest]:
         from midigpt_cli.parse.request import RequestOptions, build_request

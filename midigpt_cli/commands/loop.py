@@ -112,8 +112,8 @@ def _run(options: Loop) -> None:
 
     options, understood = _with_words(options)
     _check(options)
-    destination = Destination(options.output, "loop", 1, options.variations, options.format)
     name = options.song or "new"
+    destination = Destination(options.output, "loop", {name: Path()}, options.variations, options.format)
     if not options.reporting.dry_run:
         destination.check_free(name)
     model = Model(options.model)

@@ -7,7 +7,7 @@ import os
 import re
 import string
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -58,11 +58,15 @@ def read_song(song: str | IO[bytes], reading: Reading = AS_IT_IS) -> Score:
 
 
 class Destination:
-    """The files of one command, named by its options; raises RequestValidationError where they do not go together."""
+    """The files of one command, named by its options; raises RequestValidationError where they do not go together.
 
-    def __init__(self, asked: Output, command: str, songs: int, takes: int, ending: str = "mid") -> None:
-        self.asked, self.command, self.ending = asked, command, ending
+    Songs come with their subfolders of the folder that was named (`songs_in`); the output folder gets the same ones.
+    """
+
+    def __init__(self, asked: Output, command: str, songs: Mapping[str, Path], takes: int, ending: str = "mid") -> None:
+        self.asked, self.command, self.ending, self._subfolders = asked, command, ending, songs
         self._mine: set[Path] = set()  # written by this command
+        self._taken: dict[Path, str] = {}  # file -> the song that will be written there
         self._shifts: dict[str, int] = {}  # song -> what is added to the numbers in its names, so that all are free
         self._endings = rendering.endings(asked.render)
         for made in (*self._endings, *([f".{ending}"] if ending != "mid" else [])):
@@ -76,16 +80,18 @@ class Destination:
                 raise refused(
                     "--render", asked.render, "needs files with names", "name a file with -o, or leave it out"
                 )
-            if songs * self.files > 1:
-                raise refused("--output", PIPE, f"takes one file, not {songs * self.files}", "add --keep-best 1")
+            if len(songs) * self.files > 1:
+                raise refused("--output", PIPE, f"takes one file, not {len(songs) * self.files}", "add --keep-best 1")
             if is_closed("stdout"):
                 raise refused("--output", PIPE, "is standard output, which is closed", "name a file")
             if sys.stdout.isatty():
                 raise refused(
                     "--output", PIPE, "would write MIDI to a terminal", "pipe it into something, or name a file"
                 )
-        elif asked.output and not self._is_folder() and songs > 1:
-            raise refused("--output", asked.output, f"is one file for {songs} songs", "name a folder (ending in /)")
+        elif asked.output and not self._is_folder() and len(songs) > 1:
+            raise refused(
+                "--output", asked.output, f"is one file for {len(songs)} songs", "name a folder (ending in /)"
+            )
         self._check_template()
 
     @property
@@ -98,7 +104,7 @@ class Destination:
         if song == PIPE and self.asked.output is None:
             from dataclasses import replace
 
-            return Destination(replace(self.asked, output=PIPE), self.command, 1, self.files)
+            return Destination(replace(self.asked, output=PIPE), self.command, {song: Path()}, self.files)
         return self
 
     def check_free(self, song: str) -> None:
@@ -111,7 +117,8 @@ class Destination:
         self._shifts[song] = self._free_shift(song)
         for path in self._paths(song):
             for file in (path, *self.beside(path)):
-                self._check_free(file)
+                self._check_free(file, song)
+                self._taken[file] = song
             if not self.is_pipe:
                 check_folder(path.parent)
 
@@ -125,8 +132,8 @@ class Destination:
         for shift in itertools.count():
             self._shifts[song] = shift
             files = [file for path in self._paths(song) for file in (path, *self.beside(path))]
-            if shift == 0 and self._mine.intersection(files):
-                return 0  # another song of this command has the name: refused, lest nobody knows which is which
+            if any(self._is_taken(file, song) for file in files):
+                return shift  # another song of this command has the name: refused, lest nobody knows which is which
             if not any(file.is_file() for file in files):
                 return shift
         raise AssertionError("numbers do not end")
@@ -156,19 +163,22 @@ class Destination:
         paths = [self.path_of(song, result) for result in results]
         files = [file for path in paths for file in (path, *self.beside(path))]
         for file in files:
-            self._check_free(file)
+            self._check_free(file, song)
         self._mine.update(files)
         for path, result in zip(paths, results, strict=True):
             _make_folder(path.parent)
             write_one(result, path)
         return [str(path) for path in paths]
 
-    def _check_free(self, path: Path) -> None:
-        if path in self._mine:
+    def _is_taken(self, path: Path, song: str) -> bool:
+        return path in self._mine or self._taken.get(path, song) != song
+
+    def _check_free(self, path: Path, song: str) -> None:
+        if self._is_taken(path, song):
             raise refused(
                 "--output",
                 str(path),
-                "was just written for another song",
+                "is the file of another song of this command",
                 "put {take} or {stem} into --filename, or use other folders",
             )
         if not self.is_pipe and path.is_file() and not self.asked.force:
@@ -185,7 +195,7 @@ class Destination:
             file = self._ended(Path(output))
             return file if self.files == 1 else file.with_name(f"{file.stem}.{self._number(result)}{file.suffix}")
         source = Path("stdin.mid" if song == PIPE else song)
-        folder = Path(output) if output else source.parent
+        folder = Path(output, self._subfolders.get(song, "")) if output else source.parent
         return self._ended(folder / self._name(source, result, self._shifts.get(song, 0)))
 
     def _ended(self, file: Path) -> Path:

@@ -12,25 +12,29 @@ MIDI_ENDINGS = (".mid", ".midi", ".kar")
 _OWN = re.compile(r"(?P<stem>.+)\.(infill|continue|generate|loop)(\.\d+)?")  # how results are called beside a song
 
 
-def songs_in(places: Sequence[str]) -> list[str]:
-    """The songs of these places; results beside the songs of a folder do not count. Raises MidiFileError."""
-    found: dict[str, None] = {}
+def songs_in(places: Sequence[str]) -> dict[str, Path]:
+    """The songs of these places, each with its subfolder of the folder named; other songs have none (Path()).
+
+    Results beside the songs of a folder do not count. Raises MidiFileError.
+    """
+    found: dict[str, Path] = {}
     for place in places:
         folder = Path(place)
         if not folder.is_dir():
-            found[place] = None
+            found.setdefault(place, Path())
             continue
         songs = list(_inside(folder))
         if not songs:
             raise MidiFileError(f"{place}: no MIDI file is in this folder ({', '.join(MIDI_ENDINGS)})")
-        found.update(dict.fromkeys(songs))
-    return list(found)
+        for song in songs:
+            found.setdefault(str(song), song.parent.relative_to(folder))
+    return found
 
 
-def _inside(folder: Path) -> Iterator[str]:
+def _inside(folder: Path) -> Iterator[Path]:
     files = [file for file in sorted(folder.rglob("*")) if file.suffix.lower() in MIDI_ENDINGS and file.is_file()]
     songs = {file.with_suffix("") for file in files}
     for file in files:
         own = _OWN.fullmatch(file.stem)
         if own is None or file.with_name(own["stem"]) not in songs:
-            yield str(file)
+            yield file

@@ -58,7 +58,7 @@ def write(songs: list[str], model: str, out: Path, many: Many, fatal: str = "", 
     told = Reporting(quiet=True)
     options = CommandOptions("infill", ModelChoice(model), Output(output=f"{out}/"), told, many)
     try:
-        CommandRun(options, 1, songs).run(prepare, read)
+        CommandRun(options, 1, dict.fromkeys(songs, Path())).run(prepare, read)
     except typer.Exit as left:
         return left.exit_code
     return 0

@@ -321,7 +321,7 @@ def test_two_songs_do_not_draw_over_each_other(midigpt, song, tmp_path, model) -
     twin.write_bytes(song.read_bytes())
     words = ("infill", song, twin, "--bars", "4", "-t", "bass", "-m", model, "--seed", 7, "-o", f"{tmp_path}/out/")
     answer = midigpt(*words, "--filename", "{seed}", "--render", "svg", "--force")
-    assert (answer.code, "just written for another song" in answer.err) == (1, True)
+    assert (answer.code, "the file of another song" in answer.err) == (1, True)
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["7", "7.svg"]
 
 
@@ -339,5 +339,5 @@ def test_nothing_rendered_nothing_told(midigpt, song, model) -> None:
 
 @pytest.mark.parametrize(("file", "pictures"), [("a.mid", ["a.svg"]), ("a.MIDI", ["a.svg"]), ("a.1", ["a.1.svg"])])
 def test_a_companion_has_the_name_of_its_take(file: str, pictures: list[str], tmp_path) -> None:
-    destination = Destination(Output(output=str(tmp_path / file), render="svg,.SVG"), "infill", 1, 1)
+    destination = Destination(Output(output=str(tmp_path / file), render="svg,.SVG"), "infill", {"song.mid": Path()}, 1)
     assert [path.name for path in destination.beside(tmp_path / file)] == pictures

@@ -46,6 +46,53 @@ def test_a_song_gets_the_same_notes_alone_and_among_others(midigpt, songs, model
     assert of(tmp_path / "many") == of(tmp_path / "alone")
 
 
+@pytest.mark.parametrize("where", [("--jobs", 1), ("--jobs", 3), ("--cluster", "local", "--workers", 1)])
+def test_outputs_have_the_subfolders_of_the_folder_given(midigpt, songs, model, tmp_path, where) -> None:
+    if "--cluster" in where:
+        pytest.importorskip("ray", reason="needs the cluster extra")
+    folder, manifest = tmp_path / "nested", tmp_path / "made.jsonl"
+    for source, name in zip(songs, ("x.mid", "a/x.mid", "b/x.mid", "b/c/x.mid"), strict=False):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(source.read_bytes())
+    words = (*FEW, "-m", model, "-o", f"{tmp_path}/out/", "--filename", "{stem}.mid", "--manifest", manifest, *where)
+    answer = midigpt("infill", folder, songs[4], *words)
+    assert answer.code == 0, answer.err
+    written = {str(file.relative_to(tmp_path / "out")): file for file in (tmp_path / "out").rglob("*.mid")}
+    assert sorted(written) == ["a/x.mid", "b/c/x.mid", "b/x.mid", "song-4.mid", "x.mid"]
+    alone = midigpt("infill", songs[2], *FEW, "-m", model, "-o", tmp_path / "alone.mid")
+    assert alone.code == 0
+    assert written["b/x.mid"].read_bytes() == (tmp_path / "alone.mid").read_bytes()
+
+    written["b/x.mid"].unlink()
+    answer = midigpt("infill", folder, songs[4], *words, "--resume")
+    assert (answer.code, "4 songs are finished already" in answer.err) == (0, True)
+    assert json.loads(manifest.read_text().splitlines()[-1])["outputs"] == [str(written["b/x.mid"])]
+
+
+@pytest.mark.parametrize("jobs", [1, 8])
+def test_a_song_whose_file_is_another_songs_is_refused_before_it_is_generated(
+    midigpt, songs, model, tmp_path, monkeypatch, jobs
+) -> None:
+    from midigpt_cli.takes import SongMaker
+
+    twin = tmp_path / "other" / songs[0].name
+    twin.parent.mkdir()
+    twin.write_bytes(songs[1].read_bytes())
+    begun, make = [], SongMaker.make
+
+    def counted(self, song, *given):
+        begun.append(song)
+        return make(self, song, *given)
+
+    monkeypatch.setattr(SongMaker, "make", counted)
+    words = ("-m", model, "-o", f"{tmp_path}/out/", "--jobs", jobs)
+    answer = midigpt("infill", songs[0], twin, *FEW, *words)
+    assert (answer.code, begun) == (1, [str(songs[0])])
+    assert f"{twin}: " in answer.err
+    assert "is the file of another song" in answer.err
+    assert list(of(tmp_path / "out")) == ["song-0.infill.mid"]
+
+
 def test_songs_share_calls_of_the_model(midigpt, songs, model, tmp_path, monkeypatch) -> None:
     from midigpt_core.sampling.batch import Decoder
 
