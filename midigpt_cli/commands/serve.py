@@ -14,7 +14,7 @@ import typer
 from midigpt_cli.options import completion
 from midigpt_cli.options.groups import device_in, threads_in
 from midigpt_cli.options.settings import command_of
-from midigpt_cli.server.settings import LOOPBACK, ServerSettings
+from midigpt_cli.server.settings import ANY_ADDRESS, LOOPBACK, ServerSettings, reached_at
 from midigpt_core.errors import MidiGptError
 from midigpt_core.fields import Door, nearest, read, refused
 
@@ -126,8 +126,9 @@ def application(options: Serve) -> tuple[Any, ServerSettings]:
 
 def greeting(settings: ServerSettings, models: Sequence[str]) -> list[str]:
     """What is said at the start."""
-    host = "127.0.0.1" if settings.host == "0.0.0.0" else settings.host
-    lines = [f"serving {', '.join(models)} on http://{host}:{settings.port} (try /studio or /docs; Ctrl-C stops)"]
+    place = "at every address of this machine, here" if settings.host in ANY_ADDRESS else "on"
+    url = f"http://{reached_at(settings.host)}:{settings.port}"
+    lines = [f"serving {', '.join(models)} {place} {url} (try /studio or /docs; Ctrl-C stops)"]
     if settings.host in LOOPBACK:
         lines.append("only this machine can reach it; open it with --host 0.0.0.0 --api-key SECRET")
     elif not settings.api_key:

@@ -12,6 +12,7 @@ import typer
 
 from midigpt_cli.commands.serve import Listening, Serve, Served, application
 from midigpt_cli.options.settings import command_of
+from midigpt_cli.server.settings import reached_at
 from midigpt_core.fields import refused
 
 LOOK_SECONDS = 0.05
@@ -65,5 +66,4 @@ def _welcome(server: Any, host: str, browser: bool) -> None:
 
 def address(host: str, port: int) -> str:
     """Where a browser on this machine finds the page."""
-    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
-    return f"http://{shown}:{port}/studio"
+    return f"http://{reached_at(host)}:{port}/studio"

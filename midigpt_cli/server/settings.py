@@ -9,6 +9,12 @@ from typing import Any
 from midigpt_core.fields import refused
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # what listens everywhere -> where this machine reaches it
+
+
+def reached_at(host: str) -> str:
+    """What this machine writes into an address for a server that listens there."""
+    return ANY_ADDRESS.get(host, f"[{host}]" if ":" in host else host)
 
 
 def _option(default: Any, meaning: str, low: float | None = None, high: float | None = None, **more: Any) -> Any:

@@ -53,6 +53,14 @@ def test_the_build_arguments_of_the_replicas_are_those_of_the_dockerfile() -> No
         assert (EXAMPLES / "replicas" / replica["build"]["context"]).resolve() == ROOT
 
 
+def test_a_container_keeps_its_jobs_in_the_volume_of_the_documented_command() -> None:
+    lines = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    (mounted,) = re.findall(r"docker run .* -v [\w-]+:(\S+)", lines)
+    assert f"VOLUME {mounted}\n" in lines
+    (kept,) = re.findall(r"MIDIGPT_JOB_STORE=(\S+)", lines)
+    assert kept.startswith(f"{mounted}/")
+
+
 def test_the_ray_serve_example_names_the_application_and_its_options() -> None:
     from midigpt_cli.cluster.serving import options_of
 

@@ -105,6 +105,19 @@ def test_the_server_says_who_can_reach_it():
     assert len(greeting(ServerSettings(host="0.0.0.0", api_key="k"), ["open"])) == 1
 
 
+@pytest.mark.parametrize(
+    ("host", "said"),
+    [
+        ("127.0.0.1", "on http://127.0.0.1:8000 "),
+        ("0.0.0.0", "at every address of this machine, here http://127.0.0.1:8000 "),
+        ("::", "at every address of this machine, here http://[::1]:8000 "),
+        ("fd00::1", "on http://[fd00::1]:8000 "),
+    ],
+)
+def test_the_server_says_where_it_listens(host, said):
+    assert said in greeting(ServerSettings(host=host), ["open"])[0]
+
+
 def test_a_setting_out_of_range_is_refused():
     with pytest.raises(RequestValidationError, match="max_queue"):
         ServerSettings(max_queue=0)
