@@ -6,12 +6,14 @@ import socket
 import time
 import webbrowser
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from midigpt_cli.commands.serve import Listening, Serve, Served, application
 from midigpt_cli.options.settings import command_of
+from midigpt_cli.parse.song_reading import AS_IT_IS, read_as_told
 from midigpt_cli.server.settings import reached_at
 from midigpt_core.fields import refused
 
@@ -23,6 +25,7 @@ class Studio:
     """Everything `studio` may be told."""
 
     served: Served
+    song: Annotated[str | None, typer.Argument(metavar="[SONG]", help="A MIDI file to open.")] = None
     port: Annotated[int, typer.Option(help="TCP port; the browser stores songs per port.", min=0, max=65535)] = 8000
     browser: Annotated[
         bool, typer.Option("--browser/--no-browser", help="Open the page in a browser, or only print its address.")
@@ -35,12 +38,15 @@ def studio(options: Studio) -> None:
 
     Only this machine can reach it. midigpt serve offers the same page at /studio, with access options.
 
-    midigpt studio
+    midigpt studio song.mid
     """
     _check_free(options.port)
+    song = None if options.song is None else _read(options.song)
     app, settings = application(Serve(options.served, Listening(port=options.port)))
     from midigpt_cli.server.lifecycle import serve
+    from midigpt_cli.server.state import OpenedSong
 
+    app.state.midigpt.opened = song and OpenedSong(*song)
     serve(app, settings, lambda server: _welcome(server, settings.host, options.browser))
 
 
@@ -52,6 +58,12 @@ def _check_free(port: int) -> None:
             probe.bind(("127.0.0.1", port))
         except OSError:
             raise refused("--port", port, "is in use", "choose another, or 0 for a free one") from None
+
+
+def _read(song: str) -> tuple[str, bytes]:
+    """Name and bytes of a file that can be read as a song. Raises MidiFileError."""
+    read_as_told(song, AS_IT_IS)
+    return Path(song).name, Path(song).read_bytes()
 
 
 def _welcome(server: Any, host: str, browser: bool) -> None:

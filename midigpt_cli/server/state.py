@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from fastapi import Request
 
@@ -18,6 +18,13 @@ if TYPE_CHECKING:
     from midigpt_cli.server.job_store import JobStore
 
 
+class OpenedSong(NamedTuple):
+    """A song that the studio's page opens by itself."""
+
+    name: str
+    file: bytes
+
+
 @dataclass
 class ServerState:
     """Models, settings, the queue that admits work, the jobs, and what is measured."""
@@ -28,6 +35,7 @@ class ServerState:
     queue: WorkQueue = field(init=False)
     jobs: JobStore = field(init=False)
     jams: JamSessions = field(init=False)
+    opened: OpenedSong | None = None  # what midigpt studio was told to open
     draining: bool = False  # it is about to stop: load balancers send new requests elsewhere
     selecting: asyncio.Lock = field(default_factory=asyncio.Lock)  # held while a model is being loaded
 

@@ -60,6 +60,14 @@ export const models = () => json("models");
 
 export const presets = () => json("presets");
 
+/** The song that the server was started with, as [name, bytes], or null. */
+export async function openedSong() {
+  const answer = await call("song");
+  if (answer.status === 204) return null;
+  const [, name] = answer.headers.get("Content-Disposition").match(/filename\*=UTF-8''(\S+)/);
+  return [decodeURIComponent(name), new Uint8Array(await answer.arrayBuffer())];
+}
+
 /** Score JSON of a .mid file. */
 export const scoreOf = (bytes) =>
   json("score", { method: "POST", headers: { "Content-Type": "audio/midi" }, body: bytes });

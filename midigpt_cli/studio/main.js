@@ -1,6 +1,6 @@
-// Connects the page to the studio: buttons, keys, dropped files, theme, and the song of before a reload.
+// Connects the page to the studio: buttons, keys, dropped files, theme, the song of before a reload or of the command.
 
-import { onKeyNeeded } from "./api.js";
+import { onKeyNeeded, openedSong } from "./api.js";
 import { element, showRecent, showTracks } from "./panel.js";
 import { Project } from "./project.js";
 import { ofThisTab, recent } from "./store.js";
@@ -154,8 +154,19 @@ async function resume(song) {
   }
 }
 
+/** The song that the server was started with, or a choice of those of before. */
+async function begin() {
+  showRecent(find("recent"), await recent(), resume);
+  try {
+    const song = await openedSong();
+    if (song) await studio.open(...song);
+  } catch (error) {
+    studio.fail(error);
+  }
+}
+
 await studio.ready;
 const mine = await ofThisTab();
 if (mine) await resume(mine);
-else showRecent(find("recent"), await recent(), resume);
+else await begin();
 document.documentElement.dataset.ready = "yes";

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import socket
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from midigpt_cli.commands.studio import address
-from midigpt_cli.exit_codes import USAGE
+from midigpt_cli.exit_codes import UNREADABLE, USAGE
 from midigpt_cli.main import run
 
 
@@ -30,3 +32,17 @@ def test_port_in_use_is_a_sentence_before_a_model_is_loaded(capsys: pytest.Captu
         port = other.getsockname()[1]
         assert run(["studio", "--no-browser", "--port", str(port)]) == USAGE
     assert f"--port = {port} is in use" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("content", "says"), [(None, "song.mid: cannot be read: No such file"), (b"MThd?", "song.mid: ")]
+)
+def test_song_that_cannot_be_read_is_a_sentence_before_a_model_is_loaded(
+    content: bytes | None, says: str, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("midigpt_cli.commands.studio.application", lambda _: pytest.fail("the server was made"))
+    song = tmp_path / "song.mid"
+    if content is not None:
+        song.write_bytes(content)
+    assert run(["studio", str(song), "--no-browser", "--port", "0"]) == UNREADABLE
+    assert says in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""POST /song: what is in a song, with the key and the chords that its notes tell."""
+"""POST /song: what is in a song, with the key and the chords that its notes tell. GET /song: the song to open first."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from midigpt_cli.server.response_models import ERRORS, json_answer
 from midigpt_cli.server.responses import to_json
 from midigpt_cli.server.routes.convert import FILE, song_of
 from midigpt_cli.server.routes.generate import client_of, json_response
-from midigpt_cli.server.routes.infill import MIDI
+from midigpt_cli.server.routes.infill import MIDI, named
 from midigpt_cli.server.settings import ServerSettings
 from midigpt_cli.server.state import state_of
 from midigpt_core.score import Score
@@ -23,6 +23,12 @@ _BODY = {
     "required": True,
     "content": {"multipart/form-data": {"schema": FILE}, MIDI: {"schema": {"type": "string", "format": "binary"}}},
 }
+
+_FILE: dict[str, Any] = {
+    "description": "the .mid file",
+    "content": {MIDI: {"schema": {"type": "string", "format": "binary"}}},
+}
+_FRESH = {"Cache-Control": "no-store"}  # the next server at this address may have another song
 
 
 class ChordAnswer(BaseModel):
@@ -62,6 +68,20 @@ async def song(request: Request) -> Response:
     state.queue.check_room(client_of(request))
     file = await song_of(request)
     return json_response(await state.queue.rendered(lambda: _told(file, state.settings)))
+
+
+@router.get(
+    "/song",
+    summary="The song that the studio was started with",
+    responses={200: _FILE, 204: {"description": "it was started without one"}, **ERRORS},
+    response_class=Response,
+)
+async def opened(request: Request) -> Response:
+    """The file that `midigpt studio SONG` was told to open, byte for byte; `Content-Disposition` has its name."""
+    song = state_of(request).opened
+    if song is None:
+        return Response(status_code=204, headers=_FRESH)
+    return Response(song.file, media_type=MIDI, headers={**named(song.name), **_FRESH})
 
 
 def _told(file: bytes, settings: ServerSettings) -> bytes:
