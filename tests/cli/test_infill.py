@@ -243,7 +243,7 @@ def test_two_songs_of_one_name_do_not_overwrite_each_other(midigpt, song, model,
     twin.write_bytes(song.read_bytes())
     answer = midigpt("infill", song, twin, "--bars", 6, "-t", 2, "-m", model, "-o", f"{tmp_path}/out/", "--force")
     assert answer.code == 1
-    assert "just written" in answer.err
+    assert "the file of another song" in answer.err
 
 
 def test_a_device_is_written_to_and_not_replaced(midigpt, song, model) -> None:
