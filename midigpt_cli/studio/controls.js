@@ -7,6 +7,7 @@ const NOT_HERE = new Set(["file", "bars", "track", "region", "request", "request
 const STARTS_AS = { num_candidates: "3" }; // a page to compare takes on begins with several
 const WORDS = { num_candidates: "takes" }; // the one word that the command line has for it too
 const GRAMMAR = /^((?:\[|[A-Z]{2})\S*): /; // how the command line writes a value, such as [TRACK/][BARS:]SHARE
+const SEPARATOR = ";"; // between the values of an option that may be given several times
 const GUIDE = / \(docs\/[^)]*\)/; // a file that the page has not
 
 /** Fill the two boxes with a control per option of the form of POST /jobs and per attribute of the model. */
@@ -74,7 +75,8 @@ function control(row) {
 
 /** A description as a sentence: without the grammar of the command line, which the field's title tells. */
 function plain(description) {
-  const text = description.replace(GRAMMAR, "").replace(GUIDE, "");
+  const several = `(several: with ${SEPARATOR} between them)`;
+  const text = description.replace(GRAMMAR, "").replace(GUIDE, "").replace("(repeatable)", several);
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
@@ -87,7 +89,8 @@ function inputFor(row) {
   const example = (row.items ?? row).examples?.[0];
   if (example) input.placeholder = `e.g. ${example}`;
   const grammar = row.description?.match(GRAMMAR);
-  if (grammar) input.title = `As in a command: ${grammar[1]}`;
+  const several = row.type === "array" ? `; several with ${SEPARATOR} between them` : "";
+  if (grammar) input.title = `As in a command: ${grammar[1]}${several}`;
   if (row.type === "integer" || row.type === "number") {
     input.type = "number";
     input.step = row.type === "integer" ? "1" : "any";
@@ -117,7 +120,7 @@ export function fill(form, fields) {
   return fields.filter(([name, value]) => {
     const input = inputs.find((row) => row.name === name && holds(row, value) && (many(row) || !filled.has(row)));
     if (!input) return true;
-    input.value = many(input) && filled.has(input) ? `${input.value} ${value}` : value;
+    input.value = many(input) && filled.has(input) ? `${input.value}${SEPARATOR} ${value}` : value;
     filled.add(input);
     return false;
   });
@@ -125,16 +128,14 @@ export function fill(form, fields) {
 
 const many = (input) => input.dataset.many === "true";
 const holds = (input, value) =>
-  input.options ? [...input.options].some((option) => option.value === value) : !many(input) || !/\s/.test(value);
+  input.options ? [...input.options].some((option) => option.value === value) : !many(input) || !value.includes(SEPARATOR);
 
 /** What was asked for, as [name, value] of the form; what was left alone is left out. */
 export function asked(form) {
   const fields = [];
   for (const input of inputsOf(form)) {
-    const text = input.value.trim();
-    if (!text) continue;
-    const values = many(input) ? text.split(/\s+/) : [text];
-    for (const value of values) fields.push([input.name, value]);
+    const values = many(input) ? input.value.split(SEPARATOR) : [input.value];
+    for (const value of values) if (value.trim()) fields.push([input.name, value.trim()]);
   }
   return fields;
 }

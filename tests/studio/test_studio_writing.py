@@ -221,6 +221,22 @@ def test_pasted_command_asks_for_the_same_and_is_copied_as_it_was(page: Any) -> 
     assert sorted(said) == sorted(word.replace("'", "") for word in words)
 
 
+def test_values_with_spaces_are_asked_for_whole_and_semicolons_part_them(page: Any) -> None:
+    open_song(page, POP)
+    line = f"midigpt infill {POP.name} --bars 2 --track 2 --takes 2 --seed 5"
+    paste(page, f"{line} --remix 'Lead Guitar/0.3' --remix 0.6")
+    until(page, lambda: bool(page.input_value("#ask-remix") == "Lead Guitar/0.3; 0.6"))
+    page.evaluate("document.querySelector('#more').closest('details').open = true")
+    page.fill("#ask-chords", "Am F C G")
+    page.fill("#ask-ignore_track", "Lead Guitar; bass;")
+    copy(page)
+    page.wait_for_selector("#message:not([hidden])")
+    said = page.inner_text("#message").removeprefix("Copied: ")
+    for words in ("remix 'Lead Guitar/0.3'", "remix 0.6", "chords 'Am F C G'", "ignore-track 'Lead Guitar'"):
+        assert f" --{words} " in f"{said} ", said
+    assert said.count("--ignore-track") == 2
+
+
 @pytest.mark.parametrize(
     ("line", "says"),
     [
