@@ -150,10 +150,18 @@ class Track(_OfFile):
         track._leave(part)
         return track
 
+    if not TYPE_CHECKING:
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            """Set a field; bars that are set are no longer those of a file."""
+            object.__setattr__(self, name, value)
+            if name == "bars":
+                object.__setattr__(self, "_left", None)
+
     @property
     def part(self) -> FilePart | None:
         """Where the bars are in their file, as long as nobody has asked for them."""
-        found: FilePart | None = self._unasked()
+        found: FilePart | None = self._left
         return found
 
     @property

@@ -66,11 +66,19 @@ class MidiSource:
             raise SongTooLargeError("notes", self.limits.notes, where=self.name) from None
         return found
 
+    @cached_property
+    def metres(self) -> list[Signature]:
+        """All time signatures of the file, not to be changed."""
+        return signatures(self.outlines)
+
+    @cached_property
+    def _bars_end(self) -> int:
+        return bars_end(self.outlines, self.metres, self.division)
+
     def bars(self, least: int = 1) -> list[BarSpan]:
         """The bars of the file, at least `least`. Raises MidiFileError, SongTooLargeError."""
-        metres = signatures(self.outlines)
         try:
-            return spans(metres, self.division, bars_end(self.outlines, self.division), least, self.limits.bars)
+            return spans(self.metres, self.division, self._bars_end, least, self.limits.bars)
         except SongTooLargeError as error:
             raise error.at(self.name) from None
 
@@ -100,7 +108,7 @@ def last_tick(tracks: Sequence[Timed]) -> int:
     return max(track.end_tick for track in tracks)
 
 
-def bars_end(tracks: Sequence[Outline], division: int) -> int:
+def bars_end(tracks: Sequence[Outline], metres: list[Signature], division: int) -> int:
     """The tick the bars of the file must reach: its last event, and beyond a note that begins only there.
 
     An end-of-track mark makes no bar: programs write it a tick or a beat behind the last note. One that stands on a
@@ -108,7 +116,6 @@ def bars_end(tracks: Sequence[Outline], division: int) -> int:
     """
     heard = max(track.last_event for track in tracks)
     heard += any(track.last_onset == heard for track in tracks)
-    metres = signatures(tracks)
     marks = [track.end_tick for track in tracks if track.end_tick > heard]
     return max([heard, *(mark for mark in set(marks) if on_bar_line(mark, metres, division))])
 

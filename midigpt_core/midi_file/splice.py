@@ -14,7 +14,7 @@ from midigpt_core.midi_file.lines import Parts, at_rest, deal, expression_of
 from midigpt_core.midi_file.outline import NOTHING, NoteColumns
 from midigpt_core.midi_file.paired import Paired
 from midigpt_core.midi_file.placing import check_inside, placed_notes
-from midigpt_core.midi_file.source import MidiSource, signatures
+from midigpt_core.midi_file.source import MidiSource
 from midigpt_core.midi_file.weave import AFTER, BEFORE, LAST, Edit, PutIn, Woven, weave
 from midigpt_core.midi_file.write import added_track
 from midigpt_core.score import Bar, Score, Track
@@ -60,7 +60,7 @@ def _all_bars(score: Score, source: MidiSource, known: list[BarSpan]) -> tuple[l
             f"score.resolution is {score.resolution}, its file has {source.division} ticks per quarter; "
             "bring it back to the file's, or set score.source to None to write a new file"
         )
-    metres, new = signatures(source.outlines), []
+    metres, new = source.metres, []
     longest = max(score.tracks, key=lambda track: track.n_bars, default=Track())
     bars = source.bars(longest.n_bars)
     for index in range(len(known), longest.n_bars):
