@@ -100,7 +100,7 @@ def _parsed(file: Path) -> dict[str, Any]:
     else:
         import tomli as tomllib
     try:
-        said: dict[str, Any] = tomllib.loads(file.read_text(encoding="utf-8"))
+        said: dict[str, Any] = tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
         raise refused(str(file), None, f"cannot be read ({error})", "correct it, or move it away") from error
     return said

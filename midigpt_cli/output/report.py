@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from midigpt_cli.output.destination import PIPE
 from midigpt_cli.parse.selectors import describe_bars, describe_track, describe_tracks
 from midigpt_core.generation.distance import stray
 from midigpt_core.music import pitch_name
@@ -89,7 +90,9 @@ class Done:
         for rank, take in enumerate(self.result.ranked, 1):
             number = numbers[id(take)]
             place = self.paths.get(number)
-            where = f"{self.song} -> {place}" if place else f"{self.song}: take {number} not written"
+            song = "standard input" if self.song == PIPE else self.song
+            file = "standard output" if place == PIPE else place
+            where = f"{song} -> {file}" if place else f"{song}: take {number} not written"
             of_many = f"{rank}. " if len(numbers) > 1 else ""
             fault = "" if take.accepted else f"; rejected: {take.rejected[-1]}"
             cut = "; cut off where the model's context was full" if take.truncated else ""

@@ -102,7 +102,7 @@ def _count_of(name: str) -> Callable[[str], int]:
 def read_request(file: Path) -> Any:
     """The request in a JSON file, or in what `--json` printed for one song, in its JSON form."""
     try:
-        data = json.loads(file.read_text(encoding="utf-8"))
+        data = json.loads(file.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError) as error:
         raise refused("--request", str(file), f"cannot be read ({short(str(error))})", "give a JSON file") from error
     songs = data.get("songs") if isinstance(data, dict) else None

@@ -46,7 +46,7 @@ def test_song_goes_in_and_out_through_pipes(shell, song, midigpt, model) -> None
     done = shell(line)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["bars"] is not None
-    assert "seed 3" in done.stderr
+    assert "standard input -> standard output (seed 3" in done.stderr
     midigpt("infill", song, "--bars", "4-8", "-m", model, "--seed", 3)
     assert (song.parent / "out.mid").read_bytes() == song.with_name("song.infill.mid").read_bytes()
 

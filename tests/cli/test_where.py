@@ -125,6 +125,14 @@ def test_a_request_may_name_its_bars_in_words() -> None:
     assert track["bar_controls"] == {"4": {"remix": {"amount": 1}}, "8": {"span": [0.0, 2.0]}}
 
 
+def test_a_request_file_may_begin_with_a_byte_order_mark(midigpt, tmp_path) -> None:
+    file = tmp_path / "request.json"
+    tracks = [{"id": t, **({"bars": [8]} if t == 2 else {})} for t in range(5)]
+    file.write_text(json.dumps({"tracks": tracks, "config": {"seed": 1}}), encoding="utf-8-sig")
+    answer = midigpt("infill", POP, "--request", file, "-o", tmp_path / "out.mid", "--dry-run")
+    assert answer.code == 0, answer.err
+
+
 def test_bars_in_words_work_in_a_request_file(midigpt, tmp_path) -> None:
     tracks = [{"id": t, **({"bars": "B/2"} if t == 2 else {})} for t in range(5)]
     file = tmp_path / "request.json"
