@@ -86,6 +86,13 @@ def test_config_shows_files_defaults_and_presets(midigpt, here) -> None:
     assert (told["settings"]["infill"], "busier" in told["presets"]) == ({"takes": 3}, True)
 
 
+def test_the_file_may_begin_with_a_byte_order_mark(midigpt, here) -> None:
+    (here / "midigpt.toml").write_text("[infill]\ntakes = 3\n", encoding="utf-8-sig")
+    answer = midigpt("config", "--json")
+    assert answer.code == 0, answer.err
+    assert json.loads(answer.out)["settings"]["infill"] == {"takes": 3}
+
+
 def test_the_file_may_switch_the_history_off(midigpt, song, model, here) -> None:
     (here / "midigpt.toml").write_text("keep_history = false\n")
     midigpt("infill", song, *FEW, "-m", model, "--max-density", 4)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,19 @@ class PageOn:
     def __exit__(self, kind: Any, *_: object) -> None:
         self.context.close()
         assert kind or not self.faults, self.faults
+
+
+@contextmanager
+def page_with_key(browser: Any, url: str, key: str) -> Iterator[Any]:
+    """A page of a server that asks for a key, once it is typed in."""
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(url)
+    page.fill("#key", key)
+    page.keyboard.press("Enter")
+    page.wait_for_selector("html[data-ready=yes]")
+    yield page
+    context.close()
 
 
 def open_song(page: Any, path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 from serving import live_server
-from studio.studio_page import POP, SAMPLES, PageOn, download, drop_song
+from studio.studio_page import POP, SAMPLES, PageOn, download, drop_song, page_with_key
 
 from midigpt_cli.server.state import OpenedSong
 
@@ -44,11 +44,6 @@ def test_page_shows_the_named_song_and_after_a_reload_its_own(browser: Any, tmp_
 def test_page_shows_the_named_song_once_the_key_is_given(browser: Any) -> None:
     with live_server(api_key="secret") as live:
         live.state.opened = SONG
-        context = browser.new_context()
-        page = context.new_page()
-        page.goto(f"{live.url}/studio")
-        page.fill("#key", "secret")
-        page.keyboard.press("Enter")
-        page.wait_for_selector("#panel:not([hidden])")
-        assert page.inner_text("#song-name") == SONG.name
-        context.close()
+        with page_with_key(browser, f"{live.url}/studio", "secret") as page:
+            page.wait_for_selector("#panel:not([hidden])")
+            assert page.inner_text("#song-name") == SONG.name

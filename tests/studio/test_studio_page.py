@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 from serving import Live, live_server
-from studio.studio_page import POP, SAMPLES, PageOn, choose, download, long_song, open_song, write
+from studio.studio_page import POP, SAMPLES, PageOn, choose, download, long_song, open_song, page_with_key, write
 
 pytestmark = pytest.mark.browser
 
@@ -89,20 +89,13 @@ def test_server_killed_in_the_middle_is_a_sentence_and_the_song_is_safe(browser:
 
 
 def test_page_works_with_a_key(browser: Any) -> None:
-    with live_server(api_key="secret") as live:
-        context = browser.new_context()
-        page = context.new_page()
-        page.goto(f"{live.url}/studio")
-        page.fill("#key", "secret")
-        page.keyboard.press("Enter")
-        page.wait_for_selector("html[data-ready=yes]")
+    with live_server(api_key="secret") as live, page_with_key(browser, f"{live.url}/studio", "secret") as page:
         open_song(page, SAMPLES[0])
         choose(page, 0, 1, 1)
         write(page)
         assert page.locator("#takes label").count() == 3  # as it was, and two takes
         refused = httpx.get(f"{live.url}/info")
         assert refused.status_code == 401
-        context.close()
 
 
 def test_page_works_behind_a_path_prefix(browser: Any, server: Live) -> None:
