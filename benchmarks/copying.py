@@ -19,7 +19,7 @@ from midigpt_core.errors import GenerationError
 from midigpt_core.midi_file import read_score
 from midigpt_core.request import GenerationRequest
 from midigpt_core.score import DRUM, Score, Track
-from midigpt_core.tokens.config import EncoderConfig
+from midigpt_core.tokens.encoder_config import EncoderConfig
 from midigpt_core.tokens.grid import to_grid
 from midigpt_core.tokens.types import TokenType
 from midigpt_core.tokens.vocabulary import Vocabulary

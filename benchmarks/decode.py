@@ -17,11 +17,11 @@ from pathlib import Path
 import torch
 
 from benchmarks.measure import machine, ratio
-from midigpt_core.model.cache import TorchCache
-from midigpt_core.model.fast import fast_cache
+from midigpt_core.model.compiled_model import fast_cache
 from midigpt_core.model.gpt2 import GPT2
 from midigpt_core.model.shape import GPT2Config
 from midigpt_core.model.threads import threads
+from midigpt_core.model.torch_cache import TorchCache
 
 TABLE = Path(__file__).parent / "results" / "decode.md"
 VOCABULARY = 647

@@ -24,10 +24,10 @@ from midigpt_core.echo.sources import WEIGHTS
 from midigpt_core.engine import InferenceEngine
 from midigpt_core.evaluate.judge import request_for
 from midigpt_core.evaluate.tasks import Task, draw_tasks
-from midigpt_core.generation.fit import narrowed
-from midigpt_core.generation.notes import original_tokens
-from midigpt_core.generation.plan import fitting_plan
-from midigpt_core.generation.prompt import StepPrompt
+from midigpt_core.generation.fit_context import narrowed
+from midigpt_core.generation.request_plan import fitting_plan
+from midigpt_core.generation.step_prompt import StepPrompt
+from midigpt_core.generation.tokens_to_notes import original_tokens
 from midigpt_core.request import InferenceConfig
 from midigpt_core.tokens.types import TokenType
 

@@ -22,11 +22,11 @@ from midigpt_core.constraints.masks import PITCH, Constraint, Cursor
 from midigpt_core.engine import InferenceEngine
 from midigpt_core.evaluate.judge import request_for
 from midigpt_core.evaluate.tasks import DRUMS, Task, draw_tasks
-from midigpt_core.generation.fit import narrowed
+from midigpt_core.generation.fit_context import narrowed
 from midigpt_core.generation.lane_constraints import build_constraints
-from midigpt_core.generation.notes import original_tokens
-from midigpt_core.generation.plan import fitting_plan
-from midigpt_core.generation.prompt import StepPrompt
+from midigpt_core.generation.request_plan import fitting_plan
+from midigpt_core.generation.step_prompt import StepPrompt
+from midigpt_core.generation.tokens_to_notes import original_tokens
 from midigpt_core.harmony.bias import Harmony
 from midigpt_core.harmony.pitches import WEIGHTS, pitch_scores
 from midigpt_core.model.base import log_softmax

@@ -35,7 +35,7 @@ from infill_rules import Case, broken_rules
 from midigpt_cli.exit_codes import DONE, NO_MODEL, REJECTED, UNREADABLE, USAGE
 from midigpt_cli.main import run
 from midigpt_core import Score
-from midigpt_core.midi_file.store import take
+from midigpt_core.midi_file.midi_bytes import take
 
 _BESIDE = Path(__file__).resolve().parents[2] / "shared"
 CORPUS = Path(os.environ.get("MIDIGPT_CORPUS", _BESIDE / "corpus" / "corpus"))

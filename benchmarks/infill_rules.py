@@ -13,7 +13,7 @@ from midigpt_cli.parse import musical
 from midigpt_core.constraints.controls import PitchMask
 from midigpt_core.music import GRIDS
 from midigpt_core.score import DRUM, Note, Score
-from midigpt_core.tokens.config import EncoderConfig
+from midigpt_core.tokens.encoder_config import EncoderConfig
 from midigpt_core.tokens.grid import to_grid
 
 ENCODER = EncoderConfig.load(Path(midigpt_core.tokens.__file__).parent / "open_encoder.json")

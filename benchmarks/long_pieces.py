@@ -12,8 +12,8 @@ from pathlib import Path
 
 from benchmarks.measure import machine, spread
 from midigpt_core.engine import InferenceEngine
-from midigpt_core.generation.fit import narrowed
-from midigpt_core.generation.plan import fitting_plan
+from midigpt_core.generation.fit_context import narrowed
+from midigpt_core.generation.request_plan import fitting_plan
 from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt
 from midigpt_core.score import Score
 from tests.support import corpus

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from midigpt_core.plan.cut_paste import cut
 from midigpt_core.plan.steps import PlanOptions, plan_steps
-from midigpt_core.plan.window import cut
 from midigpt_core.score import Score
 from midigpt_core.tokens.grammar import Grammar, GrammarOptions
 from midigpt_core.tokens.grid import with_listed_metres

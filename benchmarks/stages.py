@@ -86,15 +86,15 @@ def staged_ours(arguments: list[str]) -> None:
     import midigpt_core.model.checkpoint
     from midigpt_cli.output.destination import Destination
     from midigpt_core.generation.run import Run
-    from midigpt_core.model import fast
+    from midigpt_core.model import compiled_model
     from midigpt_core.sampling.batch import Decoder
     from midigpt_core.score import Score
 
     stages.wrap(Score, "from_midi", "read the song")
     stages.wrap(midigpt_core.engine.InferenceEngine, "from_checkpoint", "load: checkpoint")
-    stages.wrap(fast, "pack", "load: pack the weights")
+    stages.wrap(compiled_model, "pack", "load: pack the weights")
     stages.wrap(Run, "_prompts", "encode")
-    stages.wrap(fast.FastCache, "prefill", "read the prompt")
+    stages.wrap(compiled_model.FastCache, "prefill", "read the prompt")
     stages.wrap(Decoder, "generate", "write the tokens")
     stages.wrap(Destination, "write", "write the file")
     stages.next(REST)

@@ -25,7 +25,7 @@ from benchmarks.cold import CHECKPOINT, ROOT
 from benchmarks.measure import machine, spread, table
 from benchmarks.warm import random_checkpoint
 from midigpt_core.engine import InferenceEngine
-from midigpt_core.model.fast import FastCache
+from midigpt_core.model.compiled_model import FastCache
 from midigpt_core.model.threads import threads
 from midigpt_core.request import GenerationRequest
 from midigpt_core.sampling import batch as loop

@@ -116,7 +116,7 @@ def ours(checkpoint: str, song: dict[str, Any]) -> Callable[[str, int], Answer]:
     """Answer "first" (a prompt never seen), "again" (a held one), "fill" (to the end), "takes" (eight of these)."""
     from midigpt_core.engine import InferenceEngine
     from midigpt_core.errors import CancelledError
-    from midigpt_core.model.fast import FastCache
+    from midigpt_core.model.compiled_model import FastCache
     from midigpt_core.request import GenerationRequest
     from midigpt_core.sampling.lane import Lane
     from midigpt_core.score import Score

@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
-"""Weights as the decoder holds them: 8-bit codes and their scales; the reference is `codes` in model/fast.py."""
+"""Weights as the decoder holds them: 8-bit codes and their scales; the reference is `codes` in model/weight_codes.py."""
 
 import numpy as np
 

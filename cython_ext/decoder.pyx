@@ -2,7 +2,7 @@
 """The network's fast path on a processor: whole token steps for many lanes, in one call each.
 
 `Decoder` holds packed weights and threads, `Memory` the keys and values of one run of slots. Who owns which slots,
-and the readable reference, are in `midigpt_core/model/fast.py` and `cache.py`.
+and the readable reference, are in `midigpt_core/model/compiled_model.py` and `torch_cache.py`.
 """
 
 import os

@@ -1,6 +1,6 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 """The notes of a track chunk with their events, and the chunk with some of them exchanged; the references are
-midi_file/notes.py and midi_file/weave.py."""
+midi_file/pair_notes.py and midi_file/weave.py."""
 
 from cpython cimport array
 from libc.stdlib cimport free, malloc, realloc

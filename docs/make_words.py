@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from midigpt_cli.parse.instruments import NAMES
-from midigpt_core.words import table
+from midigpt_core.words import word_tables
 
 PAGE = Path(__file__).parent / "words.md"
 INTRO = """# Words
@@ -32,33 +32,33 @@ you send a score, its tracks, tempo and metre stay as they are.
   tempo is their mean.
 - In `infill`, the parts you name are the tracks to write, unless you use `--track`; tempo and metre are the song's.
 
-Made by `python docs/make_words.py` from `midigpt_core/words/table.py`; to add a word, add a row there.
+Made by `python docs/make_words.py` from `midigpt_core/words/word_tables.py`; to add a word, add a row there.
 """
 
 
 def page() -> str:
     """The whole page."""
     parts = [INTRO]
-    parts += _section("Instruments", ("word", "instrument"), ((w, _named(p)) for w, p in table.PARTS.items()))
-    bands = ((w, ", ".join(NAMES[program] for program in programs)) for w, programs in table.ENSEMBLES.items())
+    parts += _section("Instruments", ("word", "instrument"), ((w, _named(p)) for w, p in word_tables.PARTS.items()))
+    bands = ((w, ", ".join(NAMES[program] for program in programs)) for w, programs in word_tables.ENSEMBLES.items())
     parts += _section("Ensembles", ("words", "instruments"), bands)
-    roles = ((w, role, NAMES[program]) for w, (role, program) in table.ROLES.items())
+    roles = ((w, role, NAMES[program]) for w, (role, program) in word_tables.ROLES.items())
     parts += _section("Roles", ("word", "role", "instrument, unless you name one"), roles)
-    feels = ((w, *feel) for w, feel in table.FEELS.items())
+    feels = ((w, *feel) for w, feel in word_tables.FEELS.items())
     parts += _section("How a part plays", ("word", "control", "value"), feels)
     parts += ["Loudness is recognised but has no effect; the answer says so.", ""]
-    moods = ", ".join(sorted(table.MOODS))
+    moods = ", ".join(sorted(word_tables.MOODS))
     parts += [f"The same holds for moods: {moods}.", ""]
     for title, words, meaning in (
-        ("Rhythm", table.GRIDS, "grid"),
-        ("Tempo", table.TEMPOS, "quarter notes per minute"),
-        ("Scales", table.SCALES, "scale"),
-        ("Metre", table.METRES, "metre"),
+        ("Rhythm", word_tables.GRIDS, "grid"),
+        ("Tempo", word_tables.TEMPOS, "quarter notes per minute"),
+        ("Scales", word_tables.SCALES, "scale"),
+        ("Metre", word_tables.METRES, "metre"),
     ):
         parts += _section(title, ("word", meaning), words.items())
     head = ("style", "tempo", "parts", "metre", "grid")
-    parts += _section("Styles", head, (_style(name, style) for name, style in table.STYLES.items()))
-    parts += _section("Other words for styles", ("word", "style"), table.SPELLINGS.items())
+    parts += _section("Styles", head, (_style(name, style) for name, style in word_tables.STYLES.items()))
+    parts += _section("Other words for styles", ("word", "style"), word_tables.SPELLINGS.items())
     return "\n".join(parts)
 
 
@@ -66,7 +66,7 @@ def _named(program: int | None) -> str:
     return "drums" if program is None else NAMES[program]
 
 
-def _style(name: str, style: table.Style) -> tuple[Any, ...]:
+def _style(name: str, style: word_tables.Style) -> tuple[Any, ...]:
     parts: Mapping[str, int | None] = style.parts
     listed = ", ".join(_named(program) for program in parts.values())
     return name, f"{style.bpm[0]}-{style.bpm[1]}", listed, style.metre, style.grid

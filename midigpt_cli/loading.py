@@ -11,9 +11,9 @@ from midigpt_cli.gc_tuning import collect_as_usual
 from midigpt_cli.options.groups import ModelChoice
 
 if TYPE_CHECKING:
-    from midigpt_core.attributes.table import AttributeTable
+    from midigpt_core.attributes.attribute_table import AttributeTable
     from midigpt_core.engine import InferenceEngine
-    from midigpt_core.tokens.config import EncoderConfig
+    from midigpt_core.tokens.encoder_config import EncoderConfig
 
 
 class Model:
@@ -45,7 +45,7 @@ class Model:
             return self.engine.tokenizer.config
         from midigpt_core.errors import CheckpointError, EncoderConfigError
         from midigpt_core.model.checkpoint import read_metadata
-        from midigpt_core.tokens.config import EncoderConfig
+        from midigpt_core.tokens.encoder_config import EncoderConfig
 
         try:
             return EncoderConfig.from_dict(read_metadata(self.path)["encoder_config"])
@@ -55,7 +55,7 @@ class Model:
     @cached_property
     def controls(self) -> AttributeTable:
         """The musical controls it knows."""
-        from midigpt_core.attributes.table import AttributeTable
+        from midigpt_core.attributes.attribute_table import AttributeTable
 
         return AttributeTable.from_config(self.encoder)
 

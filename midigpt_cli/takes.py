@@ -14,7 +14,7 @@ from midigpt_core.request import GenerationRequest
 from midigpt_core.score import Score
 
 if TYPE_CHECKING:
-    from midigpt_core.attributes.table import AttributeTable
+    from midigpt_core.attributes.attribute_table import AttributeTable
     from midigpt_core.engine import SamplingSession
     from midigpt_core.generation.run import Result
 

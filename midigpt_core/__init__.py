@@ -30,7 +30,7 @@ if TYPE_CHECKING:  # the same names, for editors and type checkers
     from midigpt_core.score import Note as Note
     from midigpt_core.score import Score as Score
     from midigpt_core.score import Track as Track
-    from midigpt_core.tokens.config import EncoderConfig as EncoderConfig
+    from midigpt_core.tokens.encoder_config import EncoderConfig as EncoderConfig
     from midigpt_core.tokens.tokenizer import Tokenizer as Tokenizer
 
     __version__: str
@@ -40,7 +40,7 @@ _HOME = {  # public name -> the module that defines it; loaded on first use, so 
     "Bar": "score",
     "Track": "score",
     "Score": "score",
-    "EncoderConfig": "tokens.config",
+    "EncoderConfig": "tokens.encoder_config",
     "Tokenizer": "tokens.tokenizer",
     "GenerationRequest": "request",
     "TrackPrompt": "request",

@@ -14,7 +14,7 @@ from typing import Any
 
 from midigpt_core.engine import InferenceEngine, SamplingSession
 from midigpt_core.fields import check, refused, setting
-from midigpt_core.generation.plan import MAX_SEED, draw_seed
+from midigpt_core.generation.request_plan import MAX_SEED, draw_seed
 from midigpt_core.midi_file import score_to_bytes
 from midigpt_core.music import quarters_of, tempo_of
 from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt

@@ -14,17 +14,17 @@ from dataclasses import dataclass, replace
 from midigpt_core import trace
 from midigpt_core.engine import InferenceEngine
 from midigpt_core.fields import check, refused
-from midigpt_core.generation.candidates import Take
-from midigpt_core.generation.fit import narrowed
-from midigpt_core.generation.notes import original_tokens
-from midigpt_core.generation.plan import draw_seed, fitting_plan
+from midigpt_core.generation.candidate import Take
+from midigpt_core.generation.fit_context import narrowed
+from midigpt_core.generation.request_plan import draw_seed, fitting_plan
+from midigpt_core.generation.tokens_to_notes import original_tokens
 from midigpt_core.midi_file.excerpt import closed, excerpt
 from midigpt_core.model.base import log_softmax, on_host
 from midigpt_core.music import tempo_of
+from midigpt_core.plain_sum import plain_sum
 from midigpt_core.plan.steps import Step
 from midigpt_core.request import AUTO, GenerationRequest, LoopRequest, TrackPrompt
 from midigpt_core.score import Bar, Score, Track
-from midigpt_core.sums import plain_sum
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from midigpt_core.midi_file import MidiSource, ReadLimits
-    from midigpt_core.midi_file.stretch import FilePart, Stretch
+    from midigpt_core.midi_file.lazy_bars import FilePart, Stretch
 
 MELODIC = "melodic"
 DRUM = "drum"

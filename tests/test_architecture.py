@@ -15,7 +15,7 @@ PACKAGES = ("midigpt_core", "midigpt_cli")
 
 # Rooms from low to high. A module may import its own room and the rows above its room's, nothing else.
 ORDER = (
-    ("errors", "trace", "compiled", "files", "music", "sums"),
+    ("errors", "trace", "compiled", "files", "music", "plain_sum"),
     ("fields", "notebook"),
     ("score", "request", "words", "chords"),
     ("midi_file", "plan", "attributes", "voices"),

@@ -198,7 +198,7 @@ class Crew:
 
 def _contents(song: str) -> bytes:
     """The bytes of a song. Raises MidiFileError."""
-    from midigpt_core.midi_file.store import take
+    from midigpt_core.midi_file.midi_bytes import take
 
     return take(sys.stdin.buffer if song == PIPE else song).data
 

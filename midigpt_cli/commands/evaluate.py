@@ -71,10 +71,10 @@ def evaluate(options: Evaluate) -> None:
     from midigpt_cli.output.destination import check_folder
     from midigpt_cli.output.heartbeat import Alive
     from midigpt_core.evaluate.adherence import adherence
-    from midigpt_core.evaluate.constraints import constraints_met
+    from midigpt_core.evaluate.constraint_measures import constraints_met
+    from midigpt_core.evaluate.evaluation_report import markdown
     from midigpt_core.evaluate.judge import judge
     from midigpt_core.evaluate.listen import write_listening_folder
-    from midigpt_core.evaluate.report import markdown
     from midigpt_core.request import InferenceConfig
 
     if options.report:
@@ -155,7 +155,7 @@ def _show(summary: list[dict[str, Any]], followed: list[dict[str, Any]], met: li
     from rich.console import Console
     from rich.table import Table
 
-    from midigpt_core.evaluate.report import METRICS
+    from midigpt_core.evaluate.evaluation_report import METRICS
 
     console = Console()
     for voice in ("all", "melodic", "bass", "drums"):

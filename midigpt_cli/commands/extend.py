@@ -16,7 +16,7 @@ from midigpt_cli.parse.song_reading import Reading
 from midigpt_core.fields import refused
 
 if TYPE_CHECKING:
-    from midigpt_core.attributes.table import AttributeTable
+    from midigpt_core.attributes.attribute_table import AttributeTable
     from midigpt_core.request import GenerationRequest
     from midigpt_core.score import Score
 

@@ -18,7 +18,7 @@ from midigpt_core.music import metre_of, tempo_of
 
 if TYPE_CHECKING:
     from midigpt_cli.parse.prompt_options import PromptOptions
-    from midigpt_core.attributes.table import AttributeTable
+    from midigpt_core.attributes.attribute_table import AttributeTable
     from midigpt_core.request import GenerationRequest
     from midigpt_core.score import Bar, Score, Track
 

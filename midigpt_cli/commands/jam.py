@@ -18,7 +18,7 @@ from midigpt_core.fields import refused
 if TYPE_CHECKING:
     from midigpt_cli.live.players import Player
     from midigpt_cli.live.session import Delivery, JamSession
-    from midigpt_core.attributes.table import AttributeTable
+    from midigpt_core.attributes.attribute_table import AttributeTable
     from midigpt_core.jam import JamSettings
     from midigpt_core.score import Score
 

@@ -27,7 +27,7 @@ from midigpt_core.score import Score
 
 if TYPE_CHECKING:
     from midigpt_cli.output.destination import Destination, Written
-    from midigpt_core.attributes.table import AttributeTable
+    from midigpt_core.attributes.attribute_table import AttributeTable
     from midigpt_core.loop import Variation
 
 USUAL_BARS = 4
@@ -279,7 +279,7 @@ def _write(
 
 def _write_audio(soundfont: Path | None, result: Written, path: Path) -> None:
     """Audio exactly as long as the loop, its tail wrapped into its beginning."""
-    from midigpt_core.audio.files import write_audio
+    from midigpt_core.audio.audio_files import write_audio
     from midigpt_core.audio.synthesis import synthesise
     from midigpt_core.midi_file import score_to_bytes
 

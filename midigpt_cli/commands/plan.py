@@ -29,9 +29,9 @@ from midigpt_cli.parse.song_reading import Reading
 from midigpt_core.score import Score
 
 if TYPE_CHECKING:
-    from midigpt_core.generation.plan import StepEstimate
+    from midigpt_core.generation.request_plan import StepEstimate
     from midigpt_core.request import GenerationRequest
-    from midigpt_core.tokens.config import EncoderConfig
+    from midigpt_core.tokens.encoder_config import EncoderConfig
 
 COUNTED_FROM = 1  # bars and tracks, wherever this command shows a number
 
@@ -99,7 +99,7 @@ class ShowPlan:
 def plan(options: ShowPlan) -> None:
     """Show how bars would be written: steps, windows, context, hidden bars, tokens."""
     from midigpt_cli.parse.silent_tracks import with_silent
-    from midigpt_core.tokens.config import EncoderConfig
+    from midigpt_core.tokens.encoder_config import EncoderConfig
 
     score = with_silent(_read(options.song, options.reading), options.track)
     request = _request(options, score)
@@ -130,8 +130,8 @@ def _request(options: ShowPlan, score: Score) -> GenerationRequest:
 
 def step_estimates(encoder: EncoderConfig, room: int, score: Score, request: GenerationRequest) -> list[StepEstimate]:
     """Every step, for a model that can hold `room` tokens. Raises RequestValidationError as a run would."""
-    from midigpt_core.generation.plan import estimates, plan
     from midigpt_core.generation.request_checks import check_request
+    from midigpt_core.generation.request_plan import estimates, plan
     from midigpt_core.tokens.tokenizer import Tokenizer
 
     tokenizer = Tokenizer(encoder)

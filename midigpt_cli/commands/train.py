@@ -83,9 +83,9 @@ def run(  # noqa: PLR0913
 
     from midigpt_cli.gc_tuning import collect_as_usual
     from midigpt_core.model.hub import resolve
-    from midigpt_core.train.config import FINE_TUNING, load_config
     from midigpt_core.train.launch import RunPlan
-    from midigpt_core.train.run import train as run_train
+    from midigpt_core.train.training_config import FINE_TUNING, load_config
+    from midigpt_core.train.training_run import train as run_train
 
     settings = load_config(config) if config or not init else FINE_TUNING
     plan = RunPlan(
@@ -108,7 +108,7 @@ def _encoder(name: str) -> Any:
     """The encoder configuration in a JSON file or a checkpoint, or the built-in one."""
     from midigpt_core.model.checkpoint import read_metadata
     from midigpt_core.model.hub import resolve
-    from midigpt_core.tokens.config import EncoderConfig
+    from midigpt_core.tokens.encoder_config import EncoderConfig
     from midigpt_core.train.prepare import OPEN_ENCODER
 
     if name == BUILT_IN_ENCODER:

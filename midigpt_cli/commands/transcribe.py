@@ -85,7 +85,7 @@ def transcribe(options: Transcribe) -> None:
         sys.stdout.buffer.write(found.midi)
         sys.stdout.buffer.flush()
     else:
-        from midigpt_core.midi_file.store import put
+        from midigpt_core.midi_file.midi_bytes import put
 
         put(found.midi, target)
     if options.notes_csv:
@@ -141,7 +141,7 @@ def _target(options: Transcribe) -> str:
         if name and not Path(name).parent.is_dir():
             raise refused(option, name, "is in a folder that does not exist", "make the folder first")
     if options.sonify:
-        from midigpt_core.audio.files import check_writable
+        from midigpt_core.audio.audio_files import check_writable
 
         check_writable(options.sonify, options.sonification_samplerate)
     return target

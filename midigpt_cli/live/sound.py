@@ -56,7 +56,7 @@ class Command:
 
     def start(self, wave: Wave, rate: int) -> None:
         """Begin to play, in place of what is playing. Raises AudioError where the player does not start."""
-        from midigpt_core.audio.files import write_audio
+        from midigpt_core.audio.audio_files import write_audio
 
         self.stop()
         file = Path(self._folder.name) / "sound.wav"

@@ -19,7 +19,7 @@ from midigpt_cli.parse.song_reading import AS_IT_IS, Reading, read_as_told
 from midigpt_cli.parse.songs import MIDI_ENDINGS
 from midigpt_core.errors import MidiWriteError
 from midigpt_core.fields import refused
-from midigpt_core.midi_file.store import put
+from midigpt_core.midi_file.midi_bytes import put
 from midigpt_core.score import Score
 
 PIPE = "-"

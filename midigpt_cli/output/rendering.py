@@ -41,11 +41,11 @@ def check_midi_name(option: str, name: str) -> None:
 def check(ending: str) -> None:
     """Raise AudioError where a file of this ending cannot be made here, before any time is spent."""
     if ending in SOUNDS:
-        from midigpt_core.audio.files import check_writable
+        from midigpt_core.audio.audio_files import check_writable
 
         check_writable(f"sound{ending}", RATE)
     else:
-        from midigpt_core.audio.picture import check_drawing
+        from midigpt_core.audio.score_picture import check_drawing
 
         check_drawing()
 
@@ -84,7 +84,7 @@ def make(score: Score, path: Path, how: RenderOptions, tell: Callable[[float], N
 
         part = score if how.heard is None else excerpt(score, how.heard.start, how.heard.stop)
         return render_audio(score_to_bytes(part), path, how.soundfont, how.rate, how.engine, tell).to_dict()
-    from midigpt_core.audio.picture import draw_score
+    from midigpt_core.audio.score_picture import draw_score
 
     draw_score(score, path, how.lit, how.before, how.bars, how.title)
     bars = score.n_bars if how.bars is None else len(how.bars)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from midigpt_cli.output.destination import PIPE
 from midigpt_cli.parse.selectors import describe_bars, describe_track, describe_tracks
-from midigpt_core.generation.distance import stray
+from midigpt_core.generation.distance_from_original import stray
 from midigpt_core.music import pitch_name
 from midigpt_core.request import GenerationRequest
 from midigpt_core.score import Score, Track
@@ -16,7 +16,7 @@ from midigpt_core.score import Score, Track
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from midigpt_core.generation.candidates import Take
+    from midigpt_core.generation.candidate import Take
     from midigpt_core.generation.run import Result
     from midigpt_core.voices.remarks import Remark
 

@@ -12,8 +12,8 @@ from midigpt_cli.parse.instruments import NAMES
 from midigpt_core.score import DRUM, Score, Track
 
 if TYPE_CHECKING:
-    from midigpt_core.attributes.table import AttributeTable
-    from midigpt_core.midi_file.facts import SongFacts
+    from midigpt_core.attributes.attribute_table import AttributeTable
+    from midigpt_core.midi_file.song_facts import SongFacts
     from midigpt_core.tokens.tokenizer import Tokenizer
 
 COUNTED_FROM = {"tracks": 1, "bars": 1, "channel": 0, "midi_track": 0}
@@ -21,8 +21,8 @@ COUNTED_FROM = {"tracks": 1, "bars": 1, "channel": 0, "midi_track": 0}
 
 def song_json(score: Score, song: str, with_attributes: bool = True) -> dict[str, Any]:
     """Everything that `midigpt info` knows of a song, under this name."""
-    from midigpt_core.midi_file.facts import song_facts
-    from midigpt_core.midi_file.silent import silent_tracks
+    from midigpt_core.midi_file.silent_tracks import silent_tracks
+    from midigpt_core.midi_file.song_facts import song_facts
     from midigpt_core.tokens.kernels import grid_table, track_values
 
     facts = song_facts(score)

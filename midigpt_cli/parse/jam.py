@@ -20,7 +20,7 @@ from midigpt_core.music import bpm_of
 from midigpt_core.request import InferenceConfig, TrackPrompt
 from midigpt_core.score import DRUM, MELODIC, Score, Track
 from midigpt_core.words import Understood
-from midigpt_core.words.table import BASSES
+from midigpt_core.words.word_tables import BASSES
 
 SAMPLING = tuple(f.name for f in dataclasses.fields(InferenceConfig) if f.name not in ("num_candidates", "plan_only"))
 _PLAIN = ("bpm", "bars_per_chunk", "late", "ramp_seconds")

@@ -10,7 +10,7 @@ from midigpt_cli.parse.prompt_options import MELODIC_ONLY
 from midigpt_core.attributes.note_duration import DURATION_NAMES
 from midigpt_core.fields import nearest, refused
 from midigpt_core.words import PromptPart, Understood, mixed, read_prompt
-from midigpt_core.words.table import BASSES, REGISTERS, STYLES
+from midigpt_core.words.word_tables import BASSES, REGISTERS, STYLES
 
 WORDS = ("prompt", "styles", "style_weights")
 HEAVIEST = 1_000_000  # of style_weights: their sum must be a number, too

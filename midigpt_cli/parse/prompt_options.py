@@ -14,7 +14,7 @@ from midigpt_core.fields import refused
 from midigpt_core.music import PITCH_CLASSES
 from midigpt_core.score import DRUM, Score, Track
 from midigpt_core.words import PromptPart, Understood, read_prompt
-from midigpt_core.words.table import BASSES, REGISTERS
+from midigpt_core.words.word_tables import BASSES, REGISTERS
 
 if TYPE_CHECKING:
     from midigpt_cli.options.groups import Reporting

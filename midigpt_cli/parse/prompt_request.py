@@ -15,7 +15,7 @@ from midigpt_core.score import Score
 from midigpt_core.words import read_prompt
 
 if TYPE_CHECKING:
-    from midigpt_core.attributes.table import AttributeTable
+    from midigpt_core.attributes.attribute_table import AttributeTable
 
 
 def told(prompt: str | None, request: GenerationRequest | None = None, own: Sequence[str] = ()) -> dict[str, Any]:

@@ -24,8 +24,8 @@ from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt
 from midigpt_core.score import Score
 
 if TYPE_CHECKING:
+    from midigpt_core.attributes.attribute_table import AttributeTable
     from midigpt_core.attributes.base import Attribute
-    from midigpt_core.attributes.table import AttributeTable
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ def with_silent(score: Score, selectors: Iterable[str]) -> Score:
     words = [word for word in words if not (word.isdecimal() or is_group(word, score) or by_name(word, score))]
     if not any(words):
         return score
-    from midigpt_core.midi_file.silent import silent_tracks
+    from midigpt_core.midi_file.silent_tracks import silent_tracks
 
     found = silent_tracks(score)
     silent = Score([item.track for item in found])

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from midigpt_cli.live.session import KEPT, Delivery
-from midigpt_core.audio.files import pcm_wav
+from midigpt_core.audio.audio_files import pcm_wav
 from midigpt_core.audio.synthesis import synthesise
 from midigpt_core.fields import refused
 from midigpt_core.jam import RESOLUTION

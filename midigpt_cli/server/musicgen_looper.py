@@ -27,7 +27,7 @@ from midigpt_cli.server.queue import STOPPING, Outcome, Rendered, Work
 from midigpt_cli.server.responses import to_json
 from midigpt_cli.server.settings import ServerSettings
 from midigpt_cli.server.state import state_of
-from midigpt_core.audio.files import check_writable, write_audio
+from midigpt_core.audio.audio_files import check_writable, write_audio
 from midigpt_core.audio.synthesis import synthesise
 from midigpt_core.errors import AudioError, RequestValidationError
 from midigpt_core.fields import Door, read, refused, same, setting

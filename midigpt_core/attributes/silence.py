@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from midigpt_core.attributes.base import Attribute
+from midigpt_core.plain_sum import plain_sum
 from midigpt_core.score import Bar, Score
-from midigpt_core.sums import plain_sum
 
 
 def metre_ticks(bar: Bar, resolution: int) -> int:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from midigpt_core.midi_file.drums import DRUM_CHANNEL, declared_channels
 from midigpt_core.midi_file.events import CONTROL, META, PROGRAM, TrackEvents, meta_data
-from midigpt_core.midi_file.notes import pair_notes
+from midigpt_core.midi_file.pair_notes import pair_notes
 from midigpt_core.midi_file.read import score_from
 from midigpt_core.midi_file.source import MidiSource, last_tick, tempi
 from midigpt_core.score import DRUM

@@ -16,7 +16,7 @@ from midigpt_core.audio.find_soundfont import find_soundfont
 from midigpt_core.audio.levels import AudioFacts, measure, normalised, trimmed
 from midigpt_core.errors import AudioError
 from midigpt_core.midi_file import MidiSource
-from midigpt_core.midi_file.store import Readable, take
+from midigpt_core.midi_file.midi_bytes import Readable, take
 
 Wave = npt.NDArray[np.float32]
 Progress = Callable[[float], None]
@@ -106,7 +106,7 @@ def render_audio(
 
     What rings on after the last event is kept until it is silent. Raises AudioError, MidiFileError.
     """
-    from midigpt_core.audio.files import check_writable, write_audio
+    from midigpt_core.audio.audio_files import check_writable, write_audio
 
     settings = SoundSettings(engine, soundfont, rate)
     check_writable(path, settings.rate)

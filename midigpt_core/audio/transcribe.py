@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from midigpt_core.audio.audio_files import read_audio
 from midigpt_core.audio.beats import Pulse, check_tempo, find_pulse, follow_beats
-from midigpt_core.audio.files import read_audio
 from midigpt_core.audio.note_finding import FindingSettings, HeardNote, find_notes
 from midigpt_core.audio.pitch_model import BINS_PER_SEMITONE, RATE, listen, model_file
 from midigpt_core.errors import AudioError

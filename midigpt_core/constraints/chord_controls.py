@@ -11,7 +11,7 @@ from midigpt_core.constraints.line_controls import check_melodic
 from midigpt_core.constraints.masks import Constraint
 from midigpt_core.fields import refused
 from midigpt_core.score import Track
-from midigpt_core.tokens.config import EncoderConfig
+from midigpt_core.tokens.encoder_config import EncoderConfig
 
 HEARD, FILE = "heard", "file"  # instead of names: the chords that the song sounds, or that its file names
 STRONGEST = 10.0

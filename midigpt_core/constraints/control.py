@@ -11,7 +11,7 @@ from midigpt_core.fields import Door, nearest, refused, rows_of
 from midigpt_core.plan.steps import Cell
 from midigpt_core.request import InferenceConfig, TrackPrompt
 from midigpt_core.score import Bar, Score, Track
-from midigpt_core.tokens.config import EncoderConfig
+from midigpt_core.tokens.encoder_config import EncoderConfig
 from midigpt_core.tokens.vocabulary import Vocabulary
 
 

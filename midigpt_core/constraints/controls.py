@@ -22,7 +22,7 @@ from midigpt_core.constraints.velocity import Humanise, VelocityControl
 from midigpt_core.fields import nearest, refused
 from midigpt_core.music import GRIDS
 from midigpt_core.score import Bar, Track
-from midigpt_core.tokens.config import EncoderConfig
+from midigpt_core.tokens.encoder_config import EncoderConfig
 from midigpt_core.tokens.types import TokenType
 from midigpt_core.tokens.vocabulary import Vocabulary
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from midigpt_core.constraints.attribute_limits import Push, among_pitches, open_until
 from midigpt_core.constraints.control import Scene
 from midigpt_core.constraints.drum_parts import DRUM_PARTS
-from midigpt_core.constraints.limits import Push, among_pitches, open_until
 from midigpt_core.constraints.masks import LEADS_TO_NOTE, PITCH, Allowed, Bias, Constraint, Cursor, token_mask
 from midigpt_core.fields import refused
 from midigpt_core.score import DRUM, Track
-from midigpt_core.tokens.config import EncoderConfig
+from midigpt_core.tokens.encoder_config import EncoderConfig
 from midigpt_core.tokens.types import TokenType
 from midigpt_core.tokens.vocabulary import Vocabulary
 

@@ -13,7 +13,7 @@ from midigpt_core.constraints.line import KINDS, Contour, Motion, Sketch, line_o
 from midigpt_core.constraints.masks import AllowedTokens, Constraint, token_mask
 from midigpt_core.fields import nearest, refused
 from midigpt_core.score import DRUM, Bar, Track
-from midigpt_core.tokens.config import EncoderConfig
+from midigpt_core.tokens.encoder_config import EncoderConfig
 from midigpt_core.tokens.types import TokenType
 
 CONTOURS: Mapping[str, Callable[[float], float]] = {  # how high, 0 to 1, by how far through the bars, 0 to 1

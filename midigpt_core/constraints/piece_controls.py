@@ -7,7 +7,7 @@ from typing import Any
 
 from midigpt_core.errors import EncoderConfigError
 from midigpt_core.fields import nearest, refused
-from midigpt_core.tokens.config import EncoderConfig
+from midigpt_core.tokens.encoder_config import EncoderConfig
 from midigpt_core.tokens.types import TokenType
 
 

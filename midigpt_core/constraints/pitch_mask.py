@@ -13,7 +13,7 @@ from midigpt_core.constraints.masks import AllowedTokens, Constraint, TokenBias,
 from midigpt_core.fields import nearest, refused
 from midigpt_core.music import SCALES
 from midigpt_core.score import Track
-from midigpt_core.tokens.config import EncoderConfig
+from midigpt_core.tokens.encoder_config import EncoderConfig
 from midigpt_core.tokens.types import TokenType
 
 

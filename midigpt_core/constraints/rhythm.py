@@ -20,7 +20,7 @@ from midigpt_core.constraints.masks import (
 )
 from midigpt_core.fields import nearest, refused
 from midigpt_core.score import DRUM, Track
-from midigpt_core.tokens.config import EncoderConfig
+from midigpt_core.tokens.encoder_config import EncoderConfig
 from midigpt_core.tokens.grid import grid_onset
 
 ALL = "all"  # notes of the source

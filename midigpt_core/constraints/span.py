@@ -18,7 +18,7 @@ from midigpt_core.constraints.masks import (
 )
 from midigpt_core.fields import refused
 from midigpt_core.score import Bar, Note, Track
-from midigpt_core.tokens.config import EncoderConfig
+from midigpt_core.tokens.encoder_config import EncoderConfig
 from midigpt_core.tokens.types import TokenType
 
 NOWHERE = range(0)

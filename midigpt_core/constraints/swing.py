@@ -16,7 +16,7 @@ from midigpt_core.constraints.masks import AllowedTokens, Constraint, token_mask
 from midigpt_core.constraints.rhythm import RHYTHMS
 from midigpt_core.fields import refused
 from midigpt_core.score import Bar, Note, Track
-from midigpt_core.tokens.config import EncoderConfig
+from midigpt_core.tokens.encoder_config import EncoderConfig
 from midigpt_core.tokens.types import TokenType
 
 FULL = 1 / 6  # of a quarter note that a full swing is late: the offbeat eighth at the triplet

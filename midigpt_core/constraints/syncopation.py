@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from midigpt_core.constraints.attribute_limits import Push
 from midigpt_core.constraints.control import Scene
-from midigpt_core.constraints.limits import Push
 from midigpt_core.constraints.masks import ENDS, PITCH, Allowed, Constraint, Cursor, token_mask
 from midigpt_core.fields import refused
 from midigpt_core.score import Bar, Track
-from midigpt_core.tokens.config import EncoderConfig
+from midigpt_core.tokens.encoder_config import EncoderConfig
 from midigpt_core.tokens.types import TokenType
 from midigpt_core.tokens.vocabulary import Vocabulary
 

@@ -13,8 +13,8 @@ from midigpt_core.constraints.control import Scene, check_integers, check_object
 from midigpt_core.constraints.masks import Allowed, AllowedTokens, Constraint, token_mask
 from midigpt_core.fields import refused
 from midigpt_core.score import Bar, Note, Track
-from midigpt_core.tokens.config import EncoderConfig
 from midigpt_core.tokens.domains import VelocityLevels
+from midigpt_core.tokens.encoder_config import EncoderConfig
 from midigpt_core.tokens.types import TokenType
 from midigpt_core.tokens.vocabulary import Vocabulary
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from midigpt_core.compiled import compiled
 from midigpt_core.constraints.masks import Bias
-from midigpt_core.sums import plain_sum
+from midigpt_core.plain_sum import plain_sum
 from midigpt_core.tokens.types import TokenType
 
 FAST_ECHO: Any = compiled("echo")

@@ -11,12 +11,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from midigpt_core.constraints.attribute_targets import AttributeTarget, attribute_targets
-from midigpt_core.echo.constraint import LEFT, LEFT_KNOWN, NOTE_TOKENS, OTHERS, Choice, Source
+from midigpt_core.echo.echo_constraint import LEFT, LEFT_KNOWN, NOTE_TOKENS, OTHERS, Choice, Source
 from midigpt_core.echo.mixture import Body
+from midigpt_core.plain_sum import plain_sum
 from midigpt_core.plan.steps import Cell
 from midigpt_core.request import TrackPrompt
 from midigpt_core.score import Bar, Note, Score
-from midigpt_core.sums import plain_sum
 from midigpt_core.tokens import kernels
 from midigpt_core.tokens.encode import EncodeOptions
 from midigpt_core.tokens.grid import nearest_tick, to_grid, with_listed_metres

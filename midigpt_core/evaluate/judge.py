@@ -14,9 +14,9 @@ from midigpt_core.engine import InferenceEngine
 from midigpt_core.evaluate.floors import FLOORS, stock
 from midigpt_core.evaluate.metrics import Passage, measure
 from midigpt_core.evaluate.tasks import Task
-from midigpt_core.generation.fit import narrowed
-from midigpt_core.generation.notes import original_tokens
-from midigpt_core.generation.plan import fitting_plan
+from midigpt_core.generation.fit_context import narrowed
+from midigpt_core.generation.request_plan import fitting_plan
+from midigpt_core.generation.tokens_to_notes import original_tokens
 from midigpt_core.model.base import log_softmax, on_host
 from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from midigpt_core.evaluate.harmony import fit_with_band
+from midigpt_core.evaluate.band_fit import fit_with_band
 from midigpt_core.music import MAJOR_PROFILE, MINOR_PROFILE
 from midigpt_core.plan.steps import Cell
 from midigpt_core.score import DRUM, Note, Score

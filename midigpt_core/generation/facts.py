@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
-from midigpt_core.generation.candidates import Take
-from midigpt_core.generation.distance import Origin
-from midigpt_core.generation.voices import remarks_on
+from midigpt_core.generation.candidate import Take
+from midigpt_core.generation.distance_from_original import Origin
+from midigpt_core.generation.voice_constraints import remarks_on
 from midigpt_core.plan.steps import Cell
 from midigpt_core.request import InferenceConfig
 

@@ -10,10 +10,10 @@ from midigpt_core.constraints.control import Scene
 from midigpt_core.constraints.controls import CONTROLS
 from midigpt_core.constraints.masks import Allowed, AllowedTokens, Constraint, NoRepeat, Opening, Scheduled
 from midigpt_core.constraints.partial_change import partly_kept
-from midigpt_core.echo.constraint import Echo
-from midigpt_core.generation.context import echo_strength
-from midigpt_core.generation.prompt import StepPrompt, from_nothing, requested_attributes
-from midigpt_core.generation.voices import voice_constraints
+from midigpt_core.echo.echo_constraint import Echo
+from midigpt_core.generation.step_context import echo_strength
+from midigpt_core.generation.step_prompt import StepPrompt, from_nothing, requested_attributes
+from midigpt_core.generation.voice_constraints import voice_constraints
 from midigpt_core.harmony.bias import Harmony
 from midigpt_core.harmony.chord_bias import CHORD_WEIGHTS
 from midigpt_core.request import TrackPrompt

@@ -14,7 +14,7 @@ from midigpt_core.constraints.rhythm import RHYTHMS, check_source
 from midigpt_core.fields import check, nearest, refused
 from midigpt_core.request import AUTO, GenerationRequest, TrackPrompt
 from midigpt_core.score import DRUM, Score, Track, check_score
-from midigpt_core.tokens.config import EncoderConfig
+from midigpt_core.tokens.encoder_config import EncoderConfig
 from midigpt_core.tokens.types import TokenType
 
 

@@ -12,16 +12,16 @@ import numpy as np
 
 from midigpt_core import trace
 from midigpt_core.errors import CancelledError
-from midigpt_core.generation.attempt_checks import on_grid
-from midigpt_core.generation.candidates import Candidate, Draft, Fault, Take
-from midigpt_core.generation.distance import Origin, is_partly_kept
+from midigpt_core.generation.candidate import Candidate, Draft, Fault, Take
+from midigpt_core.generation.candidate_checks import on_grid
+from midigpt_core.generation.choose_candidate import CandidatePool, candidates_per_take
+from midigpt_core.generation.distance_from_original import Origin, is_partly_kept
 from midigpt_core.generation.facts import with_facts
-from midigpt_core.generation.fit import narrowed
+from midigpt_core.generation.fit_context import narrowed
 from midigpt_core.generation.lane_constraints import build_constraints
-from midigpt_core.generation.notes import read_cell, read_cells
-from midigpt_core.generation.plan import Plan
-from midigpt_core.generation.pool import CandidatePool, candidates_per_take
-from midigpt_core.generation.prompt import StepPrompt, own_temperature
+from midigpt_core.generation.request_plan import Plan
+from midigpt_core.generation.step_prompt import StepPrompt, own_temperature
+from midigpt_core.generation.tokens_to_notes import read_cell, read_cells
 from midigpt_core.plan.steps import Cell, Step
 from midigpt_core.request import GenerationRequest
 from midigpt_core.sampling.batch import Decoder

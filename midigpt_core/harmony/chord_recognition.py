@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from midigpt_core.midi_file.whole import FileNotes
+from midigpt_core.midi_file.file_notes import FileNotes
 from midigpt_core.music import PITCH_CLASSES
 from midigpt_core.score import DRUM, Score, Track
 

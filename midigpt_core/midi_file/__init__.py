@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from midigpt_core.midi_file.midi_bytes import LARGEST, Readable, Writable, put, take
 from midigpt_core.midi_file.outline import ReadLimits
 from midigpt_core.midi_file.source import MidiSource
-from midigpt_core.midi_file.store import LARGEST, Readable, Writable, put, take
 
 if TYPE_CHECKING:
     from midigpt_core.score import Score

@@ -16,9 +16,9 @@ from midigpt_core.midi_file.events import (
     meta,
     write_events,
 )
-from midigpt_core.midi_file.fit import NewNote, fit_notes
-from midigpt_core.midi_file.notes import pair_notes
+from midigpt_core.midi_file.pair_notes import pair_notes
 from midigpt_core.midi_file.placing import placed_notes
+from midigpt_core.midi_file.same_pitch_overlaps import NewNote, fit_notes
 from midigpt_core.midi_file.source import MidiSource
 from midigpt_core.midi_file.weave import with_notes
 from midigpt_core.score import Bar, Note, Score, Track

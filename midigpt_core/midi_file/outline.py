@@ -13,7 +13,7 @@ from typing import overload
 from midigpt_core.compiled import compiled
 from midigpt_core.errors import SongTooLargeError
 from midigpt_core.midi_file.events import CONTROL, META, NOTE_ON, PROGRAM, Event, TrackEvents, read_events
-from midigpt_core.midi_file.notes import RawNote, pair_notes
+from midigpt_core.midi_file.pair_notes import RawNote, pair_notes
 
 METAS = bytes((0x03, 0x04, 0x20, 0x21, 0x51, 0x58, 0x59))  # names, channel and port, tempo, metre, key
 CONTROLS = bytes((0, 6, 100, 101))  # bank select; a registered parameter, and its value

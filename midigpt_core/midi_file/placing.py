@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from midigpt_core.errors import ScoreError
-from midigpt_core.midi_file.fit import NewNote
+from midigpt_core.midi_file.same_pitch_overlaps import NewNote
 from midigpt_core.score import Bar, Note
 
 _BYTE = range(128)

@@ -17,11 +17,11 @@ from midigpt_core.midi_file.events import (
     TEXT_NAME,
     meta_data,
 )
-from midigpt_core.midi_file.lines import joined, line_channels
-from midigpt_core.midi_file.notes import pair_notes
+from midigpt_core.midi_file.lazy_bars import BarLines, FilePart
+from midigpt_core.midi_file.multichannel_lines import joined, line_channels
 from midigpt_core.midi_file.outline import NoteColumns, Outline, columns_of
+from midigpt_core.midi_file.pair_notes import pair_notes
 from midigpt_core.midi_file.source import MidiSource
-from midigpt_core.midi_file.stretch import BarLines, FilePart
 from midigpt_core.midi_file.text import decode_text
 from midigpt_core.midi_file.timeline import first_tempo, load_timeline
 from midigpt_core.score import DRUM, MELODIC, Score, Track

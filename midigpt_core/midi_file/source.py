@@ -12,7 +12,7 @@ from midigpt_core.midi_file.bars import BarSpan, Signature, on_bar_line, spans
 from midigpt_core.midi_file.chunks import FileLayout, split
 from midigpt_core.midi_file.events import METRE, TEMPO, Event, TrackEvents, metas, read_events
 from midigpt_core.midi_file.outline import Outline, ReadLimits, outline
-from midigpt_core.midi_file.paired import PairedChunk, paired
+from midigpt_core.midi_file.paired_columns import PairedChunk, paired
 
 
 class Timed(Protocol):

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from midigpt_core.errors import ScoreError
 from midigpt_core.midi_file.bars import BarSpan, Signature, spans
 from midigpt_core.midi_file.events import METRE, PROGRAM, meta
-from midigpt_core.midi_file.fit import NewNote, OldNotes, fit_notes
-from midigpt_core.midi_file.lines import Parts, at_rest, deal, expression_of
+from midigpt_core.midi_file.multichannel_lines import Parts, at_rest, deal, expression_of
 from midigpt_core.midi_file.outline import NOTHING, NoteColumns
-from midigpt_core.midi_file.paired import Paired
+from midigpt_core.midi_file.paired_columns import Paired
 from midigpt_core.midi_file.placing import check_inside, placed_notes
+from midigpt_core.midi_file.same_pitch_overlaps import NewNote, OldNotes, fit_notes
 from midigpt_core.midi_file.source import MidiSource
 from midigpt_core.midi_file.weave import AFTER, BEFORE, LAST, Edit, PutIn, Woven, weave
 from midigpt_core.midi_file.write import added_track

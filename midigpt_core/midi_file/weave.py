@@ -21,7 +21,7 @@ from midigpt_core.midi_file.events import (
     with_tail,
     write_events,
 )
-from midigpt_core.midi_file.fit import NewNote
+from midigpt_core.midi_file.same_pitch_overlaps import NewNote
 
 # At one tick: what is to come first (new note-offs), what was there, what is to follow, new note-ons, the rest.
 BEFORE, _THERE, AFTER, _ON, LAST = range(5)

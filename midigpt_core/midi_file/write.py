@@ -9,9 +9,9 @@ from midigpt_core.errors import ScoreError
 from midigpt_core.midi_file.chunks import TRACK, FileChunk, FileLayout
 from midigpt_core.midi_file.drums import DRUM_CHANNEL
 from midigpt_core.midi_file.events import METRE, PROGRAM, TEMPO, TEXT_NAME, Event, TrackEvents, meta, write_events
-from midigpt_core.midi_file.fit import NewNote, fit_notes
 from midigpt_core.midi_file.outline import Outline
 from midigpt_core.midi_file.placing import check_inside, placed_notes
+from midigpt_core.midi_file.same_pitch_overlaps import NewNote, fit_notes
 from midigpt_core.midi_file.weave import with_notes
 from midigpt_core.music import quarters_of
 from midigpt_core.score import DRUM, Bar, Score, Track

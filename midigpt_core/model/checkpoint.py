@@ -23,15 +23,15 @@ from midigpt_core.model.checkpoint_checks import (
     check_weights,
 )
 from midigpt_core.model.device import pick_device, pick_dtype, runs_on_processor
-from midigpt_core.model.packed import unpacked
 from midigpt_core.model.shape import GPT2Config
+from midigpt_core.model.tgz import unpacked
 
 if TYPE_CHECKING:
     import torch
 
     from midigpt_core.model.base import LanguageModel
     from midigpt_core.model.gpt2 import GPT2
-    from midigpt_core.tokens.config import EncoderConfig
+    from midigpt_core.tokens.encoder_config import EncoderConfig
     from midigpt_core.tokens.places import Places, PlaceSizes
 
 FORMAT_VERSION = "2"
@@ -104,7 +104,7 @@ def load_for_use(
 
 def _read_fast(file: Path) -> tuple[EncoderConfig, LanguageModel] | None:
     """None where torch has to read it: another format, numbers numpy does not know, no compiled decoder."""
-    from midigpt_core.model.fast import FastModel, kernels_for
+    from midigpt_core.model.compiled_model import FastModel, kernels_for
 
     if file.suffix != ".safetensors" or not file.is_file():
         return None
@@ -224,7 +224,7 @@ def _uninitialised() -> AbstractContextManager[Any]:
 
 
 def _encoder_config(file: Path, data: Any, config: GPT2Config) -> EncoderConfig:
-    from midigpt_core.tokens.config import EncoderConfig
+    from midigpt_core.tokens.encoder_config import EncoderConfig
 
     if data is None:
         raise CheckpointError(f"{file}: 'encoder_config' is missing; without it no song can be turned into tokens")

@@ -11,7 +11,7 @@ from midigpt_core.errors import CheckpointError, short
 
 if TYPE_CHECKING:
     from midigpt_core.model.shape import GPT2Config
-    from midigpt_core.tokens.config import EncoderConfig
+    from midigpt_core.tokens.encoder_config import EncoderConfig
 
 Shape = tuple[int, ...]
 

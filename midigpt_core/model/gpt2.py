@@ -197,8 +197,8 @@ class GPT2(nn.Module, Shaped):
 
     def new_cache(self, lanes: int = 1, capacity: int | None = None) -> LaneCache:
         """An empty cache for `lanes` sequences of up to `capacity` positions (default: the whole context)."""
-        from midigpt_core.model.cache import TorchCache
-        from midigpt_core.model.fast import fast_cache
+        from midigpt_core.model.compiled_model import fast_cache
+        from midigpt_core.model.torch_cache import TorchCache
 
         slots = capacity or self.n_positions
         fast = None if self.exact else fast_cache(self, lanes, slots)

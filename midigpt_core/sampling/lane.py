@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from midigpt_core.constraints.limits import Push
+from midigpt_core.constraints.attribute_limits import Push
 from midigpt_core.constraints.masks import (
     LEADS_TO_NOTE,
     Allowed,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from midigpt_core.midi_file.whole import FileNotes, Ints
+from midigpt_core.midi_file.file_notes import FileNotes, Ints
 from midigpt_core.score import DRUM, Score
-from midigpt_core.tokens.config import EncoderConfig
+from midigpt_core.tokens.encoder_config import EncoderConfig
 from midigpt_core.tokens.grid import grid_ticks
 from midigpt_core.tokens.note_table import NoteTable
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from midigpt_core.music import quarters_of
 from midigpt_core.score import Bar, Note, Score
-from midigpt_core.tokens.config import EncoderConfig
 from midigpt_core.tokens.domains import Metre, nearest_metre
+from midigpt_core.tokens.encoder_config import EncoderConfig
 
 # ---- resolution ----
 

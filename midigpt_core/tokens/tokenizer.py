@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import Any
 
-from midigpt_core.attributes.table import AttributeTable
+from midigpt_core.attributes.attribute_table import AttributeTable
 from midigpt_core.score import Score
 from midigpt_core.tokens import kernels
-from midigpt_core.tokens.config import EncoderConfig
 from midigpt_core.tokens.encode import Encoded, EncodeOptions
+from midigpt_core.tokens.encoder_config import EncoderConfig
 from midigpt_core.tokens.vocabulary import Vocabulary
 
 NOTHING = AttributeTable(())  # measures nothing

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from midigpt_core.errors import TokenError
-from midigpt_core.tokens.config import EncoderConfig
 from midigpt_core.tokens.domains import InstrumentGroups, Metre, VelocityLevels
+from midigpt_core.tokens.encoder_config import EncoderConfig
 from midigpt_core.tokens.types import TokenType
 
 

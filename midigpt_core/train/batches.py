@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from midigpt_core.errors import TrainingError
-from midigpt_core.tokens.config import EncoderConfig
+from midigpt_core.tokens.encoder_config import EncoderConfig
 from midigpt_core.tokens.places import Place
 from midigpt_core.tokens.vocabulary import Vocabulary
-from midigpt_core.train.config import MixGroup, RunConfig
+from midigpt_core.train.draw_windows import Pool, Reads, WindowMaker
 from midigpt_core.train.shards import Shards
-from midigpt_core.train.window import Example
-from midigpt_core.train.windows import Pool, Reads, WindowMaker
+from midigpt_core.train.training_config import MixGroup, RunConfig
+from midigpt_core.train.training_example import Example
 
 AHEAD = 4  # steps drawn before they are needed
 

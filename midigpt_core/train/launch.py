@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from midigpt_core.errors import TrainingError
-from midigpt_core.train.config import RunConfig
 from midigpt_core.train.optimise import processor_has_bfloat16
+from midigpt_core.train.training_config import RunConfig
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

@@ -11,7 +11,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import nn
 
 from midigpt_core.train.batches import padded
-from midigpt_core.train.window import Example
+from midigpt_core.train.training_example import Example
 
 
 @torch.no_grad()

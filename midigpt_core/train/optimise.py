@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from midigpt_core.model.shape import HARMONY_HEAD
-from midigpt_core.train.config import OptimiserConfig
+from midigpt_core.train.training_config import OptimiserConfig
 
 
 def build_optimisers(model: nn.Module, config: OptimiserConfig) -> list[torch.optim.Optimizer]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from midigpt_core.errors import TrainingError
 from midigpt_core.files import whole
 from midigpt_core.model.checkpoint import load_checkpoint, read_metadata, save_checkpoint
-from midigpt_core.model.packing import rounded
+from midigpt_core.model.weight_codes import rounded
 
 if TYPE_CHECKING:
     from midigpt_core.model.gpt2 import GPT2

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from midigpt_core.errors import MidiGptError, TrainingError
-from midigpt_core.tokens.config import EncoderConfig
+from midigpt_core.tokens.encoder_config import EncoderConfig
 from midigpt_core.tokens.vocabulary import Vocabulary
 from midigpt_core.train.collect import Found, collect, held_out, read_bytes
 from midigpt_core.train.shards import SPLITS, PieceTokens, ShardWriter

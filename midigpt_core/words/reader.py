@@ -10,14 +10,14 @@ from functools import cache, reduce
 from typing import Any
 
 from midigpt_core.fields import refused
-from midigpt_core.words import table
+from midigpt_core.words import word_tables
 from midigpt_core.words.understood import PromptPart, Said, Understood
 
 LONGEST = 4000  # characters of a prompt
 _LONGEST_PHRASE = 3  # words
 _LIKENESS, _SHORTEST = 0.8, 5  # of a misspelt word: how like, and how many letters at least
 _ROOT = r"(?P<root>[a-g](?:#|b|[- ]?sharp|[- ]?flat)?)"
-_SCALE = "|".join(sorted(table.SCALES, key=len, reverse=True))
+_SCALE = "|".join(sorted(word_tables.SCALES, key=len, reverse=True))
 _ARTICLE = r"(?!a (?:minor|major) (?:key|scale|mode)\b)"  # "a minor key" is no A minor
 _NUMBERS = {  # what is read before the words: kind -> pattern
     "bpm": re.compile(
@@ -44,14 +44,14 @@ class _Entry:
 def _vocabulary() -> Mapping[str, _Entry]:
     found: dict[str, _Entry] = {}
     rows: tuple[tuple[str, Mapping[str, Any]], ...] = (
-        ("part", table.PARTS),
-        ("ensemble", table.ENSEMBLES),
-        ("role", table.ROLES),
-        ("feel", table.FEELS),
-        ("grid", table.GRIDS),
-        ("bpm", table.TEMPOS),
-        ("metre", table.METRES),
-        ("style", {name: name for name in table.STYLES} | dict(table.SPELLINGS)),
+        ("part", word_tables.PARTS),
+        ("ensemble", word_tables.ENSEMBLES),
+        ("role", word_tables.ROLES),
+        ("feel", word_tables.FEELS),
+        ("grid", word_tables.GRIDS),
+        ("bpm", word_tables.TEMPOS),
+        ("metre", word_tables.METRES),
+        ("style", {name: name for name in word_tables.STYLES} | dict(word_tables.SPELLINGS)),
     )
     for kind, words in rows:
         found.update({word: _Entry(kind, value) for word, value in words.items()})
@@ -91,7 +91,7 @@ def mixed(weights: Mapping[str, float]) -> Understood:
     named = sorted((name for name, weight in weights.items() if weight > 0), key=lambda name: -weights[name])
     first = read_prompt(" ".join(named[:1]))
     total = sum(weights[name] for name in named)
-    bpm = sum(sum(table.STYLES[name].bpm) / 2 * weights[name] for name in named) / total
+    bpm = sum(sum(word_tables.STYLES[name].bpm) / 2 * weights[name] for name in named) / total
     said = tuple(Said(name, f"style, weight {weights[name] / total:.2f}") for name in named)
     return replace(first, text=", ".join(named), styles=tuple(named), bpm=float(round(bpm)), said=said)
 
@@ -114,8 +114,8 @@ class _PromptReader:
     def read(self) -> Understood:
         """Numbers first, then clause by clause."""
         rest = self._numbers(self.text.lower())
-        rest = reduce(lambda text, row: text.replace(*row), table.ONE_WORD.items(), rest)
-        joints = "|".join(table.JOINTS)
+        rest = reduce(lambda text, row: text.replace(*row), word_tables.ONE_WORD.items(), rest)
+        joints = "|".join(word_tables.JOINTS)
         for clause in re.split(rf"[,;.!?:|\n]+|\b(?:{joints})\b", rest):
             self._clause(re.findall(r"[a-z0-9#&'/-]*[a-z0-9#]", clause))
         return self._finished()
@@ -150,7 +150,7 @@ class _PromptReader:
             phrase, count, entry = _longest(words[at : at + _LONGEST_PHRASE])
             at += count
             if entry is None:
-                negated, strong = negated or phrase in table.NEGATIONS, strong or phrase in table.VERY
+                negated, strong = negated or phrase in word_tables.NEGATIONS, strong or phrase in word_tables.VERY
                 self._unread(phrase)
                 continue
             if negated:
@@ -168,10 +168,10 @@ class _PromptReader:
             self._hold(here[-1].feels if here else self.feels, aspect, value)
 
     def _unread(self, word: str) -> None:
-        if word in table.MOODS:
+        if word in word_tables.MOODS:
             self.said.append(Said(word, "a mood, which no model here can be asked for"))
             return
-        known = (*table.NEGATIONS, *table.VERY, *table.SILENT)
+        known = (*word_tables.NEGATIONS, *word_tables.VERY, *word_tables.SILENT)
         if word not in known:
             self.unknown.append(word)
 
@@ -186,8 +186,8 @@ class _PromptReader:
     def _feel(self, phrase: str, feel: tuple[str, str], strong: bool, waiting: dict[str, str]) -> None:
         aspect, value = feel
         if strong:
-            value = table.STRONGER.get(aspect, {}).get(value, value)
-        if aspect in table.NO_CONTROL:
+            value = word_tables.STRONGER.get(aspect, {}).get(value, value)
+        if aspect in word_tables.NO_CONTROL:
             self.said.append(Said(phrase, f"understood, but {aspect} is nothing a model can be asked for"))
             return
         self.said.append(Said(phrase, f"{aspect} {value}"))
@@ -224,7 +224,7 @@ class _PromptReader:
 
     def _whole(self, phrase: str, entry: _Entry) -> None:
         if entry.kind == "style":
-            heard = table.STYLES[entry.value].heard
+            heard = word_tables.STYLES[entry.value].heard
             self.styles.append(entry.value)
             self.said.append(Said(phrase, f"style {entry.value}" + ("" if heard else " (by tempo and parts only)")))
         elif entry.kind not in self.exact:
@@ -235,7 +235,7 @@ class _PromptReader:
     # ---- the whole ----
 
     def _finished(self) -> Understood:
-        styles = [table.STYLES[name] for name in dict.fromkeys(self.styles)]
+        styles = [word_tables.STYLES[name] for name in dict.fromkeys(self.styles)]
         named = bool(self.parts)
         if not named:
             self.parts = [_Named(role, program, role) for s in styles[:1] for role, program in s.parts.items()]
@@ -272,14 +272,14 @@ class _PromptReader:
                 other.feels = {**part.feels, **other.feels}
         return found
 
-    def _settled(self, part: _Named, styles: list[table.Style]) -> PromptPart:
+    def _settled(self, part: _Named, styles: list[word_tables.Style]) -> PromptPart:
         program = part.program
-        family = table.FAMILIES.get(part.word, ())
+        family = word_tables.FAMILIES.get(part.word, ())
         if family:
             program = next((p for style in styles for p in style.parts.values() if p in family), program)
         if not part.settled:
             program = next((style.parts[part.role] for style in styles if part.role in style.parts), program)
-        feels = {**table.ROLE_FEELS.get(part.role, {}), **part.feels}
+        feels = {**word_tables.ROLE_FEELS.get(part.role, {}), **part.feels}
         return PromptPart(part.word, program, feels)
 
 
@@ -291,7 +291,8 @@ def _longest(words: list[str]) -> tuple[str, int, _Entry | None]:
         if phrase in known:
             return phrase, count, known[phrase]
     word = words[0]
-    if len(word) < _SHORTEST or word in (*table.SILENT, *table.MOODS, *table.VERY, *table.NEGATIONS):
+    without_value = (*word_tables.SILENT, *word_tables.MOODS, *word_tables.VERY, *word_tables.NEGATIONS)
+    if len(word) < _SHORTEST or word in without_value:
         return word, 1, None
     near = difflib.get_close_matches(word, _single_words(), 1, _LIKENESS)
     return (near[0], 1, known[near[0]]) if near else (word, 1, None)
@@ -306,4 +307,4 @@ def _number(kind: str, found: re.Match[str]) -> Any:
         return f"{found['key'].capitalize()}:major"
     root = re.sub(r"[- ]?sharp", "#", found["root"])
     root = re.sub(r"[- ]?flat", "b", root)
-    return f"{root.capitalize()}:{table.SCALES[found['scale']]}"
+    return f"{root.capitalize()}:{word_tables.SCALES[found['scale']]}"

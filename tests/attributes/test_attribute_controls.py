@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from midigpt_core.attributes import ATTRIBUTES, AttributeTable, make_attribute
-from midigpt_core.attributes.table import make_attributes
+from midigpt_core.attributes.attribute_table import make_attributes
 from midigpt_core.errors import EncoderConfigError, TokenError
 from midigpt_core.score import DRUM, MELODIC, Bar, Note, Score, Track
 from midigpt_core.tokens import kernels

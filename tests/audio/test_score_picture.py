@@ -50,7 +50,7 @@ def test_before_and_after_share_their_rows() -> None:
 @pytest.mark.parametrize("ending", ["png", "svg"])
 def test_a_picture_is_written(ending: str, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="the audio extra is not installed")
-    from midigpt_core.audio.picture import draw_score
+    from midigpt_core.audio.score_picture import draw_score
 
     before = read_score(SAMPLES / "pop.mid")
     after = deepcopy(before)
@@ -79,7 +79,7 @@ def _pixels(data: bytes, folder: Path) -> int:
 
 
 def test_an_unknown_ending_is_refused(tmp_path: Path) -> None:
-    from midigpt_core.audio.picture import draw_score
+    from midigpt_core.audio.score_picture import draw_score
 
     with pytest.raises(AudioError, match=r"cannot draw \.gif; use \.png"):
         draw_score(read_score(SAMPLES / "pop.mid"), tmp_path / "x.gif")

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from midigpt_core.audio import find_soundfont
-from midigpt_core.audio.files import write_audio
+from midigpt_core.audio.audio_files import write_audio
 from midigpt_core.audio.synthesis import folded, play, render_audio, synthesise
 from midigpt_core.errors import AudioError, AudioFileError
 

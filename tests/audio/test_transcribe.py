@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from midigpt_core.audio import pitch_model
+from midigpt_core.audio.audio_files import read_audio, write_audio
 from midigpt_core.audio.beats import Pulse, find_pulse
-from midigpt_core.audio.files import read_audio, write_audio
 from midigpt_core.audio.note_finding import FindingSettings, HeardNote, find_notes
 from midigpt_core.audio.pitch_model import Activations
 from midigpt_core.audio.synthesis import synthesise

@@ -11,7 +11,7 @@ import pytest
 
 from midigpt_cli.commands import loop
 from midigpt_cli.output import rendering
-from midigpt_core.audio import files, picture, pitch_model
+from midigpt_core.audio import audio_files, pitch_model, score_picture
 from midigpt_core.errors import AudioError
 from midigpt_core.midi_file import read_score
 
@@ -91,8 +91,8 @@ def test_render_refuses_before_it_works(midigpt, song) -> None:
 
 
 def test_every_ending_that_can_be_written_can_be_asked_for() -> None:
-    assert set(rendering.SOUNDS) == set(files.FORMATS)
-    assert set(rendering.PICTURES) == set(picture.FORMATS)
+    assert set(rendering.SOUNDS) == set(audio_files.FORMATS)
+    assert set(rendering.PICTURES) == set(score_picture.FORMATS)
     assert {f".{word}" for word in loop.FORMATS} == {".mid", *rendering.SOUNDS}
 
 

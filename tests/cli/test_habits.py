@@ -148,7 +148,7 @@ def test_a_picture_shows_what_was_written_and_its_surroundings_beside_what_was_r
 ) -> None:
     pytest.importorskip("matplotlib", reason="the audio extra is not installed")
     drawn = []
-    monkeypatch.setattr("midigpt_core.audio.picture.draw_score", lambda *given: drawn.append(given))
+    monkeypatch.setattr("midigpt_core.audio.score_picture.draw_score", lambda *given: drawn.append(given))
     midigpt("infill", song, "-b", "5-6", "-t", "bass", "-m", model, "--render", "png")
     midigpt("continue", song, "-b", "2", "-t", "bass", "-m", model, "--render", "png")
     (_, _, lit, before, bars, title), (_, _, _, nothing_before, after_the_end, _) = drawn

@@ -151,9 +151,9 @@ def test_a_section_that_is_not_there_is_named_in_the_request(midigpt, tmp_path) 
 
 
 def test_what_stays_is_written_by_the_model_too_so_that_it_goes_on_from_there(midigpt, tmp_path, monkeypatch) -> None:
-    from midigpt_core.generation import notes as reading
+    from midigpt_core.generation import tokens_to_notes
 
-    monkeypatch.setattr(reading, "_with_kept", lambda prompt, notes, score, cell: notes)  # nothing is put back
+    monkeypatch.setattr(tokens_to_notes, "_with_kept", lambda prompt, notes, score, cell: notes)  # nothing is put back
     out = tmp_path / "out.mid"
     assert midigpt("infill", POP, "--bars", "5.3-6.2", "-t", "lead", "-s", 1, "--pool", 1, "-o", out).code == 0
     before, after = Score.from_midi(POP), Score.from_midi(out)

@@ -12,7 +12,7 @@ from midigpt_core.chords import changes_of, chord_of
 from midigpt_core.constraints.line import kind_of, line_at, line_of
 from midigpt_core.errors import RequestValidationError
 from midigpt_core.harmony.chord_recognition import heard_chords
-from midigpt_core.harmony.song import by_bar
+from midigpt_core.harmony.song_chords import by_bar
 from midigpt_core.score import Bar, Score
 
 POP = Path(__file__).resolve().parents[2] / "samples" / "pop.mid"

@@ -95,8 +95,8 @@ def test_a_preference_that_leaves_nothing_yields_and_the_trace_says_so() -> None
 
 
 def test_asked_attributes_stand_in_the_prompt_and_unasked_ones_do_not() -> None:
-    from midigpt_core.generation.plan import fitting_plan
-    from midigpt_core.generation.prompt import prepare_step
+    from midigpt_core.generation.request_plan import fitting_plan
+    from midigpt_core.generation.step_prompt import prepare_step
     from midigpt_core.tokens.types import TokenType
 
     score, tokenizer = song(), engine().tokenizer

@@ -15,6 +15,7 @@ from midigpt_core import trace
 from midigpt_core.attributes.key_signature import KeySignature
 from midigpt_core.attributes.note_density import density_class
 from midigpt_core.attributes.silence import SilenceProportion
+from midigpt_core.constraints.attribute_limits import HANDS, among_pitches
 from midigpt_core.constraints.attribute_targets import (
     MAJOR_SCALE,
     MINOR_SCALE,
@@ -23,7 +24,6 @@ from midigpt_core.constraints.attribute_targets import (
     _Builder,
     notes_of,
 )
-from midigpt_core.constraints.limits import HANDS, among_pitches
 from midigpt_core.constraints.masks import AllowedTokens
 from midigpt_core.score import DRUM, MELODIC, Bar, Note, Score, Track
 from midigpt_core.tokens.grid import grid_ticks

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from real import engine, sample
 
+from midigpt_core.constraints.attribute_limits import PULL, Bounds, Chords, Count, Cover, Lengths
 from midigpt_core.constraints.attribute_targets import MINOR_SCALE
 from midigpt_core.constraints.chord_controls import ChordStrength
 from midigpt_core.constraints.controls import RhythmMask
-from midigpt_core.constraints.limits import PULL, Bounds, Chords, Count, Cover, Lengths
 from midigpt_core.constraints.line import NEAR, Contour, Line, Motion, Sketch, kind_of, line_of
 from midigpt_core.constraints.line_controls import CONTOURS, ContourControl
 from midigpt_core.constraints.masks import _HEAD_KINDS, PITCH, Allowed, Cursor, Opening, Scheduled, Slot, token_mask

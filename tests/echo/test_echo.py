@@ -14,14 +14,14 @@ from tiny import engine, request, song
 
 from midigpt_core.compiled import compiled
 from midigpt_core.constraints.masks import Cursor
-from midigpt_core.echo.constraint import OTHERS, Choice, Echo, Source
+from midigpt_core.echo.echo_constraint import OTHERS, Choice, Echo, Source
 from midigpt_core.echo.mixture import KEPT, SLIP, Mixture, StyleBias, Tokens, shares_of
 from midigpt_core.echo.sources import WEIGHTS, Surroundings
-from midigpt_core.generation.context import echo_strength
 from midigpt_core.generation.lane_constraints import build_constraints
-from midigpt_core.generation.notes import original_tokens
-from midigpt_core.generation.plan import fitting_plan
-from midigpt_core.generation.prompt import own_temperature, prepare_step
+from midigpt_core.generation.request_plan import fitting_plan
+from midigpt_core.generation.step_context import echo_strength
+from midigpt_core.generation.step_prompt import own_temperature, prepare_step
+from midigpt_core.generation.tokens_to_notes import original_tokens
 from midigpt_core.sampling.draw import SamplingParameters
 from midigpt_core.sampling.lane import Lane
 from midigpt_core.sampling.prompt import Prompt

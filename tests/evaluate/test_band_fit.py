@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from support import songs
 
+from midigpt_core.evaluate.band_fit import fit_with_band, leaps
 from midigpt_core.evaluate.floors import copy_previous, random_in_key, stock
-from midigpt_core.evaluate.harmony import fit_with_band, leaps
 from midigpt_core.evaluate.metrics import Passage, measure
 from midigpt_core.evaluate.tasks import draw_tasks
 from midigpt_core.score import DRUM, MELODIC, Bar, Note, Score, Track

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from midigpt_core.engine import InferenceEngine
-from midigpt_core.evaluate.constraints import CONSTRAINTS, constraints_met
-from midigpt_core.evaluate.report import markdown
+from midigpt_core.evaluate.constraint_measures import CONSTRAINTS, constraints_met
+from midigpt_core.evaluate.evaluation_report import markdown
 from midigpt_core.evaluate.tasks import draw_tasks
 
 SAMPLES = Path(__file__).resolve().parents[2] / "samples"

@@ -7,13 +7,13 @@ from support import songs
 from tiny import engine
 
 from midigpt_core.evaluate.adherence import adherence
+from midigpt_core.evaluate.evaluation_report import markdown
 from midigpt_core.evaluate.floors import random_in_key, stock
 from midigpt_core.evaluate.judge import judge, request_for
-from midigpt_core.evaluate.report import markdown
 from midigpt_core.evaluate.tasks import KINDS, draw_tasks
-from midigpt_core.generation.notes import original_tokens, read_cells
-from midigpt_core.generation.plan import fitting_plan
-from midigpt_core.generation.prompt import prepare_step
+from midigpt_core.generation.request_plan import fitting_plan
+from midigpt_core.generation.step_prompt import prepare_step
+from midigpt_core.generation.tokens_to_notes import original_tokens, read_cells
 from midigpt_core.request import InferenceConfig
 
 

@@ -8,10 +8,10 @@ import pytest
 from tiny import engine, request, song
 
 from midigpt_core.constraints.masks import Scheduled
-from midigpt_core.generation.distance import Origin, is_partly_kept, stray
+from midigpt_core.generation.distance_from_original import Origin, is_partly_kept, stray
 from midigpt_core.generation.lane_constraints import build_constraints
-from midigpt_core.generation.plan import fitting_plan
-from midigpt_core.generation.prompt import prepare_step
+from midigpt_core.generation.request_plan import fitting_plan
+from midigpt_core.generation.step_prompt import prepare_step
 from midigpt_core.request import InferenceConfig
 from midigpt_core.score import Score
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from tiny import engine, request, song
 
-from midigpt_core.generation.plan import fitting_plan
+from midigpt_core.generation.request_plan import fitting_plan
 from midigpt_core.plan.divide import Division, divided
 from midigpt_core.plan.steps import Step
 from midigpt_core.score import Score

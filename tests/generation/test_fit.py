@@ -9,13 +9,12 @@ from typing import Any
 import pytest
 from tiny import engine, request, song
 
-from midigpt_core.generation import fit
-from midigpt_core.generation import plan as generation_plan
-from midigpt_core.generation.fit import narrowed
-from midigpt_core.generation.plan import fitting_plan
-from midigpt_core.generation.prompt import StepPrompt, prepare_step
+from midigpt_core.generation import fit_context, request_plan
+from midigpt_core.generation.fit_context import narrowed
+from midigpt_core.generation.request_plan import fitting_plan
+from midigpt_core.generation.step_prompt import StepPrompt, prepare_step
 from midigpt_core.midi_file import score_to_bytes
-from midigpt_core.plan.narrow import expected_tokens
+from midigpt_core.plan.drop_order import expected_tokens
 from midigpt_core.request import InferenceConfig
 from midigpt_core.score import Note, Score
 
@@ -42,8 +41,8 @@ def test_steps_are_split_until_each_leaves_room_to_read() -> None:
 
 def test_a_continuation_that_cannot_be_split_is_planned_as_it_is(monkeypatch) -> None:
     plans = iter(range(8))  # more than halving eight bars takes: a planner that never ends runs out of them
-    once = generation_plan.plan_request
-    monkeypatch.setattr(generation_plan, "plan_request", lambda *given: next(plans) >= 0 and once(*given))
+    once = request_plan.plan_request
+    monkeypatch.setattr(request_plan, "plan_request", lambda *given: next(plans) >= 0 and once(*given))
     score, tokenizer = song(16), engine().tokenizer
     cells = [(1, bar) for bar in range(8)]
     wish = request(score, {1: list(range(8))})
@@ -118,24 +117,24 @@ def test_tracks_that_cannot_be_heard_are_left_out_unseen_and_the_others_as_if_al
     wish = request(score, {1: [8]}, context_drop=[9, 4])
     [step] = fitting_plan(wish, score, [(1, 8)], tokenizer, 0, 2048)
     seen: list[int] = []
-    prepare = fit.prepare_step
+    prepare = fit_context.prepare_step
 
     def counted(*given: Any) -> StepPrompt:
         prompt = prepare(*given)
         seen.append(len(prompt.tracks))
         return prompt
 
-    monkeypatch.setattr(fit, "prepare_step", counted)
+    monkeypatch.setattr(fit_context, "prepare_step", counted)
     prompt, dropped = narrowed(tokenizer, score, step, wish, (), n_positions)
     assert max(seen) < 110  # of 153
-    monkeypatch.setattr(fit, "_hopeless", lambda *_: [])
+    monkeypatch.setattr(fit_context, "_hopeless", lambda *_: [])
     whole, all_dropped = narrowed(tokenizer, score, step, wish, (), n_positions)
     assert max(seen) == 153
     assert (prompt.prompt, dropped) == (whole.prompt, all_dropped)
 
 
 def test_only_tracks_that_may_be_heard_are_made_of_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fit, "_LAST", 20)
+    monkeypatch.setattr(fit_context, "_LAST", 20)
     data = score_to_bytes(crowd(400))
     score, tokenizer = Score.from_midi(data), engine().tokenizer
     wish = request(score, {1: [8]})
@@ -175,8 +174,8 @@ def test_a_track_that_would_fill_the_room_to_the_last_token_stays_left_out() -> 
     wish = request(score, {1: [8]})
     [step] = fitting_plan(wish, score, [(1, 8)], tokenizer, 0, 2048)
     prompt = prepare_step(tokenizer, score, step, wish, ())
-    lengths = fit._lengths(prompt)
+    lengths = fit_context._lengths(prompt)
     first, second = sorted((0, 2), key=lambda track: lengths[track])
     room = len(prompt.prompt.tokens) - lengths[second]
-    assert fit._with_further([], [first, second], prompt, room, 1) == [first, second]
-    assert fit._with_further([], [first, second], prompt, room + 1, 1) == [second]
+    assert fit_context._with_further([], [first, second], prompt, room, 1) == [first, second]
+    assert fit_context._with_further([], [first, second], prompt, room + 1, 1) == [second]

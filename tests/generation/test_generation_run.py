@@ -14,11 +14,11 @@ from midigpt_core import trace
 from midigpt_core.constraints.masks import Constraint
 from midigpt_core.engine import InferenceEngine
 from midigpt_core.errors import CancelledError, GenerationError, RequestValidationError
+from midigpt_core.generation.choose_candidate import FEWEST
 from midigpt_core.generation.lane_constraints import build_constraints
-from midigpt_core.generation.plan import fitting_plan
-from midigpt_core.generation.pool import FEWEST
-from midigpt_core.generation.prompt import prepare_step
+from midigpt_core.generation.request_plan import fitting_plan
 from midigpt_core.generation.run import Run
+from midigpt_core.generation.step_prompt import prepare_step
 from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt
 from midigpt_core.sampling.batch import Decoder
 from midigpt_core.sampling.lane import Lane
@@ -461,10 +461,10 @@ def test_a_cancelled_caller_need_not_wait_for_a_seat():
 
 
 def test_bars_that_came_out_as_they_were_are_written_once_more_while_attempts_are_left(monkeypatch) -> None:
-    from midigpt_core.generation import candidates
+    from midigpt_core.generation import candidate
 
     score, told = song(), []
-    monkeypatch.setattr(candidates, "similarity", lambda written, before: 1.0)
+    monkeypatch.setattr(candidate, "similarity", lambda written, before: 1.0)
     session = engine().session(score, request(score, {1: [4]}, seed=1, max_attempts=3))
     session.listener = told.append
     take = session.run_takes().takes[0]

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from midigpt_core.generation.notes import _scaled
+from midigpt_core.generation.tokens_to_notes import _scaled
 from midigpt_core.score import Bar, Note, Score, Track
-from midigpt_core.tokens.config import EncoderConfig
+from midigpt_core.tokens.encoder_config import EncoderConfig
 from midigpt_core.tokens.grid import to_grid
 from tests.tokens.test_config import open_config, without
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from tiny import engine, request, song
 
-from midigpt_core.generation.plan import chosen_cells, plan
+from midigpt_core.generation.request_plan import chosen_cells, plan
 
 
 def planned(wish, score):

@@ -13,8 +13,8 @@ import midigpt_core.tokens
 from midigpt_core.constraints.avoid_original import Depart
 from midigpt_core.errors import CancelledError, ScoreError
 from midigpt_core.generation.lane_constraints import build_constraints
-from midigpt_core.generation.prompt import StepPrompt, prepare_step
 from midigpt_core.generation.request_checks import check_request
+from midigpt_core.generation.step_prompt import StepPrompt, prepare_step
 from midigpt_core.plan.steps import Cell, Step
 from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt
 from midigpt_core.score import Score

@@ -12,10 +12,10 @@ from tiny import engine, request, song
 
 from midigpt_core.compiled import compiled
 from midigpt_core.constraints.masks import Cursor
-from midigpt_core.generation.context import harmony_strength
 from midigpt_core.generation.lane_constraints import build_constraints
-from midigpt_core.generation.plan import fitting_plan
-from midigpt_core.generation.prompt import prepare_step
+from midigpt_core.generation.request_plan import fitting_plan
+from midigpt_core.generation.step_context import harmony_strength
+from midigpt_core.generation.step_prompt import prepare_step
 from midigpt_core.harmony import pitches
 from midigpt_core.harmony.band import band_of
 from midigpt_core.harmony.pitches import WEIGHTS

@@ -11,7 +11,7 @@ import pytest
 
 from midigpt_core.midi_file.chunks import split
 from midigpt_core.midi_file.events import read_events
-from midigpt_core.midi_file.notes import pair_notes
+from midigpt_core.midi_file.pair_notes import pair_notes
 
 _DEFAULT = Path(__file__).resolve().parents[3] / "shared" / "tools" / "midi_diff.py"
 

@@ -13,11 +13,11 @@ from midigpt_core.midi_file import score_to_bytes
 from midigpt_core.midi_file.bars import on_bar_line, spans
 from midigpt_core.midi_file.drum_notes import drum_log_odds
 from midigpt_core.midi_file.excerpt import excerpt
-from midigpt_core.midi_file.fit import NewNote
-from midigpt_core.midi_file.lines import at_rest, line_channels
+from midigpt_core.midi_file.multichannel_lines import at_rest, line_channels
 from midigpt_core.midi_file.outline import ReadLimits, outline
+from midigpt_core.midi_file.same_pitch_overlaps import NewNote
 from midigpt_core.midi_file.sections import bar_times, sections
-from midigpt_core.midi_file.silent import silent_tracks
+from midigpt_core.midi_file.silent_tracks import silent_tracks
 from midigpt_core.midi_file.source import tempi
 from midigpt_core.midi_file.write import free_channel
 from midigpt_core.score import DRUM

@@ -15,7 +15,7 @@ from midi_cases import BAR, BEYOND_MIDO, CASES, END, chunk, midi, off, on, playe
 
 from midigpt_core import MidiFileError, Note, Score
 from midigpt_core.compiled import compiled
-from midigpt_core.midi_file import MidiSource, paired, score_to_bytes, weave
+from midigpt_core.midi_file import MidiSource, paired_columns, score_to_bytes, weave
 from midigpt_core.midi_file.events import read_events
 from midigpt_core.midi_file.weave import Edit
 from midigpt_core.score import Bar, Track
@@ -175,7 +175,7 @@ def both(monkeypatch: pytest.MonkeyPatch, module, task) -> tuple[object, object]
 @pytest.mark.parametrize("name", _ANY_CASE)
 def test_the_compiled_pairing_is_that_of_the_reference(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for body in MidiSource(_ANY_CASE[name]).layout.tracks:
-        fast, slow = both(monkeypatch, paired, lambda body=body: paired.paired(body, "here"))
+        fast, slow = both(monkeypatch, paired_columns, lambda body=body: paired_columns.paired(body, "here"))
         assert fast == slow
 
 
@@ -191,9 +191,9 @@ def test_any_bytes_are_paired_as_they_are_read(body: bytes) -> None:
     if events is None:
         assert found is None
     else:
-        reference = paired._reference(events)
+        reference = paired_columns._reference(events)
         assert (found[1], found[2]) == (reference.silent_offs, reference.running)
-        assert {channel: paired._part(*kinds) for channel, kinds in found[0].items()} == reference.parts
+        assert {channel: paired_columns._part(*kinds) for channel, kinds in found[0].items()} == reference.parts
 
 
 @of_the_compiled_scan

@@ -10,8 +10,8 @@ import pytest
 
 from midigpt_core import Score
 from midigpt_core.harmony.chord_recognition import heard_chords
-from midigpt_core.midi_file.facts import song_facts
-from midigpt_core.midi_file.whole import FileNotes
+from midigpt_core.midi_file.file_notes import FileNotes
+from midigpt_core.midi_file.song_facts import song_facts
 from midigpt_core.tokens.file_table import file_table
 from midigpt_core.tokens.grid import to_grid
 from midigpt_core.tokens.note_table import NoteTable

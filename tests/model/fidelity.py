@@ -10,8 +10,8 @@ import torch
 
 from midigpt_core.errors import MidiGptError
 from midigpt_core.midi_file import read_score
-from midigpt_core.model.cache import TorchCache
 from midigpt_core.model.checkpoint import Checkpoint
+from midigpt_core.model.torch_cache import TorchCache
 from midigpt_core.tokens.tokenizer import Tokenizer
 
 

@@ -15,9 +15,9 @@ from midigpt_core.compiled import compiled  # noqa: E402
 from midigpt_core.errors import GenerationError  # noqa: E402
 from midigpt_core.model.base import lay_out  # noqa: E402
 from midigpt_core.model.gpt2 import GPT2  # noqa: E402
-from midigpt_core.model.packing import rounded  # noqa: E402
 from midigpt_core.model.shape import GPT2Config  # noqa: E402
-from midigpt_core.tokens.config import EncoderConfig  # noqa: E402
+from midigpt_core.model.weight_codes import rounded  # noqa: E402
+from midigpt_core.tokens.encoder_config import EncoderConfig  # noqa: E402
 from midigpt_core.tokens.places import Places, PlaceSizes  # noqa: E402
 from midigpt_core.tokens.vocabulary import Vocabulary  # noqa: E402
 from midigpt_core.train.prepare import OPEN_ENCODER  # noqa: E402

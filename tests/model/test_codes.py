@@ -7,7 +7,7 @@ import pytest
 
 from midigpt_core.compiled import compiled
 from midigpt_core.errors import CheckpointError
-from midigpt_core.model import packing
+from midigpt_core.model import weight_codes
 
 pytestmark = pytest.mark.skipif(compiled("codes") is None, reason="the compiled codes are not built")
 
@@ -15,10 +15,10 @@ SHAPES = [(512, 192, 64), (100, 70, 64), (64, 200, 16), (48, 130, 48), (1, 1, 16
 
 
 def both_ways(monkeypatch, weight, group):
-    quick = packing.codes(weight, group)
+    quick = weight_codes.codes(weight, group)
     with monkeypatch.context() as without:
-        without.setattr(packing, "compiled", lambda name: None)
-        return quick, packing.codes(weight, group)
+        without.setattr(weight_codes, "compiled", lambda name: None)
+        return quick, weight_codes.codes(weight, group)
 
 
 def same(quick, readable):
@@ -47,7 +47,7 @@ def test_weights_that_are_no_finite_numbers_are_refused_by_both(monkeypatch, num
     weight = np.zeros((64, 64), kind)
     weight[3, 5] = number
     with pytest.raises(CheckpointError, match="no finite numbers"):
-        packing.codes(weight)
-    monkeypatch.setattr(packing, "compiled", lambda name: None)
+        weight_codes.codes(weight)
+    monkeypatch.setattr(weight_codes, "compiled", lambda name: None)
     with pytest.raises(CheckpointError, match="no finite numbers"):
-        packing.codes(weight)
+        weight_codes.codes(weight)

@@ -15,7 +15,7 @@ torch = pytest.importorskip("torch")
 from kept import keys_and_values_as_codes  # noqa: E402
 
 from midigpt_core.compiled import compiled  # noqa: E402
-from midigpt_core.model import fast, packing  # noqa: E402
+from midigpt_core.model import compiled_model, weight_codes  # noqa: E402
 from midigpt_core.model.gpt2 import GPT2  # noqa: E402
 from midigpt_core.model.shape import GPT2Config  # noqa: E402
 
@@ -73,7 +73,7 @@ def test_heads_and_widths_of_any_size_compute_what_the_reference_computes(width,
     with torch.no_grad():
         for weight in network.parameters():
             weight.normal_(std=0.15)
-    held = packing.rounded(network.config, {name: weight.numpy() for name, weight in network.state_dict().items()})
+    held = weight_codes.rounded(network.config, {name: weight.numpy() for name, weight in network.state_dict().items()})
     network.load_state_dict({name: torch.from_numpy(weight) for name, weight in held.items()})
     with keys_and_values_as_codes(network):
         wanted = network.logits(song(300)).numpy()
@@ -117,8 +117,8 @@ def test_prompt_read_in_two_parts_gives_the_same_bits(model):
 def test_number_of_threads_changes_no_bit(model, monkeypatch):
     wanted = alone(model, song(200), song(3))
     for count in (1, 2, 5):
-        monkeypatch.setattr(fast, "threads", lambda count=count: count)
-        monkeypatch.setattr(packing, "threads", lambda count=count: count)
+        monkeypatch.setattr(compiled_model, "threads", lambda count=count: count)
+        monkeypatch.setattr(weight_codes, "threads", lambda count=count: count)
         assert equal(alone(model, song(200), song(3)), wanted)
         assert model.new_cache().decoder.threads == count
 
@@ -188,7 +188,7 @@ def test_token_outside_the_vocabulary_is_refused(model):
 @pytest.mark.parametrize("wanted", [[1], [-1], [0, 0]])
 def test_logits_of_rows_that_are_not_there_are_refused(model, wanted):
     cache = model.new_cache(lanes=1)
-    rows = cache._prompt_rows(0, [3], fast.lay_out([3]), 0)
+    rows = cache._prompt_rows(0, [3], compiled_model.lay_out([3]), 0)
     with pytest.raises(ValueError, match="row"):
         cache.decoder.run(rows, wanted)
     assert cache.decoder.run(rows, [0]).shape == (1, model.config.vocab_size)

@@ -19,7 +19,7 @@ from midigpt_core.errors import CheckpointError  # noqa: E402
 from midigpt_core.model.checkpoint import load_checkpoint, load_for_use, save_checkpoint  # noqa: E402
 from midigpt_core.model.gpt2 import GPT2  # noqa: E402
 from midigpt_core.model.shape import GPT2Config  # noqa: E402
-from midigpt_core.tokens.config import EncoderConfig  # noqa: E402
+from midigpt_core.tokens.encoder_config import EncoderConfig  # noqa: E402
 
 ENCODER = json.loads((Path(__file__).parents[2] / "midigpt_core" / "tokens" / "open_encoder.json").read_text())
 TOKENS = sum(size for _, size in EncoderConfig.from_dict(ENCODER).token_domains)

@@ -17,7 +17,7 @@ from midigpt_core.errors import CheckpointError, MidiGptError
 from midigpt_core.model import device as model_device
 from midigpt_core.model.base import log_softmax
 from midigpt_core.model.checkpoint import load_checkpoint, load_for_use
-from midigpt_core.model.fast import FastCache, FastModel
+from midigpt_core.model.compiled_model import FastCache, FastModel
 from midigpt_core.model.hub import resolve
 from midigpt_core.score import Score
 from midigpt_core.tokens.encode import EncodeOptions

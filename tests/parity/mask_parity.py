@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from midigpt_core.plan.cut_paste import cut
 from midigpt_core.plan.steps import Step
-from midigpt_core.plan.window import cut
 from midigpt_core.score import Score
 from midigpt_core.tokens.encode import BAR_ATTRIBUTES, TRACK_ATTRIBUTES, EncodeOptions, encode
 from midigpt_core.tokens.grammar import Grammar, GrammarOptions

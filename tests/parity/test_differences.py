@@ -11,8 +11,8 @@ import pytest
 from midigpt_core.errors import EncoderConfigError, TokenError
 from midigpt_core.score import DRUM, Bar, Note, Score, Track
 from midigpt_core.tokens import kernels
-from midigpt_core.tokens.config import EncoderConfig
 from midigpt_core.tokens.encode import EncodeOptions
+from midigpt_core.tokens.encoder_config import EncoderConfig
 from midigpt_core.tokens.tokenizer import Tokenizer
 from tests.parity.token_parity import Peer
 from tests.support import encoders

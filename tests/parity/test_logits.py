@@ -15,8 +15,8 @@ peer_gpt2 = pytest.importorskip("midigpt.inference.model.gpt2")
 from midigpt_core.compiled import compiled  # noqa: E402
 from midigpt_core.model.base import MASKINGS  # noqa: E402
 from midigpt_core.model.gpt2 import GPT2  # noqa: E402
-from midigpt_core.model.packing import rounded  # noqa: E402
 from midigpt_core.model.shape import GPT2Config  # noqa: E402
+from midigpt_core.model.weight_codes import rounded  # noqa: E402
 
 TOLERANCE = 1e-4
 NEW_TOKENS = 6

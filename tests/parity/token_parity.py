@@ -10,7 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from midigpt_core.attributes.table import AttributeTable
+from midigpt_core.attributes.attribute_table import AttributeTable
 from midigpt_core.errors import TokenError
 from midigpt_core.score import Score, Track
 from midigpt_core.tokens import decode as reference_decode

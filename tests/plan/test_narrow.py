@@ -7,7 +7,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from midigpt_core.plan.narrow import by_relevance, drop_order, expected_tokens
+from midigpt_core.plan.drop_order import by_relevance, drop_order, expected_tokens
 from midigpt_core.plan.roles import role
 from midigpt_core.plan.steps import Step
 from midigpt_core.score import Bar, Note, Score, Track

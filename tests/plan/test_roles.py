@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from real import sample
 
+from midigpt_core.plan.cut_paste import REACH, cut, kept_notes
 from midigpt_core.plan.divide import Division, divided
-from midigpt_core.plan.narrow import expected_tokens, guessed_costs
+from midigpt_core.plan.drop_order import expected_tokens, guessed_costs
 from midigpt_core.plan.roles import _PARTS, _RELEVANCE, SILENT, relevance, role
 from midigpt_core.plan.steps import PlanOptions, Step, plan_steps
-from midigpt_core.plan.window import REACH, cut, kept_notes
 from midigpt_core.score import DRUM, Bar, Note, Score, Track
 
 PIANO, GUITAR, KIT = Track(instrument=7), Track(instrument=24), Track(track_type=DRUM)

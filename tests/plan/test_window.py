@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from midigpt_core.errors import ScoreError
+from midigpt_core.plan.cut_paste import cut, kept_notes, paste
 from midigpt_core.plan.steps import PlanOptions, Step, plan_steps
-from midigpt_core.plan.window import cut, kept_notes, paste
 from midigpt_core.score import Bar, Note, Score, Track
 
 METRES = ((4, 4), (3, 4), (7, 8), (5, 4))

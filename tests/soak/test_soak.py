@@ -24,7 +24,7 @@ from midi.midi_cases import BEYOND_MIDO, CASES, DAMAGED
 
 from midigpt_core import MidiGptError, Note, Score
 from midigpt_core.midi_file import MidiSource, score_to_bytes
-from midigpt_core.midi_file.facts import song_facts
+from midigpt_core.midi_file.song_facts import song_facts
 
 pytestmark = pytest.mark.soak
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from midigpt_core.errors import EncoderConfigError
-from midigpt_core.tokens.config import EncoderConfig
+from midigpt_core.tokens.encoder_config import EncoderConfig
 from midigpt_core.tokens.tokenizer import Tokenizer
 from midigpt_core.tokens.types import TOKEN_FACTS, TokenType, token_type
 from midigpt_core.tokens.vocabulary import Vocabulary

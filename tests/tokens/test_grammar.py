@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 
 import midigpt_core.tokens
 from midigpt_core.errors import TokenError
+from midigpt_core.plan.cut_paste import cut, kept_notes, paste
 from midigpt_core.plan.steps import Step
-from midigpt_core.plan.window import cut, kept_notes, paste
 from midigpt_core.score import Bar, Note, Score, Track
-from midigpt_core.tokens.config import EncoderConfig
 from midigpt_core.tokens.decode import decode
 from midigpt_core.tokens.encode import EncodeOptions, encode
+from midigpt_core.tokens.encoder_config import EncoderConfig
 from midigpt_core.tokens.grammar import Grammar, GrammarOptions
 from midigpt_core.tokens.grammar_table import BAR, FILL, FOLLOWS, HEAD, followers
 from midigpt_core.tokens.grid import from_grid, to_grid

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from midigpt_core.score import Bar, Note, Score, Track
-from midigpt_core.tokens.config import EncoderConfig
 from midigpt_core.tokens.domains import InstrumentGroups, VelocityLevels, listed_metre, nearest_metre
+from midigpt_core.tokens.encoder_config import EncoderConfig
 from midigpt_core.tokens.grid import from_grid, grid_onset, grid_ticks, to_grid, with_listed_metres
 from tests.support import encoders
 from tests.tokens.test_config import open_config, without

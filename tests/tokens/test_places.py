@@ -13,8 +13,8 @@ from midigpt_core.errors import EncoderConfigError
 from midigpt_core.midi_file import read_score
 from midigpt_core.score import Bar, Note, Score, Track
 from midigpt_core.tokens import kernels
-from midigpt_core.tokens.config import EncoderConfig
 from midigpt_core.tokens.encode import EncodeOptions
+from midigpt_core.tokens.encoder_config import EncoderConfig
 from midigpt_core.tokens.grid import to_grid
 from midigpt_core.tokens.places import OCTAVE, Place, PlaceReader, Places, PlaceSizes
 from midigpt_core.tokens.types import TokenType as T

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from support import corpus
 
-from midigpt_core.tokens.config import EncoderConfig
-from midigpt_core.train.config import config_from
+from midigpt_core.tokens.encoder_config import EncoderConfig
 from midigpt_core.train.prepare import OPEN_ENCODER, PrepareOptions, prepare
 from midigpt_core.train.shards import Shards
+from midigpt_core.train.training_config import config_from
 
 TINY: dict[str, Any] = {
     "model": {"n_embd": 16, "n_layer": 1, "n_head": 2, "n_positions": 512, "dropout": 0.1},

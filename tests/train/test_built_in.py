@@ -14,12 +14,12 @@ from benchmarks.peer_weights import without_places
 from midigpt_core.errors import CheckpointError
 from midigpt_core.model.checkpoint import load_checkpoint
 from midigpt_core.model.names import built_in
-from midigpt_core.tokens.config import EncoderConfig
+from midigpt_core.tokens.encoder_config import EncoderConfig
 from midigpt_core.tokens.vocabulary import Vocabulary
 from midigpt_core.train.batches import valid_examples
+from midigpt_core.train.draw_windows import Reads
 from midigpt_core.train.measure import losses
 from midigpt_core.train.shards import Shards
-from midigpt_core.train.windows import Reads
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from midigpt_core.errors import TrainingError
 from midigpt_core.model.checkpoint import load_checkpoint, save_checkpoint
 from midigpt_core.model.gpt2 import GPT2
 from midigpt_core.model.shape import GPT2Config
-from midigpt_core.tokens.config import EncoderConfig
+from midigpt_core.tokens.encoder_config import EncoderConfig
 from midigpt_core.tokens.vocabulary import Vocabulary
 from midigpt_core.train import pack as packing
 from midigpt_core.train.pack import PackOptions, pack, push

@@ -14,8 +14,8 @@ import pytest
 
 from midigpt_core.errors import TrainingError
 from midigpt_core.midi_file import read_score
-from midigpt_core.tokens.config import EncoderConfig
 from midigpt_core.tokens.encode import EncodeOptions, encode
+from midigpt_core.tokens.encoder_config import EncoderConfig
 from midigpt_core.tokens.grid import to_grid
 from midigpt_core.tokens.types import TokenType
 from midigpt_core.tokens.vocabulary import Vocabulary

@@ -12,12 +12,12 @@ import torch
 
 from midigpt_core.errors import TrainingError
 from midigpt_core.model.checkpoint import load_checkpoint
-from midigpt_core.train import run as run_module
+from midigpt_core.train import training_run as run_module
 from midigpt_core.train.batches import Drawer, Feeder
-from midigpt_core.train.config import RunConfig, config_dict, config_from, load_config
+from midigpt_core.train.draw_windows import Reads
 from midigpt_core.train.optimise import rate_factor
-from midigpt_core.train.run import LATEST, STATE, RunPlan, train
-from midigpt_core.train.windows import Reads
+from midigpt_core.train.training_config import RunConfig, config_dict, config_from, load_config
+from midigpt_core.train.training_run import LATEST, STATE, RunPlan, train
 
 pytest.importorskip("lightning_fabric", reason="training needs the train extra")
 

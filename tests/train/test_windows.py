@@ -7,23 +7,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from midigpt_core.attributes.table import AttributeTable
+from midigpt_core.attributes.attribute_table import AttributeTable
 from midigpt_core.errors import TrainingError
 from midigpt_core.midi_file import read_score
+from midigpt_core.plan.cut_paste import cut
 from midigpt_core.plan.steps import Step
-from midigpt_core.plan.window import cut
 from midigpt_core.score import DRUM, Score
-from midigpt_core.tokens.config import EncoderConfig
 from midigpt_core.tokens.decode import decode
 from midigpt_core.tokens.encode import EncodeOptions, encode
+from midigpt_core.tokens.encoder_config import EncoderConfig
 from midigpt_core.tokens.grid import to_grid
 from midigpt_core.tokens.types import TokenType
 from midigpt_core.tokens.vocabulary import Vocabulary
-from midigpt_core.train.config import MixGroup, WindowConfig
+from midigpt_core.train.draw_windows import Pool, Reads, WindowMaker
 from midigpt_core.train.patterns import PATTERNS
 from midigpt_core.train.shards import Shards
-from midigpt_core.train.window import Window, WindowTrack, as_score, assemble
-from midigpt_core.train.windows import Pool, Reads, WindowMaker
+from midigpt_core.train.training_config import MixGroup, WindowConfig
+from midigpt_core.train.training_example import Window, WindowTrack, as_score, assemble
 
 CONTROLS = {TokenType.NOTE_DENSITY, TokenType.MIN_POLYPHONY, TokenType.MAX_POLYPHONY, TokenType.KEY_SIGNATURE}
 

@@ -27,7 +27,7 @@ from midigpt_cli.server.settings import ServerSettings
 from midigpt_cli.server.state import state_of
 from midigpt_core.engine import SamplingSession
 from midigpt_core.errors import GenerationError
-from midigpt_core.generation.candidates import Take
+from midigpt_core.generation.candidate import Take
 from midigpt_core.generation.run import Result
 from midigpt_core.midi_file import score_to_bytes
 

@@ -23,7 +23,7 @@ from midigpt_cli.server.settings import ServerSettings
 from midigpt_cli.server.state import state_of
 from midigpt_core.errors import RequestValidationError
 from midigpt_core.fields import nearest
-from midigpt_core.midi_file.facts import song_facts
+from midigpt_core.midi_file.song_facts import song_facts
 from midigpt_core.score import Score
 
 router = APIRouter(tags=["midi"])

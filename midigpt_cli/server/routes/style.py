@@ -27,12 +27,12 @@ from midigpt_cli.server.routes.generate import client_of, reply
 from midigpt_cli.server.settings import ServerSettings
 from midigpt_cli.server.state import state_of
 from midigpt_core import trace
-from midigpt_core.audio.files import pcm_wav
+from midigpt_core.audio.audio_files import pcm_wav
 from midigpt_core.audio.levels import normalised
 from midigpt_core.audio.synthesis import synthesise
 from midigpt_core.errors import CancelledError
 from midigpt_core.fields import read, setting
-from midigpt_core.generation.plan import draw_seed
+from midigpt_core.generation.request_plan import draw_seed
 from midigpt_core.generation.run import Timing
 from midigpt_core.jam import RESOLUTION, Jam, JamSettings
 from midigpt_core.midi_file import score_to_bytes

@@ -32,7 +32,7 @@ from midigpt_cli.server.settings import ServerSettings
 from midigpt_cli.server.state import ServerState, state_of
 from midigpt_cli.server.webhooks import check_url
 from midigpt_core import trace
-from midigpt_core.audio.files import FORMATS
+from midigpt_core.audio.audio_files import FORMATS
 from midigpt_core.audio.pitch_model import model_file
 from midigpt_core.audio.preload import is_loaded, load_ahead
 from midigpt_core.audio.synthesis import render_audio

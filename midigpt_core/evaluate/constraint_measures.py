@@ -18,8 +18,8 @@ from midigpt_core.evaluate.judge import Tell, request_for
 from midigpt_core.evaluate.measured import Measured, OldAndNew
 from midigpt_core.evaluate.rhythm_constraints import RHYTHM_CONSTRAINTS
 from midigpt_core.evaluate.tasks import Task
-from midigpt_core.generation.consensus import note_f1
-from midigpt_core.generation.voices import remarks_on
+from midigpt_core.generation.candidate_consensus import note_f1
+from midigpt_core.generation.voice_constraints import remarks_on
 from midigpt_core.music import sixteenth_of
 from midigpt_core.request import GenerationRequest, InferenceConfig
 from midigpt_core.score import DRUM, Score

@@ -10,10 +10,10 @@ from operator import lt
 from midigpt_core.midi_file.bars import BarSpan, bar_of
 from midigpt_core.midi_file.drums import DRUM_CHANNEL
 from midigpt_core.midi_file.events import CHANNEL_PREFIX, CONTROL, META, PROGRAM, Event
-from midigpt_core.midi_file.fit import NewNote
-from midigpt_core.midi_file.notes import ChannelNotes, RawNote
 from midigpt_core.midi_file.outline import NOTHING, NoteColumns, Outline
-from midigpt_core.midi_file.paired import Paired
+from midigpt_core.midi_file.pair_notes import ChannelNotes, RawNote
+from midigpt_core.midi_file.paired_columns import Paired
+from midigpt_core.midi_file.same_pitch_overlaps import NewNote
 
 Parts = Mapping[int, NoteColumns]  # by channel
 Dealt = dict[int, list[list[NewNote]]]  # channel -> notes per bar

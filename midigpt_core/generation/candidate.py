@@ -10,11 +10,11 @@ from functools import cached_property
 from midigpt_core import trace
 from midigpt_core.constraints.attribute_targets import attribute_targets
 from midigpt_core.errors import GenerationError
-from midigpt_core.generation.attempt_checks import Written, checks_of, similarity, standing, stuck
-from midigpt_core.generation.distance import stray
-from midigpt_core.generation.prompt import StepPrompt
+from midigpt_core.generation.candidate_checks import Written, checks_of, similarity, standing, stuck
+from midigpt_core.generation.distance_from_original import stray
+from midigpt_core.generation.step_prompt import StepPrompt
+from midigpt_core.plan.cut_paste import paste
 from midigpt_core.plan.steps import Cell
-from midigpt_core.plan.window import paste
 from midigpt_core.score import Note, Score
 from midigpt_core.tokens.tokenizer import Tokenizer
 from midigpt_core.voices.remarks import Remark

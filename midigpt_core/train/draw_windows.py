@@ -13,11 +13,11 @@ from midigpt_core.errors import TrainingError
 from midigpt_core.tokens.places import Places, PlaceSizes
 from midigpt_core.tokens.types import TokenType
 from midigpt_core.tokens.vocabulary import Vocabulary
-from midigpt_core.train.config import MixGroup, WindowConfig
-from midigpt_core.train.controls import ControlDropper
 from midigpt_core.train.patterns import CONTINUE, CONTINUE_SHARE, PATTERNS, Cell
 from midigpt_core.train.shards import Shards
-from midigpt_core.train.window import Example, Ids, Window, WindowTrack, assemble
+from midigpt_core.train.shown_attributes import ControlDropper
+from midigpt_core.train.training_config import MixGroup, WindowConfig
+from midigpt_core.train.training_example import Example, Ids, Window, WindowTrack, assemble
 
 T = TypeVar("T")
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from midigpt_core.midi_file.bars import bar_of
 from midigpt_core.midi_file.events import KEY, metas
+from midigpt_core.midi_file.file_notes import FileNotes
 from midigpt_core.midi_file.source import MidiSource, last_tick, tempi
 from midigpt_core.midi_file.timeline import load_timeline
-from midigpt_core.midi_file.whole import FileNotes
 from midigpt_core.music import bpm_of, quarters_of
 from midigpt_core.score import Score, Track
 

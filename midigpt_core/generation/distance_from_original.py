@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from midigpt_core.generation.attempt_checks import Written, standing
-from midigpt_core.generation.consensus import note_f1
-from midigpt_core.generation.prompt import StepPrompt
+from midigpt_core.generation.candidate_checks import Written, standing
+from midigpt_core.generation.candidate_consensus import note_f1
+from midigpt_core.generation.step_prompt import StepPrompt
+from midigpt_core.plan.cut_paste import cut
 from midigpt_core.plan.steps import Cell
-from midigpt_core.plan.window import cut
 from midigpt_core.request import InferenceConfig
 from midigpt_core.score import Bar, Score
-from midigpt_core.tokens.config import EncoderConfig
+from midigpt_core.tokens.encoder_config import EncoderConfig
 from midigpt_core.tokens.grid import to_grid
 
 _CLOSE = 1e-9  # so far two distances are the same

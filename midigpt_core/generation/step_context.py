@@ -10,7 +10,7 @@ from midigpt_core.constraints.attribute_targets import AttributeTargets, attribu
 from midigpt_core.constraints.controls import borne_on
 from midigpt_core.constraints.swing import Swing, swing_of
 from midigpt_core.constraints.velocity import Loudness, loudness
-from midigpt_core.echo.constraint import Choice, Source
+from midigpt_core.echo.echo_constraint import Choice, Source
 from midigpt_core.echo.mixture import Body, StyleBias
 from midigpt_core.echo.sources import GRID, SourceFilter, Surroundings, choices, kept_bars
 from midigpt_core.echo.style_prior import styles

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from midigpt_core.midi_file.stretch import BarLines
+from midigpt_core.midi_file.lazy_bars import BarLines
 from midigpt_core.score import Score
 
 Ints = npt.NDArray[np.int64]

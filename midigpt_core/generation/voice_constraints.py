@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from midigpt_core.constraints.masks import Constraint
-from midigpt_core.constraints.voices import Leading, Playable
-from midigpt_core.generation.prompt import StepPrompt
+from midigpt_core.constraints.voice_rules import Leading, Playable
+from midigpt_core.generation.step_prompt import StepPrompt
 from midigpt_core.plan.steps import Cell
 from midigpt_core.request import InferenceConfig
 from midigpt_core.score import DRUM, Score

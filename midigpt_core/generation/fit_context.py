@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
-from midigpt_core.generation.prompt import StepPrompt, prepare_step
-from midigpt_core.plan.narrow import drop_order, expected_tokens, guessed_costs
+from midigpt_core.generation.step_prompt import StepPrompt, prepare_step
+from midigpt_core.plan.drop_order import drop_order, expected_tokens, guessed_costs
 from midigpt_core.plan.steps import Cell, Step, smaller_window
 from midigpt_core.request import GenerationRequest
 from midigpt_core.score import Score

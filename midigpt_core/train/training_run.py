@@ -18,17 +18,17 @@ from midigpt_core.errors import TrainingError
 from midigpt_core.model.checkpoint import load_checkpoint, save_checkpoint
 from midigpt_core.model.gpt2 import GPT2
 from midigpt_core.model.shape import GPT2Config
-from midigpt_core.tokens.config import EncoderConfig
+from midigpt_core.tokens.encoder_config import EncoderConfig
 from midigpt_core.tokens.places import PlaceSizes
 from midigpt_core.tokens.vocabulary import Vocabulary
 from midigpt_core.train.batches import Batch, Feeder, valid_examples
-from midigpt_core.train.config import RunConfig, config_dict
+from midigpt_core.train.draw_windows import Reads
 from midigpt_core.train.launch import RunPlan, peak_memory, start_fabric
 from midigpt_core.train.measure import losses
 from midigpt_core.train.optimise import Average, build_optimisers, rate_factor, set_rate
 from midigpt_core.train.shards import Shards
-from midigpt_core.train.window import Example
-from midigpt_core.train.windows import Reads
+from midigpt_core.train.training_config import RunConfig, config_dict
+from midigpt_core.train.training_example import Example
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

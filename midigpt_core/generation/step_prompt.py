@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 from midigpt_core.constraints.controls import signature_of
 from midigpt_core.echo.sources import Surroundings
-from midigpt_core.generation.context import StepContext, switch
+from midigpt_core.generation.step_context import StepContext, switch
+from midigpt_core.plan.cut_paste import cut, kept_notes
 from midigpt_core.plan.steps import Cell, Step
-from midigpt_core.plan.window import cut, kept_notes
 from midigpt_core.request import GenerationRequest, TrackPrompt
 from midigpt_core.sampling.prompt import Prompt
 from midigpt_core.score import DRUM, Bar, Note, Score, Track

@@ -9,7 +9,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from midigpt_core.attributes.table import make_attributes
+from midigpt_core.attributes.attribute_table import make_attributes
 from midigpt_core.errors import EncoderConfigError, short
 from midigpt_core.fields import Door, rows_of, sentence, setting
 from midigpt_core.music import metre_of

@@ -17,7 +17,7 @@ from math import exp, log
 
 from midigpt_core.constraints.masks import ENDS, Bias, Constraint, Cursor
 from midigpt_core.echo.mixture import Body, Mixture, StyleBias, Tokens, mixture, shares_of
-from midigpt_core.sums import plain_sum
+from midigpt_core.plain_sum import plain_sum
 from midigpt_core.tokens.types import TokenType
 from midigpt_core.tokens.vocabulary import Vocabulary
 

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from midigpt_core.attributes.table import AttributeTable
+from midigpt_core.attributes.attribute_table import AttributeTable
 from midigpt_core.score import Score
 from midigpt_core.tokens.vocabulary import Vocabulary
-from midigpt_core.train.window import Window, WindowTrack, as_score
+from midigpt_core.train.training_example import Window, WindowTrack, as_score
 
 STEERED = 0.7  # share of tracks with bars to write that carry controls, in a window that has controls at all
 COLOURED = 0.25  # the same of the other tracks

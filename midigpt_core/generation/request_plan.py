@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from midigpt_core.generation.fit import alone_fits, narrowed
+from midigpt_core.generation.fit_context import alone_fits, narrowed
 from midigpt_core.plan.divide import Division, divided
-from midigpt_core.plan.narrow import expected_tokens
+from midigpt_core.plan.drop_order import expected_tokens
 from midigpt_core.plan.passes import parts_of
 from midigpt_core.plan.steps import Cell, PlanOptions, Step, choose_window, plan_steps, with_pending
 from midigpt_core.request import AUTO, GenerationRequest

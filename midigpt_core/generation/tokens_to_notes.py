@@ -8,13 +8,13 @@ from dataclasses import replace
 from math import ceil, floor
 
 from midigpt_core.constraints.span import span_ticks
-from midigpt_core.generation.prompt import StepPrompt
+from midigpt_core.generation.step_prompt import StepPrompt
 from midigpt_core.plan.steps import Cell
 from midigpt_core.score import DRUM, Note, Score
 from midigpt_core.tokens import kernels
-from midigpt_core.tokens.config import EncoderConfig
 from midigpt_core.tokens.drum_hits import usual_hit
 from midigpt_core.tokens.encode import EncodeOptions
+from midigpt_core.tokens.encoder_config import EncoderConfig
 from midigpt_core.tokens.grid import grid_onset
 from midigpt_core.tokens.tokenizer import Tokenizer
 from midigpt_core.tokens.types import TokenType

@@ -11,8 +11,8 @@ from typing import Any
 
 from midigpt_core.compiled import compiled
 from midigpt_core.midi_file.events import NOTE_OFF, NOTE_ON, TrackEvents, read_events
-from midigpt_core.midi_file.notes import ChannelNotes, RawNote, pair_notes
 from midigpt_core.midi_file.outline import NOTHING, NoteColumns, columns_of
+from midigpt_core.midi_file.pair_notes import ChannelNotes, RawNote, pair_notes
 
 _Columns = tuple[Any, ...]
 

@@ -10,7 +10,7 @@ from typing import Protocol
 from midigpt_core.plan.steps import Cell, Step
 from midigpt_core.request import InferenceConfig
 from midigpt_core.score import Bar, Note, Score
-from midigpt_core.tokens.config import EncoderConfig
+from midigpt_core.tokens.encoder_config import EncoderConfig
 from midigpt_core.tokens.grid import grid_onset
 
 Written = Mapping[Cell, Sequence[Note]]

@@ -12,10 +12,10 @@ import numpy.typing as npt
 
 from midigpt_core.compiled import compiled
 from midigpt_core.model.base import PromptLayout, Spans, TorchNetwork, lay_out
-from midigpt_core.model.packing import pack
 from midigpt_core.model.shape import GPT2Config, Shaped
 from midigpt_core.model.slots import SlotTable
 from midigpt_core.model.threads import threads
+from midigpt_core.model.weight_codes import pack
 from midigpt_core.tokens.places import Place, Places
 
 _COPY_LIMIT = 64  # a fork copies up to this many slots of its source's own; a longer run becomes a shared prefix
