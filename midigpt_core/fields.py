@@ -1,8 +1,9 @@
 """One strict reader for every dataclass, whose fields say type, default, range and meaning.
 
 `read` turns plain data (JSON, TOML) into a dataclass, `check` looks at one that Python code has made. Both name the
-field, the value and the way out. A field's metadata may hold `help`, `low`, `high`, `open_low`, `open_high`, `choices`
-`words` (a word that stands for a value), `each` (metadata for the values of an object) and `least` (items of a list).
+field, the value and the way out. A field's metadata may hold `help`, `label` (what people call it), `low`, `high`,
+`open_low`, `open_high`, `choices`, `words` (a word that stands for a value), `each` (metadata for the values of an
+object) and `least` (items of a list).
 """
 
 from __future__ import annotations

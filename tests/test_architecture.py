@@ -17,6 +17,7 @@ PACKAGES = ("midigpt_core", "midigpt_cli")
 ORDER = (
     ("errors", "trace", "compiled", "files", "music", "plain_sum"),
     ("fields", "notebook"),
+    ("inference_config",),
     ("score", "request", "words", "chords"),
     ("midi_file", "plan", "attributes", "voices"),
     ("tokens", "audio"),

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from midigpt_cli.options import completion
-from midigpt_cli.options.settings import MODEL, MUSIC, OUTPUT, PLAN
+from midigpt_cli.options.settings import MODEL, MUSIC, OUTPUT, PLAN, labelled
 
 Force = Annotated[bool, typer.Option("--force", "-f", help="Overwrite files that exist.", rich_help_panel=OUTPUT)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.", rich_help_panel=OUTPUT)]
@@ -34,8 +34,9 @@ def threads_in(panel: str) -> Any:
     return typer.Option(help="CPU threads (0: one per core).", min=0, rich_help_panel=panel)
 
 
-def _tracks(text: str) -> Any:
-    return typer.Option(metavar="TRACK", help=text, rich_help_panel=PLAN, autocompletion=completion.tracks)
+def _tracks(label: str, text: str) -> Any:
+    option = typer.Option(metavar="TRACK", help=text, rich_help_panel=PLAN, autocompletion=completion.tracks)
+    return labelled(label, option)
 
 
 @dataclass(frozen=True)
@@ -220,14 +221,17 @@ class Presets:
 class Context:
     """What the model sees beside the bars it writes."""
 
-    ignore_track: Annotated[list[str], _tracks("Track to hide from the model (repeatable).")] = field(
+    ignore_track: Annotated[list[str], _tracks("Tracks to hide", "Track to hide from the model (repeatable).")] = field(
         default_factory=list
     )
     mask_bars: Annotated[
         list[str],
-        typer.Option(metavar="[TRACK/]BARS", help="Bars to hide from the model.", rich_help_panel=PLAN),
+        labelled(
+            "Bars to hide",
+            typer.Option(metavar="[TRACK/]BARS", help="Bars to hide from the model.", rich_help_panel=PLAN),
+        ),
     ] = field(default_factory=list)
-    context_drop: Annotated[list[str], _tracks("Track to drop first when the context is too long.")] = field(
-        default_factory=list
-    )
-    context_keep: Annotated[list[str], _tracks("Track never to drop.")] = field(default_factory=list)
+    context_drop: Annotated[
+        list[str], _tracks("Tracks to drop first", "Track to drop first when the context is too long.")
+    ] = field(default_factory=list)
+    context_keep: Annotated[list[str], _tracks("Tracks to keep", "Track never to drop.")] = field(default_factory=list)

@@ -26,6 +26,12 @@ READ, PLAN, SAMPLE, CHECK, MUSIC, MODEL, OUTPUT = (
 )
 
 
+def labelled(label: str, option: Any) -> Any:
+    """An option of typer that carries the label by which people know it: a few words, shown by the studio."""
+    option.label = label
+    return option
+
+
 def command_of(group: type) -> Callable[[Callable[[Any], None]], Callable[..., None]]:
     """Turn `command(group)` into a function with one parameter per field of the group and of the groups in it."""
     parameters = list(_parameters(group))

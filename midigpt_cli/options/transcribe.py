@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from midigpt_cli.options import completion
+from midigpt_cli.options.settings import labelled
 from midigpt_core.fields import refused
 from midigpt_core.music import metre_of
 
@@ -23,61 +24,101 @@ class TranscribeOptions:
 
     bpm: Annotated[
         float | None,
-        typer.Option(
-            "--bpm",
-            "--midi-tempo",
-            help="Beats per minute; the metre's lower number is the beat.",
-            show_default="estimated",
-            rich_help_panel=TIME,
+        labelled(
+            "Tempo",
+            typer.Option(
+                "--bpm",
+                "--midi-tempo",
+                help="Beats per minute; the metre's lower number is the beat.",
+                show_default="estimated",
+                rich_help_panel=TIME,
+            ),
         ),
     ] = None
-    metre: Annotated[str, typer.Option(help="Time signature.", rich_help_panel=TIME)] = "4/4"
+    metre: Annotated[str, labelled("Time signature", typer.Option(help="Time signature.", rich_help_panel=TIME))] = (
+        "4/4"
+    )
     downbeat: Annotated[
         float | None,
-        typer.Option(help="Time of a downbeat, in seconds.", show_default="estimated", rich_help_panel=TIME),
+        labelled(
+            "Time of a downbeat",
+            typer.Option(help="Time of a downbeat, in seconds.", show_default="estimated", rich_help_panel=TIME),
+        ),
     ] = None
     follow: Annotated[
         bool,
-        typer.Option("--follow", help="Track the tempo beat by beat, for unsteady playing.", rich_help_panel=TIME),
+        labelled(
+            "Follow the tempo",
+            typer.Option("--follow", help="Track the tempo beat by beat, for unsteady playing.", rich_help_panel=TIME),
+        ),
     ] = False
     snap: Annotated[
         int,
-        typer.Option(
-            help="Quantise to this many parts of a quarter note (4: sixteenths, 0: off).",
-            min=0,
-            max=48,
-            rich_help_panel=TIME,
+        labelled(
+            "Quantise",
+            typer.Option(
+                help="Quantise to this many parts of a quarter note (4: sixteenths, 0: off).",
+                min=0,
+                max=48,
+                rich_help_panel=TIME,
+            ),
         ),
     ] = 0
-    onset_threshold: Annotated[float, typer.Option(help="Onset threshold, 0 to 1.", rich_help_panel=NOTES)] = 0.5
+    onset_threshold: Annotated[
+        float, labelled("Onset threshold", typer.Option(help="Onset threshold, 0 to 1.", rich_help_panel=NOTES))
+    ] = 0.5
     frame_threshold: Annotated[
-        float, typer.Option(help="Threshold for holding a pitch, 0 to 1.", rich_help_panel=NOTES)
+        float,
+        labelled(
+            "Sustain threshold", typer.Option(help="Threshold for holding a pitch, 0 to 1.", rich_help_panel=NOTES)
+        ),
     ] = 0.3
     minimum_note_length: Annotated[
-        float, typer.Option(help="Drop notes shorter than this, in milliseconds.", rich_help_panel=NOTES)
+        float,
+        labelled(
+            "Shortest note", typer.Option(help="Drop notes shorter than this, in milliseconds.", rich_help_panel=NOTES)
+        ),
     ] = 127.7
     minimum_frequency: Annotated[
-        float | None, typer.Option(help="Drop notes below this frequency, in Hz.", rich_help_panel=NOTES)
+        float | None,
+        labelled(
+            "Lowest frequency", typer.Option(help="Drop notes below this frequency, in Hz.", rich_help_panel=NOTES)
+        ),
     ] = None
     maximum_frequency: Annotated[
-        float | None, typer.Option(help="Drop notes above this frequency, in Hz.", rich_help_panel=NOTES)
+        float | None,
+        labelled(
+            "Highest frequency", typer.Option(help="Drop notes above this frequency, in Hz.", rich_help_panel=NOTES)
+        ),
     ] = None
     no_melodia: Annotated[
-        bool, typer.Option("--no-melodia", help="Keep only notes with a clear onset.", rich_help_panel=NOTES)
+        bool,
+        labelled(
+            "Clear onsets only",
+            typer.Option("--no-melodia", help="Keep only notes with a clear onset.", rich_help_panel=NOTES),
+        ),
     ] = False
     pitch_bends: Annotated[
         bool,
-        typer.Option(
-            "--pitch-bends",
-            "--multiple-pitch-bends",
-            help="Write pitch bends where only one note sounds.",
-            rich_help_panel=NOTES,
+        labelled(
+            "Pitch bends",
+            typer.Option(
+                "--pitch-bends",
+                "--multiple-pitch-bends",
+                help="Write pitch bends where only one note sounds.",
+                rich_help_panel=NOTES,
+            ),
         ),
     ] = False
     instrument: Annotated[
         str,
-        typer.Option(
-            help="General MIDI instrument of the track.", rich_help_panel=NOTES, autocompletion=completion.instruments
+        labelled(
+            "Instrument",
+            typer.Option(
+                help="General MIDI instrument of the track.",
+                rich_help_panel=NOTES,
+                autocompletion=completion.instruments,
+            ),
         ),
     ] = "Acoustic Grand Piano"
 

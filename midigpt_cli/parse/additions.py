@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from midigpt_cli.options import completion
-from midigpt_cli.options.settings import READ
+from midigpt_cli.options.settings import READ, labelled
 from midigpt_core.fields import refused
 
 if TYPE_CHECKING:
@@ -24,15 +24,22 @@ class Additions:
 
     add_track: Annotated[
         list[str],
-        typer.Option(
-            metavar="INSTRUMENT",
-            help="Add a track for this instrument, or drums, and write it (repeatable).",
-            rich_help_panel=READ,
-            autocompletion=completion.instruments,
+        labelled(
+            "New tracks",
+            typer.Option(
+                metavar="INSTRUMENT",
+                help="Add a track for this instrument, or drums, and write it (repeatable).",
+                rich_help_panel=READ,
+                autocompletion=completion.instruments,
+            ),
         ),
     ] = field(default_factory=list)
     add_bars: Annotated[
-        int, typer.Option(help="Add empty bars after the last; --bars counts them.", rich_help_panel=READ)
+        int,
+        labelled(
+            "New bars at the end",
+            typer.Option(help="Add empty bars after the last; --bars counts them.", rich_help_panel=READ),
+        ),
     ] = 0
 
 

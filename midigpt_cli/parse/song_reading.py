@@ -9,33 +9,37 @@ from typing import IO, Annotated, Any
 import typer
 
 from midigpt_cli.options import completion
-from midigpt_cli.options.settings import READ
+from midigpt_cli.options.settings import READ, labelled
 from midigpt_cli.parse.selectors import select_tracks
 from midigpt_core.fields import refused
 from midigpt_core.midi_file import ReadLimits
 from midigpt_core.score import DRUM, MELODIC, Score
 
 
-def _tracks(text: str) -> Any:
-    return typer.Option(metavar="TRACK", help=text, rich_help_panel=READ, autocompletion=completion.tracks)
+def _tracks(label: str, text: str) -> Any:
+    option = typer.Option(metavar="TRACK", help=text, rich_help_panel=READ, autocompletion=completion.tracks)
+    return labelled(label, option)
 
 
 @dataclass(frozen=True)
 class Reading:
     """What a file does not say of its tracks, or says wrongly."""
 
-    drum_track: Annotated[list[str], _tracks("Track that plays drums, no matter what the file says.")] = field(
-        default_factory=list
-    )
-    melodic_track: Annotated[list[str], _tracks("Track that does not play drums, no matter what the file says.")] = (
-        field(default_factory=list)
-    )
+    drum_track: Annotated[
+        list[str], _tracks("Read as drums", "Track that plays drums, no matter what the file says.")
+    ] = field(default_factory=list)
+    melodic_track: Annotated[
+        list[str], _tracks("Read as melodic", "Track that does not play drums, no matter what the file says.")
+    ] = field(default_factory=list)
     split_channels: Annotated[
         bool,
-        typer.Option(
-            "--split-channels",
-            help="Make a track of each channel, even where one part uses several (MPE, guitar strings).",
-            rich_help_panel=READ,
+        labelled(
+            "A track for each channel",
+            typer.Option(
+                "--split-channels",
+                help="Make a track of each channel, even where one part uses several (MPE, guitar strings).",
+                rich_help_panel=READ,
+            ),
         ),
     ] = False
 

@@ -12,8 +12,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 from midigpt_cli.options.groups import Context
 from midigpt_cli.options.music import Music
 from midigpt_cli.options.settings import LIMITED, RANGED, Settings
-from midigpt_cli.parse.additions import DRUMS, Additions, added_tracks, with_additions
-from midigpt_cli.parse.instruments import NAMES
+from midigpt_cli.parse.additions import Additions, added_tracks, with_additions
 from midigpt_cli.parse.numbers import share_range
 from midigpt_cli.parse.places import placed
 from midigpt_cli.parse.regions import REGION_HELP, places_said, tracks_in, with_regions
@@ -23,6 +22,7 @@ from midigpt_cli.parse.silent_tracks import with_silent
 from midigpt_cli.parse.song_reading import Reading, read_as_told
 from midigpt_cli.server.body import MOST_DIGITS, parse_json, read_request
 from midigpt_cli.server.errors import RefusalError
+from midigpt_cli.server.form_examples import EXAMPLES
 from midigpt_core.attributes import AttributeTable
 from midigpt_core.errors import RequestValidationError
 from midigpt_core.fields import nearest
@@ -31,45 +31,18 @@ from midigpt_core.request import GenerationRequest, InferenceConfig
 from midigpt_core.score import Score
 
 LONGEST_FIELD = 4000  # characters, the request field apart
-OWN = {  # field of the form -> meaning
-    "bars": BEATS_HELP,
-    "where": WHERE_HELP,
-    "track": TRACK_HELP,
-    "region": f"TRACK/BARS: {REGION_HELP}",
-    "request": "The whole request as JSON, tracks and bars from 0, instead of bars, track and musical controls.",
-    "model": "An id of GET /models.",
-    "request_id": "The caller's own id.",
-    "plan_only": "Answer with the plan as JSON, write nothing.",
-}
-EXAMPLES = {  # field of the form -> what may stand there
-    "bars": "4-8",
-    "prompt": "sparse funk bass",
-    "where": "silent",
-    "remix": "0.3",
-    "rhythm_lock": "on",
-    "scale": "C:major",
-    "pitch_range": "C3-C5",
-    "pitch_set": "C,Eb,G",
-    "chords": "heard",
-    "chord_strength": "1.5",
-    "motion": "steps:0.6",
-    "contour": "arch",
-    "keep_range": "on",
-    "keep_contour": "on",
-    "grid": "eighth",
-    "rhythm_from": "drums",
-    "fill": "end",
-    "swing": "0.6",
-    "syncopation": "more",
-    "time_signature": "4/4",
-    "velocity": "40-90",
-    "humanise": "0.5",
-    "ignore_track": "bass",
-    "mask_bars": "1-2",
-    "context_drop": "bass",
-    "context_keep": "bass",
-    "distance": "0.2..0.6",
-    "novelty_against": "original",
+OWN = {  # field of the form -> label, meaning
+    "bars": ("Bars", BEATS_HELP),
+    "where": ("Which of the bars", WHERE_HELP),
+    "track": ("Tracks", TRACK_HELP),
+    "region": ("Regions", f"TRACK/BARS: {REGION_HELP}"),
+    "request": (
+        "Whole request",
+        "The whole request as JSON, tracks and bars from 0, instead of bars, track and musical controls.",
+    ),
+    "model": ("Model", "An id of GET /models."),
+    "request_id": ("Your own id", "Your own id for this request."),
+    "plan_only": ("Plan only", "Return the plan as JSON and write nothing."),
 }
 _REPEATED = ("track", "region")
 _GROUPS: tuple[type, ...] = (Music, Context, Settings, Reading, Additions)
@@ -230,17 +203,16 @@ _READERS: Mapping[Any, Any] = {bool: _flag, int: _whole, float: _number, str: la
 
 
 def schema() -> dict[str, Any]:
-    """The form as an OpenAPI schema."""
-    rows: dict[str, Any] = {"file": {"type": "string", "format": "binary", "description": "the .mid file"}}
-    rows |= {name: {"type": "string", "description": meaning} for name, meaning in OWN.items()}
+    """The form as an OpenAPI schema. `x-section` is where a field stands in the command's help, and in the studio."""
+    rows = text_rows({"file": ("Song", "The .mid file."), **OWN})
+    rows["file"]["format"] = "binary"
     for name in _REPEATED:
-        rows[name] = {"type": "array", "items": {"type": "string"}, "description": OWN[name]}
+        rows[name] |= {"type": "array", "items": {"type": "string"}}
     rows["plan_only"]["type"] = "boolean"
     for group in _GROUPS:
         rows |= rows_of(group)
-    for name, example in EXAMPLES.items():
-        rows[name].get("items", rows[name])["examples"] = [example]
-    rows["add_track"]["items"]["examples"] = [DRUMS, *NAMES]
+    for name, examples in EXAMPLES.items():
+        rows[name].get("items", rows[name])["examples"] = list(dict.fromkeys(examples))
     return {
         "title": "InfillForm",
         "type": "object",
@@ -248,6 +220,11 @@ def schema() -> dict[str, Any]:
         "properties": rows,
         "additionalProperties": False,
     }
+
+
+def text_rows(fields: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
+    """Fields that are text as OpenAPI properties; `fields` holds {name: (label, meaning)}."""
+    return {name: {"type": "string", "title": label, "description": text} for name, (label, text) in fields.items()}
 
 
 def rows_of(group: type) -> dict[str, Any]:
@@ -259,14 +236,39 @@ def rows_of(group: type) -> dict[str, Any]:
         single = {"type": "string" if name in RANGED else kinds[inner]}
         several = get_origin(hint) is list and name not in RANGED
         rows[name] = {"type": "array", "items": single} if several else single
-        rows[name]["description"] = _meaning(group, name)
+        rows[name] |= _texts(group, name) | _default(group, name)
+        if group is Settings and name not in LIMITED and name not in RANGED:
+            rows[name].get("items", rows[name]).update(_range_of(_setting(name).metadata))
     return rows
 
 
-def _meaning(group: type, name: str) -> str:
-    if group is Settings:
-        option = next(row for row in dataclasses.fields(InferenceConfig) if row.name == name)
-        return str(option.metadata["help"])
+def _setting(name: str) -> dataclasses.Field[Any]:
+    return next(row for row in dataclasses.fields(InferenceConfig) if row.name == name)
+
+
+def _default(group: type, name: str) -> dict[str, Any]:
+    """The default of a field that has one."""
+    row = _setting(name) if group is Settings else next(row for row in dataclasses.fields(group) if row.name == name)
+    return {} if row.default in (None, dataclasses.MISSING) or name in LIMITED else {"default": row.default}
+
+
+def _range_of(meta: Mapping[str, Any]) -> dict[str, Any]:
+    """The choices or the range of a setting."""
+    if meta.get("choices"):
+        return {"enum": list(meta["choices"])}
+    ends = {
+        "exclusiveMinimum" if meta.get("open_low") else "minimum": meta.get("low"),
+        "exclusiveMaximum" if meta.get("open_high") else "maximum": meta.get("high"),
+    }
+    return {word: end for word, end in ends.items() if end is not None}
+
+
+def _texts(group: type, name: str) -> dict[str, str]:
+    """The label, meaning and section of a field."""
     hint = get_type_hints(group, include_extras=True)[name]
-    told = next(extra for extra in hint.__metadata__ if hasattr(extra, "help"))
-    return f"{told.metavar}: {told.help}" if told.metavar else str(told.help)
+    option = next(extra for extra in hint.__metadata__ if hasattr(extra, "help"))
+    if group is Settings:
+        label, text = (_setting(name).metadata[key] for key in ("label", "help"))
+    else:
+        label, text = option.label, f"{option.metavar}: {option.help}" if option.metavar else option.help
+    return {"title": label, "description": text, "x-section": option.rich_help_panel}

@@ -34,8 +34,8 @@ def _first_line(cls: type) -> str:
 
 
 def _row(row: dataclasses.Field[Any], hint: Any) -> tuple[Any, Any]:
-    extra: dict[str, Any] = {}
     meta = row.metadata
+    extra: dict[str, Any] = {"title": meta["label"]} if "label" in meta else {}
     if "help" in meta:
         extra["description"] = meta["help"]
         low, high = meta.get("low"), meta.get("high")

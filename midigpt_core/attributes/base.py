@@ -10,14 +10,15 @@ from midigpt_core.score import DRUM, Bar, Score, Track
 class Attribute(ABC):
     """A musical property of a track or bar, as a small number that the model reads and can be given as a target.
 
-    name: key in requests ("note_density"). token_type: name of the token that carries it. level: "track" or "bar".
-    track_type: "melodic", "drum" or "both". size: values run from 0 to size - 1. revision: 1 measures exactly as
-    midigpt 0.4.2 does, 2 corrects what is wrong there (docs/differences.md). measured: False where notes alone
-    cannot tell the value, so that only a caller can give it. whole: the value is that of the whole score, for
-    every track the same.
+    name: key in requests ("note_density"). title: what people call it ("Note density"). token_type: name of the token
+    that carries it. level: "track" or "bar". track_type: "melodic", "drum" or "both". size: values run from 0 to
+    size - 1. revision: 1 measures exactly as midigpt 0.4.2 does, 2 corrects what is wrong there (docs/differences.md).
+    measured: False where notes alone cannot tell the value, so that only a caller can give it. whole: the value is
+    that of the whole score, for every track the same.
     """
 
     name: str
+    title: str
     token_type: str
     level: str = "track"
     track_type: str = "both"
@@ -38,6 +39,11 @@ class Attribute(ABC):
     def labels(self) -> tuple[str, ...]:
         """A word for each value, or nothing where the number says it all."""
         return ()
+
+    @property
+    def full_title(self) -> str:
+        """The title, with what it is a property of where that is not the whole track."""
+        return f"{self.title} in each bar" if self.level == "bar" else self.title
 
     def applies_to(self, track: Track) -> bool:
         """Whether tracks of this kind carry the attribute."""

@@ -15,6 +15,7 @@ class NoteDurationDistribution(Attribute):
     """The duration level most notes have, the first met among equals; quarter for a silent track."""
 
     name = "note_duration_dist"
+    title = "Most common note length"
     token_type = "NoteDurationDist"
     ordered = False
     size = 6

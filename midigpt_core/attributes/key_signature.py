@@ -26,6 +26,7 @@ class KeySignature(Attribute):
     """Key of the whole score, every note weighted by its duration. Revision 2 leaves drum tracks out."""
 
     name = "key_signature"
+    title = "Key of the song"
     token_type = "KeySignature"
     ordered = False
     track_type = "melodic"

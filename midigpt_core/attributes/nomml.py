@@ -35,6 +35,7 @@ class Nomml(Attribute):
     """Median metric depth; taken from `attributes["_nomml_raw"]` where it was measured before the grid blurred it."""
 
     name = "nomml"
+    title = "Freedom of timing"
     token_type = "TrackLevelNomml"
     ordered = False
     size = 13

@@ -29,6 +29,7 @@ def density_class(track: Track, notes: int) -> int:
 class NoteDensityQuantile(Attribute):
     """Notes of a bar, or of the average sounding bar, in ten classes of the instrument's own scale."""
 
+    title = "Note density"
     size = 10
 
     def __init__(self, level: str = "track", track_type: str = "drum") -> None:
@@ -45,13 +46,14 @@ class NoteDensityQuantile(Attribute):
         return density_class(part, round(sum(counts) / max(len(counts), 1)))
 
     def labels(self) -> tuple[str, ...]:
-        return ("sparsest (Q0)", *(f"Q{i}" for i in range(1, 9)), "densest (Q9)")
+        return ("0 (sparsest)", *map(str, range(1, 9)), "9 (densest)")
 
 
 class NoteDensity(Attribute):
     """Average number of notes in a bar, counted as it is."""
 
     name = "note_density"
+    title = "Notes in a bar"
     token_type = "NoteDensity"
     track_type = "melodic"
     size = 10

@@ -24,6 +24,7 @@ class NoteDurationQuantile(Attribute):
         self.mode = mode
         self.level = level
         self.track_type = track_type
+        self.title = "Shortest notes" if mode == "min" else "Longest notes"
         self.name = f"bar_{mode}_note_duration" if level == "bar" else f"{mode}_note_duration"
         self.token_type = ("Min" if mode == "min" else "Max") + "NoteDuration" + ("Bar" if level == "bar" else "")
 

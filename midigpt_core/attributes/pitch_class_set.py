@@ -14,6 +14,7 @@ class PitchClassSet(Attribute):
     them where the encoder looks.
     """
 
+    title = "Different note names"
     size = 13
 
     def __init__(self, level: str = "bar", track_type: str = "melodic") -> None:

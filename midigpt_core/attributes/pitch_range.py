@@ -10,6 +10,7 @@ class PitchRange(Attribute):
     """Highest pitch less lowest pitch, 0 for a silent track."""
 
     name = "pitch_range"
+    title = "Range in semitones"
     token_type = "TrackLevelPitchRangeMax"
     track_type = "melodic"
     size = 128

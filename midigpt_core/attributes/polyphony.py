@@ -25,6 +25,7 @@ class PolyphonyQuantile(Attribute):
         self.level = level
         self.track_type = track_type
         side = "Min" if mode == "min" else "Max"
+        self.title = "Fewest voices at once" if mode == "min" else "Most voices at once"
         self.name = f"bar_{mode}_polyphony" if level == "bar" else f"{mode}_polyphony"
         self.token_type = f"BarLevelOnsetPolyphony{side}" if level == "bar" else f"{side}Polyphony"
 
@@ -59,6 +60,7 @@ class OnsetPolyphony(Attribute):
     """Most notes that begin at the same tick."""
 
     name = "onset_polyphony"
+    title = "Most notes begun at once"
     token_type = "OnsetPolyphony"
     track_type = "melodic"
     size = 10

@@ -32,6 +32,7 @@ class SilenceProportion(Attribute):
     takes them for what they are.
     """
 
+    title = "Silence"
     size = 10
 
     def __init__(self, level: str = "track", track_type: str = "both") -> None:

@@ -11,6 +11,7 @@ class Tension(Attribute):
     """Harmonic tension of a bar, 0 to 9."""
 
     name = "tension"
+    title = "Harmonic tension"
     token_type = "Tension"
     level = "bar"
     track_type = "melodic"
@@ -29,5 +30,6 @@ class TensionDrum(Tension):
     """Rhythmic tension of a bar of drums, 0 to 9."""
 
     name = "tension_drum"
+    title = "Rhythmic tension"
     token_type = "TensionDrum"
     track_type = "drum"

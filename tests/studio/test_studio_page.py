@@ -45,6 +45,41 @@ def test_controls_are_told_in_sentences_and_have_names_of_their_own(page: Any) -
     assert page.get_attribute("#ask-remix", "placeholder") == "e.g. 0.3"
 
 
+SHOWN = """() => [...document.querySelectorAll(".control")].map((row) => [
+    row.querySelector("input, select").id, row.querySelector("label").textContent,
+    row.closest(".section")?.firstChild.textContent ?? ""])"""
+
+
+def test_controls_have_the_labels_of_the_schema_under_the_headings_of_the_help(page: Any, server: Live) -> None:
+    forms = httpx.get(f"{server.url}/openapi.json").json()["paths"]["/jobs"]["post"]["requestBody"]["content"]
+    rows = forms["multipart/form-data"]["schema"]["properties"]
+    info = httpx.get(f"{server.url}/info").json()
+    titles = {f"ask-{name}": row["title"] for name, row in rows.items()}
+    titles |= {f"ask-attribute-{name}": title for name, title in info["attribute_titles"].items()}
+    shown = page.evaluate(SHOWN)
+    assert len(shown) > 60
+    assert {name: title for name, title, _ in shown} == {name: titles[name] for name, _, _ in shown}
+    late = {name: section for name, _, section in shown if section and "attribute-" not in name}
+    assert late == {name: rows[name.removeprefix("ask-")]["x-section"] for name in late}
+    assert list(dict.fromkeys(section for _, _, section in shown if section)) == [
+        *("Musical controls", "Attributes", "Planning", "Sampling", "Checks and retries", "Reading the song")
+    ]
+
+
+def test_text_field_offers_values_that_the_model_knows(page: Any) -> None:
+    def offered(name: str) -> list[str]:
+        found: list[str] = page.eval_on_selector_all(
+            f"#ask-{name}-values option", "rows => rows.map((row) => row.value)"
+        )
+        return found
+
+    assert page.get_attribute("#ask-scale", "list") == "ask-scale-values"
+    assert {"C:major", "F#:dorian"} <= set(offered("scale"))
+    assert {"eighth", "sixteenth_triplet"} <= set(offered("grid"))
+    assert {"4/4", "6/8"} <= set(offered("time_signature"))
+    assert page.locator("#ask-genre").count() == 0  # this model knows none
+
+
 def test_server_that_went_away_is_a_sentence_and_its_return_is_enough(browser: Any) -> None:
     with live_server() as first, PageOn(browser, f"{first.url}/studio") as page:
         open_song(page, SAMPLES[0])

@@ -59,12 +59,13 @@ def test_all_of_it_is_small() -> None:
     assert sum(path.stat().st_size for path in FOLDER.iterdir()) < MOST_BYTES
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
-def test_example_of_a_field_is_taken_as_it_stands(client: TestClient, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, value) for name, values in EXAMPLES.items() for value in (*values[:6], *values[-2:])]
+)
+def test_example_of_a_field_is_taken_as_it_stands(client: TestClient, name: str, value: str) -> None:
     chosen = {"bars": "5-7", "track": "drums" if name == "fill" else "lead", "plan_only": "true"}
     song = {"file": ("pop.mid", POP.read_bytes(), "audio/midi")}
-    answer = client.post("/infill", files=song, data={**chosen, name: EXAMPLES[name]})
-    if name != "where":
-        assert answer.status_code == 200, answer.text
-    else:  # no bar of it is silent
-        assert "silent" in answer.json()["detail"]
+    answer = client.post("/infill", files=song, data={**chosen, name: value})
+    if answer.status_code != 200:  # understood, though this song has no such bars or drums
+        assert value in answer.json()["detail"]
+        assert name in ("where", "rhythm_from"), answer.text

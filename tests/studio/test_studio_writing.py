@@ -151,7 +151,8 @@ def test_command_says_what_is_on_the_screen(page: Any) -> None:
     page.wait_for_selector("#message:not([hidden])")
     line = page.inner_text("#message")
     assert f"midigpt infill {POP.name} --bars 2-3 --track 2" in line
-    assert "--takes 2 --seed 5" in line
+    assert "--takes 2 " in line
+    assert "--seed 5" in line
     assert "--scale C:major" in line
 
 
@@ -226,7 +227,7 @@ def test_values_with_spaces_are_asked_for_whole_and_semicolons_part_them(page: A
     line = f"midigpt infill {POP.name} --bars 2 --track 2 --takes 2 --seed 5"
     paste(page, f"{line} --remix 'Lead Guitar/0.3' --remix 0.6")
     until(page, lambda: bool(page.input_value("#ask-remix") == "Lead Guitar/0.3; 0.6"))
-    page.evaluate("document.querySelector('#more').closest('details').open = true")
+    page.evaluate("document.querySelectorAll('#ask details').forEach((box) => (box.open = true))")
     page.fill("#ask-chords", "Am F C G")
     page.fill("#ask-ignore_track", "Lead Guitar; bass;")
     copy(page)
@@ -257,10 +258,19 @@ def test_preset_fills_the_controls_and_the_next_one_empties_them(page: Any, serv
     options = httpx.get(f"{server.url}/presets").json()["presets"]["simpler"]
     open_song(page, POP)
     page.select_option("#preset", "simpler")
-    assert page.input_value("#ask-note_density") == options["attribute"][0]
+    assert page.input_value("#ask-attribute-note_density") == options["attribute"][0]
     assert float(page.input_value("#ask-temperature")) == options["temperature"]
     page.select_option("#preset", "none")
-    assert page.input_value("#ask-note_density") == page.input_value("#ask-temperature") == ""
+    assert page.input_value("#ask-attribute-note_density") == page.input_value("#ask-temperature") == ""
+
+
+def test_pasted_command_unfolds_the_sections_it_fills(page: Any) -> None:
+    open_song(page, POP)
+    assert not page.is_visible("#ask-pool")
+    paste(page, f"midigpt infill {POP.name} --bars 2 --track 2 --pool 4")
+    until(page, lambda: bool(page.input_value("#ask-pool") == "4"))
+    assert page.is_visible("#ask-pool")
+    assert not page.is_visible("#ask-top_k")
 
 
 def test_downloads_are_sound_and_picture_too(page: Any, tmp_path: Path) -> None:

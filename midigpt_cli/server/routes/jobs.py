@@ -16,7 +16,7 @@ from midigpt_cli.server import responses
 from midigpt_cli.server.body import Form, GenerateBody, is_json, parse_json, read_body, read_form
 from midigpt_cli.server.errors import RefusalError
 from midigpt_cli.server.events import EventStream
-from midigpt_cli.server.form import read_fields, schema
+from midigpt_cli.server.form import read_fields, schema, text_rows
 from midigpt_cli.server.job_store import Job, Once
 from midigpt_cli.server.models import ModelEntry
 from midigpt_cli.server.queue import Rendered, Work
@@ -36,7 +36,7 @@ from midigpt_core.score import Score
 router = APIRouter(tags=["jobs"])
 
 _FORM_SCHEMA = schema()
-_FORM_SCHEMA["properties"]["webhook_url"] = {"type": "string", "description": "called when the job has ended"}
+_FORM_SCHEMA["properties"] |= text_rows({"webhook_url": ("Webhook", "This address is called when the job has ended.")})
 _BODY = {
     "requestBody": {
         "required": True,

@@ -44,6 +44,7 @@ class InfoAnswer(BaseModel):
     attributes: dict[str, int] = Field(description="levels of each control; values run from 0 to one less")
     attribute_track_types: dict[str, str] = Field(description="tracks each control is for: melodic, drum or both")
     attribute_levels: dict[str, str] = Field(description="track or bar")
+    attribute_titles: dict[str, str] = Field(description="what people call each attribute")
     attribute_labels: dict[str, list[str]] = Field(description="a word for each level, where there are words")
     resolution: int = Field(description="ticks per quarter note inside the model")
 
@@ -108,6 +109,7 @@ async def info(request: Request, model: str | None = None) -> dict[str, Any]:
         "attributes": {control.name: control.size for control in controls},
         "attribute_track_types": {control.name: control.track_type for control in controls},
         "attribute_levels": {control.name: control.level for control in controls},
+        "attribute_titles": {control.name: control.full_title for control in controls},
         "attribute_labels": {control.name: list(control.labels()) for control in controls if control.labels()},
         "resolution": entry.engine.tokenizer.config.resolution,
     }

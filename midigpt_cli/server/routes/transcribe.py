@@ -21,7 +21,7 @@ from midigpt_cli.options.transcribe import TranscribeOptions
 from midigpt_cli.server import responses
 from midigpt_cli.server.body import FileField, Form, read_form
 from midigpt_cli.server.errors import RefusalError
-from midigpt_cli.server.form import in_form_words, read_texts, rows_of
+from midigpt_cli.server.form import in_form_words, read_texts, rows_of, text_rows
 from midigpt_cli.server.job_store import Job, Once, TakeFile
 from midigpt_cli.server.outbound import BadTargetError, addresses, open_connection, parse, path_of
 from midigpt_cli.server.queue import Outcome, Rendered, Work
@@ -46,11 +46,11 @@ AUDIO = FileField(("audio_file",), "wav, mp3, flac or ogg", required=False)
 NOTES, SOUND = "notes.csv", "sonified.wav"
 MEDIA = {".csv": "text/csv; charset=utf-8", ".wav": "audio/wav", ".mp3": "audio/mpeg", ".mid": "audio/midi"}
 _PIECE = 1 << 16
-_OWN = {  # field of the form -> meaning
-    "audio_url": "The audio's address, instead of audio_file, on servers that fetch (--audio-urls).",
-    "sonify_midi": "Also play the result into a wav.",
-    "save_note_events": "Also write the notes as a table.",
-    "webhook_url": "Called when the job has ended.",
+_OWN = {  # field of the form -> label, meaning
+    "audio_url": ("Address", "The audio's address, instead of audio_file, on servers that fetch (--audio-urls)."),
+    "sonify_midi": ("Render the result", "Also render the result as a .wav file."),
+    "save_note_events": ("Notes as a table", "Also write the notes as a CSV table."),
+    "webhook_url": ("Webhook", "This address is called when the job has ended."),
 }
 _FLAGS = ("sonify_midi", "save_note_events")
 ELSEWHERE = "/api/public/v1/audio_to_midi"  # MusicGPT's path, where both are on unless they are said to be off
@@ -59,8 +59,8 @@ RENAMED = {"midi_tempo": "bpm", "multiple_pitch_bends": "pitch_bends"}  # basic-
 
 def _schema() -> dict[str, Any]:
     rows: dict[str, Any] = {
-        "audio_file": {"type": "string", "format": "binary", "description": "wav, mp3, flac or ogg"},
-        **{name: {"type": "string", "description": meaning} for name, meaning in _OWN.items()},
+        "audio_file": {"type": "string", "format": "binary", "title": "Audio", "description": "wav, mp3, flac or ogg"},
+        **text_rows(_OWN),
         **rows_of(TranscribeOptions),
     }
     for name in _FLAGS:
