@@ -1,10 +1,12 @@
 // Connects the page to the studio: buttons, keys, dropped files, theme, the song of before a reload or of the command.
 
 import { onKeyNeeded, openedSong } from "./api.js";
+import { fail } from "./message.js";
 import { element, showRecent, showTracks } from "./panel.js";
 import { Project } from "./project.js";
 import { ofThisTab, recent } from "./store.js";
 import { Studio } from "./studio.js";
+import { copyCommand, pasteCommand } from "./terminal.js";
 import { MEANINGS } from "./verdict.js";
 
 const find = (id) => document.getElementById(id);
@@ -27,19 +29,19 @@ function theme(name) {
 }
 
 const ACTIONS = {
-  play: () => studio.playOrStop(),
-  loop: () => studio.toggleLoop(),
+  play: () => studio.transport.playOrStop(),
+  loop: () => studio.base && studio.transport.toggleLoop(),
   undo: () => studio.go(studio.project ? studio.project.at - 1 : -1),
   redo: () => studio.go(studio.project ? studio.project.at + 1 : -1),
   download: () => studio.download(),
   "download-wav": () => studio.downloadAs("wav"),
   "download-png": () => studio.downloadAs("png"),
-  copy: () => studio.copy(),
+  copy: () => copyCommand(studio),
   paste: () => studio.base && find("paste-dialog").showModal(),
   region: () => studio.holdSelection(),
   "add-bars": () => studio.add((additions) => (additions.bars += 4)),
   "add-none": () => studio.add((additions) => additions.clear()),
-  hear: () => studio.hear(),
+  hear: () => studio.transport.hear(studio.takes.bars),
   keep: () => studio.keep(),
   stop: () => studio.cancel(),
   "zoom-in": () => studio.base && studio.roll.zoom(1.4),
@@ -66,7 +68,7 @@ find("add-track").addEventListener("change", (event) => {
   if (name) studio.add((additions) => additions.tracks.push(name));
 });
 find("paste-dialog").addEventListener("close", (event) => {
-  if (event.target.returnValue === "ok") studio.paste(find("command").value);
+  if (event.target.returnValue === "ok") pasteCommand(studio, find("command").value);
 });
 
 function tall() {
@@ -84,8 +86,8 @@ const KEYS = [
   ["Ctrl and wheel, + and −", "zoom", (key) => key === "+" || key === "=" || key === "-", (key) => ACTIONS[key === "-" ? "zoom-out" : "zoom-in"]()],
   ["A", "choose more bars beside those chosen; Ctrl and drag with the mouse", (key) => key === "a", () => studio.holdSelection()],
   ["W", "write the chosen bars anew", (key) => key === "w", () => studio.write()],
-  ["Space", "play or stop", (key) => key === " ", () => studio.playOrStop()],
-  ["L", "loop the chosen bars", (key) => key === "l", () => studio.toggleLoop()],
+  ["Space", "play or stop", (key) => key === " ", () => studio.transport.playOrStop()],
+  ["L", "loop the chosen bars", (key) => key === "l", () => studio.base && studio.transport.toggleLoop()],
   ["1 to 9", "hear that take", (key) => key >= "1" && key <= "9" && key.length === 1, (key) => studio.takes.choose(Number(key) - 1)],
   ["0 or O", "hear it as it was, and back", (key) => key === "o" || key === "0", () => studio.takes.compare()],
   ["K", "keep the take", (key) => key === "k", () => studio.keep()],
@@ -150,7 +152,7 @@ async function resume(song) {
   try {
     await studio.use(new Project(song));
   } catch (error) {
-    studio.fail(error);
+    fail(error);
   }
 }
 
@@ -161,7 +163,7 @@ async function begin() {
     const song = await openedSong();
     if (song) await studio.open(...song);
   } catch (error) {
-    studio.fail(error);
+    fail(error);
   }
 }
 

@@ -1,7 +1,7 @@
 // What the page shows beside the roll: tracks, history, songs of before.
 
 import { drumName, instrumentOf } from "./names.js";
-import { HEAD, rowsOf } from "./roll.js";
+import { HEAD, rowsOf } from "./painting.js";
 
 const LEGIBLE = 9; // pixels
 

@@ -4,19 +4,21 @@ import * as api from "./api.js";
 import { Additions } from "./additions.js";
 import { Asking } from "./asking.js";
 import { Chords } from "./chords.js";
-import { CommandError, commandOf, fieldsOf } from "./command.js";
 import { downloadMidi, downloadRendered } from "./downloads.js";
 import { listen } from "./gestures.js";
 import { heardIn, isRecording, midiNameOf } from "./listening.js";
+import { fail, say } from "./message.js";
 import { learnInstruments } from "./names.js";
 import { showHistory } from "./panel.js";
 import { Player } from "./player.js";
 import { Project } from "./project.js";
 import { Roll } from "./roll.js";
 import { Selection } from "./selection.js";
-import { barAt, makeSong, secondsAt } from "./song.js";
+import { makeSong } from "./song.js";
 import { save } from "./store.js";
 import { Takes } from "./takes.js";
+import { Transport } from "./transport.js";
+import { inWords } from "./where.js";
 import { Writer } from "./writer.js";
 
 const find = (id) => document.getElementById(id);
@@ -24,11 +26,12 @@ const find = (id) => document.getElementById(id);
 export class Studio {
   constructor() {
     this.roll = new Roll(find("roll"), find("scroller"), find("sizer"), find("overview"));
-    this.player = new Player(() => this.showPlace());
+    this.player = new Player(() => this.transport.show());
     this.selection = new Selection();
     this.asking = new Asking(find);
     this.additions = new Additions();
     this.roll.selection = this.selection;
+    this.transport = new Transport(this.player, this.roll, find, () => this.selection.barList.map((bar) => this.base.bars[bar]));
     this.chords = new Chords(() => this.showChords());
     this.takes = new Takes(this.roll, this.player, find, (song) => this.heard(song));
     this.project = null;
@@ -46,22 +49,8 @@ export class Studio {
       learnInstruments(this.asking.instruments);
       find("add-track").append(...this.asking.instruments.map((name) => new Option(name, name)));
     } catch (error) {
-      this.fail(error);
+      fail(error);
     }
-  }
-
-  say(text, bad = false) {
-    const box = find("message");
-    if (!box.hidden && box.textContent === text) return; // else a screen reader says it again
-    box.hidden = !text;
-    box.className = bad ? "bad" : "";
-    box.textContent = text;
-  }
-
-  /** Show a failure as a sentence; what is no failure of server or file is a fault of ours and goes on. */
-  fail(error) {
-    if (!(error instanceof api.ServerError || error instanceof CommandError)) throw error;
-    this.say(error.message, true);
   }
 
   // ---- open ----
@@ -72,14 +61,14 @@ export class Studio {
       const song = isRecording(name) ? await this.listenTo(name, bytes) : bytes;
       if (opening === this.opening) await this.use(Project.from(isRecording(name) ? midiNameOf(name) : name, song));
     } catch (error) {
-      this.fail(error instanceof api.ServerError && error.status ? new api.ServerError(`${name}: ${error.message}`) : error);
+      fail(error instanceof api.ServerError && error.status ? new api.ServerError(`${name}: ${error.message}`) : error);
     }
   }
 
   /** A recording as MIDI, with what is done told in tenths. */
   listenTo(name, bytes) {
     const { opening } = this;
-    const tell = (share) => opening === this.opening && this.say(`Listening to ${name}: ${Math.floor(share * 10) * 10} %`);
+    const tell = (share) => opening === this.opening && say(`Listening to ${name}: ${Math.floor(share * 10) * 10} %`);
     tell(0);
     return heardIn(name, bytes, tell);
   }
@@ -93,8 +82,7 @@ export class Studio {
     this.busy(false);
     if (!this.asking.described) await this.describe();
     this.player.stop();
-    this.player.loop = this.roll.loop = null;
-    find("loop").setAttribute("aria-pressed", "false");
+    this.transport.dropLoop();
     this.player.muted.clear();
     this.player.solo.clear();
     this.player.position = 0;
@@ -103,7 +91,7 @@ export class Studio {
     this.roll.cursor = null;
     this.chords.clear();
     this.showChords();
-    this.say("");
+    say("");
     find("empty").hidden = true;
     find("work").hidden = find("panel").hidden = false;
     find("song-name").textContent = project.name;
@@ -121,7 +109,7 @@ export class Studio {
 
   heardGesture(what, where) {
     if (what === "seek") this.player.seek(where);
-    else if (!this.player.playing && !this.selection.empty) this.player.seek(this.firstChosen);
+    else if (!this.player.playing && !this.selection.empty) this.transport.seekChosen();
     this.showSelection();
     this.roll.draw();
   }
@@ -152,18 +140,11 @@ export class Studio {
     return this.chords.show(song);
   }
 
-  /** What is under the cursor, in words. */
   showWhere() {
     const { roll, selection, base } = this;
-    find("where").textContent = "";
-    const [track, bar] = roll.cursor ?? [];
-    const under = (roll.song ?? base).tracks[track];
-    if (!under) return; // no cursor, or on a track that was taken away
-    const count = under.notes.filter((note) => note.bar === bar).length;
-    const notes = `${count} note${count === 1 ? "" : "s"}`;
-    const chord = this.chords.inBar(bar);
-    const chosen = selection.has(track, bar) ? `; chosen: ${selection.inWords(base.tracks)}` : "";
-    find("where").textContent = `${under.name}, bar ${bar + 1}, ${notes}${chord && `, chord ${chord}`}${chosen}`;
+    const place = inWords(roll.song ?? base, roll.cursor ?? undefined, this.chords);
+    const chosen = place && selection.has(...roll.cursor) ? `; chosen: ${selection.inWords(base.tracks)}` : "";
+    find("where").textContent = place + chosen;
   }
 
   showSelection() {
@@ -172,19 +153,24 @@ export class Studio {
     find("chosen").textContent = words || "Drag over bars, or click one.";
     find("write").disabled = find("copy").disabled = find("region").disabled = selection.empty;
     this.showWhere();
-    if (this.player.loop && !selection.empty) this.setLoop();
+    if (this.player.loop && !selection.empty) this.transport.setLoop();
+  }
+
+  /** All that is asked for, as [name, value] of the server's form. */
+  get fields() {
+    return [...this.selection.fields, ...this.additions.fields, ...this.asking.fields];
   }
 
   // ---- write ----
 
   async write() {
     if (!this.project || this.writer) return;
-    if (this.selection.empty) return this.say("Choose bars first: drag over them, or use the arrow keys with Shift.");
+    if (this.selection.empty) return say("Choose bars first: drag over them, or use the arrow keys with Shift.");
     if (!find("ask").reportValidity()) return;
-    const fields = [...this.selection.fields, ...this.additions.fields, ...this.asking.fields];
+    const { fields } = this;
     this.takes.begin(this.selection.keys);
     this.label = `${find("chosen").textContent}`;
-    this.say("");
+    say("");
     this.busy(true);
     const writer = (this.writer = new Writer({
       progress: (share) => (find("progress").value = share),
@@ -195,7 +181,7 @@ export class Studio {
       const job = await writer.run(this.project.name, this.project.now.bytes, fields);
       if (writer === this.writer) this.written(job);
     } catch (error) {
-      if (writer === this.writer) this.fail(error);
+      if (writer === this.writer) fail(error);
     } finally {
       if (writer === this.writer) {
         this.writer = null;
@@ -212,7 +198,7 @@ export class Studio {
 
   written(job) {
     this.seed = job.summary?.base_seed ?? job.summary?.seed ?? this.takes.list[0]?.seed ?? null;
-    if (job.status === "cancelled") this.say("Stopped; finished takes are below.");
+    if (job.status === "cancelled") say("Stopped; finished takes are below.");
     this.takes.end();
   }
 
@@ -222,56 +208,8 @@ export class Studio {
     try {
       await writer?.stop();
     } catch (error) {
-      this.fail(error);
+      fail(error);
     }
-  }
-
-  // ---- hear ----
-
-  playOrStop() {
-    if (this.player.playing) this.player.stop();
-    else this.player.play();
-  }
-
-  /** Where the chosen bars begin. */
-  get firstChosen() {
-    return this.base.bars[Math.min(...this.selection.barList)].start;
-  }
-
-  /** Hear the take from the bar before it. */
-  hear() {
-    const bars = this.takes.cells.map((cell) => Number(cell.split(":")[1]));
-    this.player.seek(this.base.bars[Math.max(0, Math.min(...bars) - 1)].start);
-    this.player.play();
-  }
-
-  setLoop() {
-    const bars = this.selection.barList.map((bar) => this.base.bars[bar]);
-    if (!bars.length) return this.say("Choose the bars to loop first.");
-    this.player.loop = this.roll.loop = [bars[0].start, bars.at(-1).start + bars.at(-1).length];
-    this.roll.draw();
-  }
-
-  toggleLoop() {
-    if (!this.base) return;
-    if (this.player.loop) this.player.loop = this.roll.loop = null;
-    else this.setLoop();
-    find("loop").setAttribute("aria-pressed", String(Boolean(this.player.loop)));
-    this.roll.draw();
-  }
-
-  showPlace() {
-    const { player, roll } = this;
-    if (!player.song) return;
-    const at = player.heardPosition();
-    const bar = player.song.bars[barAt(player.song, at)];
-    const beat = Math.floor(((at - bar.start) * bar.bottom) / 4) + 1;
-    const seconds = Math.floor(secondsAt(player.song, at));
-    find("clock").textContent = `${barAt(player.song, at) + 1}.${beat} · ${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
-    find("play").textContent = player.playing ? "■ Stop" : "▶ Play";
-    roll.playhead = at;
-    if (player.playing) roll.follow(at);
-    roll.draw();
   }
 
   // ---- keep ----
@@ -281,7 +219,7 @@ export class Studio {
     if (!take) return;
     this.project.keep(take.bytes, `${this.label}, take ${take.number + 1}`, this.takes.cells);
     this.settle(take.song, take.score);
-    this.say("Kept. Go on with other bars, or download the song.");
+    say("Kept. Go on with other bars, or download the song.");
     await save(this.project.plain());
   }
 
@@ -294,7 +232,7 @@ export class Studio {
       this.settle(makeSong(score, bytes), score);
       await save(this.project.plain());
     } catch (error) {
-      this.fail(error);
+      fail(error);
     }
   }
 
@@ -318,12 +256,12 @@ export class Studio {
 
   async downloadAs(format) {
     if (!this.project) return;
-    this.say(`Making the .${format} …`);
+    say(`Making the .${format} …`);
     try {
       await downloadRendered(this.project, format);
-      this.say("");
+      say("");
     } catch (error) {
-      this.fail(error);
+      fail(error);
     }
   }
 
@@ -357,40 +295,5 @@ export class Studio {
 
   showAdditions() {
     find("add-none").hidden = this.additions.empty;
-  }
-
-  // ---- the same as a command ----
-
-  async copy() {
-    if (!this.project || this.selection.empty) return;
-    const fields = [...this.selection.fields, ...this.additions.fields, ...this.asking.fields];
-    const line = commandOf(this.project.fileName, fields, this.seed);
-    try {
-      await navigator.clipboard.writeText(line);
-      this.say(`Copied: ${line}`);
-    } catch {
-      this.say(line); // no clipboard here: to be copied by hand
-    }
-  }
-
-  /** Ask for what a command asks for: its bars and tracks, and its options. */
-  paste(line) {
-    try {
-      const fields = fieldsOf(line, this.asking.known, this.asking.flags);
-      const of = (name) => fields.filter(([field]) => field === name).map(([, value]) => value);
-      this.add((additions) => {
-        additions.bars = Number(of("add_bars").at(-1) ?? 0);
-        additions.tracks = of("add_track");
-      });
-      const preset = of("preset").flatMap((name) => this.asking.usePreset(name));
-      const own = ["bars", "track", "region", "add_bars", "add_track", "preset"];
-      this.asking.put([...preset, ...fields.filter(([field]) => !own.includes(field))]);
-      this.selection.read({ bars: of("bars").at(-1), tracks: of("track"), regions: of("region") }, this.base);
-      this.say("");
-    } catch (error) {
-      this.fail(error);
-    }
-    this.showSelection();
-    this.roll.draw();
   }
 }

@@ -39,6 +39,11 @@ export class Takes {
     this.choosing = false; // whether the user has chosen a take
   }
 
+  /** The bars that are written anew. */
+  get bars() {
+    return this.cells.map((cell) => Number(cell.split(":")[1]));
+  }
+
   /** The take that is heard, if any. */
   get now() {
     return this.list[this.heard] ?? null;
