@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from midigpt_core.attributes.table import IMPLIED, make_attribute
+from midigpt_core.attributes.attribute_table import IMPLIED, make_attribute
 from midigpt_core.inference_config import InferenceConfig
 from midigpt_core.request import GenerationRequest, LoopRequest, TrackPrompt
 
