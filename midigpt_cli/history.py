@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 OFF = ("0", "off", "no", "false")
 LARGEST_KEPT = 16 * 2**20  # bytes of a file that was overwritten and may come back
 
+WrittenFile = tuple[int, int, str, bytes | None]  # take, seed, path, contents before
+
 _TABLES = """
 CREATE TABLE IF NOT EXISTS runs (id INTEGER PRIMARY KEY, at REAL, command TEXT, song TEXT, song_sha TEXT, seed INTEGER,
     model TEXT, request TEXT);
@@ -71,13 +73,11 @@ def contents(path: Path) -> bytes | None:
     return path.read_bytes() if path.is_file() and path.stat().st_size <= LARGEST_KEPT else None
 
 
-def remember(run: Mapping[str, Any], files: Sequence[tuple[int, int, str, bytes | None]]) -> None:
-    """Note a run ({command, song, seed, model, request}) and its (take, seed, path, contents before).
+def remember(run: Mapping[str, Any], files: Sequence[WrittenFile]) -> None:
+    """Note a run ({command, song, seed, model, request}) and its files.
 
     A history that cannot be written is told of, and is no reason to fail.
     """
-    if not wanted() or not files:
-        return
     import sqlite3
 
     song = Path(run["song"])

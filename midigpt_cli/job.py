@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -155,42 +155,37 @@ class CommandRun:
         kept = self._kept(taken.result)
         if self.device is not None:
             kept = self._heard(self.device, taken.score, taken.result, kept)
-        done = Done(song, taken.score, taken.request, taken.result, {}, [], 0.0)
-        paths, rendered = self._write(taken, done, kept)
+        paths, rendered, files = self._write(song, taken, kept)
         written = dict(zip((number for _, number, _ in kept), paths, strict=True))
         seconds = taken.seconds + time.perf_counter() - started
-        self._report(replace(done, paths=written, rendered=rendered, seconds=seconds))
+        done = Done(song, taken.score, taken.request, taken.result, written, rendered, seconds)
+        if files and history.wanted():
+            run = {"command": self.options.command, "song": song, "seed": done.result.seed, "model": self.model.name}
+            history.remember({**run, "request": done.asked}, files)
+        self._report(done)
 
-    def _write(self, taken: SongTakes, done: Done, kept: list[tuple[Take, int, int]]) -> tuple[list[str], list[str]]:
-        """The files written, and those made of them; the history gets what stood there before."""
+    def _write(
+        self, song: str, taken: SongTakes, kept: list[tuple[Take, int, int]]
+    ) -> tuple[list[str], list[str], list[history.WrittenFile]]:
+        """The files written, those made of them, and all of them with what stood there before."""
         before: dict[str, bytes | None] = {}
 
         def put(result: Written, path: Path) -> None:
             before[str(path)] = history.contents(path)
             result.to_midi(path)
 
-        destination = self.destination.for_song(done.song)
+        destination = self.destination.for_song(song)
         results = [Written(t.score, number, rank, t.seed, taken.midi.get(number)) for t, number, rank in kept]
-        paths = destination.write(done.song, results, put)
+        paths = destination.write(song, results, put)
         rendered, files = [], []
         for (take, number, _), path in zip(kept, paths, strict=True):
             beside = destination.beside(path)
             before |= {str(file): history.contents(file) for file in beside}
             if beside:
-                how = rendering.of_changes(done.song, done.before, take.score, done.result.generated)
+                how = rendering.of_changes(song, taken.score, take.score, taken.result.generated)
                 rendered += [rendering.make(take.score, file, how)["path"] for file in beside]
             files += [(number, take.seed, str(file), before.get(str(file))) for file in (path, *beside) if path != PIPE]
-        history.remember(
-            {
-                "command": self.options.command,
-                "song": done.song,
-                "seed": done.result.seed,
-                "model": self.model.name,
-                "request": done.asked(),
-            },
-            files,
-        )
-        return paths, rendered
+        return paths, rendered, files
 
     def _kept(self, result: Result) -> list[tuple[Take, int, int]]:
         """The takes to write with their number and rank. Raises GenerationError where none passed its checks."""
@@ -240,7 +235,8 @@ class CommandRun:
 
     def _report(self, done: Done) -> None:
         reporting = self.options.reporting
-        self._note(done.facts())
+        if reporting.to_program or self.manifest.path is not None:
+            self._note(done.facts())
         if reporting.quiet:
             return
         for line in done.lines():

@@ -40,6 +40,12 @@ class TrackPrompt:
         {}, "controls for single bars, by bar and name; they replace the track's", label="Controls of single bars"
     )
 
+    @property
+    def asks(self) -> bool:
+        """Whether anything is asked of the track; else it is context, or left out."""
+        anything = self.bars or self.autoregressive or self.mask_bars or self.attributes or self.controls
+        return bool(anything or self.bar_attributes or self.bar_controls)
+
     def controls_in(self, bar: int) -> dict[str, Any]:
         """The controls that hold in a bar."""
         own = self.bar_controls.get(bar)

@@ -42,6 +42,7 @@ class _OfFile:
     __slots__ = ("_left",)
 
     _made_late: ClassVar[str]  # the field
+    _left: Any  # where its contents are in the file, until they are made
 
     if not TYPE_CHECKING:
 
@@ -62,10 +63,6 @@ class _OfFile:
         except AttributeError:
             return self._left
         return None
-
-    def _leave(self, contents: Any) -> None:
-        """Leave the contents in the file."""
-        self._left = contents
 
 
 @suggesting
@@ -97,7 +94,7 @@ class Bar(_OfFile):
             beat_length,
             False,
         )
-        bar._leave(stretch)
+        bar._left = stretch
         return bar
 
     @property
@@ -145,9 +142,9 @@ class Track(_OfFile):
     @classmethod
     def of_file(cls, part: FilePart, **values: Any) -> Track:
         """A track whose bars are those of a part of a file; they cost nothing until somebody asks for them."""
-        track = cls([], **values)
-        del track.bars
-        track._leave(part)
+        track = cls.__new__(cls)
+        for name, value in {"attributes": {}, **values, "_left": part}.items():
+            object.__setattr__(track, name, value)  # there may be 65,535 tracks: no field is looked at
         return track
 
     if not TYPE_CHECKING:
@@ -167,8 +164,7 @@ class Track(_OfFile):
     @property
     def n_bars(self) -> int:
         """How many bars it has."""
-        part = self.part
-        return len(self.bars) if part is None else len(part)
+        return len(self.bars) if self._left is None else len(self._left)
 
     def excerpt(self, first: int, end: int) -> list[Bar]:
         """The bars from `first` to before `end`, only to be looked at."""

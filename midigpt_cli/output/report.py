@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from midigpt_cli.output.destination import PIPE
@@ -75,9 +76,10 @@ class Done:
             ],
             "prompt_tokens": result.prompt_tokens,
             "timing": timing,
-            "request": self.asked(),
+            "request": self.asked,
         }
 
+    @cached_property
     def asked(self) -> dict[str, Any]:
         """The JSON form of the request, with the seed that was drawn."""
         config = replace(self.request.config, seed=self.result.seed)

@@ -90,10 +90,12 @@ def _remarks(report: dict[str, Any]) -> Iterator[str]:
 
 def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
     """Rows as columns of equal width; long cells are cut."""
-    cut = [[cell if len(cell) <= 24 else cell[:23] + "…" for cell in row] for row in rows]
-    widths = [max(len(row[column]) for row in cut) for column in range(len(cut[0]))]
-    for row in cut:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+    columns = []
+    for column in zip(*rows, strict=True):
+        cut = [cell if len(cell) <= 24 else cell[:23] + "…" for cell in column]
+        width = max(map(len, cut))
+        columns.append([cell.ljust(width) for cell in cut])
+    yield from ("  ".join(row).rstrip() for row in zip(*columns, strict=True))
 
 
 def _picture(tracks: Sequence[dict[str, Any]], n_bars: int, width: int) -> Iterator[str]:

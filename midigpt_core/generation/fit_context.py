@@ -106,8 +106,8 @@ def alone_fits(tokenizer: Tokenizer, score: Score, step: Step, request: Generati
     """Whether a step fits the model with what it will write, all the context left out that may be."""
     writes = request.config.budget_margin * expected_tokens(score, step)
     targets = {track for track, _ in step.cells}
-    guessed = guessed_costs(score, step)
-    if request.config.context == "auto" and writes + sum(guessed[track] for track in targets) < n_positions / 2:
+    guessed = sum(guessed_costs(score, step, targets).values())
+    if request.config.context == "auto" and writes + guessed < n_positions / 2:
         return True  # by far: no need to write the prompt
     left_out = {prompt.id for prompt in request.tracks if prompt.ignore}
     left_out |= set(_droppable(score, step, request) if request.config.context != "all" else ())
@@ -126,7 +126,8 @@ def _lengths(prompt: StepPrompt) -> dict[int, int]:
 def _droppable(score: Score, step: Step, request: GenerationRequest) -> list[int]:
     config = request.config
     order = drop_order(score, step, keep=config.context_keep, first=config.context_drop)
-    return [track for track in order if config.context == "auto" or track in config.context_drop]
+    listed = set(config.context_drop)
+    return [track for track in order if config.context == "auto" or track in listed]
 
 
 def _shortened(step: Step, window: int | None, n_bars: int) -> Step | None:

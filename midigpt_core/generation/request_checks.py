@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from midigpt_core.attributes import AttributeTable
@@ -27,11 +28,12 @@ class Case:
     encoder: EncoderConfig
     attributes: AttributeTable
 
-    @property
+    @cached_property
     def prompts(self) -> list[tuple[str, TrackPrompt, Track]]:
-        """Each prompt with its place in the request and its track; only once ids are known to be right."""
-        tracks = self.score.tracks
-        return [(f"tracks[{i}]", prompt, tracks[prompt.id]) for i, prompt in enumerate(self.request.tracks)]
+        """Each prompt that asks for something, with its place in the request and its track; only once ids are known to
+        be right."""
+        tracks, prompts = self.score.tracks, self.request.tracks
+        return [(f"tracks[{i}]", prompt, tracks[prompt.id]) for i, prompt in enumerate(prompts) if prompt.asks]
 
     def has(self, kind: TokenType) -> bool:
         """Whether the checkpoint's vocabulary has this token type."""
@@ -143,7 +145,7 @@ def _every_track_has_one_prompt(case: Case) -> None:
         )
     for name in ("context_drop", "context_keep"):
         for track_id in getattr(case.request.config, name):
-            if track_id not in ids:
+            if not 0 <= track_id < count:
                 raise refused(f"config.{name}", track_id, "is not a track of this score", f"use 0 to {count - 1}")
 
 

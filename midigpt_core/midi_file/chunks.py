@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from midigpt_core.errors import MidiFileError
 from midigpt_core.midi_file.wrappers import Wrapper, rewrapped, unwrap
@@ -29,10 +30,10 @@ class FileLayout:
     tail: bytes = b""  # bytes after the last promised track
     wrapper: Wrapper | None = None
 
-    @property
-    def tracks(self) -> list[bytes]:
+    @cached_property
+    def tracks(self) -> tuple[bytes, ...]:
         """The bodies of the track chunks, in file order."""
-        return [chunk.body for chunk in self.chunks if chunk.kind == TRACK]
+        return tuple(chunk.body for chunk in self.chunks if chunk.kind == TRACK)
 
     def with_tracks(self, bodies: list[bytes]) -> FileLayout:
         """A copy whose track chunks have these bodies; bodies beyond those present become new chunks at the end."""
@@ -112,10 +113,11 @@ def _read_chunks(midi: bytes, start: int, n_tracks: int, name: str) -> tuple[tup
         position += 8 + size
     further, position = _read_further(midi, position)
     chunks += further
-    if not any(chunk.kind == TRACK for chunk in chunks):
+    last = next((chunk for chunk in reversed(chunks) if chunk.kind == TRACK), None)
+    if last is None:
         raise MidiFileError(f"{name}: the file has no tracks")
     rest = midi[position:]
-    if not [chunk for chunk in chunks if chunk.kind == TRACK][-1].body and rest.strip(b"\0") and not rest[:4].isalnum():
+    if not last.body and rest.strip(b"\0") and not rest[:4].isalnum():
         raise MidiFileError(f"{name}: its last track says that it has 0 bytes, and {len(rest)} follow")
     return tuple(chunks), position
 
@@ -133,5 +135,6 @@ def _read_further(midi: bytes, start: int) -> tuple[list[FileChunk], int]:
         waiting.append(chunk)
         position += 8 + size
         if chunk.kind == TRACK:
-            kept, waiting, end = [*kept, *waiting], [], position
+            kept += waiting
+            waiting, end = [], position
     return kept, end

@@ -29,20 +29,7 @@ _MELODIC = (  # these are played with sticks and yet are melodic instruments, or
     r"|timpani|timbales? lead|kettle|pauken|percussive|organ|drum ?(and|&|'?n'?) ?bass|drumless|reverse|xylo|marimba"
     r"|vibra|glocken|bells?|celesta|bass (kit|line)|no drums|without drums"
 )
-_EASTERN = (
-    "ドラム",
-    "パーカッション",
-    "打楽器",
-    "太鼓セット",
-    "架子鼓",
-    "爵士鼓",
-    "打击",
-    "打擊",
-    "鼓组",
-    "鼓組",
-    "드럼",
-    "퍼커션",
-)
+_EASTERN = re.compile("ドラム|パーカッション|打楽器|太鼓セット|架子鼓|爵士鼓|打击|打擊|鼓组|鼓組|드럼|퍼커션")
 _OTHERS = (  # what a name says when it names another instrument
     r"piano|klavier|keys|organ|orgel|guitar|gitarre|bass|basso|violin|viola|cello|string|harp|choir|voice|vocal|vox|sing"
     r"|lead|pad|synth|sax|flute|flöte|oboe|clarinet|klarinette|bassoon|fagott|horn|trumpet|trompete|trombone|posaune"
@@ -57,9 +44,7 @@ _OTHER = re.compile(_OTHERS, re.IGNORECASE)
 def says_drums(name: str) -> bool:
     """Whether a track's name says that drums play it: "808 Kit", "EZdrummer", "Schlagzeug 2"; not "Steel Drums"."""
     plain = name.replace("_", " ")
-    if any(word in plain for word in _EASTERN):
-        return True
-    return _NOT.search(plain) is None and _WORD.search(plain) is not None
+    return bool(_EASTERN.search(plain) or (_WORD.search(plain) and not _NOT.search(plain)))
 
 
 def says_only_drums(name: str) -> bool:

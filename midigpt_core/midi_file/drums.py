@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from midigpt_core.midi_file.drum_names import says_another, says_drums, says_only_drums
-from midigpt_core.midi_file.drum_notes import CONTRARY, FEWEST, SURE, Played, drum_log_odds
+from midigpt_core.midi_file.drum_notes import CONTRARY, FEWEST, HEARD, SURE, drum_log_odds
 from midigpt_core.midi_file.events import CONTROL, PROGRAM
+from midigpt_core.midi_file.outline import NoteColumns
 from midigpt_core.midi_file.source import Timed
 
 DRUM_CHANNEL = 9  # counted from 0: the tenth
@@ -74,8 +75,18 @@ class DrumPart:
     channel: int
     name: str
     program: int | None  # None: nothing chooses one
-    notes: Sequence[Played]
+    notes: NoteColumns
     division: int  # ticks per quarter note
+
+    @property
+    def is_long(self) -> bool:
+        """Whether it has so many notes that they say something."""
+        return len(self.notes) >= FEWEST
+
+    @property
+    def log_odds(self) -> float:
+        """The log odds that its notes are a drum part's."""
+        return drum_log_odds(self.notes.played(HEARD), self.division)
 
 
 def why_drums(parts: Sequence[DrumPart], declared: dict[int, bool]) -> list[str]:
@@ -99,12 +110,11 @@ def _told(part: DrumPart, declared: dict[int, bool]) -> str:
         return ""
     if part.program or not says_only_drums(part.name):
         least = SURE if part.program else CONTRARY
-        enough = len(part.notes) >= FEWEST
-        if not (drum_log_odds(part.notes, part.division) > least if enough else not part.program):
+        if not (part.log_odds > least if part.is_long else not part.program):
             return ""
     return "its name"
 
 
 def _heard(part: DrumPart, declared: dict[int, bool]) -> bool:
     silent = not (part.program or part.channel in declared or says_another(part.name))
-    return silent and len(part.notes) >= FEWEST and drum_log_odds(part.notes, part.division) > SURE
+    return silent and part.is_long and part.log_odds > SURE

@@ -82,9 +82,9 @@ class FilePart:
 
     def notes_in(self, first: int, end: int) -> range:
         """The notes that begin in bars `first` to before `end`."""
-        onsets, lines = self.notes.onsets, self.lines
-        start = bisect_left(onsets, lines.starts[first]) if first < len(self) else len(onsets)
-        stop = bisect_left(onsets, lines.stops[min(end, len(self)) - 1], start) if end > first else start
+        onsets, starts, stops = self.notes.onsets, self.lines.starts, self.lines.stops
+        start = bisect_left(onsets, starts[first]) if first < len(starts) else len(onsets)
+        stop = bisect_left(onsets, stops[end - 1] if end <= len(stops) else inf, start) if end > first else start
         return range(start, stop)
 
     @property

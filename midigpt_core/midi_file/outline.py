@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import overload
+from dataclasses import dataclass
+from types import ModuleType
+from typing import NamedTuple, overload
 
 from midigpt_core.compiled import compiled
 from midigpt_core.errors import SongTooLargeError
@@ -29,7 +30,7 @@ class ReadLimits:
     cells: int = 1_000_000  # bars times tracks; real files have fewer than 20,000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class NoteColumns(Sequence[RawNote]):
     """The closed notes of one channel of a chunk, in order of their note-ons. Ticks count from the file's beginning."""
 
@@ -80,8 +81,7 @@ class NoteColumns(Sequence[RawNote]):
 NOTHING = NoteColumns(array("q"), array("q"), b"", b"")
 
 
-@dataclass(frozen=True)
-class Outline:
+class Outline(NamedTuple):
     """A track chunk, read."""
 
     events: list[Event]  # programs, some controls, sysex and those meta events that say how to read notes
@@ -90,20 +90,27 @@ class Outline:
     last_onset: int  # tick of the last note-on, -1 without any
     channels: frozenset[int]  # those of note-ons
     used: frozenset[int]  # those of any event
-    parts: dict[int, NoteColumns] = field(default_factory=dict)  # by channel, those with notes
+    parts: dict[int, NoteColumns]  # by channel, those with notes
 
 
-def outline(body: bytes, where: str, most: int) -> Outline:
+def outlines(bodies: Sequence[bytes], name: str, most: int) -> list[Outline]:
+    """The outlines of all track chunks of a file. Raises MidiFileError, SongTooLargeError above `most` notes."""
+    kernel, left, found = compiled("outline"), most, []
+    for number, body in enumerate(bodies, 1):
+        found.append(outline(body, f"{name}, track {number} of {len(bodies)}", left, kernel))
+        left -= sum(len(part.pitches) for part in found[-1].parts.values())
+    return found
+
+
+def outline(body: bytes, where: str, most: int, kernel: ModuleType | None) -> Outline:
     """The outline of a track chunk. Raises MidiFileError, SongTooLargeError above `most` notes."""
-    kernel = compiled("outline")
     found = kernel.outline(body, METAS, CONTROLS, most) if kernel else None
     if found is None:  # not built, or something is wrong: the reference says what
         return _reference(read_events(body, where), most)
     if not found:
         raise SongTooLargeError("notes", most)
     parts = {channel: NoteColumns(*columns) for channel, columns in found[-1].items()}
-    events, end_tick, last_event, last_onset, channels, used, _ = found
-    return Outline(events, end_tick, last_event, last_onset, channels, used, parts)
+    return Outline._make([*found[:-1], parts])
 
 
 def _reference(track: TrackEvents, most: int) -> Outline:

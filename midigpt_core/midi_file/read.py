@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterator
 
 from midigpt_core.errors import SongTooLargeError
-from midigpt_core.midi_file.drum_notes import HEARD
 from midigpt_core.midi_file.drums import DrumPart, declared_channels, why_drums
 from midigpt_core.midi_file.events import (
     CHANNEL_PREFIX,
@@ -54,14 +53,22 @@ def score_from(source: MidiSource, split_channels: bool = False) -> Score:
     for (index, channel), (_, notes) in found.items():
         name = _track_name(chunks[index], channel, kind)
         program = programs.main(index, channel, notes)
-        described.append(DrumPart(channel, name, program, notes.played(HEARD), source.division))
+        described.append(DrumPart(channel, name, program, notes, source.division))
     tracks = []
     reasons = why_drums(described, declared_channels(chunks))
     lines = BarLines(spans, source.division)
     for (place, (channels, notes)), part, reason in zip(found.items(), described, reasons, strict=True):
-        values = {"instrument": part.program or 0, "track_type": DRUM if reason else MELODIC, "name": part.name}
-        values |= {"channel": place[1], "midi_track": place[0], "told_by": reason}
-        tracks.append(Track.of_file(FilePart(notes, lines), **values, channels=channels if len(channels) > 1 else ()))
+        track = Track.of_file(
+            FilePart(notes, lines),
+            instrument=part.program or 0,
+            track_type=DRUM if reason else MELODIC,
+            name=part.name,
+            channel=place[1],
+            midi_track=place[0],
+            told_by=reason,
+            channels=channels if len(channels) > 1 else (),
+        )
+        tracks.append(track)
     tempo = first_tempo(load_timeline(chunks, source.division))
     return Score(tracks, resolution=source.division, tempo=tempo, source=source)
 

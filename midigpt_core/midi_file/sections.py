@@ -7,7 +7,7 @@ from itertools import accumulate
 
 from midigpt_core.midi_file.bars import bar_of
 from midigpt_core.midi_file.events import META, meta_data
-from midigpt_core.midi_file.source import tempi
+from midigpt_core.midi_file.source import MidiSource, tempi
 from midigpt_core.midi_file.text import decode_text
 from midigpt_core.music import seconds_of, tempo_of
 from midigpt_core.score import Score
@@ -27,27 +27,25 @@ class Section:
 
 def sections(score: Score) -> tuple[Section, ...]:
     """The sections that the file of a score names, in order; none for a score without a file."""
-    if score.source is None:
+    source = score.source
+    names = [] if source is None else sorted(_names(source), key=lambda marker: marker[0])
+    if source is None or not names:
         return ()
-    lines = [span.start for span in score.source.bars(score.n_bars)]
-    late = score.source.division // 8  # a marker that stands a little before its bar line
-    found: dict[int, str] = {}  # of markers in one bar, the last
-    for tick, name in sorted(_names(score), key=lambda marker: marker[0]):
-        found[bar_of(lines, tick + late)] = name
-    if not found:
-        return ()
+    lines = [span.start for span in source.bars(score.n_bars)]
+    late = source.division // 8  # a marker that stands a little before its bar line
+    found = {bar_of(lines, tick + late): name for tick, name in names}  # of markers in one bar, the last
     ends = [*list(found)[1:], score.heard_bars]
     return tuple(Section(name, bar, end) for (bar, name), end in zip(found.items(), ends, strict=True) if end > bar)
 
 
-def _names(score: Score) -> list[tuple[int, str]]:
+def _names(source: MidiSource) -> list[tuple[int, str]]:
     """(tick, name) of every marker, cue point and section text."""
-    source, named = score.source, []
-    for index, body in enumerate(source.layout.tracks if source else ()):
+    named = []
+    for index, body in enumerate(source.layout.tracks):
         kinds = [kind for kind in (MARKER, CUE) if bytes((META, kind)) in body]
         if bytes((META, TEXT)) in body and _TEXT_SECTION.encode() in body.lower():
             kinds.append(TEXT)
-        for tick, event in source.read_metas(index, bytes(kinds)).events if source and kinds else ():
+        for tick, event in source.read_metas(index, bytes(kinds)).events if kinds else ():
             named.append((tick, _name(event[1], decode_text(meta_data(event)).strip())))
     return [(tick, name) for tick, name in named if name]
 

@@ -11,7 +11,7 @@ from midigpt_core.errors import SongTooLargeError
 from midigpt_core.midi_file.bars import BarSpan, Signature, on_bar_line, spans
 from midigpt_core.midi_file.chunks import FileLayout, split
 from midigpt_core.midi_file.events import METRE, TEMPO, Event, TrackEvents, metas, read_events
-from midigpt_core.midi_file.outline import Outline, ReadLimits, outline
+from midigpt_core.midi_file.outline import Outline, ReadLimits, outlines
 from midigpt_core.midi_file.paired_columns import PairedChunk, paired
 
 
@@ -50,21 +50,12 @@ class MidiSource:
         return self.layout.division
 
     @cached_property
-    def _bodies(self) -> list[bytes]:
-        return self.layout.tracks
-
-    @cached_property
     def outlines(self) -> list[Outline]:
         """Every track chunk in little memory, not to be changed. Raises MidiFileError, SongTooLargeError."""
-        bodies, left = self.layout.tracks, self.limits.notes
-        found = []
         try:
-            for index, body in enumerate(bodies, 1):
-                found.append(outline(body, f"{self.name}, track {index} of {len(bodies)}", left))
-                left -= sum(map(len, found[-1].parts.values()))
+            return outlines(self.layout.tracks, self.name, self.limits.notes)
         except SongTooLargeError:
             raise SongTooLargeError("notes", self.limits.notes, where=self.name) from None
-        return found
 
     @cached_property
     def metres(self) -> list[Signature]:
@@ -84,23 +75,23 @@ class MidiSource:
 
     def where(self, index: int) -> str:
         """What a track chunk is called in messages."""
-        return f"{self.name}, track {index + 1} of {len(self._bodies)}"
+        return f"{self.name}, track {index + 1} of {len(self.layout.tracks)}"
 
     def paired(self, index: int) -> PairedChunk:
         """The notes of one track chunk and their events."""
-        return paired(self._bodies[index], self.where(index))
+        return paired(self.layout.tracks[index], self.where(index))
 
     def read_track(self, index: int) -> TrackEvents:
         """All events of one track chunk: a fresh list, free to change."""
-        return read_events(self._bodies[index], self.where(index))
+        return read_events(self.layout.tracks[index], self.where(index))
 
     def read_metas(self, index: int, kinds: bytes) -> TrackEvents:
         """The meta events of these kinds alone, but for empty ones: many other events take no memory."""
-        return read_events(self._bodies[index], self.where(index), kinds)
+        return read_events(self.layout.tracks[index], self.where(index), kinds)
 
     def read_tracks(self) -> list[TrackEvents]:
         """The events of every track chunk: fresh lists, free to change."""
-        return [self.read_track(index) for index in range(len(self._bodies))]
+        return [self.read_track(index) for index in range(len(self.layout.tracks))]
 
 
 def last_tick(tracks: Sequence[Timed]) -> int:

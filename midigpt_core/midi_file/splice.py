@@ -111,13 +111,20 @@ def _find_edits(source: MidiSource, placed: dict[Place, Numbered], bars: list[Ba
         rows[index][channel] = row
     edits = {}
     for index, (outline, here) in enumerate(zip(source.outlines, rows, strict=True)):
-        targets = {channel: _ChannelTarget(row, bars) for channel, row in sorted(here.items())}
+        left = [c for c, row in here.items() if not _is_as_read(row, outline.parts.get(c, NOTHING), len(bars))]
+        targets = {channel: _ChannelTarget(here[channel], bars) for channel in sorted(left)}
         if any(row and row[1].channels for row in here.values()):
             targets |= _dealt(targets, outline.parts, bars)
         changed = {channel: target.changed(outline.parts.get(channel, NOTHING)) for channel, target in targets.items()}
         if any(changed.values()):
             edits[index] = _edit(source, index, targets, changed)
     return edits
+
+
+def _is_as_read(row: Numbered | None, part: NoteColumns, n_bars: int) -> bool:
+    """Whether a track is still this part of its file, and has no bars but its own."""
+    whole = row[1].part if row is not None else None
+    return whole is not None and whole.notes is part and len(whole) == n_bars
 
 
 @dataclass(frozen=True)
@@ -136,9 +143,6 @@ class _ChannelTarget:
 
     def changed(self, part: NoteColumns) -> list[int]:
         """The bars that do not play what the file has there."""
-        whole = self.row[1].part if self.row is not None else None
-        if self.dealt is None and whole is not None and whole.notes is part and len(whole) == len(self.bars):
-            return []
         found, first = [], 0
         for index, span in enumerate(self.bars):
             last = bisect_left(part.onsets, span.stop, first) if index + 1 < len(self.bars) else len(part)

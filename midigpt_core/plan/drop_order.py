@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from midigpt_core.plan.roles import relevance, role
 from midigpt_core.plan.steps import Step
@@ -24,23 +24,23 @@ def drop_order(
 
     The tokens of a track are guessed from its notes in the window.
     """
-    costs = guessed_costs(score, step)
-    written = {track for track, _ in step.cells}
-    candidates = [track for track in costs if track not in written and track not in keep]
+    candidates = set(range(len(score.tracks))).difference(keep, (track for track, _ in step.cells))
     listed = [track for track in dict.fromkeys(first) if track in candidates]
-    return listed + by_relevance(score, step, [track for track in candidates if track not in listed], costs)
+    others = candidates.difference(listed)
+    return listed + by_relevance(score, step, others, guessed_costs(score, step, others))
 
 
-def guessed_costs(score: Score, step: Step) -> dict[int, int]:
-    """About how many tokens each track takes in the step's prompt."""
+def guessed_costs(score: Score, step: Step, tracks: Iterable[int]) -> dict[int, int]:
+    """About how many tokens each of these tracks takes in the step's prompt."""
     costs = {}
-    for number, track in enumerate(score.tracks):
+    for number in tracks:
+        track = score.tracks[number]
         notes = track.count_notes(step.start_bar, step.end_bar)
         costs[number] = round(_TOKENS_PER_BAR * step.n_bars + _TOKENS_PER_NOTE[track.track_type == DRUM] * notes)
     return costs
 
 
-def by_relevance(score: Score, step: Step, tracks: Sequence[int], token_costs: Mapping[int, int]) -> list[int]:
+def by_relevance(score: Score, step: Step, tracks: Collection[int], token_costs: Mapping[int, int]) -> list[int]:
     """`tracks`, those first that tell least about the step's targets for the tokens they take."""
     written = sorted({track for track, _ in step.cells})
     roles = {n: role(score.tracks[n], step.start_bar, step.end_bar) for n in (*tracks, *written)}

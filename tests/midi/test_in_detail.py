@@ -35,7 +35,7 @@ def zone(channel: int, members: int, parameter: int = MPE) -> list[tuple[int, by
 
 
 def channels_of(*events: tuple[int, bytes], kind: int = 1) -> list[int]:
-    return line_channels(outline(track(*events)[8:], "here", 1000), kind)
+    return line_channels(outline(track(*events)[8:], "here", 1000, None), kind)
 
 
 def pair(first: int, second: int) -> list[tuple[int, bytes]]:

@@ -45,7 +45,7 @@ def test_drums_are_told_apart_as_general_midi_names_them(pitch: int) -> None:
 def test_a_note_of_drums_takes_fewer_tokens_and_a_bar_without_notes_its_own() -> None:
     bars = [Bar([Note(60, 90, 12 * beat, 6) for beat in range(4)]) for _ in range(4)]
     score = Score([Track(bars), Track(bars, track_type=DRUM), Track([Bar()] * 4)], 12)
-    assert guessed_costs(score, Step(0, 4, False, frozenset({(2, 0)}))) == {0: 72, 1: 56, 2: 16}
+    assert guessed_costs(score, Step(0, 4, False, frozenset({(2, 0)})), range(3)) == {0: 72, 1: 56, 2: 16}
 
 
 @pytest.mark.parametrize(("kind", "tokens"), [("melodic", 39), (DRUM, 59)])
