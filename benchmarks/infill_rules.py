@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 import midigpt_core.tokens
-from midigpt_cli.parse import musical
+from midigpt_cli.parse import control_values
 from midigpt_core.constraints.controls import PitchMask
 from midigpt_core.music import GRIDS
 from midigpt_core.score import DRUM, Note, Score
@@ -149,7 +149,7 @@ def _remix(case: Case, after: Score) -> Iterator[str]:
 
 def _within(case: Case, pitch: int) -> bool:
     """Whether the scale and the range that were asked for have this pitch."""
-    masks = {"--scale": musical.scale, "--pitch-range": musical.pitch_range}
+    masks = {"--scale": control_values.scale, "--pitch-range": control_values.pitch_range}
     asked = [PitchMask().pitches(read(case.value(option))) for option, read in masks.items() if option in case.options]
     return all(pitch in allowed for allowed in asked)
 
@@ -171,8 +171,8 @@ RULES = {
     "the song is as long as it was": (None, _ends_with_the_song),
     "--max-density holds": ("--max-density", _density),
     "--max-polyphony holds": ("--max-polyphony", _polyphony),
-    "--pitch-range holds": ("--pitch-range", _pitches("--pitch-range", musical.pitch_range)),
-    "--scale holds": ("--scale", _pitches("--scale", musical.scale)),
+    "--pitch-range holds": ("--pitch-range", _pitches("--pitch-range", control_values.pitch_range)),
+    "--scale holds": ("--scale", _pitches("--scale", control_values.scale)),
     "--grid holds": ("--grid", _grid),
     "--rhythm-lock holds": ("--rhythm-lock", _rhythm),
     "--remix keeps the rest": ("--remix", _remix),

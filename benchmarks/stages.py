@@ -75,8 +75,8 @@ def staged_ours(arguments: list[str]) -> None:
     stages = Stages()
     stages.next("import: command line")
     import midigpt_cli.commands.infill
-    import midigpt_cli.job
     import midigpt_cli.main
+    import midigpt_cli.run_songs
     from midigpt_cli.gc_tuning import stop_collecting
 
     stages.next("import: engine")

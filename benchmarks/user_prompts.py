@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from midigpt_cli.commands.generate import new_score
-from midigpt_cli.parse.musical import scale as scale_of
+from midigpt_cli.parse.control_values import scale as scale_of
 from midigpt_cli.parse.prompt_options import PromptOptions
 from midigpt_cli.parse.prompt_request import joined
 from midigpt_core import InferenceEngine, Score

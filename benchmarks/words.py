@@ -66,7 +66,7 @@ def measured(prompt: str, seed: int, folder: Path) -> Row:
 
 
 def _share(pitches: Sequence[int], scale: str | None) -> float | None:
-    from midigpt_cli.parse.musical import scale as scale_of
+    from midigpt_cli.parse.control_values import scale as scale_of
     from midigpt_core.constraints.controls import SCALES
 
     if scale is None or not pitches:

@@ -51,7 +51,7 @@ def python() -> str:
 def http() -> str:
     """A section per route."""
     from midigpt_cli.server.app import create_app
-    from midigpt_cli.server.models import ModelEntry, Models
+    from midigpt_cli.server.loaded_models import ModelEntry, Models
     from midigpt_core.engine import InferenceEngine
 
     schema = create_app(Models([ModelEntry("open", InferenceEngine.from_pretrained("open"), "open")])).openapi()

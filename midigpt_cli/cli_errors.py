@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from midigpt_cli.options.settings import option_of
+from midigpt_cli.options.dataclass_options import option_of
 from midigpt_core.errors import RequestValidationError
 
 _SETTING = re.compile(r"^config\.(\w+)")

@@ -19,8 +19,8 @@ from tiny import engine, request, song
 
 from midigpt_cli.server.app import create_app
 from midigpt_cli.server.lifecycle import Server, make_server
-from midigpt_cli.server.models import ModelEntry, Models
-from midigpt_cli.server.settings import ServerSettings
+from midigpt_cli.server.loaded_models import ModelEntry, Models
+from midigpt_cli.server.server_settings import ServerSettings
 from midigpt_cli.server.state import ServerState
 from midigpt_core.score import Score
 

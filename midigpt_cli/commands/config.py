@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from midigpt_cli.options.groups import AsJson
+from midigpt_cli.options.shared_options import AsJson
 
 
 def config(as_json: AsJson = False) -> None:

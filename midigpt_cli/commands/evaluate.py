@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from midigpt_cli.options.groups import AsJson, ModelChoice
-from midigpt_cli.options.settings import OUTPUT, Settings, command_of, given
+from midigpt_cli.options.dataclass_options import OUTPUT, Settings, command_of, given
+from midigpt_cli.options.shared_options import AsJson, ModelChoice
 
 if TYPE_CHECKING:
     from midigpt_core.evaluate.tasks import Task
@@ -67,7 +67,7 @@ class Evaluate:
 @command_of(Evaluate)
 def evaluate(options: Evaluate) -> None:
     """Evaluate a model: remove bars of held-out songs, write them again and compare with the original."""
-    from midigpt_cli.loading import Model
+    from midigpt_cli.load_model import Model
     from midigpt_cli.output.destination import check_folder
     from midigpt_cli.output.heartbeat import Alive
     from midigpt_core.evaluate.adherence import adherence

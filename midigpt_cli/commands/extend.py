@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from midigpt_cli.options import completion
-from midigpt_cli.options.groups import Context, Many, ModelChoice, Output, Presets, Reporting
-from midigpt_cli.options.music import Music
-from midigpt_cli.options.settings import Settings, command_of
+from midigpt_cli.options.dataclass_options import Settings, command_of
+from midigpt_cli.options.music_options import Music
+from midigpt_cli.options.shared_options import Context, Many, ModelChoice, Output, Presets, Reporting
 from midigpt_cli.parse.selectors import TRACK_HELP
 from midigpt_cli.parse.song_reading import Reading
 from midigpt_core.fields import refused
@@ -68,9 +68,9 @@ def extend(options: Continue) -> None:
 
     midigpt continue song.mid --bars 8
     """
-    from midigpt_cli.job import CommandOptions, CommandRun
     from midigpt_cli.output.destination import read_song
-    from midigpt_cli.parse.songs import songs_in
+    from midigpt_cli.parse.song_paths import songs_in
+    from midigpt_cli.run_songs import CommandOptions, CommandRun
 
     job = CommandRun(
         CommandOptions("continue", options.model, options.output, options.reporting, options.many),
@@ -80,9 +80,9 @@ def extend(options: Continue) -> None:
 
     def prepare(score: Score, table: AttributeTable) -> tuple[Score, GenerationRequest]:
         from midigpt_cli.parse.additions import extended
-        from midigpt_cli.parse.request import RequestOptions, build_request
+        from midigpt_cli.parse.build_request import RequestOptions, build_request
+        from midigpt_cli.parse.named_silent_tracks import with_silent
         from midigpt_cli.parse.selectors import select_tracks
-        from midigpt_cli.parse.silent_tracks import with_silent
 
         score = with_silent(score, options.track)
         start = _start(options, score)

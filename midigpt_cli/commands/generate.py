@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from midigpt_cli.options import completion
-from midigpt_cli.options.groups import Context, ModelChoice, Output, Presets, Reporting
-from midigpt_cli.options.music import Music
-from midigpt_cli.options.settings import Settings, command_of
+from midigpt_cli.options.dataclass_options import Settings, command_of
+from midigpt_cli.options.music_options import Music
+from midigpt_cli.options.shared_options import Context, ModelChoice, Output, Presets, Reporting
 from midigpt_cli.parse.song_reading import Reading
 from midigpt_core.fields import refused
 from midigpt_core.music import metre_of, tempo_of
@@ -76,9 +76,9 @@ def generate(options: Generate) -> None:
 
         typer.echo("\n".join(NAMES))
         return
-    from midigpt_cli.job import CommandOptions, CommandRun
     from midigpt_cli.output.destination import read_song
     from midigpt_cli.parse.prompt_options import PromptOptions, report_prompt
+    from midigpt_cli.run_songs import CommandOptions, CommandRun
 
     prompted = PromptOptions.of(options.music.prompt, options.instrument, options.drums)
     options = _as_prompted(options, prompted)
@@ -95,7 +95,7 @@ def generate(options: Generate) -> None:
     job = CommandRun(told, options.settings.num_candidates or 1, {options.to or "new": Path()})
 
     def prepare(score: Score, table: AttributeTable) -> tuple[Score, GenerationRequest]:
-        from midigpt_cli.parse.request import RequestOptions, build_request
+        from midigpt_cli.parse.build_request import RequestOptions, build_request
 
         old = len(score.tracks)
         longer = _with_tracks(score, tracks, _metres(options, score))

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from midigpt_cli.options.groups import AsJson
+from midigpt_cli.options.shared_options import AsJson
 
 
 def history(

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from midigpt_cli.options import completion
-from midigpt_cli.options.groups import Context, Many, ModelChoice, Output, Presets, Reporting
-from midigpt_cli.options.music import Music
-from midigpt_cli.options.settings import Settings, command_of
+from midigpt_cli.options.dataclass_options import Settings, command_of
+from midigpt_cli.options.music_options import Music
+from midigpt_cli.options.shared_options import Context, Many, ModelChoice, Output, Presets, Reporting
 from midigpt_cli.parse.additions import Additions
 from midigpt_cli.parse.regions import REGION_HELP
 from midigpt_cli.parse.selectors import BEATS_HELP, SOUNDING, TRACK_HELP, WHERE_HELP
@@ -77,10 +77,10 @@ def infill(options: Infill) -> None:
 
     midigpt infill song.mid --bars 4-8 --track drums
     """
-    from midigpt_cli.job import CommandOptions, CommandRun
     from midigpt_cli.output.destination import read_song
     from midigpt_cli.parse.prompt_options import PromptOptions, report_prompt
-    from midigpt_cli.parse.songs import songs_in
+    from midigpt_cli.parse.song_paths import songs_in
+    from midigpt_cli.run_songs import CommandOptions, CommandRun
 
     options = _with_song(options)
     prompted = PromptOptions.of(options.music.prompt)
@@ -99,9 +99,9 @@ def infill(options: Infill) -> None:
 
     def prepare(score: Score, table: AttributeTable) -> tuple[Score, GenerationRequest]:
         from midigpt_cli.parse.additions import with_additions
+        from midigpt_cli.parse.build_request import request_of
+        from midigpt_cli.parse.named_silent_tracks import with_silent
         from midigpt_cli.parse.regions import tracks_in
-        from midigpt_cli.parse.request import request_of
-        from midigpt_cli.parse.silent_tracks import with_silent
 
         named = [*options.track, *tracks_in(options.region)]
         score = with_additions(with_silent(score, named), options.additions)
@@ -124,7 +124,7 @@ def _with_song(options: Infill) -> Infill:
 
 
 def _takes(whole: dict[str, Any] | None, options: Infill) -> int:
-    from midigpt_cli.parse.request import request_of
+    from midigpt_cli.parse.build_request import request_of
 
     return request_of(whole, options.settings).config.num_candidates if whole else options.settings.num_candidates or 1
 
@@ -142,7 +142,7 @@ def _whole_request(options: Infill) -> dict[str, Any] | None:
             raise refused(option, value, f"and {name} exclude each other", "keep one of them")
     if options.music != Music() or options.context != Context():
         raise refused(name, str(given), "holds the musical controls and context", "put them there")
-    from midigpt_cli.parse.request import read_request
+    from midigpt_cli.parse.build_request import read_request
 
     if options.request is not None:
         if options.from_run is not None:
@@ -166,9 +166,9 @@ def _remembered(options: Infill) -> dict[str, Any]:
 
 def _request(options: Infill, score: Score, table: AttributeTable) -> GenerationRequest:
     from midigpt_cli.parse.additions import added_tracks
+    from midigpt_cli.parse.build_request import RequestOptions, build_request
     from midigpt_cli.parse.prompt_options import tracks_named
     from midigpt_cli.parse.regions import places_said, with_regions
-    from midigpt_cli.parse.request import RequestOptions, build_request
     from midigpt_cli.parse.selectors import tracks_to_write
 
     places = places_said(options.bars, options.where, options.region, score)

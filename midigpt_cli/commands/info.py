@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from midigpt_cli.exit_codes import DONE, UNREADABLE
-from midigpt_cli.options.settings import command_of
+from midigpt_cli.options.dataclass_options import command_of
 from midigpt_cli.output.destination import read_song
 from midigpt_cli.output.song_json import song_json
 from midigpt_cli.output.song_report import EVERY, SOME, report_lines

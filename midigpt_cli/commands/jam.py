@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from midigpt_cli.options.groups import Context, ModelChoice, NewDrums, NewInstruments
-from midigpt_cli.options.music import Music
-from midigpt_cli.options.settings import OUTPUT, Settings, command_of
+from midigpt_cli.options.dataclass_options import OUTPUT, Settings, command_of
+from midigpt_cli.options.music_options import Music
+from midigpt_cli.options.shared_options import Context, ModelChoice, NewDrums, NewInstruments
 from midigpt_cli.parse.song_reading import Reading
 from midigpt_core.errors import MidiGptError
 from midigpt_core.fields import refused
 
 if TYPE_CHECKING:
+    from midigpt_cli.live.jam_session import Delivery, JamSession
     from midigpt_cli.live.players import Player
-    from midigpt_cli.live.session import Delivery, JamSession
     from midigpt_core.attributes.attribute_table import AttributeTable
     from midigpt_core.jam import JamSettings
     from midigpt_core.score import Score
@@ -126,8 +126,8 @@ def _with_words(options: JamOptions) -> JamOptions:
 
 def _opened(options: JamOptions) -> JamSession:
     """The jam, already writing."""
-    from midigpt_cli.live.session import JamSession, Pacing
-    from midigpt_cli.loading import Model
+    from midigpt_cli.live.jam_session import JamSession, Pacing
+    from midigpt_cli.load_model import Model
     from midigpt_core.jam import Jam
 
     song = _song(options)
@@ -174,9 +174,9 @@ def _song(options: JamOptions) -> Score | None:
 
 
 def _settings(options: JamOptions, song: Score | None, table: AttributeTable) -> JamSettings:
+    from midigpt_cli.parse.build_request import RequestOptions, build_request
     from midigpt_cli.parse.instruments import program_of
-    from midigpt_cli.parse.jam import read_start
-    from midigpt_cli.parse.request import RequestOptions, build_request
+    from midigpt_cli.parse.jam_messages import read_start
     from midigpt_core.jam import CONTROL_TRIES, POOL
     from midigpt_core.score import Bar, Score
 

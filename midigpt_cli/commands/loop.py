@@ -12,9 +12,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from midigpt_cli.options import completion
-from midigpt_cli.options.groups import Context, ModelChoice, NewDrums, NewInstruments, Output, Presets, Reporting
-from midigpt_cli.options.music import Music
-from midigpt_cli.options.settings import OUTPUT, Settings, command_of
+from midigpt_cli.options.dataclass_options import OUTPUT, Settings, command_of
+from midigpt_cli.options.music_options import Music
+from midigpt_cli.options.shared_options import (
+    Context,
+    ModelChoice,
+    NewDrums,
+    NewInstruments,
+    Output,
+    Presets,
+    Reporting,
+)
 from midigpt_cli.output.destination import PIPE
 from midigpt_cli.output.rendering import RATE, SOUNDS, RenderOptions, make
 from midigpt_cli.parse.numbers import count
@@ -105,7 +113,7 @@ def loop(options: Loop) -> None:
 
 
 def _run(options: Loop) -> None:
-    from midigpt_cli.loading import Model
+    from midigpt_cli.load_model import Model
     from midigpt_cli.output.destination import Destination
     from midigpt_cli.output.progress import following
     from midigpt_core.loop import loop as run_loop
@@ -202,9 +210,9 @@ def _song(options: Loop) -> Score:
 
 
 def _request(options: Loop, score: Score, table: AttributeTable) -> LoopRequest:
-    from midigpt_cli.parse.places import select_whole_bars
-    from midigpt_cli.parse.request import RequestOptions, build_request
+    from midigpt_cli.parse.build_request import RequestOptions, build_request
     from midigpt_cli.parse.selectors import tracks_to_write
+    from midigpt_cli.parse.where_to_write import select_whole_bars
     from midigpt_core.midi_file.excerpt import excerpt
 
     if options.seam not in SEAMS:

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from midigpt_cli.options.groups import ModelChoice
-from midigpt_cli.options.settings import command_of
+from midigpt_cli.options.dataclass_options import command_of
+from midigpt_cli.options.shared_options import ModelChoice
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def osc(options: Osc) -> None:
 
     midigpt osc --port 7400 --reply-port 7401
     """
-    from midigpt_cli.loading import Model
+    from midigpt_cli.load_model import Model
     from midigpt_cli.osc.params import OscParams
     from midigpt_cli.osc.udp import listening
 

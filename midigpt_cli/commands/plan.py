@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from midigpt_cli.options import completion
-from midigpt_cli.options.groups import AsJson
-from midigpt_cli.options.settings import OUTPUT, PLAN, command_of
-from midigpt_cli.output.chords import chord_facts, chord_line
+from midigpt_cli.options.dataclass_options import OUTPUT, PLAN, command_of
+from midigpt_cli.options.shared_options import AsJson
+from midigpt_cli.output.chord_list import chord_facts, chord_line
 from midigpt_cli.parse.numbers import count
-from midigpt_cli.parse.places import select_whole_bars
 from midigpt_cli.parse.selectors import (
     BARS_HELP,
     MOST_NAMED,
@@ -26,6 +25,7 @@ from midigpt_cli.parse.selectors import (
     tracks_to_write,
 )
 from midigpt_cli.parse.song_reading import Reading
+from midigpt_cli.parse.where_to_write import select_whole_bars
 from midigpt_core.score import Score
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class ShowPlan:
 @command_of(ShowPlan)
 def plan(options: ShowPlan) -> None:
     """Show how bars would be written: steps, windows, context, hidden bars, tokens."""
-    from midigpt_cli.parse.silent_tracks import with_silent
+    from midigpt_cli.parse.named_silent_tracks import with_silent
     from midigpt_core.tokens.encoder_config import EncoderConfig
 
     score = with_silent(_read(options.song, options.reading), options.track)

@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from midigpt_cli.options import completion
-from midigpt_cli.options.settings import OUTPUT, command_of
-from midigpt_cli.parse.places import select_whole_bars
+from midigpt_cli.options.dataclass_options import OUTPUT, command_of
 from midigpt_cli.parse.selectors import BARS_HELP, TRACK_HELP, select_tracks
+from midigpt_cli.parse.where_to_write import select_whole_bars
 
 MOST = 10  # songs, one for each digit
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from midigpt_cli.options.groups import Force
-from midigpt_cli.options.settings import OUTPUT, command_of
+from midigpt_cli.options.dataclass_options import OUTPUT, command_of
+from midigpt_cli.options.shared_options import Force
 from midigpt_cli.output.destination import PIPE, free_name, read_song
 from midigpt_cli.output.rendering import PICTURES, RATE, SOUNDS, RenderOptions, make
-from midigpt_cli.parse.places import select_whole_bars
 from midigpt_cli.parse.selectors import BARS_HELP, select_cells
+from midigpt_cli.parse.where_to_write import select_whole_bars
 from midigpt_core.fields import refused
 
 if TYPE_CHECKING:

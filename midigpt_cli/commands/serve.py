@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any, get_origin, get_type_hints
 import typer
 
 from midigpt_cli.options import completion
-from midigpt_cli.options.groups import device_in, threads_in
-from midigpt_cli.options.settings import command_of
-from midigpt_cli.server.settings import ANY_ADDRESS, LOOPBACK, ServerSettings, reached_at
+from midigpt_cli.options.dataclass_options import command_of
+from midigpt_cli.options.shared_options import device_in, threads_in
+from midigpt_cli.server.server_settings import ANY_ADDRESS, LOOPBACK, ServerSettings, reached_at
 from midigpt_core.errors import MidiGptError
 from midigpt_core.fields import Door, nearest, read, refused
 
@@ -117,7 +117,7 @@ def application(options: Serve) -> tuple[Any, ServerSettings]:
     logs.configure(
         _one_of("--log-level", (options.log_level or level).upper(), LEVELS), _log_format(options.log_format)
     )
-    from midigpt_cli.server.models import Models
+    from midigpt_cli.server.loaded_models import Models
 
     _use_threads(options.served.threads)
     models = Models([spec.load(settings.max_lanes) for spec in specs], default)
@@ -138,7 +138,7 @@ def greeting(settings: ServerSettings, models: Sequence[str]) -> list[str]:
 
 def _plan(options: Serve) -> tuple[Any, str | None, ServerSettings, str]:
     """(models to load, default id, settings, log level); what the command line says wins over the file."""
-    from midigpt_cli.server.models import specs_from_file
+    from midigpt_cli.server.loaded_models import specs_from_file
 
     known = [option.name for option in dataclasses.fields(ServerSettings)]
     specs: list[Any] = []
@@ -163,7 +163,7 @@ def _settings(values: Mapping[str, Any]) -> ServerSettings:
 
 
 def _specs(served: Served) -> list[Any]:
-    from midigpt_cli.server.models import ModelSpec
+    from midigpt_cli.server.loaded_models import ModelSpec
     from midigpt_core.model.names import default_model
 
     if sum(map(bool, (served.ckpt, served.pretrained, served.model))) > 1:
@@ -194,7 +194,7 @@ def _id(reference: str) -> str:
 def _from_environment(device: str) -> Any:
     """The checkpoint that MRT_CKPT_REPO and MRT_CKPT_STEP name, as Magenta RealTime's server reads them, or None."""
     from midigpt_cli.parse.magenta import named_checkpoint
-    from midigpt_cli.server.models import ModelSpec
+    from midigpt_cli.server.loaded_models import ModelSpec
 
     repo, step = os.environ.get("MRT_CKPT_REPO"), os.environ.get("MRT_CKPT_STEP")
     if not repo:

@@ -12,9 +12,9 @@ from typing import Annotated, Any
 import typer
 
 from midigpt_cli.commands.serve import Listening, Serve, Served, application
-from midigpt_cli.options.settings import command_of
+from midigpt_cli.options.dataclass_options import command_of
 from midigpt_cli.parse.song_reading import AS_IT_IS, read_as_told
-from midigpt_cli.server.settings import reached_at
+from midigpt_cli.server.server_settings import reached_at
 from midigpt_core.fields import refused
 
 LOOK_SECONDS = 0.05

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from midigpt_cli.options.groups import AsJson, Force
-from midigpt_cli.options.settings import OUTPUT, command_of
-from midigpt_cli.options.transcribe import TranscribeOptions
+from midigpt_cli.options.dataclass_options import OUTPUT, command_of
+from midigpt_cli.options.shared_options import AsJson, Force
+from midigpt_cli.options.transcribe_options import TranscribeOptions
 from midigpt_cli.output.destination import PIPE, free_name
 from midigpt_cli.output.rendering import check_midi_name
 from midigpt_core.fields import refused

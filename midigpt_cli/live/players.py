@@ -16,7 +16,7 @@ from midigpt_core.music import seconds_of
 from midigpt_core.score import DRUM, Score
 
 if TYPE_CHECKING:
-    from midigpt_cli.live.session import Delivery
+    from midigpt_cli.live.jam_session import Delivery
 
 HEAD_START = 0.05  # seconds from the first chunk to its first note
 ALL_NOTES_OFF, ALL_SOUND_OFF, RESET = 123, 120, 121

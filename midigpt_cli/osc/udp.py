@@ -6,8 +6,8 @@ import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from midigpt_cli.osc.osc_session import OscSession
 from midigpt_cli.osc.params import OscParams
-from midigpt_cli.osc.session import OscSession
 from midigpt_core.errors import MidiGptError
 from midigpt_core.fields import refused
 

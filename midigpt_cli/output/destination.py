@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from midigpt_cli.options.groups import Output
+from midigpt_cli.options.shared_options import Output
 from midigpt_cli.output import rendering
 from midigpt_cli.output.streams import is_closed
+from midigpt_cli.parse.song_paths import MIDI_ENDINGS
 from midigpt_cli.parse.song_reading import AS_IT_IS, Reading, read_as_told
-from midigpt_cli.parse.songs import MIDI_ENDINGS
 from midigpt_core.errors import MidiWriteError
 from midigpt_core.fields import refused
 from midigpt_core.midi_file.midi_bytes import put

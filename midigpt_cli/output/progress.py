@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from midigpt_cli.options.groups import Reporting
+from midigpt_cli.options.shared_options import Reporting
 from midigpt_cli.parse.selectors import MOST_NAMED
 from midigpt_core import trace
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from midigpt_cli.output.chords import chord_facts
-from midigpt_cli.output.sections import section_facts
+from midigpt_cli.output.chord_list import chord_facts
+from midigpt_cli.output.section_list import section_facts
 from midigpt_cli.parse.instruments import NAMES
 from midigpt_core.score import DRUM, Score, Track
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from midigpt_cli.output.chords import SHOWN, chord_line
-from midigpt_cli.output.sections import section_line
+from midigpt_cli.output.chord_list import SHOWN, chord_line
+from midigpt_cli.output.section_list import section_line
 from midigpt_cli.parse.selectors import describe_bars
 from midigpt_core.music import pitch_name
 

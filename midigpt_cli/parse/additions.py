@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from midigpt_cli.options import completion
-from midigpt_cli.options.settings import READ, labelled
+from midigpt_cli.options.dataclass_options import READ, labelled
 from midigpt_core.fields import refused
 
 if TYPE_CHECKING:

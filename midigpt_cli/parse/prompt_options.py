@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from midigpt_cli.parse.control_values import pitch_class
 from midigpt_cli.parse.instruments import NAMES
-from midigpt_cli.parse.musical import pitch_class
 from midigpt_core.fields import refused
 from midigpt_core.music import PITCH_CLASSES
 from midigpt_core.score import DRUM, Score, Track
@@ -17,8 +17,8 @@ from midigpt_core.words import PromptPart, Understood, read_prompt
 from midigpt_core.words.word_tables import BASSES, REGISTERS
 
 if TYPE_CHECKING:
-    from midigpt_cli.options.groups import Reporting
-    from midigpt_cli.options.music import Music
+    from midigpt_cli.options.music_options import Music
+    from midigpt_cli.options.shared_options import Reporting
 
 KEY = "key_signature"
 MELODIC_ONLY = ("min_note_duration", "max_note_duration", "min_polyphony", "max_polyphony", "register")

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from midigpt_cli.options.groups import Context
-from midigpt_cli.options.music import Music
-from midigpt_cli.options.settings import Settings
-from midigpt_cli.parse.request import RequestOptions, build_request
+from midigpt_cli.options.dataclass_options import Settings
+from midigpt_cli.options.music_options import Music
+from midigpt_cli.options.shared_options import Context
+from midigpt_cli.parse.build_request import RequestOptions, build_request
 from midigpt_core.request import GenerationRequest
 from midigpt_core.score import Score
 from midigpt_core.words import read_prompt

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from midigpt_cli.parse.places import Selection, select_places
 from midigpt_cli.parse.selectors import select_tracks
+from midigpt_cli.parse.where_to_write import Selection, select_places
 from midigpt_core.fields import refused
 from midigpt_core.score import Score
 

@@ -9,7 +9,7 @@ from typing import IO, Annotated, Any
 import typer
 
 from midigpt_cli.options import completion
-from midigpt_cli.options.settings import READ, labelled
+from midigpt_cli.options.dataclass_options import READ, labelled
 from midigpt_cli.parse.selectors import select_tracks
 from midigpt_core.fields import refused
 from midigpt_core.midi_file import ReadLimits

@@ -13,11 +13,11 @@ from fastapi_offline import FastAPIOffline
 from pydantic import BaseModel
 from starlette.middleware.cors import CORSMiddleware
 
-from midigpt_cli.server import errors
+from midigpt_cli.server import http_errors
 from midigpt_cli.server.body import GenerateBody
 from midigpt_cli.server.guards import BodyLimit, Doorkeeper, Journal
 from midigpt_cli.server.jam_models import JAM_BODIES
-from midigpt_cli.server.models import Models
+from midigpt_cli.server.loaded_models import Models
 from midigpt_cli.server.musicgen_looper import LooperBody
 from midigpt_cli.server.request_models import SEED_REQUEST, SEED_SCORE, components, model_of
 from midigpt_cli.server.responses import Answer
@@ -45,7 +45,7 @@ from midigpt_cli.server.routes.jobs import JobBody
 from midigpt_cli.server.routes.loop import LoopBody
 from midigpt_cli.server.routes.select import SelectBody
 from midigpt_cli.server.routes.style import StyleBody
-from midigpt_cli.server.settings import ServerSettings
+from midigpt_cli.server.server_settings import ServerSettings
 from midigpt_cli.server.state import ServerState
 
 ROUTERS: tuple[APIRouter, ...] = (
@@ -96,7 +96,7 @@ def create_app(models: Models, settings: ServerSettings | None = None, routers: 
     more = {"lifespan": lifespan, "default_response_class": Answer}
     app = FastAPIOffline(docs_url="/docs", redoc_url=None, **more, **about)  # its pages load nothing else
     app.state.midigpt = state
-    errors.install(app)
+    http_errors.install(app)
     for router in (*ROUTERS, *routers):
         app.include_router(router)
     _guard(app, state)

@@ -16,7 +16,7 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException
 
 from midigpt_cli.server.coerce import flag, request_as_meant, score_as_meant
-from midigpt_cli.server.errors import RefusalError, malformed
+from midigpt_cli.server.http_errors import RefusalError, malformed
 from midigpt_core.errors import RequestValidationError
 from midigpt_core.fields import Door, read, sentence, setting
 from midigpt_core.midi_file import ReadLimits

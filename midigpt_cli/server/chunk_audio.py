@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from midigpt_cli.live.session import KEPT, Delivery
+from midigpt_cli.live.jam_session import KEPT, Delivery
 from midigpt_core.audio.audio_files import pcm_wav
 from midigpt_core.audio.synthesis import synthesise
 from midigpt_core.fields import refused

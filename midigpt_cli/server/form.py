@@ -9,20 +9,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, get_args, get_origin, get_type_hints
 
-from midigpt_cli.options.groups import Context
-from midigpt_cli.options.music import Music
-from midigpt_cli.options.settings import LIMITED, RANGED, Settings
+from midigpt_cli.options.dataclass_options import LIMITED, RANGED, Settings
+from midigpt_cli.options.music_options import Music
+from midigpt_cli.options.shared_options import Context
 from midigpt_cli.parse.additions import Additions, added_tracks, with_additions
+from midigpt_cli.parse.build_request import RequestOptions, build_request
+from midigpt_cli.parse.named_silent_tracks import with_silent
 from midigpt_cli.parse.numbers import share_range
-from midigpt_cli.parse.places import placed
 from midigpt_cli.parse.regions import REGION_HELP, places_said, tracks_in, with_regions
-from midigpt_cli.parse.request import RequestOptions, build_request
 from midigpt_cli.parse.selectors import BEATS_HELP, TRACK_HELP, WHERE_HELP, select_tracks, tracks_to_write
-from midigpt_cli.parse.silent_tracks import with_silent
 from midigpt_cli.parse.song_reading import Reading, read_as_told
+from midigpt_cli.parse.where_to_write import placed
 from midigpt_cli.server.body import MOST_DIGITS, parse_json, read_request
-from midigpt_cli.server.errors import RefusalError
 from midigpt_cli.server.form_examples import EXAMPLES
+from midigpt_cli.server.http_errors import RefusalError
 from midigpt_core.attributes import AttributeTable
 from midigpt_core.errors import RequestValidationError
 from midigpt_core.fields import nearest

@@ -15,8 +15,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from midigpt_cli.server.body import ID
-from midigpt_cli.server.errors import RefusalError, describe, json_answer, respond
-from midigpt_cli.server.settings import LOOPBACK
+from midigpt_cli.server.http_errors import RefusalError, describe, json_answer, respond
+from midigpt_cli.server.server_settings import LOOPBACK
 from midigpt_cli.server.state import ServerState
 
 log = logging.getLogger("midigpt.access")

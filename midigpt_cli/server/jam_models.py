@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from midigpt_cli.live.session import Pacing
+from midigpt_cli.live.jam_session import Pacing
 from midigpt_cli.server.chunk_audio import RATES
 from midigpt_cli.server.request_models import ConfigModel, ScoreModel
 from midigpt_core.fields import limits_of

@@ -14,7 +14,7 @@ from fastapi import FastAPI
 
 from midigpt_cli.gc_tuning import collect_as_usual
 from midigpt_cli.server.connections import protocol_for
-from midigpt_cli.server.settings import ServerSettings
+from midigpt_cli.server.server_settings import ServerSettings
 from midigpt_cli.server.state import ServerState
 from midigpt_core.audio.preload import load_in_background
 

@@ -14,19 +14,19 @@ from typing import Any
 from fastapi import Request
 
 from midigpt_cli.commands.generate import new_score
-from midigpt_cli.parse.jam import song_in
+from midigpt_cli.parse.jam_messages import song_in
 from midigpt_cli.parse.prompt_options import PromptOptions, tracks_named
-from midigpt_cli.server.errors import RefusalError, busy
-from midigpt_cli.server.events import until_answered
+from midigpt_cli.server.event_stream import until_answered
 from midigpt_cli.server.form import in_form_words
-from midigpt_cli.server.job_store import Job, JobStore, Once
-from midigpt_cli.server.limits import check_song, read_limits
+from midigpt_cli.server.http_errors import RefusalError, busy
+from midigpt_cli.server.jobs_in_memory import Job, JobStore, Once
+from midigpt_cli.server.loaded_models import ModelEntry
 from midigpt_cli.server.loop_session import LoopSession, worded
-from midigpt_cli.server.models import ModelEntry
-from midigpt_cli.server.queue import STOPPING, Outcome, Rendered, Work
 from midigpt_cli.server.responses import to_json
-from midigpt_cli.server.settings import ServerSettings
+from midigpt_cli.server.server_settings import ServerSettings
+from midigpt_cli.server.song_limits import check_song, read_limits
 from midigpt_cli.server.state import state_of
+from midigpt_cli.server.work_queue import STOPPING, Outcome, Rendered, Work
 from midigpt_core.audio.audio_files import check_writable, write_audio
 from midigpt_core.audio.synthesis import synthesise
 from midigpt_core.errors import AudioError, RequestValidationError

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from fastapi import Request
 
-from midigpt_cli.server.models import Models
-from midigpt_cli.server.queue import WorkQueue
-from midigpt_cli.server.settings import ServerSettings
+from midigpt_cli.server.loaded_models import Models
+from midigpt_cli.server.server_settings import ServerSettings
 from midigpt_cli.server.telemetry import Telemetry
+from midigpt_cli.server.work_queue import WorkQueue
 
 if TYPE_CHECKING:
-    from midigpt_cli.server.jam_sessions import JamSessions
-    from midigpt_cli.server.job_store import JobStore
+    from midigpt_cli.server.jobs_in_memory import JobStore
+    from midigpt_cli.server.open_jams import JamSessions
 
 
 class OpenedSong(NamedTuple):
@@ -40,8 +40,8 @@ class ServerState:
     selecting: asyncio.Lock = field(default_factory=asyncio.Lock)  # held while a model is being loaded
 
     def __post_init__(self) -> None:
-        from midigpt_cli.server.jam_sessions import JamSessions
-        from midigpt_cli.server.job_backend import job_store
+        from midigpt_cli.server.choose_job_store import job_store
+        from midigpt_cli.server.open_jams import JamSessions
 
         self.telemetry = Telemetry(self.models)
         self.queue = WorkQueue(self.settings, self.telemetry.generation)

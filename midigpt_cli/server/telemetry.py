@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
-from midigpt_cli.server.metrics import Counter, Gauge, Histogram, exposition, resident_bytes
-from midigpt_cli.server.models import Models
-from midigpt_cli.server.queue import Work, WorkQueue
+from midigpt_cli.server.loaded_models import Models
+from midigpt_cli.server.prometheus import Counter, Gauge, Histogram, exposition, resident_bytes
+from midigpt_cli.server.work_queue import Work, WorkQueue
 from midigpt_core.sampling.batch import Decoder
 
 METHODS = (

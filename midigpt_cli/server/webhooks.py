@@ -14,10 +14,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from midigpt_cli.server.errors import RefusalError
-from midigpt_cli.server.metrics import Counter
+from midigpt_cli.server.http_errors import RefusalError
 from midigpt_cli.server.outbound import BadTargetError, addresses, open_connection, parse, path_of
-from midigpt_cli.server.settings import ServerSettings
+from midigpt_cli.server.prometheus import Counter
+from midigpt_cli.server.server_settings import ServerSettings
 
 RETRY_SECONDS = (0.0, 2.0, 15.0, 60.0, 300.0)  # waits before each attempt
 TIMEOUT_SECONDS = 10.0

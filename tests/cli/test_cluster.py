@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from tiny import song as made
 
-from midigpt_cli.job import CommandOptions, CommandRun
-from midigpt_cli.options.groups import Many, ModelChoice, Output, Reporting
+from midigpt_cli.options.shared_options import Many, ModelChoice, Output, Reporting
+from midigpt_cli.run_songs import CommandOptions, CommandRun
 from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt
 from midigpt_core.score import Note
 

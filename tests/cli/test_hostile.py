@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from midigpt_cli.server.settings import ServerSettings
+from midigpt_cli.server.server_settings import ServerSettings
 from midigpt_core import Score
 
 FILL = "midigpt infill song.mid --bars 5 --track bass --seed 1 -m $MODEL -o out.mid"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tiny import engine
 
-from midigpt_cli.options.groups import Output
+from midigpt_cli.options.shared_options import Output
 from midigpt_cli.output.destination import Destination
 from midigpt_core import GenerationRequest, InferenceConfig, Score, TrackPrompt
 

@@ -143,8 +143,8 @@ def test_an_unknown_port_names_those_there_are(midigpt, port, model) -> None:
 def test_keys_change_temperature_and_density_and_end_the_jam(midigpt, port, model, monkeypatch) -> None:
     from contextlib import contextmanager
 
+    from midigpt_cli.live import jam_session
     from midigpt_cli.live import keys as live_keys
-    from midigpt_cli.live import session as jam_session
 
     monkeypatch.setattr(jam_session, "Jam", lambda engine, settings: FakeJam(settings))
     presses = iter(["", "+", "+]", "?", "[", "q"])
@@ -168,8 +168,8 @@ def test_keys_change_temperature_and_density_and_end_the_jam(midigpt, port, mode
 
 
 def test_notes_that_are_cut_off_by_the_end_are_ended() -> None:
+    from midigpt_cli.live.jam_session import Delivery
     from midigpt_cli.live.players import PortPlayer
-    from midigpt_cli.live.session import Delivery
 
     port = Port()
     chunk = FakeJam(replace(FAST, bpm=20.0)).next_chunk()
@@ -184,7 +184,7 @@ def test_notes_that_are_cut_off_by_the_end_are_ended() -> None:
 
 
 def test_control_values_cost_a_jam_no_versions_unless_asked() -> None:
-    from midigpt_cli.parse.jam import read_start, read_update
+    from midigpt_cli.parse.jam_messages import read_start, read_update
 
     asked = {"tracks": [{"instrument": 33, "attributes": {"note_density": 4}}]}
     settings = read_start(asked, None)

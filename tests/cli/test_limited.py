@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from midigpt_cli.options.short_help import with_values
-from midigpt_cli.parse.scoped import Limited
+from midigpt_cli.parse.scoped_values import Limited
 from midigpt_core.score import Score
 
 POP = Path(__file__).resolve().parents[2] / "samples" / "pop.mid"

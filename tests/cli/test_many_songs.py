@@ -73,7 +73,7 @@ def test_outputs_have_the_subfolders_of_the_folder_given(midigpt, songs, model, 
 def test_a_song_whose_file_is_another_songs_is_refused_before_it_is_generated(
     midigpt, songs, model, tmp_path, monkeypatch, jobs
 ) -> None:
-    from midigpt_cli.takes import SongMaker
+    from midigpt_cli.make_takes import SongMaker
 
     twin = tmp_path / "other" / songs[0].name
     twin.parent.mkdir()

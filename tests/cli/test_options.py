@@ -10,7 +10,7 @@ from typer.main import get_params_from_function
 from midigpt_cli.commands.infill import infill
 from midigpt_cli.main import COMMANDS, app, load
 from midigpt_cli.options import completion
-from midigpt_cli.options.settings import Settings, given
+from midigpt_cli.options.dataclass_options import Settings, given
 from midigpt_core.request import InferenceConfig
 
 ELSEWHERE = {"context_drop", "context_keep", "plan_only", "batch_attempts"}  # by track name; --dry-run; always so

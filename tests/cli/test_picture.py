@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import pytest
 from tiny import song
 
-from midigpt_cli.output.picture import picture
-from midigpt_cli.output.report import Done
+from midigpt_cli.output.result_report import Done
+from midigpt_cli.output.terminal_roll import picture
 from midigpt_core.score import Bar, Note
 
 
@@ -51,7 +51,7 @@ def test_the_terminal_is_asked_for_colours(monkeypatch: pytest.MonkeyPatch) -> N
     from rich.console import Console
 
     asked = []
-    monkeypatch.setattr("midigpt_cli.output.picture.picture", lambda *given: asked.append(given[-1]) or "")
+    monkeypatch.setattr("midigpt_cli.output.terminal_roll.picture", lambda *given: asked.append(given[-1]) or "")
     result = SimpleNamespace(ranked=[SimpleNamespace(score=song(1))], generated=[(1, 0)])
     for no_color in (True, False):
         console = Console(file=io.StringIO(), force_terminal=True, color_system="256", no_color=no_color)

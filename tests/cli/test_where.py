@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from midigpt_cli.parse.places import placed, select_places
+from midigpt_cli.parse.where_to_write import placed, select_places
 from midigpt_core import Score
 from midigpt_core.errors import RequestValidationError
 from midigpt_core.score import Note

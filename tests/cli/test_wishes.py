@@ -203,7 +203,7 @@ def test_humanised_notes_vary_the_same_way_each_time_and_stay_in_bounds(fill) ->
 @pytest.mark.parametrize(("words", "said"), [(["--velocity"], True), (["--no-velocity"], False), ([], None)])
 def test_velocity_alone_still_says_whether_dynamics_are_written(midigpt, words: list[str], said: bool | None) -> None:
     from midigpt_cli.options.short_help import with_values
-    from midigpt_cli.parse.musical import switched
+    from midigpt_cli.parse.control_values import switched
 
     texts = [word.removeprefix("--velocity=") for word in with_values(words)]
     assert switched(texts) is said

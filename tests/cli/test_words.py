@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from midigpt_cli.parse.jam import read_start
+from midigpt_cli.parse.jam_messages import read_start
 from midigpt_core import Score
 from midigpt_core.errors import RequestValidationError
 

@@ -13,7 +13,7 @@ pytest.importorskip("torch")
 
 from fake_jam import FAST, FakeJam, pitches
 
-from midigpt_cli.live.session import JamSession, Pacing
+from midigpt_cli.live.jam_session import JamSession, Pacing
 from midigpt_core.errors import RequestValidationError
 
 ASAP = Pacing("asap")

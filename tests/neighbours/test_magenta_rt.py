@@ -141,7 +141,7 @@ def test_chunks_are_exactly_their_bars_and_nothing_drifts(http):
 
 
 def test_what_rings_on_after_a_chunk_is_heard_at_the_beginning_of_the_next():
-    from midigpt_cli.live.session import Delivery
+    from midigpt_cli.live.jam_session import Delivery
     from midigpt_cli.server.chunk_audio import ChunkSound
     from midigpt_core.jam import RESOLUTION, Chunk
     from midigpt_core.score import Bar, Note, Score, Track
@@ -304,7 +304,7 @@ def test_nothing_of_an_archive_is_written_but_its_checkpoint(checkpoint, tmp_pat
 def test_a_chunk_that_was_let_go_of_is_rendered_again_and_disturbs_nothing(monkeypatch):
     from tiny import engine
 
-    from midigpt_cli.live.session import Delivery
+    from midigpt_cli.live.jam_session import Delivery
     from midigpt_cli.server import chunk_audio
     from midigpt_core.jam import Jam, JamSettings
     from midigpt_core.request import InferenceConfig

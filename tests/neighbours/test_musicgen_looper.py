@@ -148,7 +148,7 @@ def test_mp3_is_written_or_refused_in_a_sentence(http):
 
 def test_a_server_that_cannot_write_mp3_says_so_before_any_work(monkeypatch):
     from midigpt_cli.server import musicgen_looper
-    from midigpt_cli.server.errors import RefusalError
+    from midigpt_cli.server.http_errors import RefusalError
     from midigpt_core.errors import AudioError
 
     def missing(path: str, rate: int) -> None:

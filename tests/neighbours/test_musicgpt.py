@@ -141,10 +141,10 @@ def test_sound_and_table_are_made_there_unless_they_are_refused(url, take):
 
 
 def test_while_the_model_is_being_loaded_progress_says_so(monkeypatch, take):
-    from midigpt_cli.options.transcribe import TranscribeOptions
+    from midigpt_cli.options.transcribe_options import TranscribeOptions
     from midigpt_cli.server.body import Form
     from midigpt_cli.server.routes import transcribe
-    from midigpt_cli.server.settings import ServerSettings
+    from midigpt_cli.server.server_settings import ServerSettings
 
     stages: list[str] = []
     monkeypatch.setattr(transcribe, "is_loaded", lambda: False)

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 from tiny import engine
 
+from midigpt_cli.osc.osc_session import OscSession
 from midigpt_cli.osc.params import OscParams
-from midigpt_cli.osc.session import OscSession
 from midigpt_core.errors import RequestValidationError
 
 ROOT = "/midigpt"

@@ -9,8 +9,8 @@ import pytest
 from serving import client_of, midi, wish
 
 from midigpt_cli.server.logs import JsonLines
-from midigpt_cli.server.metrics import Counter, Histogram, exposition
-from midigpt_cli.server.settings import ServerSettings
+from midigpt_cli.server.prometheus import Counter, Histogram, exposition
+from midigpt_cli.server.server_settings import ServerSettings
 from midigpt_core.errors import RequestValidationError
 
 

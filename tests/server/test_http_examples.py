@@ -73,7 +73,7 @@ def test_the_service_gives_answers_time_to_leave():
 def test_every_route_and_option_is_documented(client):
     import dataclasses
 
-    from midigpt_cli.server.settings import ServerSettings
+    from midigpt_cli.server.server_settings import ServerSettings
 
     text = (DOCS / "serve.md").read_text()
     routes = text + (DOCS / "loop.md").read_text() + (DOCS / "jam.md").read_text()

@@ -16,7 +16,7 @@ from serving import client_of, live_server, midi
 from starlette.testclient import WebSocketDenialResponse
 from tiny import song
 
-from midigpt_cli.server import jam_sessions
+from midigpt_cli.server import open_jams
 
 START = {"pace": "asap", "bpm": 240, "tracks": [{"drums": True}, {"instrument": "acoustic bass"}], "seed": 3}
 WS = "ws://127.0.0.1/ws/jam"
@@ -27,7 +27,7 @@ SHORT = {**START, "density_hard_limit": 4}
 def fake(monkeypatch):
     """Jams that write at once, or as slowly as `made` is told to."""
     speed = {"seconds": 0.0}
-    monkeypatch.setattr(jam_sessions, "Jam", lambda engine, settings, song=None: FakeJam(settings, speed["seconds"]))
+    monkeypatch.setattr(open_jams, "Jam", lambda engine, settings, song=None: FakeJam(settings, speed["seconds"]))
     return speed
 
 

@@ -234,7 +234,7 @@ def test_public_addresses_are_known():
 
 
 def test_a_webhook_is_checked_again_when_it_is_sent(monkeypatch):
-    from midigpt_cli.server.settings import ServerSettings
+    from midigpt_cli.server.server_settings import ServerSettings
 
     rebound = [(2, 1, 6, "", ("10.0.0.1", 443))]
     monkeypatch.setattr(outbound.socket, "getaddrinfo", lambda *args, **kwargs: rebound)

@@ -18,8 +18,8 @@ from serving import client_of, free_port, live_server, long_wish, wish
 from tiny import engine
 
 from midigpt_cli.commands.serve import Serve, greeting, serve
-from midigpt_cli.server.models import specs_from_file
-from midigpt_cli.server.settings import ServerSettings
+from midigpt_cli.server.loaded_models import specs_from_file
+from midigpt_cli.server.server_settings import ServerSettings
 from midigpt_core.errors import RequestValidationError
 from midigpt_core.model.checkpoint import save_checkpoint
 

@@ -12,7 +12,7 @@ import pytest
 from fake_jam import FakeJam
 from serving import Live, live_server
 
-from midigpt_cli.server import jam_sessions
+from midigpt_cli.server import open_jams
 
 START = {"pace": "asap", "bpm": 240, "tracks": [{"drums": True}, {"instrument": "acoustic bass"}], "seed": 3}
 
@@ -20,7 +20,7 @@ START = {"pace": "asap", "bpm": 240, "tracks": [{"drums": True}, {"instrument": 
 @pytest.fixture(params=[0.0, 5.0], ids=["at once", "slowly"])
 def fake(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> float:
     """Jams that write a chunk at once, or are in the middle of one."""
-    monkeypatch.setattr(jam_sessions, "Jam", lambda engine, settings, song=None: FakeJam(settings, request.param))
+    monkeypatch.setattr(open_jams, "Jam", lambda engine, settings, song=None: FakeJam(settings, request.param))
     return request.param
 
 
@@ -102,7 +102,7 @@ def test_jams_of_players_who_vanish_end_however_they_go(fake: float, how: str) -
 
 def test_a_player_who_never_reads_stops_the_writing_and_not_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
     """Chunks wait in the connection's buffer until it is full; then the jam waits, and nothing grows."""
-    monkeypatch.setattr(jam_sessions, "Jam", lambda engine, settings, song=None: FakeJam(settings))
+    monkeypatch.setattr(open_jams, "Jam", lambda engine, settings, song=None: FakeJam(settings))
     with live_server(max_jams=2) as live:
         line = player(live, chunk_midi=True, bars_per_chunk=4)
         [room] = live.state.jams.playing()

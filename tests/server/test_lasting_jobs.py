@@ -26,7 +26,7 @@ import sys; sys.path[:0] = {path!r}
 from serving import models
 from midigpt_cli.server.app import create_app
 from midigpt_cli.server.lifecycle import serve
-from midigpt_cli.server.settings import ServerSettings
+from midigpt_cli.server.server_settings import ServerSettings
 settings = ServerSettings(**{settings!r})
 serve(create_app(models(), settings), settings)
 """

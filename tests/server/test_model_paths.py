@@ -7,7 +7,7 @@ from serving import client_of, midi, wish
 from tiny import engine
 
 from midigpt_cli.commands.serve import Served, _specs
-from midigpt_cli.server.models import ModelSpec
+from midigpt_cli.server.loaded_models import ModelSpec
 from midigpt_core.model.checkpoint import save_checkpoint
 
 ASKED = ("/models", "/info", "/model/config", "/model/status", "/status", "/health", "/ready", "/metrics", "/jobs")

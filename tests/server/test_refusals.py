@@ -8,7 +8,7 @@ pytest.importorskip("fastapi", reason="needs the serve extra")
 
 
 def test_a_server_that_cannot_listen_says_what_is_missing_and_not_that_it_is_busy(monkeypatch) -> None:
-    from midigpt_cli.server.errors import RefusalError, describe
+    from midigpt_cli.server.http_errors import RefusalError, describe
     from midigpt_cli.server.routes import transcribe
     from midigpt_core.errors import AudioError
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from serving import client_of
 
-from midigpt_cli.server import jam_sessions
+from midigpt_cli.server import open_jams
 from midigpt_cli.server.routes.jam_socket import KEYS
 
 EXAMPLES = int(os.environ.get("MIDIGPT_FUZZ", "15"))  # talks of up to six messages; the long run multiplies them
@@ -94,7 +94,7 @@ def client():
 @pytest.fixture
 def quick(monkeypatch):
     """Jams that cost no model."""
-    monkeypatch.setattr(jam_sessions, "Jam", lambda engine, settings, song=None: FakeJam(settings, 0.02))
+    monkeypatch.setattr(open_jams, "Jam", lambda engine, settings, song=None: FakeJam(settings, 0.02))
 
 
 SLACK = list(HealthCheck)

@@ -6,8 +6,8 @@ from typing import Any
 
 from fastapi import APIRouter, Query, Request
 
-from midigpt_cli.server.errors import RefusalError
-from midigpt_cli.server.job_store import Job, moment
+from midigpt_cli.server.http_errors import RefusalError
+from midigpt_cli.server.jobs_in_memory import Job, moment
 from midigpt_cli.server.routes.transcribe import NOTES, SOUND
 from midigpt_cli.server.state import state_of
 

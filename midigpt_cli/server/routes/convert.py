@@ -5,14 +5,14 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from midigpt_cli.server.body import is_json, parse_json, read_form, read_score
-from midigpt_cli.server.errors import RefusalError, request_id
-from midigpt_cli.server.limits import check_song, read_limits
+from midigpt_cli.server.http_errors import RefusalError, request_id
 from midigpt_cli.server.request_models import REF, ScoreModel
 from midigpt_cli.server.response_models import ERRORS
 from midigpt_cli.server.responses import to_json
 from midigpt_cli.server.routes.generate import json_response
 from midigpt_cli.server.routes.infill import MIDI, named
-from midigpt_cli.server.settings import ServerSettings
+from midigpt_cli.server.server_settings import ServerSettings
+from midigpt_cli.server.song_limits import check_song, read_limits
 from midigpt_cli.server.state import state_of
 from midigpt_core.midi_file import score_to_bytes
 from midigpt_core.score import Score

@@ -8,12 +8,12 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from midigpt_cli.server.errors import RefusalError
-from midigpt_cli.server.queue import Work
+from midigpt_cli.server.http_errors import RefusalError
 from midigpt_cli.server.response_models import ERRORS, json_answer
 from midigpt_cli.server.responses import to_json
 from midigpt_cli.server.routes.select import names_allowed
 from midigpt_cli.server.state import ServerState, state_of
+from midigpt_cli.server.work_queue import Work
 
 router = APIRouter(tags=["meta"])
 PAGES = {"studio": "/studio", "docs": "/docs", "openapi": "/openapi.json"}

@@ -7,19 +7,19 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from midigpt_cli.parse.places import placed
 from midigpt_cli.parse.prompt_request import joined, told
+from midigpt_cli.parse.where_to_write import placed
 from midigpt_cli.server import responses
 from midigpt_cli.server.body import FORMS, GenerateBody, check_id, read_body, read_json, read_request, read_score
-from midigpt_cli.server.errors import RefusalError, busy, request_id
-from midigpt_cli.server.events import EventStream, until_answered
-from midigpt_cli.server.limits import check_lanes, check_song, read_limits
-from midigpt_cli.server.models import ModelEntry
-from midigpt_cli.server.queue import STOPPING, Outcome, Rendered, Work
+from midigpt_cli.server.event_stream import EventStream, until_answered
+from midigpt_cli.server.http_errors import RefusalError, busy, request_id
+from midigpt_cli.server.loaded_models import ModelEntry
 from midigpt_cli.server.request_models import body_of
 from midigpt_cli.server.response_models import ERRORS, GenerateAnswer, json_answer
-from midigpt_cli.server.settings import ServerSettings
+from midigpt_cli.server.server_settings import ServerSettings
+from midigpt_cli.server.song_limits import check_lanes, check_song, read_limits
 from midigpt_cli.server.state import state_of
+from midigpt_cli.server.work_queue import STOPPING, Outcome, Rendered, Work
 from midigpt_core.engine import SamplingSession
 from midigpt_core.generation.run import Result
 

@@ -15,16 +15,16 @@ from fastapi import APIRouter, Request, Response
 from midigpt_cli.parse.prompt_request import told
 from midigpt_cli.server import responses
 from midigpt_cli.server.body import Form, check_id, read_form
-from midigpt_cli.server.errors import busy, request_id
-from midigpt_cli.server.events import until_answered
+from midigpt_cli.server.event_stream import until_answered
 from midigpt_cli.server.form import FormRequest, read_fields, schema
-from midigpt_cli.server.limits import check_lanes, check_song, read_limits
-from midigpt_cli.server.models import ModelEntry
-from midigpt_cli.server.queue import STOPPING, Rendered, Work
+from midigpt_cli.server.http_errors import busy, request_id
+from midigpt_cli.server.loaded_models import ModelEntry
 from midigpt_cli.server.response_models import ERRORS
 from midigpt_cli.server.routes.generate import FIXED_BY_SONG, client_of, json_response, reply
-from midigpt_cli.server.settings import ServerSettings
+from midigpt_cli.server.server_settings import ServerSettings
+from midigpt_cli.server.song_limits import check_lanes, check_song, read_limits
 from midigpt_cli.server.state import state_of
+from midigpt_cli.server.work_queue import STOPPING, Rendered, Work
 from midigpt_core.engine import SamplingSession
 from midigpt_core.errors import GenerationError
 from midigpt_core.generation.candidate import Take

@@ -7,12 +7,12 @@ from typing import Any
 
 from fastapi import APIRouter, Query, Request
 
-from midigpt_cli.parse.jam import CHANGING, FIXED, check_keys
-from midigpt_cli.parse.jam_words import understood_in
+from midigpt_cli.parse.jam_messages import CHANGING, FIXED, check_keys
+from midigpt_cli.parse.jam_prompt import understood_in
 from midigpt_cli.parse.magenta import translated
 from midigpt_cli.server.body import read_message
 from midigpt_cli.server.chunk_audio import in_words
-from midigpt_cli.server.errors import RefusalError
+from midigpt_cli.server.http_errors import RefusalError
 from midigpt_cli.server.jam_models import (
     ChangedAnswer,
     ChunkAnswer,
@@ -21,7 +21,7 @@ from midigpt_cli.server.jam_models import (
     StatusAnswer,
     StoppedAnswer,
 )
-from midigpt_cli.server.jam_sessions import Room
+from midigpt_cli.server.open_jams import Room
 from midigpt_cli.server.request_models import body_of
 from midigpt_cli.server.response_models import ERRORS, json_answer
 from midigpt_cli.server.routes.generate import client_of

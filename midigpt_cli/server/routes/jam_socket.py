@@ -10,13 +10,13 @@ from typing import Any
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
-from midigpt_cli.live.session import NEVER
-from midigpt_cli.parse.jam import CHANGING, FIXED, check_keys
+from midigpt_cli.live.jam_session import NEVER
+from midigpt_cli.parse.jam_messages import CHANGING, FIXED, check_keys
 from midigpt_cli.parse.magenta import translated
 from midigpt_cli.server.body import parse_json
 from midigpt_cli.server.chunk_audio import in_words
-from midigpt_cli.server.errors import RefusalError, describe
-from midigpt_cli.server.jam_sessions import Room
+from midigpt_cli.server.http_errors import RefusalError, describe
+from midigpt_cli.server.open_jams import Room
 from midigpt_cli.server.responses import to_json
 from midigpt_cli.server.routes.jam import opening, words_of
 from midigpt_cli.server.state import ServerState

@@ -14,18 +14,18 @@ from fastapi import APIRouter, Request, Response
 from midigpt_cli.parse.prompt_request import told
 from midigpt_cli.server import responses
 from midigpt_cli.server.body import Form, GenerateBody, is_json, parse_json, read_body, read_form
-from midigpt_cli.server.errors import RefusalError
-from midigpt_cli.server.events import EventStream
+from midigpt_cli.server.event_stream import EventStream
 from midigpt_cli.server.form import read_fields, schema, text_rows
-from midigpt_cli.server.job_store import Job, Once
-from midigpt_cli.server.models import ModelEntry
-from midigpt_cli.server.queue import Rendered, Work
+from midigpt_cli.server.http_errors import RefusalError
+from midigpt_cli.server.jobs_in_memory import Job, Once
+from midigpt_cli.server.loaded_models import ModelEntry
 from midigpt_cli.server.request_models import REF
 from midigpt_cli.server.response_models import ERRORS, JobAnswer, json_answer
 from midigpt_cli.server.routes import generate, infill
 from midigpt_cli.server.routes.generate import client_of, json_response
 from midigpt_cli.server.state import ServerState, state_of
 from midigpt_cli.server.webhooks import check_url
+from midigpt_cli.server.work_queue import Rendered, Work
 from midigpt_core.engine import SamplingSession
 from midigpt_core.errors import GenerationError
 from midigpt_core.fields import setting

@@ -10,22 +10,22 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from midigpt_cli.parse.jam import song_in
+from midigpt_cli.parse.jam_messages import song_in
 from midigpt_cli.parse.prompt_request import told
 from midigpt_cli.server.body import check_id, read_message, settings_in_place
-from midigpt_cli.server.errors import RefusalError, busy, request_id
-from midigpt_cli.server.events import until_answered
-from midigpt_cli.server.limits import check_lanes, check_song, read_limits
+from midigpt_cli.server.event_stream import until_answered
+from midigpt_cli.server.http_errors import RefusalError, busy, request_id
+from midigpt_cli.server.loaded_models import ModelEntry
 from midigpt_cli.server.loop_session import LoopSession, worded
-from midigpt_cli.server.models import ModelEntry
 from midigpt_cli.server.musicgen_looper import is_flat, looped
-from midigpt_cli.server.queue import STOPPING, Rendered, Work
 from midigpt_cli.server.request_models import ScoreModel, body_of
 from midigpt_cli.server.response_models import ERRORS, json_answer
 from midigpt_cli.server.responses import to_json
 from midigpt_cli.server.routes.generate import client_of, reply
-from midigpt_cli.server.settings import ServerSettings
+from midigpt_cli.server.server_settings import ServerSettings
+from midigpt_cli.server.song_limits import check_lanes, check_song, read_limits
 from midigpt_cli.server.state import state_of
+from midigpt_cli.server.work_queue import STOPPING, Rendered, Work
 from midigpt_core.fields import Door, check, read, refused, same, setting
 from midigpt_core.loop import Variation, check_loop
 from midigpt_core.midi_file import score_to_bytes

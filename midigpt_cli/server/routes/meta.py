@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, Field
 
-from midigpt_cli.server.models import ModelEntry
+from midigpt_cli.server.loaded_models import ModelEntry
 from midigpt_cli.server.response_models import ERRORS, json_answer
 from midigpt_cli.server.state import state_of
 from midigpt_core.music import GRIDS, SCALES

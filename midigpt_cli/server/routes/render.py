@@ -10,16 +10,16 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from midigpt_cli.output.rendering import PICTURES, SOUNDS, RenderOptions, make
-from midigpt_cli.parse.places import select_whole_bars
 from midigpt_cli.parse.selectors import BARS_HELP, select_cells
+from midigpt_cli.parse.where_to_write import select_whole_bars
 from midigpt_cli.server.body import read_form
-from midigpt_cli.server.errors import RefusalError
 from midigpt_cli.server.form import in_form_words, read_texts
-from midigpt_cli.server.limits import check_song, read_limits
+from midigpt_cli.server.http_errors import RefusalError
 from midigpt_cli.server.response_models import ERRORS
 from midigpt_cli.server.routes.generate import client_of
 from midigpt_cli.server.routes.infill import named
-from midigpt_cli.server.settings import ServerSettings
+from midigpt_cli.server.server_settings import ServerSettings
+from midigpt_cli.server.song_limits import check_song, read_limits
 from midigpt_cli.server.state import state_of
 from midigpt_core.errors import RequestValidationError
 from midigpt_core.fields import nearest

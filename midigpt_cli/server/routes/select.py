@@ -13,11 +13,11 @@ from pydantic import BaseModel, Field
 
 from midigpt_cli.parse.magenta import checkpoint_of
 from midigpt_cli.server.body import ID, read_message
-from midigpt_cli.server.errors import RefusalError
-from midigpt_cli.server.models import ModelEntry, ModelSpec
+from midigpt_cli.server.http_errors import RefusalError
+from midigpt_cli.server.loaded_models import ModelEntry, ModelSpec
 from midigpt_cli.server.request_models import body_of
 from midigpt_cli.server.response_models import ERRORS, json_answer
-from midigpt_cli.server.settings import ServerSettings
+from midigpt_cli.server.server_settings import ServerSettings
 from midigpt_cli.server.state import ServerState, state_of
 from midigpt_core.errors import CheckpointError
 from midigpt_core.fields import read, setting

@@ -8,13 +8,13 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
 from midigpt_cli.output.song_json import song_json
-from midigpt_cli.server.limits import check_song, read_limits
 from midigpt_cli.server.response_models import ERRORS, json_answer
 from midigpt_cli.server.responses import to_json
 from midigpt_cli.server.routes.convert import FILE, song_of
 from midigpt_cli.server.routes.generate import client_of, json_response
 from midigpt_cli.server.routes.infill import MIDI, named
-from midigpt_cli.server.settings import ServerSettings
+from midigpt_cli.server.server_settings import ServerSettings
+from midigpt_cli.server.song_limits import check_song, read_limits
 from midigpt_cli.server.state import state_of
 from midigpt_core.score import Score
 

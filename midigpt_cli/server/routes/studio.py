@@ -7,7 +7,7 @@ from pathlib import Path
 from fastapi import APIRouter, Response
 from fastapi.responses import FileResponse, RedirectResponse
 
-from midigpt_cli.server.errors import RefusalError
+from midigpt_cli.server.http_errors import RefusalError
 
 router = APIRouter(tags=["studio"], include_in_schema=False)
 FOLDER = Path(__file__).parents[2] / "studio"

@@ -11,21 +11,21 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from midigpt_cli.parse.jam import CHANGING, check_keys, read_start
-from midigpt_cli.parse.jam_words import understood_in
+from midigpt_cli.parse.jam_messages import CHANGING, check_keys, read_start
+from midigpt_cli.parse.jam_prompt import understood_in
 from midigpt_cli.parse.magenta import translated
 from midigpt_cli.server.body import check_id, read_message
 from midigpt_cli.server.chunk_audio import RATE, checked_rate, in_words
-from midigpt_cli.server.errors import RefusalError, busy, request_id
-from midigpt_cli.server.events import until_answered
-from midigpt_cli.server.models import ModelEntry
-from midigpt_cli.server.queue import STOPPING, Rendered, Work
+from midigpt_cli.server.event_stream import until_answered
+from midigpt_cli.server.http_errors import RefusalError, busy, request_id
+from midigpt_cli.server.loaded_models import ModelEntry
 from midigpt_cli.server.request_models import ConfigModel, body_of
 from midigpt_cli.server.response_models import ERRORS, json_answer
 from midigpt_cli.server.responses import to_json
 from midigpt_cli.server.routes.generate import client_of, reply
-from midigpt_cli.server.settings import ServerSettings
+from midigpt_cli.server.server_settings import ServerSettings
 from midigpt_cli.server.state import state_of
+from midigpt_cli.server.work_queue import STOPPING, Rendered, Work
 from midigpt_core import trace
 from midigpt_core.audio.audio_files import pcm_wav
 from midigpt_core.audio.levels import normalised

@@ -17,20 +17,20 @@ from typing import Any, get_type_hints
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
-from midigpt_cli.options.transcribe import TranscribeOptions
+from midigpt_cli.options.transcribe_options import TranscribeOptions
 from midigpt_cli.server import responses
 from midigpt_cli.server.body import FileField, Form, read_form
-from midigpt_cli.server.errors import RefusalError
 from midigpt_cli.server.form import in_form_words, read_texts, rows_of, text_rows
-from midigpt_cli.server.job_store import Job, Once, TakeFile
+from midigpt_cli.server.http_errors import RefusalError
+from midigpt_cli.server.jobs_in_memory import Job, Once, TakeFile
 from midigpt_cli.server.outbound import BadTargetError, addresses, open_connection, parse, path_of
-from midigpt_cli.server.queue import Outcome, Rendered, Work
 from midigpt_cli.server.response_models import ERRORS, json_answer
 from midigpt_cli.server.routes.generate import client_of
 from midigpt_cli.server.routes.infill import named
-from midigpt_cli.server.settings import ServerSettings
+from midigpt_cli.server.server_settings import ServerSettings
 from midigpt_cli.server.state import ServerState, state_of
 from midigpt_cli.server.webhooks import check_url
+from midigpt_cli.server.work_queue import Outcome, Rendered, Work
 from midigpt_core import trace
 from midigpt_core.audio.audio_files import FORMATS
 from midigpt_core.audio.pitch_model import model_file

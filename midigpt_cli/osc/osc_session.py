@@ -11,7 +11,7 @@ from typing import Any
 
 from midigpt_cli.osc.params import OscParams, coerced
 from midigpt_cli.osc.piece import DRUM_TRACK, OscPart, OscPiece, features
-from midigpt_cli.osc.writing import Order, Scribe, bars_in, order_of
+from midigpt_cli.osc.write_bars import Order, Scribe, bars_in, order_of
 from midigpt_core.engine import InferenceEngine
 from midigpt_core.errors import MidiGptError
 from midigpt_core.fields import nearest

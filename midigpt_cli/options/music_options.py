@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from midigpt_cli.options import completion
-from midigpt_cli.options.settings import MUSIC, labelled
+from midigpt_cli.options.dataclass_options import MUSIC, labelled
 
 WHERE = "[TRACK/][BARS:]"  # before a value: where it holds
 

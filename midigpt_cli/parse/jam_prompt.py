@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from midigpt_cli.parse.musical import grid, pitch_range, scale
+from midigpt_cli.parse.control_values import grid, pitch_range, scale
 from midigpt_cli.parse.prompt_options import MELODIC_ONLY
 from midigpt_core.attributes.note_duration import DURATION_NAMES
 from midigpt_core.fields import nearest, refused

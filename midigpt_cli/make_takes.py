@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import IO, TYPE_CHECKING
 
-from midigpt_cli.loading import Model
-from midigpt_cli.options.groups import Reporting
+from midigpt_cli.load_model import Model
+from midigpt_cli.options.shared_options import Reporting
 from midigpt_core.request import GenerationRequest
 from midigpt_core.score import Score
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from midigpt_cli.options.music import Music
-from midigpt_cli.options.settings import option_of
-from midigpt_cli.parse import musical
+from midigpt_cli.options.dataclass_options import option_of
+from midigpt_cli.options.music_options import Music
+from midigpt_cli.parse import control_values
 from midigpt_cli.parse.numbers import count
-from midigpt_cli.parse.scoped import VALUE, Limited, Meant, any_track, drums, melodic
+from midigpt_cli.parse.scoped_values import VALUE, Limited, Meant, any_track, drums, melodic
 from midigpt_core.chords import chord_of
 from midigpt_core.fields import refused
 from midigpt_core.score import Track
@@ -36,28 +36,30 @@ class ControlOption:
 
 
 CONTROL_OPTIONS = (
-    ControlOption("scale", "--scale", "pitch_mask", musical.scale, melodic),
-    ControlOption("pitch_range", "--pitch-range", "pitch_mask", musical.pitch_range, melodic),
-    ControlOption("pitch_set", "--pitch-set", "pitch_mask", musical.pitch_set, melodic),
-    ControlOption("grid", "--grid", "rhythm_mask", musical.grid),
-    ControlOption("rhythm_lock", "--rhythm-lock", "rhythm_lock", musical.rhythm_lock),
-    ControlOption("fill", "--fill", "fill", musical.fill, drums),
-    ControlOption("swing", "--swing", "swing", musical.swing),
-    ControlOption("syncopation", "--syncopation", "syncopation", musical.syncopation, melodic),
-    ControlOption("remix", "--remix", "remix", musical.remix, shape=r"[\d.]+(?::\w+)?"),
-    ControlOption("chord_strength", "--chord-strength", "chord_strength", musical.strength, melodic),
-    ControlOption("humanise", "--humanise", "humanise", musical.humanise),
-    ControlOption("motion", "--motion", "motion", musical.motion, melodic, _SHARES),
-    ControlOption("contour", "--contour", "contour", musical.contour, melodic),
-    ControlOption("keep_range", "--keep-range", "keep_range", musical.keep_range, melodic),
-    ControlOption("keep_contour", "--keep-contour", "keep_contour", musical.keep_contour, melodic),
-    ControlOption("time_signature", "--time-signature", "time_signature", musical.time_signature, shape=r"\d+/\d+"),
+    ControlOption("scale", "--scale", "pitch_mask", control_values.scale, melodic),
+    ControlOption("pitch_range", "--pitch-range", "pitch_mask", control_values.pitch_range, melodic),
+    ControlOption("pitch_set", "--pitch-set", "pitch_mask", control_values.pitch_set, melodic),
+    ControlOption("grid", "--grid", "rhythm_mask", control_values.grid),
+    ControlOption("rhythm_lock", "--rhythm-lock", "rhythm_lock", control_values.rhythm_lock),
+    ControlOption("fill", "--fill", "fill", control_values.fill, drums),
+    ControlOption("swing", "--swing", "swing", control_values.swing),
+    ControlOption("syncopation", "--syncopation", "syncopation", control_values.syncopation, melodic),
+    ControlOption("remix", "--remix", "remix", control_values.remix, shape=r"[\d.]+(?::\w+)?"),
+    ControlOption("chord_strength", "--chord-strength", "chord_strength", control_values.strength, melodic),
+    ControlOption("humanise", "--humanise", "humanise", control_values.humanise),
+    ControlOption("motion", "--motion", "motion", control_values.motion, melodic, _SHARES),
+    ControlOption("contour", "--contour", "contour", control_values.contour, melodic),
+    ControlOption("keep_range", "--keep-range", "keep_range", control_values.keep_range, melodic),
+    ControlOption("keep_contour", "--keep-contour", "keep_contour", control_values.keep_contour, melodic),
+    ControlOption(
+        "time_signature", "--time-signature", "time_signature", control_values.time_signature, shape=r"\d+/\d+"
+    ),
 )
 
 
-CHORDS = ControlOption("chords", "--chords", "chords", musical.chords, melodic)
+CHORDS = ControlOption("chords", "--chords", "chords", control_values.chords, melodic)
 RHYTHM_FROM = ControlOption("rhythm_from", "--rhythm-from", "rhythm_from", str)
-VELOCITY = ControlOption("velocity", "--velocity", "velocity", musical.velocity)
+VELOCITY = ControlOption("velocity", "--velocity", "velocity", control_values.velocity)
 _CHORD = re.compile(r"(?:(?P<track>[^:]+)/)?(?P<bars>\d[\d,-]*):(?P<value>.+)|(?:(?P<own>[^:]+)/)?(?P<word>[A-Zhf].*)")
 
 
@@ -80,7 +82,7 @@ def _chord_entry(word: str) -> Limited:
     if found is None:
         raise refused("--chords", word, "cannot be read", "write 'Am F C/E G7', 5:Am,F or bass/5-8:Am")
     track, value = found["track"] or found["own"] or "", found["value"] or found["word"]
-    return Limited(track, found["bars"] or "", musical.chords(value))
+    return Limited(track, found["bars"] or "", control_values.chords(value))
 
 
 @dataclass
@@ -104,8 +106,12 @@ class Controls:
         own = [(ControlOption("", option_of(name), name, count), entry) for name in limits for entry in limits[name]]
         chords = chord_entries(" ".join(music.chords), self.meant) if music.chords else []
         named = [(CHORDS, entry) for entry in chords]
-        loud = [(VELOCITY, Limited.read(text, VELOCITY.read)) for text in music.velocity if not musical.is_switch(text)]
-        source = partial(musical.rhythm_from, score=self.meant.score)
+        loud = [
+            (VELOCITY, Limited.read(text, VELOCITY.read))
+            for text in music.velocity
+            if not control_values.is_switch(text)
+        ]
+        source = partial(control_values.rhythm_from, score=self.meant.score)
         called = [(RHYTHM_FROM, Limited.read(text, source)) for text in music.rhythm_from]
         self._place([*rows, *named, *loud, *called, *own])
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from midigpt_cli.parse.numbers import count, whole
-from midigpt_cli.parse.scoped import Limited
+from midigpt_cli.parse.scoped_values import Limited
 from midigpt_cli.parse.selectors import select_tracks
 from midigpt_core.fields import refused
 from midigpt_core.music import metre_of

@@ -13,9 +13,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
-from midigpt_cli.server.errors import RefusalError, busy
-from midigpt_cli.server.models import ModelEntry
-from midigpt_cli.server.settings import ServerSettings
+from midigpt_cli.server.http_errors import RefusalError, busy
+from midigpt_cli.server.loaded_models import ModelEntry
+from midigpt_cli.server.server_settings import ServerSettings
 from midigpt_core import trace
 from midigpt_core.engine import SamplingSession
 from midigpt_core.errors import CancelledError

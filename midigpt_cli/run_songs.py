@@ -16,15 +16,15 @@ import typer
 
 from midigpt_cli import history, malloc_tuning
 from midigpt_cli.cli_errors import in_option_names
-from midigpt_cli.loading import Model
-from midigpt_cli.options.groups import Many, ModelChoice, Output, Reporting
+from midigpt_cli.load_model import Model
+from midigpt_cli.make_takes import LANES_OF_MANY, LANES_OF_ONE, Prepare, Read, SongMaker, SongRequest, SongTakes
+from midigpt_cli.options.shared_options import Many, ModelChoice, Output, Reporting
 from midigpt_cli.output import rendering
 from midigpt_cli.output.destination import PIPE, Destination, Written, read_song
 from midigpt_cli.output.manifest import Manifest
 from midigpt_cli.output.progress import counting
-from midigpt_cli.output.report import Done
+from midigpt_cli.output.result_report import Done
 from midigpt_cli.parallel import in_parallel
-from midigpt_cli.takes import LANES_OF_MANY, LANES_OF_ONE, Prepare, Read, SongMaker, SongRequest, SongTakes
 from midigpt_core.errors import CheckpointError, GenerationError, MidiGptError, RequestValidationError
 from midigpt_core.fields import refused
 from midigpt_core.request import GenerationRequest
@@ -102,7 +102,7 @@ class CommandRun:
             yield song, begun.result
 
     def _on_cluster(self, songs: Sequence[str], maker: SongMaker) -> Begun:
-        from midigpt_cli.cluster.songs import Crew
+        from midigpt_cli.cluster.cluster_songs import Crew
 
         looked_at = bool(self.options.output.render) or self._shown  # then the scores themselves are needed here
         with Crew.of(self.options.many, maker, packed=not looked_at) as crew:

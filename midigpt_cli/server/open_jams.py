@@ -12,15 +12,15 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from midigpt_cli.live.session import NEVER, Delivery, JamSession
-from midigpt_cli.parse.jam import read_pacing, read_start, read_update, song_in
-from midigpt_cli.parse.jam_words import understood_in
+from midigpt_cli.live.jam_session import NEVER, Delivery, JamSession
+from midigpt_cli.parse.jam_messages import read_pacing, read_start, read_update, song_in
+from midigpt_cli.parse.jam_prompt import understood_in
 from midigpt_cli.server.chunk_audio import AUDIO, RATE, ChunkSound
-from midigpt_cli.server.errors import OUR_FAULT, RefusalError, busy
-from midigpt_cli.server.limits import check_parts, check_song, read_limits
-from midigpt_cli.server.models import ModelEntry
-from midigpt_cli.server.queue import WorkQueue
-from midigpt_cli.server.settings import ServerSettings
+from midigpt_cli.server.http_errors import OUR_FAULT, RefusalError, busy
+from midigpt_cli.server.loaded_models import ModelEntry
+from midigpt_cli.server.server_settings import ServerSettings
+from midigpt_cli.server.song_limits import check_parts, check_song, read_limits
+from midigpt_cli.server.work_queue import WorkQueue
 from midigpt_core.errors import RequestValidationError
 from midigpt_core.fields import refused
 from midigpt_core.jam import Jam

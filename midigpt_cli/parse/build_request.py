@@ -8,16 +8,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from midigpt_cli.options.groups import Context
-from midigpt_cli.options.music import Music
-from midigpt_cli.options.settings import LIMITED, given, option_of
-from midigpt_cli.parse import musical
-from midigpt_cli.parse.controls import Controls
+from midigpt_cli.options.dataclass_options import LIMITED, given, option_of
+from midigpt_cli.options.music_options import Music
+from midigpt_cli.options.shared_options import Context
+from midigpt_cli.parse import control_values
+from midigpt_cli.parse.control_options import Controls
 from midigpt_cli.parse.numbers import count, whole
-from midigpt_cli.parse.places import placed, select_whole_bars
 from midigpt_cli.parse.prompt_options import with_words
-from midigpt_cli.parse.scoped import Limited, Meant
+from midigpt_cli.parse.scoped_values import Limited, Meant
 from midigpt_cli.parse.selectors import select_tracks
+from midigpt_cli.parse.where_to_write import placed, select_whole_bars
 from midigpt_core.errors import short
 from midigpt_core.fields import nearest, refused
 from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt
@@ -71,7 +71,11 @@ def build_request(options: RequestOptions, score: Score, table: AttributeTable) 
         context_keep=_tracks(score, options.context.context_keep, "--context-keep"),
     )
     music = options.music
-    piece = {"velocity": musical.switched(music.velocity), "microtiming": music.microtiming, "genre": music.genre}
+    piece = {
+        "velocity": control_values.switched(music.velocity),
+        "microtiming": music.microtiming,
+        "genre": music.genre,
+    }
     return GenerationRequest(prompts, config, {name: value for name, value in piece.items() if value is not None})
 
 
@@ -145,7 +149,7 @@ class _Attributes:
     def add(self, texts: Iterable[str]) -> None:
         """Each --attribute that was given."""
         for text in texts:
-            entry = musical.AttributeOption.read(text)
+            entry = control_values.AttributeOption.read(text)
             control = self._control(entry)
             level = _level(control, entry)
             for number in self.meant.tracks("--attribute", entry.track, control.applies_to):
@@ -155,7 +159,7 @@ class _Attributes:
                 for bar in self.meant.bars("--attribute", entry.bars, number):
                     self.of_bars.setdefault(number, {}).setdefault(bar, {})[control.name] = level
 
-    def _control(self, entry: musical.AttributeOption) -> Attribute:
+    def _control(self, entry: control_values.AttributeOption) -> Attribute:
         """The control meant: of bars where bars are named; a control of bars is found without its `bar_` too."""
         own, of_bars = self.table.get(entry.name), self.table.get(f"bar_{entry.name}")
         found = own or of_bars
@@ -170,7 +174,7 @@ class _Attributes:
         return found
 
 
-def _level(control: Attribute, entry: musical.AttributeOption) -> int:
+def _level(control: Attribute, entry: control_values.AttributeOption) -> int:
     """The value of a control from its number or its word."""
     number = whole(entry.level)
     if number is None:

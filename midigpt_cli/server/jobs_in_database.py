@@ -19,13 +19,13 @@ from typing import Any
 from sqlalchemy import Row
 from sqlalchemy.exc import SQLAlchemyError
 
-from midigpt_cli.server.errors import RefusalError, busy, log_fault
-from midigpt_cli.server.job_archive import UNDER_WAY, Archive, Ending
-from midigpt_cli.server.job_store import Job, JobStore, Once, TakeFile, moment
-from midigpt_cli.server.metrics import Counter
-from midigpt_cli.server.queue import Ended, Outcome, Progress, Work, nothing
-from midigpt_cli.server.settings import ServerSettings
+from midigpt_cli.server.http_errors import RefusalError, busy, log_fault
+from midigpt_cli.server.job_tables import UNDER_WAY, Archive, Ending
+from midigpt_cli.server.jobs_in_memory import Job, JobStore, Once, TakeFile, moment
+from midigpt_cli.server.prometheus import Counter
+from midigpt_cli.server.server_settings import ServerSettings
 from midigpt_cli.server.webhooks import Message
+from midigpt_cli.server.work_queue import Ended, Outcome, Progress, Work, nothing
 from midigpt_core.errors import MidiGptError
 from midigpt_core.generation.run import Timing
 

@@ -20,10 +20,10 @@ from typing import Any
 import midigpt_core
 from midigpt_cli import malloc_tuning
 from midigpt_cli.cluster.connect import connected
-from midigpt_cli.loading import Model
-from midigpt_cli.options.groups import Many, ModelChoice, Reporting
+from midigpt_cli.load_model import Model
+from midigpt_cli.make_takes import LANES_OF_MANY, LANES_OF_ONE, Prepare, Read, SongMaker, SongRequest, SongTakes
+from midigpt_cli.options.shared_options import Many, ModelChoice, Reporting
 from midigpt_cli.output.destination import PIPE
-from midigpt_cli.takes import LANES_OF_MANY, LANES_OF_ONE, Prepare, Read, SongMaker, SongRequest, SongTakes
 from midigpt_core.errors import MidiGptError
 
 AHEAD = 2  # songs sent to a worker for each that it writes at once: it never waits for the next one

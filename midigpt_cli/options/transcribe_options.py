@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from midigpt_cli.options import completion
-from midigpt_cli.options.settings import labelled
+from midigpt_cli.options.dataclass_options import labelled
 from midigpt_core.fields import refused
 from midigpt_core.music import metre_of
 

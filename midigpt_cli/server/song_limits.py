@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from midigpt_cli.server.errors import RefusalError
-from midigpt_cli.server.settings import ServerSettings
+from midigpt_cli.server.http_errors import RefusalError
+from midigpt_cli.server.server_settings import ServerSettings
 from midigpt_core.midi_file import ReadLimits
 from midigpt_core.request import GenerationRequest
 from midigpt_core.score import Score

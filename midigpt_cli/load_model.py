@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from midigpt_cli.gc_tuning import collect_as_usual
-from midigpt_cli.options.groups import ModelChoice
+from midigpt_cli.options.shared_options import ModelChoice
 
 if TYPE_CHECKING:
     from midigpt_core.attributes.attribute_table import AttributeTable

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from midigpt_cli.server.errors import RefusalError
+from midigpt_cli.server.http_errors import RefusalError
 from midigpt_core.engine import InferenceEngine
 from midigpt_core.errors import CheckpointError, short
 from midigpt_core.fields import nearest, read, refused, setting

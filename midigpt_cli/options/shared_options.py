@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from midigpt_cli.options import completion
-from midigpt_cli.options.settings import MODEL, MUSIC, OUTPUT, PLAN, labelled
+from midigpt_cli.options.dataclass_options import MODEL, MUSIC, OUTPUT, PLAN, labelled
 
 Force = Annotated[bool, typer.Option("--force", "-f", help="Overwrite files that exist.", rich_help_panel=OUTPUT)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.", rich_help_panel=OUTPUT)]

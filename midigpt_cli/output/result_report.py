@@ -135,7 +135,7 @@ class Done:
         from rich import box
         from rich.table import Table
 
-        from midigpt_cli.output.picture import picture
+        from midigpt_cli.output.terminal_roll import picture
 
         after = self.result.ranked[0].score
         table = Table("track", "bars", "notes before", "notes now", "pitches", box=box.SIMPLE_HEAD)

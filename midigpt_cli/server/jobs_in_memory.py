@@ -15,11 +15,11 @@ from datetime import datetime, timezone
 from typing import Any
 
 from midigpt_cli.server import responses
-from midigpt_cli.server.errors import RefusalError, busy, describe, log_fault
-from midigpt_cli.server.metrics import Counter
-from midigpt_cli.server.queue import Outcome, Work, snapshot
-from midigpt_cli.server.settings import ServerSettings
+from midigpt_cli.server.http_errors import RefusalError, busy, describe, log_fault
+from midigpt_cli.server.prometheus import Counter
+from midigpt_cli.server.server_settings import ServerSettings
 from midigpt_cli.server.webhooks import Message, Postman
+from midigpt_cli.server.work_queue import Outcome, Work, snapshot
 from midigpt_core import trace
 from midigpt_core.generation.candidate import Take
 from midigpt_core.midi_file import score_to_bytes

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from midigpt_cli.server.job_store import JobStore
-from midigpt_cli.server.metrics import Counter
-from midigpt_cli.server.settings import ServerSettings
+from midigpt_cli.server.jobs_in_memory import JobStore
+from midigpt_cli.server.prometheus import Counter
+from midigpt_cli.server.server_settings import ServerSettings
 from midigpt_core.errors import MidiGptError
 
 
@@ -14,7 +14,7 @@ def job_store(settings: ServerSettings, webhooks: Counter) -> JobStore:
     if place == "memory":
         return JobStore(settings, webhooks)
     try:
-        from midigpt_cli.server.archived_jobs import archived_jobs
+        from midigpt_cli.server.jobs_in_database import archived_jobs
     except ImportError as error:
         raise MidiGptError(
             f"{error.name} is missing; pip install 'midigpt-cli[serve]', or --job-store memory"

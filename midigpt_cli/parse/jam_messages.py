@@ -8,9 +8,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from midigpt_cli.live.session import NEVER, Pacing
+from midigpt_cli.live.jam_session import NEVER, Pacing
 from midigpt_cli.parse.instruments import NAMES, program_of
-from midigpt_cli.parse.jam_words import WORDS, understood_in, with_words
+from midigpt_cli.parse.jam_prompt import WORDS, understood_in, with_words
 from midigpt_cli.parse.numbers import whole
 from midigpt_core import music
 from midigpt_core.fields import Door, nearest, read, refused, same, setting
