@@ -20,8 +20,8 @@ from midigpt_core.engine import InferenceEngine
 from midigpt_core.evaluate.judge import request_for
 from midigpt_core.evaluate.metrics import Passage, Written, measure
 from midigpt_core.evaluate.tasks import BASS, DRUMS, EVERY, MELODIC, Task, draw_tasks
-from midigpt_core.generation.candidate import Take
 from midigpt_core.generation.candidate_consensus import Table, agreement, note_f1
+from midigpt_core.generation.take import Take
 from midigpt_core.request import InferenceConfig
 
 SHOWN = ("note_f1", "chroma", "groove", "in_key", "copy", "collapse", "chord_tone", "clash", "leap")

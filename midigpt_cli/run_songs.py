@@ -32,8 +32,8 @@ from midigpt_core.score import Score
 
 if TYPE_CHECKING:
     from midigpt_cli.live.sound import Device
-    from midigpt_core.generation.candidate import Take
     from midigpt_core.generation.run import Result
+    from midigpt_core.generation.take import Take
 
 Begun = Iterator[tuple[str, Callable[[], SongTakes | None]]]  # each song with what gives its takes, or raises its error
 

@@ -11,10 +11,10 @@ from midigpt_core import trace
 from midigpt_core.attributes import AttributeTable
 from midigpt_core.errors import GenerationError
 from midigpt_core.fields import nearest
-from midigpt_core.generation.candidate import Take
 from midigpt_core.generation.request_checks import check_request
 from midigpt_core.generation.request_plan import plan
 from midigpt_core.generation.run import Partial, Result, Run, Timing
+from midigpt_core.generation.take import Take
 from midigpt_core.harmony.song_chords import with_chords
 from midigpt_core.request import GenerationRequest
 from midigpt_core.sampling.batch import Decoder

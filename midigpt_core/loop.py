@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from midigpt_core import trace
 from midigpt_core.engine import InferenceEngine
 from midigpt_core.fields import check, refused
-from midigpt_core.generation.candidate import Take
 from midigpt_core.generation.fit_context import narrowed
 from midigpt_core.generation.request_plan import draw_seed, fitting_plan
+from midigpt_core.generation.take import Take
 from midigpt_core.generation.tokens_to_notes import original_tokens
 from midigpt_core.midi_file.excerpt import closed, excerpt
 from midigpt_core.model.base import log_softmax, on_host

@@ -9,7 +9,7 @@ from typing import Any
 
 from midigpt_core import trace
 from midigpt_core.engine import InferenceEngine
-from midigpt_core.generation.candidate import Take
+from midigpt_core.generation.take import Take
 from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt
 from midigpt_core.score import Bar, Score
 

@@ -30,6 +30,8 @@ ORDER = (
 FRONT_DOORS = {  # imports inside a function that run back on purpose: a method offered where users look for it
     ("score", "midi_file"),
 }
+NAMED_ALIKE = ("__init__", "base")  # module names that may stand in several folders
+NAMED_BY_USERS = (".commands", ".routes")  # folders whose modules have the names of commands and of HTTP paths
 
 
 def room_of(module: str) -> str | None:
@@ -112,6 +114,16 @@ def test_a_class_name_stands_in_one_module() -> None:
                     homes.setdefault(node.name.lstrip("_"), set()).add(name)
     twice = {word: sorted(modules) for word, modules in homes.items() if len(modules) > 1}
     assert not twice
+
+
+def test_a_module_name_stands_in_one_folder() -> None:
+    homes: dict[str, list[str]] = {}
+    for package in PACKAGES:
+        for name, _ in sources(package):
+            folder, _, word = name.rpartition(".")
+            if word not in NAMED_ALIKE and not folder.endswith(NAMED_BY_USERS):
+                homes.setdefault(word, []).append(name)
+    assert not {word: modules for word, modules in homes.items() if len(modules) > 1}
 
 
 def test_every_module_begins_with_one_sentence() -> None:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
+from midigpt_cli.live.late_chunks import NEVER, SKIP, ChunkClock, stand_in
 from midigpt_core.errors import CancelledError, MidiGptError
 from midigpt_core.fields import check, refused, setting
 from midigpt_core.jam import Chunk, Jam, JamSettings
@@ -20,8 +21,6 @@ from midigpt_core.score import Score
 PACES = ("realtime", "asap")
 MOST_AHEAD = 64
 KEPT = 16  # delivered chunks that can be asked for again
-MARGIN_SECONDS = 0.02  # a stand-in leaves this long before it is due, so that it is there in time
-NEVER = float("inf")
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,7 @@ class JamSession:
         self._writing = False
         self._bar = 0
         self._skipped = 0
-        self._due: float | None = None  # when the next place begins, on the bar clock
+        self._clock = ChunkClock(self.pacing.pace == "realtime")
         self._last: Chunk | None = None
         self._touched = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="midigpt-jam", daemon=True)
@@ -120,10 +119,9 @@ class JamSession:
         heard = self.consumed if self.consumed >= 0 else self.next_index - 1
         if index - heard > self.pacing.ahead:
             return NEVER
-        if self._due is None:
-            return 0.0
-        begins = self._due + len(self._ready) * self.settings.chunk_seconds
-        return max(0.0, begins - self.pacing.ahead * self.settings.chunk_seconds - now)
+        seconds = self.settings.chunk_seconds
+        begins = self._clock.begins_in(now, len(self._ready) * seconds)
+        return 0.0 if begins is None else max(0.0, begins - self.pacing.ahead * seconds)
 
     # ---- listening ----
 
@@ -137,8 +135,9 @@ class JamSession:
             while self._overdue():
                 policy = self.settings.late
                 self.late[policy] += 1
-                if policy != "skip":
-                    return self._deliver(self._stand_in(policy), policy)
+                if policy != SKIP:
+                    assert self._last is not None  # the clock starts with the first chunk
+                    return self._deliver(stand_in(self._last, policy), policy)
                 self._leave_out()
             return None
 
@@ -160,9 +159,7 @@ class JamSession:
 
     def until_due(self) -> float:
         """Seconds until something has to be delivered, ready or not; NEVER where nothing has to."""
-        if self._due is None or self.ended:
-            return NEVER
-        return max(0.001, self._due - MARGIN_SECONDS - time.monotonic())
+        return NEVER if self.ended else self._clock.until_due()
 
     @contextmanager
     def watched(self, tell: Callable[[], object]) -> Iterator[None]:
@@ -177,20 +174,12 @@ class JamSession:
 
     def _overdue(self) -> bool:
         now = time.monotonic()
-        if self._due is None or self.ended or now < self._due - MARGIN_SECONDS:
+        if self.ended or not self._clock.overdue(now):
             return False
         if not self._writing and self._until_allowed(now) > 0:  # it waits for the listener: so does the clock
-            self._due = now + self.settings.chunk_seconds
+            self._clock.wait_for_listener(now, self.settings.chunk_seconds)
             return False
         return True
-
-    def _stand_in(self, policy: str) -> Chunk:
-        last = self._last
-        assert last is not None  # the clock starts with the first chunk
-        if policy == "repeat":
-            return replace(last, latency_ms=0.0)
-        tracks = [replace(t, bars=[replace(bar, notes=[]) for bar in t.bars]) for t in last.score.tracks]
-        return replace(last, score=Score(tracks, last.score.resolution, last.score.tempo), latency_ms=0.0, cut=0)
 
     def _deliver(self, chunk: Chunk, late: str | None) -> Delivery:
         given = Delivery(replace(chunk, index=self.next_index, start_bar=self._bar), late, self._skipped)
@@ -209,10 +198,7 @@ class JamSession:
     def _advance(self, bars: int, seconds: float) -> None:
         self.next_index += 1
         self._bar += bars
-        if self.pacing.pace == "realtime":
-            now = time.monotonic()
-            paused = self._due is None or now - self._due > seconds  # a listener who was away stops the clock
-            self._due = (now if paused or self._due is None else self._due) + seconds
+        self._clock.advance(seconds)
         self._changed.notify_all()
 
     # ---- steering ----

@@ -17,8 +17,8 @@ from midigpt_core.score import Score, Track
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from midigpt_core.generation.candidate import Take
     from midigpt_core.generation.run import Result
+    from midigpt_core.generation.take import Take
     from midigpt_core.voices.remarks import Remark
 
 MOST_REMARKS = 8  # in a line

@@ -8,7 +8,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from midigpt_cli.live.jam_session import NEVER, Pacing
+from midigpt_cli.live.jam_session import Pacing
+from midigpt_cli.live.late_chunks import NEVER
 from midigpt_cli.parse.instruments import NAMES, program_of
 from midigpt_cli.parse.jam_prompt import WORDS, understood_in, with_words
 from midigpt_cli.parse.numbers import whole

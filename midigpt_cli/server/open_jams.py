@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from midigpt_cli.live.jam_session import NEVER, Delivery, JamSession
+from midigpt_cli.live.jam_session import Delivery, JamSession
+from midigpt_cli.live.late_chunks import NEVER
 from midigpt_cli.parse.jam_messages import read_pacing, read_start, read_update, song_in
 from midigpt_cli.parse.jam_prompt import understood_in
 from midigpt_cli.server.chunk_audio import AUDIO, RATE, ChunkSound

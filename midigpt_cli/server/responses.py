@@ -12,9 +12,9 @@ from starlette.responses import JSONResponse
 from midigpt_cli.server.work_queue import Work
 from midigpt_core.engine import SamplingSession
 from midigpt_core.errors import GenerationError
-from midigpt_core.generation.candidate import Take
 from midigpt_core.generation.request_plan import estimates
 from midigpt_core.generation.run import Result
+from midigpt_core.generation.take import Take
 from midigpt_core.plan.steps import Cell, Step
 
 

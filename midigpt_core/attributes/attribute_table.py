@@ -8,14 +8,14 @@ from typing import Any, Protocol
 
 from midigpt_core.attributes.base import Attribute
 from midigpt_core.attributes.duration_distribution import NoteDurationDistribution
-from midigpt_core.attributes.expressiveness import Nomml
 from midigpt_core.attributes.key_signature import KeySignature
+from midigpt_core.attributes.nomml import Nomml
 from midigpt_core.attributes.note_density import NoteDensity, NoteDensityQuantile
 from midigpt_core.attributes.note_duration import NoteDurationQuantile
 from midigpt_core.attributes.pitch_class_set import PitchClassSet
 from midigpt_core.attributes.pitch_range import PitchRange
 from midigpt_core.attributes.polyphony import OnsetPolyphony, PolyphonyQuantile
-from midigpt_core.attributes.silence_proportion import SilenceProportion
+from midigpt_core.attributes.silence import SilenceProportion
 from midigpt_core.attributes.tension import Tension, TensionDrum
 from midigpt_core.errors import EncoderConfigError
 from midigpt_core.score import Score

@@ -22,7 +22,7 @@ from midigpt_core.attributes.note_duration import DURATION_NAMES, NoteDurationQu
 from midigpt_core.attributes.pitch_class_set import PitchClassSet
 from midigpt_core.attributes.pitch_range import PitchRange
 from midigpt_core.attributes.polyphony import PolyphonyQuantile
-from midigpt_core.attributes.silence_proportion import SilenceProportion
+from midigpt_core.attributes.silence import SilenceProportion
 from midigpt_core.constraints.attribute_limits import Bounds, Chords, Classes, Count, Cover, Key, Lengths, PitchSpan
 from midigpt_core.constraints.masks import Allowed, AllowedTokens, Constraint
 from midigpt_core.music import MAJOR_PROFILE, MINOR_PROFILE

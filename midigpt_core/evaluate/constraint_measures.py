@@ -19,10 +19,10 @@ from midigpt_core.evaluate.measured import Measured, OldAndNew
 from midigpt_core.evaluate.rhythm_constraints import RHYTHM_CONSTRAINTS
 from midigpt_core.evaluate.tasks import Task
 from midigpt_core.generation.candidate_consensus import note_f1
-from midigpt_core.generation.voice_constraints import remarks_on
 from midigpt_core.music import sixteenth_of
 from midigpt_core.request import GenerationRequest, InferenceConfig
 from midigpt_core.score import DRUM, Score
+from midigpt_core.voices.remarks import remarks_on
 
 ROOTS = ("C", "Dm7", "Eb", "E7", "F", "Gm", "Am7", "Bb")
 FEWEST = 5  # notes of a line that tell its motion

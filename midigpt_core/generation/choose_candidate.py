@@ -6,16 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from midigpt_core.echo.sources import REACH, Notes, Surroundings, note_set
-from midigpt_core.generation.candidate import Candidate, Draft, Judge
 from midigpt_core.generation.candidate_checks import Written
 from midigpt_core.generation.candidate_consensus import SAMENESS, agreement, differing, note_f1, sameness
 from midigpt_core.generation.distance_from_original import Origin
+from midigpt_core.generation.judge_candidate import Candidate, Judge
 from midigpt_core.generation.step_prompt import StepPrompt
-from midigpt_core.generation.voice_constraints import remarks_on
+from midigpt_core.generation.take import Draft
 from midigpt_core.plan.steps import Cell
 from midigpt_core.request import InferenceConfig
 from midigpt_core.score import Note
 from midigpt_core.tokens.tokenizer import Tokenizer
+from midigpt_core.voices.remarks import remarks_on
 
 FEWEST = 2  # candidates per take, where several takes share a pool
 

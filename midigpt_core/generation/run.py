@@ -12,15 +12,15 @@ import numpy as np
 
 from midigpt_core import trace
 from midigpt_core.errors import CancelledError
-from midigpt_core.generation.candidate import Candidate, Draft, Fault, Take
 from midigpt_core.generation.candidate_checks import on_grid
 from midigpt_core.generation.choose_candidate import CandidatePool, candidates_per_take
 from midigpt_core.generation.distance_from_original import Origin, is_partly_kept
-from midigpt_core.generation.facts import with_facts
 from midigpt_core.generation.fit_context import narrowed
+from midigpt_core.generation.judge_candidate import Candidate, Fault
 from midigpt_core.generation.lane_constraints import build_constraints
 from midigpt_core.generation.request_plan import Plan
 from midigpt_core.generation.step_prompt import StepPrompt, own_temperature
+from midigpt_core.generation.take import Draft, Take, with_distance_and_remarks
 from midigpt_core.generation.tokens_to_notes import read_cell, read_cells
 from midigpt_core.plan.steps import Cell, Step
 from midigpt_core.request import GenerationRequest
@@ -143,7 +143,7 @@ class Run:
         return Origin(self.score, self.tokenizer.config)
 
     def _finished_take(self, draft: Draft) -> Take:
-        return with_facts(draft.finished(), self._origin, self.plan.cells, self.request.config)
+        return with_distance_and_remarks(draft.finished(), self._origin, self.plan.cells, self.request.config)
 
     def _prompts(self, takes: Sequence[Draft], step: Step, left_out: set[int], dropped: set[int]) -> list[StepPrompt]:
         """One prompt per take; takes whose score is the same object share it. Tracks are dropped until they fit."""

@@ -11,7 +11,7 @@ from midigpt_core.generation.step_context import StepContext, switch
 from midigpt_core.plan.cut_paste import cut, kept_notes
 from midigpt_core.plan.steps import Cell, Step
 from midigpt_core.request import GenerationRequest, TrackPrompt
-from midigpt_core.sampling.prompt import Prompt
+from midigpt_core.sampling.lane import Prompt
 from midigpt_core.score import DRUM, Bar, Note, Score, Track
 from midigpt_core.tokens import kernels
 from midigpt_core.tokens.drum_hits import hit_ticks

@@ -1,25 +1,13 @@
-"""Hold what is written to the rules of voices that a caller asks for: constraints for a lane, remarks on what came."""
+"""Hold what is written to the rules of voices that a caller asks for, as constraints for a lane."""
 
 from __future__ import annotations
-
-from collections.abc import Collection
 
 from midigpt_core.constraints.masks import Constraint
 from midigpt_core.constraints.voice_rules import Leading, Playable
 from midigpt_core.generation.step_prompt import StepPrompt
 from midigpt_core.plan.steps import Cell
-from midigpt_core.request import InferenceConfig
-from midigpt_core.score import DRUM, Score
-from midigpt_core.voices.leading import Line, Stave, pairs_of
-from midigpt_core.voices.remarks import Remark, of_leading, of_playing
-
-
-def remarks_on(score: Score, cells: Collection[Cell], config: InferenceConfig) -> tuple[Remark, ...]:
-    """What there is to remark on in these bars, of what the caller asks about."""
-    found = [*of_playing(score, cells)] if config.playable else []
-    if config.voice_leading and cells:
-        found += of_leading(score, cells, pairs_of(score, cells))
-    return tuple(found)
+from midigpt_core.score import DRUM
+from midigpt_core.voices.leading import Line, Stave
 
 
 def voice_constraints(step: StepPrompt) -> list[Constraint]:

@@ -12,8 +12,7 @@ from midigpt_core.constraints.masks import token_mask
 from midigpt_core.errors import MidiGptError
 from midigpt_core.model.base import LaneCache, LanguageModel, on_host
 from midigpt_core.sampling.draw import Row, draw, to_logprobs
-from midigpt_core.sampling.lane import Lane
-from midigpt_core.sampling.prompt import Prompt
+from midigpt_core.sampling.lane import Lane, Prompt
 from midigpt_core.tokens.types import TokenType
 from midigpt_core.tokens.vocabulary import Vocabulary
 

@@ -19,11 +19,19 @@ from midigpt_core.constraints.masks import (
     token_mask,
 )
 from midigpt_core.sampling.draw import SamplingParameters
-from midigpt_core.sampling.prompt import Prompt
 from midigpt_core.tokens.grammar import Grammar
 from midigpt_core.tokens.types import TokenType
 
 DICE = 64  # random numbers fetched at once
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What the model reads before it writes."""
+
+    tokens: tuple[int, ...]
+    hidden_spans: tuple[tuple[int, int], ...] = ()  # [start, end) positions nobody may listen to
+    masking: str = "attention"
 
 
 @dataclass

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from midigpt_core.attributes.attribute_table import AttributeTable
-from midigpt_core.attributes.expressiveness import RAW_KEY
+from midigpt_core.attributes.nomml import RAW_KEY
 from midigpt_core.compiled import compiled
 from midigpt_core.score import Score
 from midigpt_core.tokens import decode as _decode

@@ -59,7 +59,7 @@ def targets_in(
     """The targets of a window: its `cells`, (track, bar) both counted from 0, in the order a prompt asks for them.
 
     The window may be at any resolution. Two things matter to a polyphony limit alone, both by track of the window and
-    in ticks of the grid: `sounding`, the notes that stay (see `plan.window.kept_notes`), and `hit_ticks`, the length
+    in ticks of the grid: `sounding`, the notes that stay (see `plan.cut_paste.kept_notes`), and `hit_ticks`, the length
     that drum hits will be given (1 where it is not told).
     """
     config = vocabulary.config

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
+from midigpt_core.request import InferenceConfig
 from midigpt_core.score import DRUM, Score
-from midigpt_core.voices.leading import PARALLEL, Stave, VoicePart, parallels
+from midigpt_core.voices.leading import PARALLEL, Stave, VoicePart, pairs_of, parallels
 from midigpt_core.voices.playable import grip_of
 from midigpt_core.voices.ranges import range_of
 
@@ -26,6 +27,14 @@ class Remark:
         """In words, counted from 1."""
         word = "track" if len(self.tracks) == 1 else "tracks"
         return f"{self.what} in bar {self.bar + 1}, {word} {' and '.join(str(track + 1) for track in self.tracks)}"
+
+
+def remarks_on(score: Score, cells: Cells, config: InferenceConfig) -> tuple[Remark, ...]:
+    """What there is to remark on in these bars, of what the caller asks about."""
+    found = [*of_playing(score, cells)] if config.playable else []
+    if config.voice_leading and cells:
+        found += of_leading(score, cells, pairs_of(score, cells))
+    return tuple(found)
 
 
 def of_leading(score: Score, cells: Cells, pairs: Sequence[tuple[VoicePart, VoicePart]]) -> Iterator[Remark]:

@@ -13,9 +13,9 @@ from tiny import engine, request, song
 from midigpt_core import trace
 from midigpt_core.constraints.attribute_targets import AttributeTarget, AttributeTargets, attribute_targets
 from midigpt_core.generation import run as generation_run
-from midigpt_core.generation.candidate import Fault, Judge
 from midigpt_core.generation.candidate_checks import stuck
 from midigpt_core.generation.choose_candidate import CandidatePool
+from midigpt_core.generation.judge_candidate import Fault, Judge
 from midigpt_core.jam import CONTROL_TRIES, POOL, Jam, JamSettings
 from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt
 from midigpt_core.score import Score, Track

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from midigpt_core.attributes.silence_proportion import SilenceProportion
 from real import engine, sample, written, yielded
 
 from midigpt_core import trace
 from midigpt_core.attributes.key_signature import KeySignature
 from midigpt_core.attributes.note_density import density_class
+from midigpt_core.attributes.silence import SilenceProportion
 from midigpt_core.constraints.attribute_limits import HANDS, among_pitches
 from midigpt_core.constraints.attribute_targets import (
     MAJOR_SCALE,

@@ -23,8 +23,7 @@ from midigpt_core.generation.step_context import echo_strength
 from midigpt_core.generation.step_prompt import own_temperature, prepare_step
 from midigpt_core.generation.tokens_to_notes import original_tokens
 from midigpt_core.sampling.draw import SamplingParameters
-from midigpt_core.sampling.lane import Lane
-from midigpt_core.sampling.prompt import Prompt
+from midigpt_core.sampling.lane import Lane, Prompt
 from midigpt_core.tokens.tokenizer import Tokenizer
 from midigpt_core.tokens.types import TokenType
 

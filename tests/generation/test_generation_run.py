@@ -461,10 +461,10 @@ def test_a_cancelled_caller_need_not_wait_for_a_seat():
 
 
 def test_bars_that_came_out_as_they_were_are_written_once_more_while_attempts_are_left(monkeypatch) -> None:
-    from midigpt_core.generation import candidate
+    from midigpt_core.generation import judge_candidate
 
     score, told = song(), []
-    monkeypatch.setattr(candidate, "similarity", lambda written, before: 1.0)
+    monkeypatch.setattr(judge_candidate, "similarity", lambda written, before: 1.0)
     session = engine().session(score, request(score, {1: [4]}, seed=1, max_attempts=3))
     session.listener = told.append
     take = session.run_takes().takes[0]

@@ -10,12 +10,13 @@ import real
 from tiny import engine, request, song
 
 from midigpt_core import trace
-from midigpt_core.generation.candidate import Candidate, Draft, Fault, Judge
 from midigpt_core.generation.candidate_consensus import APART, agreement, differing, note_f1
 from midigpt_core.generation.choose_candidate import FEWEST, CandidatePool, candidates_per_take
+from midigpt_core.generation.judge_candidate import Candidate, Fault, Judge
 from midigpt_core.generation.request_plan import fitting_plan
 from midigpt_core.generation.run import Run
 from midigpt_core.generation.step_prompt import prepare_step
+from midigpt_core.generation.take import Draft
 from midigpt_core.request import InferenceConfig
 from midigpt_core.score import Note
 

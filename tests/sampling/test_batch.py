@@ -11,8 +11,7 @@ from tiny import engine, lanes_of, request, song
 from midigpt_core.request import InferenceConfig
 from midigpt_core.sampling.batch import Decoder, _common, _Seat
 from midigpt_core.sampling.draw import SamplingParameters
-from midigpt_core.sampling.lane import Lane
-from midigpt_core.sampling.prompt import Prompt
+from midigpt_core.sampling.lane import Lane, Prompt
 
 KINDS = (IndexError, KeyError, MemoryError, OSError, RuntimeError, KeyboardInterrupt)
 

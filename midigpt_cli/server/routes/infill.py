@@ -27,8 +27,8 @@ from midigpt_cli.server.state import state_of
 from midigpt_cli.server.work_queue import STOPPING, Rendered, Work
 from midigpt_core.engine import SamplingSession
 from midigpt_core.errors import GenerationError
-from midigpt_core.generation.candidate import Take
 from midigpt_core.generation.run import Result
+from midigpt_core.generation.take import Take
 from midigpt_core.midi_file import score_to_bytes
 
 router = APIRouter(tags=["midi"])

@@ -10,7 +10,7 @@ from typing import Any
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
-from midigpt_cli.live.jam_session import NEVER
+from midigpt_cli.live.late_chunks import NEVER
 from midigpt_cli.parse.jam_messages import CHANGING, FIXED, check_keys
 from midigpt_cli.parse.magenta import translated
 from midigpt_cli.server.body import parse_json
