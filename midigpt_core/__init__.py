@@ -21,10 +21,10 @@ if TYPE_CHECKING:  # the same names, for editors and type checkers
     from midigpt_core.errors import ScoreError as ScoreError
     from midigpt_core.errors import TokenError as TokenError
     from midigpt_core.errors import TrainingError as TrainingError
+    from midigpt_core.inference_config import InferenceConfig as InferenceConfig
     from midigpt_core.model.checkpoint import load_checkpoint as load_checkpoint
     from midigpt_core.model.checkpoint import save_checkpoint as save_checkpoint
     from midigpt_core.request import GenerationRequest as GenerationRequest
-    from midigpt_core.request import InferenceConfig as InferenceConfig
     from midigpt_core.request import TrackPrompt as TrackPrompt
     from midigpt_core.score import Bar as Bar
     from midigpt_core.score import Note as Note
@@ -44,7 +44,7 @@ _HOME = {  # public name -> the module that defines it; loaded on first use, so 
     "Tokenizer": "tokens.tokenizer",
     "GenerationRequest": "request",
     "TrackPrompt": "request",
-    "InferenceConfig": "request",
+    "InferenceConfig": "inference_config",
     "InferenceEngine": "engine",
     "SamplingSession": "engine",
     "load_checkpoint": "model.checkpoint",
