@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from midigpt_core.midi_file.drum_names import says_drums
 from midigpt_core.midi_file.drums import DRUM_CHANNEL, declared_channels
 from midigpt_core.midi_file.events import METRE, PROGRAM, TEMPO, TEXT_NAME, TrackEvents, metas
 from midigpt_core.midi_file.text import decode_text
-from midigpt_core.midi_file.write import free_channel
-from midigpt_core.score import DRUM, MELODIC, Bar, Score, Track
+from midigpt_core.midi_file.write import free_channel, used_channels
+from midigpt_core.score import DRUM, MELODIC, Score, Track
 
 _CHANNEL_EVENTS = range(0x80, 0xF0)
 
@@ -18,7 +18,7 @@ _CHANNEL_EVENTS = range(0x80, 0xF0)
 class SilentTrack:
     """A track without a note."""
 
-    track: Track  # with the song's bars, all empty; its chunk and a channel that is its own
+    track: Track  # its chunk and a channel that is its own; without bars
     program: int | None  # what the file says it is to sound like
 
 
@@ -28,7 +28,7 @@ def silent_tracks(score: Score) -> list[SilentTrack]:
         return []
     source = score.source
     declared = declared_channels(source.outlines)
-    longest = max(score.tracks, key=lambda track: track.n_bars)
+    taken: set[int | None] = set(used_channels(source.outlines))
     found: list[SilentTrack] = []
     for index, outline in enumerate(source.outlines):
         if outline.last_onset >= 0:
@@ -39,11 +39,11 @@ def silent_tracks(score: Score) -> list[SilentTrack]:
             continue
         own = next((event[0] & 0x0F for _, event in chunk.events if event[0] in _CHANNEL_EVENTS), None)
         drums = declared.get(own, own == DRUM_CHANNEL) if own is not None else says_drums(name)
-        taken = {silent.track.channel for silent in found}
-        channel = own if own is not None else DRUM_CHANNEL if drums else free_channel(source.outlines, taken)
-        program = min(programs[0], 127) if programs else None
-        track = Track(_empty_bars(longest), program or 0, DRUM if drums else MELODIC, name=name, channel=channel)
-        found.append(SilentTrack(replace(track, midi_track=None if channel is None else index), program))
+        channel = own if own is not None else DRUM_CHANNEL if drums else free_channel(taken)
+        taken.add(channel)
+        program, place = min(programs[0], 127) if programs else None, None if channel is None else index
+        track = Track([], program or 0, DRUM if drums else MELODIC, name=name, channel=channel, midi_track=place)
+        found.append(SilentTrack(track, program))
     return found
 
 
@@ -53,7 +53,3 @@ def _conducts(chunk: TrackEvents) -> bool:
 
 def _name(chunk: TrackEvents) -> str:
     return next((decode_text(data).strip() for _, data in metas(chunk.events, TEXT_NAME)), "")
-
-
-def _empty_bars(track: Track) -> list[Bar]:
-    return [replace(bar, notes=[]) for bar in track.excerpt(0, track.n_bars)]

@@ -16,7 +16,7 @@ from midigpt_core.midi_file.placing import check_inside, placed_notes
 from midigpt_core.midi_file.same_pitch_overlaps import NewNote, OldNotes, fit_notes
 from midigpt_core.midi_file.source import MidiSource
 from midigpt_core.midi_file.weave import AFTER, BEFORE, LAST, Edit, PutIn, Woven, weave
-from midigpt_core.midi_file.write import added_track
+from midigpt_core.midi_file.write import added_tracks
 from midigpt_core.score import Bar, Score, Track
 
 Place = tuple[int, int]  # index of the track chunk, channel
@@ -49,7 +49,7 @@ def splice(score: Score, source: MidiSource) -> bytes:
     for index, chunk in woven.items():
         bodies[index] = chunk.body
     starts = [bar.start for bar in bars]
-    bodies += [added_track(track, starts, bars[-1].stop, chunks) for track in added]
+    bodies += added_tracks(added, starts, bars[-1].stop, chunks)
     return source.data if not edits and not added else source.layout.with_tracks(bodies).join()
 
 

@@ -43,28 +43,30 @@ def fresh_file(score: Score) -> bytes:
     return FileLayout(1, score.resolution, tuple(FileChunk(TRACK, body) for body in bodies)).join()
 
 
-def added_track(track: Track, starts: list[int], stop: int, chunks: Sequence[Outline]) -> bytes:
-    """The body of a chunk for a track that a file with these chunks does not have yet.
+def added_tracks(tracks: Sequence[Track], starts: list[int], stop: int, chunks: Sequence[Outline]) -> list[bytes]:
+    """The bodies of chunks for tracks that a file with these chunks does not have yet.
 
-    It plays on a channel no other chunk uses; where all are in use, on the first one of a further MIDI port.
+    Each plays on a channel no chunk of the file uses; where all are in use, on the first one of a further MIDI port.
     """
     ports = {event[3] for chunk in chunks for _, event in chunk.events if event[:3] == bytes((0xFF, _PORT, 1))}
-    head: list[Event] = []
-    free = free_channel(chunks, first=track.channel)
-    if track.track_type == DRUM:
-        channel = DRUM_CHANNEL
-    elif free is not None:
-        channel = free
-    else:
-        channel = 0
-        head = [(0, meta(_PORT, bytes((min(max(ports, default=0) + 1, 127),))))]
-    return _track_body(replace(track, channel=channel), starts, stop, head, f"new track {track.name!r}")
+    further, used = meta(_PORT, bytes((min(max(ports, default=0) + 1, 127),))), used_channels(chunks)
+    bodies = []
+    for track in tracks:
+        channel = DRUM_CHANNEL if track.track_type == DRUM else free_channel(used, track.channel)
+        head: list[Event] = [(0, further)] if channel is None else []
+        placed = replace(track, channel=channel or 0)
+        bodies.append(_track_body(placed, starts, stop, head, f"new track {track.name!r}"))
+    return bodies
 
 
-def free_channel(chunks: Sequence[Outline], taken: Collection[int | None] = (), first: int | None = None) -> int | None:
-    """A melodic channel that no chunk uses and that is not taken, `first` if that is one; None where there is none."""
-    used = frozenset[int]().union(*(chunk.used for chunk in chunks))
-    free = [channel for channel in _MELODIC_CHANNELS if channel not in used and channel not in taken]
+def used_channels(chunks: Sequence[Outline]) -> frozenset[int]:
+    """The channels of any event of these chunks."""
+    return frozenset[int]().union(*(chunk.used for chunk in chunks))
+
+
+def free_channel(used: Collection[int | None], first: int | None = None) -> int | None:
+    """A melodic channel that is not used, `first` if that is one; None where there is none."""
+    free = [channel for channel in _MELODIC_CHANNELS if channel not in used]
     return first if first in free else next(iter(free), None)
 
 
