@@ -7,7 +7,6 @@ import { Project } from "./project.js";
 import { ofThisTab, recent } from "./store.js";
 import { Studio } from "./studio.js";
 import { copyCommand, pasteCommand } from "./terminal.js";
-import { MEANINGS } from "./verdict.js";
 
 const find = (id) => document.getElementById(id);
 
@@ -98,8 +97,6 @@ const WITH_CONTROL = { z: ACTIONS.undo, y: ACTIONS.redo, s: ACTIONS.download };
 
 for (const [keys, does] of [...KEYS, ["Ctrl+Z, Ctrl+Shift+Z", "undo, redo"], ["Ctrl+S", "download"]])
   find("keys").append(element("dt", {}, element("kbd", { textContent: keys })), element("dd", { textContent: does }));
-for (const [figure, means] of MEANINGS)
-  find("meanings").append(element("dt", { textContent: figure }), element("dd", { textContent: means }));
 
 document.addEventListener("keydown", (event) => {
   const key = event.key.toLowerCase();

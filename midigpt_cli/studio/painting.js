@@ -66,11 +66,21 @@ function paintNotes(roll, { pen, width, left }, lane, number, y) {
     if (note.start > until) break;
     const x = note.start * roll.scale - left;
     const long = track.drum ? Math.min(row.size, roll.scale / 4) : note.length * roll.scale;
-    pen.globalAlpha = (silent ? 0.25 : 0.55) + (silent ? 0 : (0.45 * note.velocity) / 127);
-    pen.fillStyle = roll.lit(number, note) ? roll.theme.accent : roll.theme.tracks[number % COLOURS];
-    pen.fillRect(x, y + row.at(note.pitch), Math.max(2, long - 1), Math.max(2, row.size - 1));
+    const lit = roll.lit(number, note);
+    const box = [x, y + row.at(note.pitch), Math.max(2, long - 1), Math.max(2, row.size - 1)];
+    pen.globalAlpha = silent ? 0.25 : 0.55 + (0.45 * note.velocity) / 127;
+    pen.fillStyle = lit ? roll.theme.accent : roll.theme.tracks[number % COLOURS];
+    pen.fillRect(...box);
+    if (lit) outline(pen, box, roll.theme.text);
   }
   pen.globalAlpha = 1;
+}
+
+/** A line around a note, for those who do not see its colour. */
+function outline(pen, [x, y, width, height], colour) {
+  pen.strokeStyle = colour;
+  pen.lineWidth = 1;
+  pen.strokeRect(x + 0.5, y + 0.5, width - 1, height - 1);
 }
 
 function paintRuler(roll, { pen, width, left, first, last }) {

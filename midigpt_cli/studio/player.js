@@ -12,6 +12,7 @@ export class Player {
     this.song = null;
     this.position = 0;
     this.loop = null; // [start, end] in quarter notes
+    this.until = null; // where it stops of itself, if before the end
     this.muted = new Set();
     this.solo = new Set();
     this.playing = false;
@@ -32,13 +33,16 @@ export class Player {
     if (this.synth && this.song) for (const { number } of this.song.tracks) this.synth.open(number, this.heard(number));
   }
 
-  async play() {
+  /** Play on from here; up to `until`, if given, and back to where it began. */
+  async play(until = null) {
     if (!this.song || this.playing) return;
+    this.until = until;
+    this.from = until === null ? 0 : this.position;
     this.synth ??= new Synth();
     await this.synth.context.resume();
     this.playing = true;
     this.mix();
-    this.begin(this.loop && !this.inLoop(this.position) ? this.loop[0] : this.position);
+    this.begin(this.loop && until === null && !this.inLoop(this.position) ? this.loop[0] : this.position);
     this.timer = setInterval(() => this.schedule(), TICK);
     this.schedule();
     this.told();
@@ -49,12 +53,14 @@ export class Player {
     if (!this.playing) return;
     this.position = this.heardPosition();
     this.playing = false;
+    this.until = null;
     clearInterval(this.timer);
     this.synth.silence();
     this.told();
   }
 
   seek(position) {
+    this.until = null;
     this.position = Math.max(0, Math.min(position, this.song?.end ?? 0));
     if (this.playing) {
       this.synth.silence();
@@ -83,8 +89,8 @@ export class Player {
     const until = this.synth.now + AHEAD;
     for (let rounds = 0; rounds < 64; rounds++) {
       const last = this.anchors.at(-1);
-      const turning = this.loop && this.next < this.loop[1];
-      const edge = turning ? this.loop[1] : this.song.end;
+      const turning = this.loop && this.until === null && this.next < this.loop[1];
+      const edge = turning ? this.loop[1] : this.last;
       const reach = positionAt(this.song, last.seconds + (until - last.time));
       this.hand(this.next, Math.min(reach, edge), last);
       if (reach < edge) {
@@ -117,7 +123,12 @@ export class Player {
 
   finish() {
     this.stop();
-    this.seek(0);
+    this.seek(this.from);
+  }
+
+  /** The last position that is played. */
+  get last() {
+    return this.until ?? this.song.end;
   }
 
   /** Where in the song the sound is at this moment. */
@@ -125,7 +136,7 @@ export class Player {
     if (!this.playing) return this.position;
     const { now } = this.synth;
     const anchor = this.anchors.findLast((row) => row.time <= now) ?? this.anchors[0];
-    return Math.min(this.song.end, positionAt(this.song, anchor.seconds + Math.max(0, now - anchor.time)));
+    return Math.min(this.last, positionAt(this.song, anchor.seconds + Math.max(0, now - anchor.time)));
   }
 
   watch() {

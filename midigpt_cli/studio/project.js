@@ -6,12 +6,12 @@ export class Project {
   constructor({ id = newId(), name, versions, at = 0 }) {
     this.id = id;
     this.name = name;
-    this.versions = versions; // [{bytes, label, cells: ["track:bar"]}]
+    this.versions = versions; // [{bytes, label, cells: ["track:bar"], fresh: keys of the notes that are new}]
     this.at = at;
   }
 
   static from(name, bytes) {
-    return new Project({ name, versions: [{ bytes, label: "Original", cells: [] }] });
+    return new Project({ name, versions: [{ bytes, label: "Original", cells: [], fresh: [] }] });
   }
 
   get now() {
@@ -19,8 +19,8 @@ export class Project {
   }
 
   /** Add a version after the one in use; what was undone before is dropped. */
-  keep(bytes, label, cells) {
-    this.versions = [...this.versions.slice(0, this.at + 1), { bytes, label, cells }];
+  keep(bytes, label, cells, fresh) {
+    this.versions = [...this.versions.slice(0, this.at + 1), { bytes, label, cells, fresh }];
     this.at += 1;
   }
 

@@ -39,6 +39,7 @@ const makeNote = (note, index, bars, resolution) => ({
   start: bars[index].start + note.onset_ticks / resolution,
   length: note.duration_ticks / resolution,
   bar: index,
+  sixteenth: Math.floor((8 * note.onset_ticks + resolution) / (2 * resolution)), // of its bar, the nearest
 });
 
 /** What drawing needs to know of the notes of a track. */
@@ -108,12 +109,17 @@ function tempoEvents(bytes, start, end, tell) {
   }
 }
 
-/** What makes two notes the same one: pitch and onset. */
-const keyOf = (note) => `${note.pitch}@${note.start.toFixed(4)}`;
+/** What makes two notes the same one, as in the server's `distance`: track, bar, sixteenth and pitch. */
+export const keyOf = (track, note) => `${track}:${note.bar}:${note.sixteenth}:${note.pitch}`;
 
-/** The notes of a track, to be asked with `isNew`. */
-export const notesOf = (track) => new Set(track?.notes.map(keyOf));
-export const isNew = (note, old) => !old.has(keyOf(note));
+/** The keys of the notes in these cells ("track:bar"). */
+export const keysIn = (song, cells) => new Set(notesIn(song, cells).map(([track, note]) => keyOf(track, note)));
+
+/** The notes in these cells, each as [track, note]. */
+export function notesIn(song, cells) {
+  const there = new Set(cells);
+  return song.tracks.flatMap(({ number, notes }) => notes.filter((note) => there.has(`${number}:${note.bar}`)).map((note) => [number, note]));
+}
 
 /** The moment of a position, in seconds. */
 export function secondsAt(song, position) {

@@ -100,7 +100,6 @@ export class Studio {
     this.roll.scroller.scrollTo(0, 0);
     this.roll.resize();
     this.roll.fit();
-    this.takes.present(song, project.now.cells);
     this.showSelection();
     await save(project.plain());
   }
@@ -217,7 +216,7 @@ export class Studio {
   async keep() {
     const take = this.takes.now;
     if (!take) return;
-    this.project.keep(take.bytes, `${this.label}, take ${take.number + 1}`, this.takes.cells);
+    this.project.keep(take.bytes, `${this.label}, take ${take.number + 1}`, this.takes.cells, [...take.fresh]);
     this.settle(take.song, take.score);
     say("Kept. Go on with other bars, or download the song.");
     await save(this.project.plain());
@@ -243,7 +242,7 @@ export class Studio {
     this.additions.clear();
     this.showAdditions();
     this.takes.of(song);
-    this.takes.present(song, this.project.now.cells);
+    this.takes.present(song, this.project.now.cells, this.project.now.fresh);
     find("undo").disabled = this.project.at === 0;
     find("redo").disabled = this.project.at === this.project.versions.length - 1;
     for (const id of ["download", "download-wav", "download-png"]) find(id).disabled = false;

@@ -2,17 +2,18 @@
 
 import { chordFit } from "./harmony.js";
 import { showTracks } from "./panel.js";
-import { isNew, notesOf, withBar } from "./song.js";
-import { showTakes } from "./verdict.js";
+import { keyOf, keysIn, notesIn, withBar } from "./song.js";
+import { showSentences, showTakes } from "./verdict.js";
 
 export class Takes {
   constructor(roll, player, find, shown) {
     Object.assign(this, { roll, player, find, shown });
     roll.fresh = (track, bar) => this.freshCells.has(`${track}:${bar}`);
-    roll.lit = (track, note) => this.isLit(track, note);
+    roll.lit = (track, note) => this.lit.size > 0 && this.lit.has(keyOf(track, note));
     roll.silent = (track) => !player.heard(track);
     this.base = null; // the song in use
     this.freshCells = new Set();
+    this.lit = new Set(); // keys of the notes that are new
     this.cells = []; // what is written anew, as "track:bar"
     this.forget();
   }
@@ -27,7 +28,8 @@ export class Takes {
   begin(cells) {
     this.cells = cells;
     this.forget();
-    this.present(this.base, []);
+    this.stood = keysIn(this.base, cells); // keys of the notes that these cells had
+    this.present(this.base);
     this.show();
   }
 
@@ -53,12 +55,13 @@ export class Takes {
   grow({ candidate, track, bar, notes }) {
     if (candidate || this.list.length || this.choosing || !this.base.tracks[track]) return;
     this.growing = withBar(this.growing ?? this.base, track, bar, notes);
-    this.light(this.growing, this.cells);
+    this.light(this.cells, this.newIn(this.growing));
     this.roll.show(this.growing);
   }
 
   add(take) {
-    this.list.push({ ...take, change: changeOf(take.song, this.base, this.cells) });
+    const fresh = this.newIn(take.song);
+    this.list.push({ ...take, fresh, change: changeOf(take.song, this.cells, this.stood, fresh) });
     this.list.sort((one, other) => one.number - other.number);
     if (this.heard < 0 && !this.choosing) this.hear(this.list.findIndex((row) => row.number === take.number));
     this.show();
@@ -75,8 +78,8 @@ export class Takes {
   hear(index) {
     if (index >= 0) this.lastHeard = index;
     this.heard = index;
-    if (index < 0) this.present(this.base, []);
-    else this.present(this.list[index].song, this.cells);
+    if (index < 0) this.present(this.base);
+    else this.present(this.list[index].song, this.cells, this.list[index].fresh);
     this.show();
   }
 
@@ -92,30 +95,32 @@ export class Takes {
     if (this.list.length) this.choose(this.heard < 0 ? Math.min(this.lastHeard, this.list.length - 1) : -1);
   }
 
-  /** Show and play a song in which these cells were written. */
-  present(song, cells) {
-    this.light(song, cells);
+  /** Keys of the notes in the written cells that did not stand there. */
+  newIn(song) {
+    return keysIn(song, this.cells).difference(this.stood);
+  }
+
+  /** Show and play a song in which these cells were written, with the notes of these keys. */
+  present(song, cells = [], fresh = []) {
+    this.light(cells, fresh);
     this.player.use(song);
     this.roll.show(song);
     this.shown(song);
     showTracks(this.find("tracks"), song, this.roll.lanes, this.player, (number) => this.mixed(number));
   }
 
-  /** Of these cells, light the notes that the song in use has not; all, where it is the song in use. */
-  light(song, cells) {
+  /** Light these cells, and in them the notes that are new; a legend says so. */
+  light(cells, fresh) {
     this.freshCells = new Set(cells);
-    this.old = song === this.base ? null : this.base.tracks.map(notesOf);
-  }
-
-  isLit(track, note) {
-    return this.freshCells.has(`${track}:${note.bar}`) && (!this.old || isNew(note, this.old[track] ?? new Set()));
+    this.lit = new Set(fresh);
+    this.find("legend").classList.toggle("off", !cells.length);
   }
 
   /** A track was muted or is heard again. */
   mixed(number) {
     this.player.mix();
     const at = document.activeElement?.getAttribute("aria-label");
-    this.present(this.roll.song, [...this.freshCells]);
+    this.present(this.roll.song, [...this.freshCells], this.lit);
     for (const button of this.find("tracks").children[number].querySelectorAll("button"))
       if (button.getAttribute("aria-label") === at) button.focus();
   }
@@ -124,15 +129,17 @@ export class Takes {
     this.find("no-takes").hidden = this.list.length > 0;
     this.find("hear").hidden = !this.list.length;
     this.find("keep").disabled = this.heard < 0;
+    this.find("about").hidden = !this.now;
+    showSentences(this.find("told"), this.now, this.list.length < 2);
     showTakes(this.find("takes"), this, (index) => this.choose(index));
   }
 }
 
-/** What a song has that its base has not: how many notes, how they fit the chords; whether nothing stood there before. */
-function changeOf(song, base, cells) {
-  const old = song.tracks.map((_, number) => notesOf(base.tracks[number]));
-  const fresh = song.tracks.reduce((sum, track, number) => sum + track.notes.filter((note) => isNew(note, old[number])).length, 0);
-  const there = new Set(cells);
-  const empty = !base.tracks.some((track) => track.notes.some((note) => there.has(`${track.number}:${note.bar}`)));
-  return { empty, fresh, fit: chordFit(song, (number, note) => isNew(note, old[number])) };
+/** What a take changed in its cells: of its notes, how many are new; of those that stood there, how many are left. */
+function changeOf(song, cells, stood, fresh) {
+  const notes = notesIn(song, cells);
+  const isFresh = (track, note) => fresh.has(keyOf(track, note));
+  const count = notes.filter(([track, note]) => isFresh(track, note)).length;
+  const left = keysIn(song, cells).intersection(stood).size;
+  return { notes: notes.length, fresh: count, stood: stood.size, left, fit: chordFit(song, isFresh) };
 }

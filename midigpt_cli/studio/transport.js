@@ -14,10 +14,19 @@ export class Transport {
     else this.player.play();
   }
 
-  /** Play from the bar before the first of these. */
+  /** Play these bars, with the bar before them, once; or stop that. */
   hear(bars) {
-    this.player.seek(this.player.song.bars[Math.max(0, Math.min(...bars) - 1)].start);
-    this.player.play();
+    const { player } = this;
+    const stops = this.hearing;
+    player.stop();
+    if (stops) return;
+    const { start, length } = player.song.bars[Math.max(...bars)];
+    player.seek(player.song.bars[Math.max(0, Math.min(...bars) - 1)].start);
+    player.play(start + length);
+  }
+
+  get hearing() {
+    return this.player.playing && this.player.until !== null;
   }
 
   /** Go to where the chosen bars begin. */
@@ -57,6 +66,7 @@ export class Transport {
     const seconds = Math.floor(secondsAt(player.song, at));
     find("clock").textContent = `${barAt(player.song, at) + 1}.${beat} · ${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
     find("play").textContent = player.playing ? "■ Stop" : "▶ Play";
+    find("hear").textContent = this.hearing ? "■ Stop" : "▶ Hear it";
     roll.playhead = at;
     if (player.playing) roll.follow(at);
     roll.draw();

@@ -1,26 +1,27 @@
-// The list of takes, and what is told of each: how much is new, how it fits, what a musician would remark on.
+// The list of takes, and what is told of each: how much is new, why one is suggested, what a musician would remark on.
 
 import { element } from "./panel.js";
 
 const MOST_REMARKS = 2;
-
-/** What the figures mean, for the help. */
-export const MEANINGS = [
-  ["% changed", "how much differs from what stood in the chosen bars: 0 % is the same, 100 % shares no note"],
-  ["% on chord notes", "how long the new notes are ones that another track plays at that moment"],
-  ["% like the other tries", "how many of its notes other tries have too; the take with the most is suggested"],
-];
+const SUGGESTED = "suggested: has most in common with the other tries";
 
 const percent = (share) => `${Math.round(share * 100)} %`;
+const counted = (count) => `${count} note${count === 1 ? "" : "s"}`;
 
-/** The facts of a take, in words. `alone`: there is no other to compare it with. */
-function factsOf(take, alone) {
-  const { fresh, fit, empty } = take.change;
-  const facts = [`${fresh} new note${fresh === 1 ? "" : "s"}`];
-  if (!empty) facts.push(`${percent(take.distance)} changed`);
-  if (fit !== null) facts.push(`${percent(fit)} on chord notes`);
-  if (!alone) facts.push(`${percent(take.consensus)} like the other tries`);
-  return facts.join(" · ");
+/** What a take changed, in a line. */
+function changeIn({ notes, fresh, stood }) {
+  if (!notes) return "no notes";
+  return stood ? `${fresh} of ${counted(notes)} new` : `${counted(notes)}, all new`;
+}
+
+/** What else can be told of a take, in sentences. `alone`: there is no other to compare it with. */
+function sentencesOf({ change, consensus, seed }, alone) {
+  const { fresh, stood, left, fit } = change;
+  const told = [];
+  if (stood) told.push(`Before, there were ${counted(stood)}; ${left === stood ? "all" : left || "none"} of them ${left === 1 ? "is" : "are"} still there.`);
+  if (fresh && fit !== null) told.push(`For ${percent(fit)} of their length, the new notes double a note (in any octave) that another track plays at that moment.`);
+  if (!alone) told.push(`It has ${percent(Math.max(0, consensus))} of its notes in common with the other tries at these bars, shown or not.`);
+  return [...told, `Seed ${seed} asks for this take again.`];
 }
 
 /** Remarks on the voices, as the command line tells them; a few, and how many more. */
@@ -33,6 +34,12 @@ function remarksOf(take) {
   return words.join("; ") + (more > 0 ? `; and ${more} more` : "");
 }
 
+/** The sentences about the take that is heard. */
+export function showSentences(list, take, alone) {
+  const told = take ? sentencesOf(take, alone) : [];
+  list.replaceChildren(...told.map((textContent) => element("li", { textContent })));
+}
+
 /** One radio button per take, and one for the song as it is. */
 export function showTakes(box, { list, heard, best }, choose) {
   const row = (index, title, ...notes) => {
@@ -43,11 +50,9 @@ export function showTakes(box, { list, heard, best }, choose) {
   };
   const focused = document.activeElement?.name === "take";
   const alone = list.length < 2;
-  const rows = list.map((take, index) => {
-    const made = row(index, `Take ${take.number + 1}${take === best && !alone ? " · suggested" : ""}`, factsOf(take, alone), remarksOf(take));
-    made.title = `Seed ${take.seed}: asks for this take again`;
-    return made;
-  });
+  const rows = list.map((take, index) =>
+    row(index, `Take ${take.number + 1}`, changeIn(take.change), take === best && !alone ? SUGGESTED : "", remarksOf(take)),
+  );
   box.replaceChildren(...(list.length ? [row(-1, "As it was", "0 or O key"), ...rows] : []));
   if (focused) box.querySelector("input:checked")?.focus();
 }

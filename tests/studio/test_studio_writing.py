@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import re
 from pathlib import Path
 from typing import Any
 
@@ -282,40 +281,6 @@ def test_downloads_are_sound_and_picture_too(page: Any, tmp_path: Path) -> None:
         found.value.save_as(tmp_path / "made")
         assert found.value.suggested_filename == f"{POP.stem}.{kind}"
         assert (tmp_path / "made").read_bytes()[:4] == head
-
-
-def test_takes_say_how_they_differ_fit_and_agree(page: Any) -> None:
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
-    open_song(page, POP)
-    track, bar = first_with_notes(POP)
-    choose(page, track, bar, bar + 1)
-    write(page)
-    events = next(url for url in asked if url.endswith("/events"))
-    take = httpx.get(events.removesuffix("/events")).json()["results"][0]
-    words = page.inner_text("#takes label:nth-child(2)")
-    assert f"{take['distance']:.0%}".replace("%", " % changed") in words
-    assert f"{take['consensus']:.0%}".replace("%", " % like the other tries") in words
-    assert "% on chord notes" in words
-    page.click("#hear")
-    until(page, lambda: "Stop" in page.inner_text("#play"))
-    assert page.inner_text("#clock").startswith(f"{bar}.")  # from the bar before
-
-
-def test_remarks_on_a_take_are_told_with_the_names_of_its_tracks(page: Any) -> None:
-    def remarked(route: Any) -> None:
-        answer = route.fetch()
-        job = answer.json()
-        for row in job["results"]:
-            row["remarks"] = [{"what": "parallel fifths", "bar": 4, "tracks": [0, 2]}] * 4
-        route.fulfill(response=answer, json=job)
-
-    page.route(re.compile(r"/jobs/[^/]+$"), remarked)
-    page.route("**/jobs/*/events", lambda route: route.abort())
-    chosen_bar(page, POP)
-    write(page)
-    assert "parallel fifths in bar 5, Lead and Bass; parallel" in page.inner_text("#takes label:nth-child(2)")
-    assert "; and 2 more" in page.inner_text("#takes label:nth-child(2)")
 
 
 def test_job_whose_stream_breaks_is_asked_for_again(page: Any) -> None:

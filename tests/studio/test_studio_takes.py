@@ -1,0 +1,195 @@
+"""In a real browser: what takes show and tell, how they are heard, kept and asked for anew."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from studio.studio_page import (
+    POP,
+    choose,
+    chosen_bar,
+    download,
+    first_with_notes,
+    open_song,
+    until,
+    write,
+)
+
+from midigpt_core.music import sixteenth_of
+from midigpt_core.score import Score
+
+pytestmark = pytest.mark.browser
+
+Place = tuple[int, int, int, int]  # track, bar, sixteenth, pitch
+
+LIT = """async () => {
+    const pen = CanvasRenderingContext2D.prototype;
+    const plain = pen.fillRect;
+    const found = [];
+    const accent = getComputedStyle(document.documentElement).getPropertyValue("--accent").trim();
+    pen.fillRect = function (...box) {
+        const note = this.canvas.id === "roll" && box[3] < this.canvas.height / 2;
+        if (note && this.fillStyle === accent) found.push(box);
+        plain.apply(this, box);
+    };
+    document.getElementById("scroller").dispatchEvent(new Event("scroll"));
+    for (let i = 0; i < 4; i++) await new Promise(requestAnimationFrame);
+    pen.fillRect = plain;
+    return found.length;
+}"""
+
+
+def places(path: Path) -> set[Place]:
+    """The notes of a file as the server compares them."""
+    score = Score.from_midi(str(path))
+    return {
+        (number, index, sixteenth_of(note.onset_ticks, score.resolution), note.pitch)
+        for number, track in enumerate(score.tracks)
+        for index, bar in enumerate(track.bars)
+        for note in bar.notes
+    }
+
+
+def keep(page: Any) -> None:
+    page.keyboard.press("k")
+    page.wait_for_selector("#history li:nth-child(2)")
+
+
+def take_line(page: Any, number: int) -> str:
+    return str(page.inner_text(f"#takes label:nth-child({number + 1}) small"))
+
+
+def test_notes_that_are_new_are_lit_in_a_take_and_after_it_was_kept(page: Any, tmp_path: Path) -> None:
+    open_song(page, POP)
+    choose(page, 0, 4, 7)
+    assert page.is_hidden("#legend")
+    write(page, takes=1)
+    in_take = page.evaluate(LIT)
+    keep(page)
+    new = places(download(page, tmp_path))
+    written = {place for place in new if place[0] == 0 and 4 <= place[1] <= 7}
+    fresh = written - places(POP)
+    assert 0 < len(fresh) < len(written)  # some notes are as they were
+    assert page.evaluate(LIT) == in_take == len(fresh)
+    assert page.is_visible("#legend")
+    assert page.inner_text("#legend").startswith("new or moved notes")
+    page.keyboard.press("Control+z")
+    page.wait_for_selector("#redo:not([disabled])")
+    assert page.evaluate(LIT) == 0
+    page.keyboard.press("Control+Shift+z")
+    page.wait_for_selector("#redo[disabled]")
+    assert page.evaluate(LIT) == len(fresh)
+
+
+def test_lines_of_takes_count_their_new_notes_and_one_says_why_it_is_suggested(page: Any, tmp_path: Path) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    open_song(page, POP)
+    choose(page, 0, 4, 7)
+    write(page)
+    events = next(url for url in asked if url.endswith("/events"))
+    results = httpx.get(events.removesuffix("/events")).json()["results"]
+    old = {place for place in places(POP) if place[0] == 0 and 4 <= place[1] <= 7}
+    for row in results:
+        made = tmp_path / "take.mid"
+        made.write_bytes(httpx.get(events.replace("events", f"takes/{row['take']}.mid")).content)
+        new = {place for place in places(made) if place[0] == 0 and 4 <= place[1] <= 7}
+        assert take_line(page, row["take"] + 1) == f"{len(new - old)} of {len(new)} notes new"
+        assert row["distance"] == pytest.approx(1 - 2 * len(new & old) / (len(new) + len(old)))
+    best = max(results, key=lambda row: row["consensus"])["take"]
+    reasons = page.locator("#takes small", has_text="suggested: has most in common with the other tries")
+    assert reasons.count() == 1
+    assert reasons.locator("xpath=..").inner_text().startswith(f"Take {best + 1}")
+    page.click("#about summary")
+    told = page.inner_text("#told")
+    assert f"Before, there were {len(old)} notes; " in told
+    assert f"{results[best]['consensus']:.0%}".replace("%", " % of its notes in common") in told
+    assert f"Seed {results[best]['seed']} " in told
+
+
+def test_take_of_bars_that_were_empty_is_all_new(page: Any) -> None:
+    open_song(page, POP)
+    page.click("#add-bars")
+    page.select_option("#add-track", "Violin")
+    write(page, takes=1)
+    assert re.fullmatch(r"\d+ notes, all new", take_line(page, 1))
+
+
+def clock(page: Any) -> tuple[int, int]:
+    bar, beat = page.inner_text("#clock").split(" ")[0].split(".")
+    return int(bar), int(beat)
+
+
+def test_hear_plays_the_rewritten_bars_and_stops_and_its_button_stops_it_too(page: Any) -> None:
+    open_song(page, POP)
+    track, bar = first_with_notes(POP)
+    choose(page, track, bar, bar)
+    write(page)
+    page.click("#hear")
+    until(page, lambda: page.inner_text("#hear") == "■ Stop")
+    assert clock(page)[0] == bar  # a bar before
+    last = 0
+
+    def ended() -> bool:
+        nonlocal last
+        last = max(last, clock(page)[0])
+        return bool(page.inner_text("#hear") == "▶ Hear it")
+
+    until(page, ended)
+    assert bar + 1 <= last <= bar + 2  # at the very end of the bar the clock shows the next
+    assert clock(page) == (bar, 1)
+    assert "Play" in page.inner_text("#play")
+    page.click("#hear")
+    until(page, lambda: page.inner_text("#hear") == "■ Stop")
+    page.click("#hear")
+    assert page.inner_text("#hear") == "▶ Hear it"
+    assert "Play" in page.inner_text("#play")
+
+
+HEAR = """async () => {
+    const { Player } = await import("./studio/player.js");
+    const player = new Player(() => {});
+    const heard = [];
+    player.synth = {
+        now: 0, open() {}, silence() {}, context: {resume() {}},
+        play: (track, note) => heard.push(note.start),
+    };
+    player.use({
+        tempos: [{at: 0, micros: 500000, seconds: 0}], end: 64, bars: [],
+        tracks: [{number: 0, notes: Array.from({length: 256}, (_, i) => ({pitch: 60, start: i / 4, length: 0.25}))}],
+    });
+    player.loop = [0, 16];
+    player.position = 4;
+    await player.play(8);
+    for (let i = 0; player.playing; i++) {
+        player.synth.now = i * 0.035;
+        player.schedule();
+    }
+    return [heard, player.position];
+}"""
+
+
+def test_no_note_beyond_the_bars_to_be_heard_is_played(page: Any) -> None:
+    heard, position = page.evaluate(HEAR)
+    assert heard == [4 + i / 4 for i in range(16)]
+    assert position == 4
+
+
+def test_remarks_on_a_take_are_told_with_the_names_of_its_tracks(page: Any) -> None:
+    def remarked(route: Any) -> None:
+        answer = route.fetch()
+        job = answer.json()
+        for row in job["results"]:
+            row["remarks"] = [{"what": "parallel fifths", "bar": 4, "tracks": [0, 2]}] * 4
+        route.fulfill(response=answer, json=job)
+
+    page.route(re.compile(r"/jobs/[^/]+$"), remarked)
+    page.route("**/jobs/*/events", lambda route: route.abort())
+    chosen_bar(page, POP)
+    write(page)
+    assert "parallel fifths in bar 5, Lead and Bass; parallel" in page.inner_text("#takes label:nth-child(2)")
+    assert "; and 2 more" in page.inner_text("#takes label:nth-child(2)")
