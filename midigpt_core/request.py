@@ -22,7 +22,7 @@ class TrackPrompt:
     id: int = field(metadata={"help": "track index in the score"})
     bars: list[int] = setting(
         [],
-        "bars to write; JSON also accepts the text form of --bars, which counts from 1",
+        "bars to write; JSON also accepts text such as 4-8, which counts from 1",
         spoken=True,
         label="Bars to write",
     )
@@ -32,7 +32,7 @@ class TrackPrompt:
     ignore: bool = setting(False, "hide the track from the model", label="Hide the track")
     mask_bars: list[int] = setting([], "bars to hide from the model, none of them also in bars", label="Bars to hide")
     attributes: dict[str, int] = setting({}, "attribute values for the whole track, by name", label="Attributes")
-    controls: dict[str, Any] = setting({}, "controls for all written bars, by name (see below)", label="Controls")
+    controls: dict[str, Any] = setting({}, "controls for all written bars, by name", label="Controls")
     bar_attributes: dict[int, dict[str, int]] = setting(
         {}, "attribute values for single bars, by bar", label="Attributes of single bars"
     )

@@ -76,7 +76,7 @@ class Bar(_OfFile):
     ts_numerator: int = setting(4, "beats per bar", 1, MOST)
     ts_denominator: int = setting(4, "note value of a beat", 1, MOST)
     beat_length: float = setting(
-        FOLLOWS, "length in quarter notes; follows the metre if left out", 0, LONGEST_BAR, open_low=True
+        FOLLOWS, "length in quarter notes; default: that of the time signature", 0, LONGEST_BAR, open_low=True
     )
     future: bool = setting(False, "hidden or to be written (informational)")
 

@@ -152,7 +152,7 @@ def _setting(option: dataclasses.Field[Any]) -> tuple[str, Any, Any]:
     default = option.default if option.default is not dataclasses.MISSING else None
     usual = "auto" if shown.auto and default == 0 else str(default).lower()
     extra: dict[str, Any] = {"rich_help_panel": shown.panel, "show_default": False}
-    extra["help"] = _help(meta) + (f" Default: {usual}." if default is not None else "")
+    extra["help"] = as_sentence(meta) + (f" Default: {usual}." if default is not None else "")
     if kind is bool and shown.names == ():
         plain = option.name.replace("_", "-")
         extra["param_decls"] = (f"--{plain}/--no-{plain}",)
@@ -178,7 +178,8 @@ def option_of(setting: str) -> str:
     return names[0].partition("/")[0] if names else f"--{setting.replace('_', '-')}"
 
 
-def _help(meta: Mapping[str, Any]) -> str:
+def as_sentence(meta: Mapping[str, Any]) -> str:
+    """The help of a setting, with a capital and a full stop."""
     text: str = meta["help"]
     return text[0].upper() + text[1:] + "."
 

@@ -17,6 +17,7 @@ from starlette.formparsers import MultiPartException
 
 from midigpt_cli.server.coerce import flag, request_as_meant, score_as_meant
 from midigpt_cli.server.http_errors import RefusalError, malformed
+from midigpt_cli.server.shared_descriptions import MODEL, REQUEST_ID, TEXT_PROMPT
 from midigpt_core.errors import RequestValidationError
 from midigpt_core.fields import Door, read, sentence, setting
 from midigpt_core.midi_file import ReadLimits
@@ -32,16 +33,14 @@ ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 @dataclass(frozen=True)
 class GenerateBody:
-    """A score, what to write into it, and how to answer."""
+    """A score, what to write into it, and how to respond."""
 
-    score: dict[str, Any] = setting(MISSING, "score", model=Score)
-    request: dict[str, Any] = setting(MISSING, "request", model=GenerationRequest)
-    request_id: str | None = setting(
-        None, "the caller's own id, needed to cancel; else one is made", pattern=f"^{ID.pattern}$"
-    )
-    stream: bool = setting(False, "answer with server-sent events as bars are finished")
-    model: str | None = setting(None, "an id of GET /models; the default model if left out")
-    prompt: str | None = setting(None, "in words how the tracks are to sound; GET /words tells it apart")
+    score: dict[str, Any] = setting(MISSING, "the song", model=Score)
+    request: dict[str, Any] = setting(MISSING, "what to write", model=GenerationRequest)
+    request_id: str | None = setting(None, f"{REQUEST_ID}; cancelling needs it", pattern=f"^{ID.pattern}$")
+    stream: bool = setting(False, "respond with server-sent events while bars are written")
+    model: str | None = setting(None, MODEL)
+    prompt: str | None = setting(None, TEXT_PROMPT)
 
 
 def is_json(content_type: str) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, get_args, get_origin, get_type_hints
 
-from midigpt_cli.options.dataclass_options import LIMITED, RANGED, Settings
+from midigpt_cli.options.dataclass_options import LIMITED, RANGED, Settings, as_sentence
 from midigpt_cli.options.music_options import Music
 from midigpt_cli.options.shared_options import Context
 from midigpt_cli.parse.additions import Additions, added_tracks, with_additions
@@ -31,22 +31,29 @@ from midigpt_core.request import GenerationRequest, InferenceConfig
 from midigpt_core.score import Score
 
 LONGEST_FIELD = 4000  # characters, the request field apart
+_OPTION = re.compile(r"--([a-z]+(?:-[a-z]+)*)")
+
+
+def as_fields(text: str) -> str:
+    """A text in which options of the command line are called as the form's fields are."""
+    return _OPTION.sub(lambda option: option[1].replace("-", "_"), text)
+
+
 OWN = {  # field of the form -> label, meaning
     "bars": ("Bars", BEATS_HELP),
     "where": ("Which of the bars", WHERE_HELP),
     "track": ("Tracks", TRACK_HELP),
-    "region": ("Regions", f"TRACK/BARS: {REGION_HELP}"),
+    "region": ("Regions", f"TRACK/BARS: {as_fields(REGION_HELP)}"),
     "request": (
         "Whole request",
         "The whole request as JSON, tracks and bars from 0, instead of bars, track and musical controls.",
     ),
-    "model": ("Model", "An id of GET /models."),
+    "model": ("Model", "An id of GET /models (default: the server's default model)."),
     "request_id": ("Your own id", "Your own id for this request."),
     "plan_only": ("Plan only", "Return the plan as JSON and write nothing."),
 }
 _REPEATED = ("track", "region")
 _GROUPS: tuple[type, ...] = (Music, Context, Settings, Reading, Additions)
-_OPTION = re.compile(r"--([a-z]+(?:-[a-z]+)*)")
 _YES, _NO = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 
 
@@ -115,12 +122,8 @@ class FormRequest:
 
 def in_form_words(error: RequestValidationError) -> RequestValidationError:
     """The same error, naming the form's fields instead of the command line's options."""
-    text, name, remedy = (_OPTION.sub(_field_of, words) for words in (str(error), error.field, error.remedy))
+    text, name, remedy = (as_fields(words) for words in (str(error), error.field, error.remedy))
     return RequestValidationError(text, name, error.value, remedy)
-
-
-def _field_of(option: re.Match[str]) -> str:
-    return option[1].replace("-", "_")
 
 
 def read_fields(fields: Mapping[str, Sequence[str]], extra: Sequence[str] = ()) -> FormRequest:
@@ -268,7 +271,7 @@ def _texts(group: type, name: str) -> dict[str, str]:
     hint = get_type_hints(group, include_extras=True)[name]
     option = next(extra for extra in hint.__metadata__ if hasattr(extra, "help"))
     if group is Settings:
-        label, text = (_setting(name).metadata[key] for key in ("label", "help"))
+        label, text = _setting(name).metadata["label"], as_sentence(_setting(name).metadata)
     else:
         label, text = option.label, f"{option.metavar}: {option.help}" if option.metavar else option.help
-    return {"title": label, "description": text, "x-section": option.rich_help_panel}
+    return {"title": label, "description": as_fields(text), "x-section": option.rich_help_panel}

@@ -9,12 +9,15 @@ from pydantic import BaseModel, ConfigDict, Field
 from midigpt_cli.live.jam_session import Pacing
 from midigpt_cli.server.chunk_audio import RATES
 from midigpt_cli.server.request_models import ConfigModel, ScoreModel
+from midigpt_cli.server.shared_descriptions import MODEL, UNDERSTOOD, UNUSED
 from midigpt_core.fields import limits_of
 from midigpt_core.jam import JamSettings
 
 _BPM, _AHEAD = limits_of(JamSettings, "bpm"), limits_of(Pacing, "ahead")
+_RAMP = limits_of(JamSettings, "ramp_seconds")
 _OPEN = ConfigDict(extra="allow")  # any field of config may stand beside it too
-_ID = Field(description="as POST /jam/start answered")
+_ID = Field(description="the jam, by the id that POST /jam/start returned")
+_LATE = "what is played instead of a chunk that is late: the chunk before it (repeat), silence (rest) or nothing (skip)"
 
 
 class JamTrack(BaseModel):
@@ -22,11 +25,13 @@ class JamTrack(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    instrument: int | str = Field(0, description="program from 0, or a General MIDI name", examples=["acoustic bass"])
-    drums: bool = False
-    name: str = ""
-    attributes: dict[str, int] = Field(default_factory=dict, description="control values, such as note_density")
-    controls: dict[str, Any] = Field(default_factory=dict, description="pitch_mask, rhythm_mask, ...")
+    instrument: int | str = Field(
+        0, description="General MIDI program, from 0, or its name", examples=["acoustic bass"]
+    )
+    drums: bool = Field(False, description="a drum part")
+    name: str = Field("", description="name of the part (default: the instrument's)")
+    attributes: dict[str, int] = Field(default_factory=dict, description="attribute levels, such as note_density")
+    controls: dict[str, Any] = Field(default_factory=dict, description="constraints, such as pitch_mask or rhythm_mask")
 
 
 class JamChange(BaseModel):
@@ -34,23 +39,29 @@ class JamChange(BaseModel):
 
     model_config = _OPEN
 
-    bpm: float = Field(JamSettings.bpm, ge=_BPM["min"], le=_BPM["max"], description="quarter notes per minute")
-    bars_per_chunk: int = Field(1, ge=1)
-    prompt: str | None = Field(None, description="in words what is not said otherwise: slow jazz piano in C minor")
-    styles: str | list[str] | None = Field(None, description="instead of prompt: styles, mixed by style_weights")
-    style_weights: str | list[float] | None = Field(None, description="one for each style; all alike if left out")
-    late: Literal["repeat", "rest", "skip"] = Field("repeat", description="what to play when a chunk is late")
-    ramp_seconds: float = Field(0.0, ge=0, description="seconds of music in which a change of tempo is reached")
-    attributes: dict[str, dict[str, int]] = Field(default_factory=dict, description="control values by track")
-    controls: dict[str, dict[str, Any]] = Field(default_factory=dict, description="pitch_mask, ... by track")
+    bpm: float = Field(JamSettings.bpm, ge=_BPM["min"], le=_BPM["max"], description="tempo in quarter notes per minute")
+    bars_per_chunk: int = Field(1, ge=1, description="bars written at a time, at most half the model's longest window")
+    prompt: str | None = Field(
+        None, description="text prompt, such as slow jazz piano in C minor; other fields override it"
+    )
+    styles: str | list[str] | None = Field(None, description="styles to mix, instead of a prompt")
+    style_weights: str | list[float] | None = Field(None, description="one weight per style (default: equal weights)")
+    late: Literal["repeat", "rest", "skip"] = Field("repeat", description=_LATE)
+    ramp_seconds: float = Field(
+        0.0, ge=_RAMP["min"], le=_RAMP["max"], description="seconds over which the tempo changes (0: at once)"
+    )
+    attributes: dict[str, dict[str, int]] = Field(default_factory=dict, description="attribute levels by track, from 0")
+    controls: dict[str, dict[str, Any]] = Field(
+        default_factory=dict, description="constraints by track, from 0, such as pitch_mask"
+    )
     config: ConfigModel = Field(
         default_factory=ConfigModel,
-        description="sampling; its fields may stand beside it too: temperature, top_k, seed, ...",
+        description="sampling settings; they may also stand at the top level: temperature, top_k, seed, ...",
     )
 
 
 class JamStart(JamChange):
-    """What a jam starts with; from a song, what is not said is the song's."""
+    """Settings to start a jam with. With a song, settings left out are taken from it."""
 
     model_config = ConfigDict(
         extra="allow",
@@ -59,43 +70,47 @@ class JamStart(JamChange):
         },
     )
 
-    metre: str | list[int] = Field("4/4", examples=["4/4"])
-    tracks: list[JamTrack] = Field(default_factory=list)
-    pace: Literal["realtime", "asap"] = "realtime"
-    ahead: int = Field(Pacing.ahead, ge=_AHEAD["min"], le=_AHEAD["max"], description="most chunks written ahead")
-    score: ScoreModel | None = Field(None, description="a song to go on from")
-    midi: str | None = Field(None, description="the same as a base64 .mid file")
-    chunk_midi: bool = Field(False, description="chunks carry a base64 .mid file")
-    audio: bool | Literal["binary"] = Field(
-        False, description="chunks carry their sound: base64, or over a websocket in a binary frame before the message"
+    metre: str | list[int] = Field("4/4", description="time signature", examples=["4/4"])
+    tracks: list[JamTrack] = Field(default_factory=list, description="the parts to write")
+    pace: Literal["realtime", "asap"] = Field(
+        "realtime", description="write against the clock, or as fast as chunks are taken"
     )
-    audio_rate: int = Field(48_000, ge=RATES[0], le=RATES[1], description="samples per second of that sound")
-    model: str | None = None
+    ahead: int = Field(Pacing.ahead, ge=_AHEAD["min"], le=_AHEAD["max"], description="most chunks written in advance")
+    score: ScoreModel | None = Field(None, description="a song to continue")
+    midi: str | None = Field(None, description="a song to continue, as a base64 .mid file")
+    chunk_midi: bool = Field(False, description="send each chunk as a base64 .mid file, too")
+    audio: bool | Literal["binary"] = Field(
+        False,
+        description="send the sound of each chunk, too: in base64, or over a websocket in a binary frame before the "
+        "message (binary)",
+    )
+    audio_rate: int = Field(48_000, ge=RATES[0], le=RATES[1], description="sample rate of that sound in Hz")
+    model: str | None = Field(None, description=MODEL)
 
 
 class JamUpdate(JamChange):
-    """A change of a jam."""
+    """Settings to change in a running jam."""
 
     session_id: str = _ID
 
 
 class JamReseed(BaseModel):
-    """The last bars as they were really played."""
+    """The last bars as they were actually played; the jam continues from them."""
 
     model_config = ConfigDict(extra="forbid")
 
     session_id: str = _ID
-    score: ScoreModel | None = None
-    midi: str | None = Field(None, description="a .mid file in base64")
+    score: ScoreModel | None = Field(None, description="these bars as score JSON")
+    midi: str | None = Field(None, description="these bars as a base64 .mid file")
 
 
 class JamConsume(BaseModel):
-    """The last chunk that was played."""
+    """How far the jam has been played."""
 
     model_config = ConfigDict(extra="forbid")
 
     session_id: str = _ID
-    index: int = Field(ge=0)
+    index: int = Field(ge=0, description="number of the last chunk played, from 0")
 
 
 class JamStop(BaseModel):
@@ -107,88 +122,94 @@ class JamStop(BaseModel):
 
 
 class StartedAnswer(BaseModel):
-    """A jam that has been started."""
+    """A jam that has started."""
 
-    session_id: str
-    model: str
-    bpm: float
-    metre: list[int]
-    bars_per_chunk: int
-    chunk_seconds: float
-    tracks: list[dict[str, Any]]
-    pace: str
-    ahead: int
-    late: str = Field(description="what is played when a chunk is late: repeat, rest or skip")
-    expires_seconds: float | None = Field(description="without a sign of life; null: while the connection is open")
-    version: int
-    understood: dict[str, Any] | None = Field(None, description="what was read of prompt or styles")
-    unused: list[str] | None = Field(None, description="fields that are accepted and mean nothing here")
+    session_id: str = Field(description="id of the jam for all further calls")
+    model: str = Field(description="id of the model")
+    bpm: float = Field(description="tempo in quarter notes per minute")
+    metre: list[int] = Field(description="time signature, such as [4, 4]")
+    bars_per_chunk: int = Field(description="bars written at a time")
+    chunk_seconds: float = Field(description="length of a chunk in seconds")
+    tracks: list[dict[str, Any]] = Field(description="the parts: name, instrument, track_type")
+    pace: str = Field(description="realtime or asap")
+    ahead: int = Field(description="most chunks written in advance")
+    late: str = Field(description=_LATE)
+    expires_seconds: float | None = Field(
+        description="the jam ends after this many seconds without a call (null: when its connection closes)"
+    )
+    version: int = Field(description="version of the settings; each change adds 1")
+    understood: dict[str, Any] | None = Field(None, description=UNDERSTOOD)
+    unused: list[str] | None = Field(None, description=UNUSED)
 
 
 class StatusAnswer(StartedAnswer):
-    """Where a jam stands."""
+    """The state of a jam."""
 
     state: str = Field(description="running, stopped, expired or failed")
-    next_index: int
-    consumed: int = Field(description="-1: nothing yet")
-    ready: int
-    writing: bool
-    late_chunks: dict[str, int] = Field(description="chunks that were not ready at their place: total, and by policy")
-    latency_ms: dict[str, float | None] = Field(description="time to write a chunk: p50, p99")
+    next_index: int = Field(description="number of the next chunk, from 0")
+    consumed: int = Field(description="number of the last chunk that was acknowledged (-1: none)")
+    ready: int = Field(description="chunks that are written and not yet taken")
+    writing: bool = Field(description="a chunk is being written")
+    late_chunks: dict[str, int] = Field(description="number of late chunks, in total and by policy")
+    latency_ms: dict[str, float | None] = Field(description="milliseconds taken to write a chunk: p50, p99")
 
 
 class ChunkTrack(BaseModel):
     """One part of a chunk."""
 
-    name: str
-    instrument: int
-    track_type: str
+    name: str = Field(description="name of the part")
+    instrument: int = Field(description="General MIDI program, from 0")
+    track_type: str = Field(description="melodic or drum")
     notes: list[list[int]] = Field(description="[pitch, velocity, onset, duration] in ticks from the chunk's start")
 
 
 class ChunkAnswer(BaseModel):
-    """A few bars."""
+    """A few bars of a jam."""
 
-    index: int = Field(description="place, from 0; places follow one another without a gap, skipped ones apart")
-    start_bar: int
-    bars: int
-    ticks: int
+    index: int = Field(description="number of the chunk, from 0; only skipped chunks leave a gap")
+    start_bar: int = Field(description="first bar of the chunk, from 0")
+    bars: int = Field(description="length in bars")
+    ticks: int = Field(description="length in ticks")
     resolution: int = Field(description="ticks per quarter note")
-    seed: int
-    version: int = Field(description="of the settings it was written under")
-    latency_ms: float = Field(description="time it took to write")
-    cut: int = Field(description="notes that would have sounded past the end")
-    late: Literal["repeat", "rest"] | None = Field(description="set where it stands in for a chunk that was not ready")
-    skipped: int = Field(description="places left out just before")
-    tracks: list[ChunkTrack]
-    midi: str | None = None
-    audio_base64: str | None = Field(None, description="a wav file as long as the bars; tails ring on in the next")
+    seed: int = Field(description="seed that the chunk was written with")
+    version: int = Field(description="version of the settings that the chunk was written with")
+    latency_ms: float = Field(description="milliseconds taken to write the chunk")
+    cut: int = Field(description="number of notes shortened because they would sound past the end of the chunk")
+    late: Literal["repeat", "rest"] | None = Field(description="set if this chunk replaces one that was late")
+    skipped: int = Field(description="number of chunks skipped just before this one")
+    tracks: list[ChunkTrack] = Field(description="the notes of each part")
+    midi: str | None = Field(None, description="the chunk as a base64 .mid file")
+    audio_base64: str | None = Field(
+        None, description="a .wav file exactly as long as the chunk; notes that still ring continue in the next one"
+    )
     metadata: dict[str, Any] | None = Field(None, description="of the sound: sample_rate, total_samples, bars, bpm")
-    chunk: dict[str, Any] | None = Field(None, description="index, audio_base64 and metadata once more")
+    chunk: dict[str, Any] | None = Field(
+        None, description="index, audio_base64 and metadata again, as Magenta RT sends"
+    )
 
 
 class ChangedAnswer(BaseModel):
-    """Since when a change is heard."""
+    """When a change takes effect."""
 
-    session_id: str
-    version: int
-    chunk: int = Field(description="index of the first chunk that heeds it; a late chunk moves it on")
-    understood: dict[str, Any] | None = Field(None, description="what was read of prompt or styles")
-    unused: list[str] | None = Field(None, description="fields that are accepted and mean nothing here")
+    session_id: str = Field(description="id of the jam")
+    version: int = Field(description="version of the settings after the change")
+    chunk: int = Field(description="number of the first chunk written with the change; one later for each late chunk")
+    understood: dict[str, Any] | None = Field(None, description=UNDERSTOOD)
+    unused: list[str] | None = Field(None, description=UNUSED)
 
 
 class StoppedAnswer(BaseModel):
-    """How many jams were ended."""
+    """The jams that were ended."""
 
-    stopped: int
+    stopped: int = Field(description="number of jams")
 
 
 class ConsumedAnswer(BaseModel):
-    """What is still kept."""
+    """Which chunks are still available."""
 
-    session_id: str
-    consumed: int
-    kept: int
+    session_id: str = Field(description="id of the jam")
+    consumed: int = Field(description="number of the last chunk that was acknowledged")
+    kept: int = Field(description="number of chunks that can still be asked for")
 
 
 JAM_BODIES: list[type[BaseModel]] = [JamStart, JamUpdate, JamReseed, JamConsume, JamStop]

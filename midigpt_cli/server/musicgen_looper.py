@@ -24,6 +24,7 @@ from midigpt_cli.server.loaded_models import ModelEntry
 from midigpt_cli.server.loop_session import LoopSession, worded
 from midigpt_cli.server.responses import to_json
 from midigpt_cli.server.server_settings import ServerSettings
+from midigpt_cli.server.shared_descriptions import BASE64_SONG, MODEL
 from midigpt_cli.server.song_limits import check_song, read_limits
 from midigpt_cli.server.state import state_of
 from midigpt_cli.server.work_queue import STOPPING, Outcome, Rendered, Work
@@ -47,22 +48,26 @@ _FORM_ONLY = Door(ranges=True)
 
 @dataclass(frozen=True)
 class LooperBody:
-    """A loop in words, with the fields of musicgen-looper."""
+    """A loop from a text prompt, with the fields of musicgen-looper."""
 
-    prompt: str = setting("", "what to play, in words")
-    bpm: float | None = setting(None, "quarter notes per minute; 140, or what prompt or song say, if left out", 40, 300)
+    prompt: str = setting("", "text prompt, such as lofi drums")
+    bpm: float | None = setting(
+        None, "tempo in quarter notes per minute (default: that of the prompt or song, else 140)", 40, 300
+    )
     variations: int = same(LoopRequest, "variations")
-    max_duration: float = setting(8, "seconds the loop may last: as many bars as fit, 1, 2, 4, 8 or 16", 2, 20)
-    model_version: str = setting("medium", "not used: the model is that of `model`", choices=("medium", "large"))
+    max_duration: float = setting(
+        8, "longest duration in seconds; the loop has 1, 2, 4, 8 or 16 bars, as many as fit", 2, 20
+    )
+    model_version: str = setting("medium", "ignored; set model instead", choices=("medium", "large"))
     top_k: int = setting(250, "keep the k most likely tokens", 0)
     top_p: float = setting(0.0, "keep the smallest set of tokens with this total probability (0: off)", 0.0, 1.0)
     temperature: float = same(InferenceConfig, "temperature")
     classifier_free_guidance: float = setting(1.0, "how strongly the context counts (1: off)", 0.0, 20.0)
-    output_format: str = setting("wav", "of the files", choices=FORMATS)
-    seed: int = setting(-1, "-1 draws one", -1)
-    score: dict[str, Any] | None = setting(None, "a song whose first bars are looped", model=Score)
-    midi: str | None = setting(None, "the same as a base64 .mid file")
-    model: str | None = None
+    output_format: str = setting("wav", "format of the files", choices=FORMATS)
+    seed: int = setting(-1, "seed of the first variation (-1: random)", -1)
+    score: dict[str, Any] | None = setting(None, "a song to loop: its first bars are used", model=Score)
+    midi: str | None = setting(None, BASE64_SONG)
+    model: str | None = setting(None, MODEL)
 
 
 _KEYS = {row.name for row in dataclasses.fields(LooperBody)}

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter, Request, Response
 
 from midigpt_cli.server.body import is_json, parse_json, read_form, read_score
+from midigpt_cli.server.form import text_rows
 from midigpt_cli.server.http_errors import RefusalError, request_id
 from midigpt_cli.server.request_models import REF, ScoreModel
 from midigpt_cli.server.response_models import ERRORS
@@ -19,7 +22,12 @@ from midigpt_core.score import Score
 
 router = APIRouter(tags=["midi"])
 MIDI_KINDS = (MIDI, "audio/x-midi", "audio/mid", "application/x-midi", "application/octet-stream")
-FILE = {"type": "object", "required": ["file"], "properties": {"file": {"type": "string", "format": "binary"}}}
+FILE: dict[str, Any] = {
+    "type": "object",
+    "required": ["file"],
+    "properties": text_rows({"file": ("Song", "The .mid file.")}),
+}
+FILE["properties"]["file"]["format"] = "binary"
 _BODY = {
     "requestBody": {
         "required": True,
@@ -42,7 +50,7 @@ _BODY = {
     openapi_extra=_BODY,
 )
 async def score(request: Request) -> Response:
-    """Send a .mid file (as a form's `file`, or as it is) to get its score; send score JSON to get a .mid file.
+    """Send a .mid file, as the body or as `file` in a form, to get its score; send score JSON to get a .mid file.
 
     JSON holds notes, metres, one tempo and instruments only; to keep everything else of a file, use /infill.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from midigpt_cli.server.http_errors import RefusalError
@@ -19,9 +19,9 @@ router = APIRouter(tags=["meta"])
 PAGES = {"studio": "/studio", "docs": "/docs", "openapi": "/openapi.json"}
 
 
-@router.get("/", summary="What is here")
+@router.get("/", summary="List of routes")
 async def front(request: Request) -> Response:
-    """The routes with a line each; a page with links where a browser asks."""
+    """All routes with a line each, as JSON; for browsers, as a page with links."""
     rows = routes_of(request.app.openapi())
     root = str(request.scope.get("root_path", ""))
     pages = {name: root + path for name, path in PAGES.items()}
@@ -49,9 +49,9 @@ def routes_of(schema: dict[str, Any]) -> list[dict[str, str]]:
     return [*rows, {"route": "WS /ws/jam", "summary": "A jam over a websocket"}]
 
 
-@router.get("/ping", summary="Answer at once")
+@router.get("/ping", summary="Whether the server answers")
 async def ping() -> dict[str, bool]:
-    """The server lives; GET /health says more."""
+    """Always {"ok": true}; GET /health returns more."""
     return {"ok": True}
 
 
@@ -61,12 +61,12 @@ async def tester(request: Request) -> Response:
     return RedirectResponse(f"{request.scope.get('root_path', '')}/studio")
 
 
-@router.get("/model/config", summary="Which model answers")
+@router.get("/model/config", summary="Which model is the default")
 @router.get("/model/status", include_in_schema=False)
 async def model_config(request: Request) -> dict[str, Any]:
-    """The default model and whether jams are playing; GET /models lists all, POST /model/select chooses another.
+    """The default model, and whether jams are running. GET /models lists all models, POST /model/select sets another.
 
-    Paths of this machine that may be selected are not told.
+    Files on the server that may be selected are not listed.
     """
     state = state_of(request)
     entry = state.models.get(None)
@@ -83,8 +83,8 @@ async def model_config(request: Request) -> dict[str, Any]:
 
 
 @router.get("/progress", summary="How far a request has come", responses={**json_answer(None), **ERRORS})
-async def progress(request: Request, request_id: str) -> dict[str, Any]:
-    """The share that is done of a request under way, or of a job that is kept, by its id."""
+async def progress(request: Request, request_id: str = Query(description="id of the request or job")) -> dict[str, Any]:
+    """Status and percentage of a running request, or of a stored job."""
     work, status = _work(state_of(request), request_id)
     now = work.progress
     done, planned = (now.bars_done, now.bars_planned) if now.bars_planned else (now.step, now.steps)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 
 from midigpt_cli.parse.prompt_request import joined, told
 from midigpt_cli.parse.where_to_write import placed
@@ -62,7 +62,7 @@ async def generate(request: Request) -> Response:
 
 
 @router.post("/generate/{request_id}/cancel", summary="Stop a generation", responses={**json_answer(None), **ERRORS})
-async def cancel(request_id: str, request: Request) -> dict[str, str]:
+async def cancel(request: Request, request_id: str = Path(description="id of the request")) -> dict[str, str]:
     """Stop a generation in flight; its own response carries what was written so far, with status cancelled."""
     queue = state_of(request).queue
     if not queue.cancel(request_id):

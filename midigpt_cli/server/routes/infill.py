@@ -45,10 +45,10 @@ FILE: dict[int | str, dict[str, Any]] = {
 
 @router.post("/infill", summary="Write bars of a .mid file", responses={**FILE, **ERRORS}, openapi_extra=FORM)
 async def infill(request: Request) -> Response:
-    """Rewrite bars of a .mid file; everything else comes back as it was, event for event.
+    """Rewrite bars of a .mid file. Everything else stays as it is, event for event.
 
-    Bars and tracks count from 1, as on the command line: `bars=4-8`, `track=drums`. Any other option of
-    `midigpt infill` may be a field of its name. The header X-Midigpt-Report tells seed, bars, attempts and timing.
+    Bars and tracks count from 1, as on the command line: `bars=4-8`, `track=drums`. The other fields are
+    the options of `midigpt infill`. The header X-Midigpt-Report has the seed, bars, attempts and timing as JSON.
     """
     state = state_of(request)
     state.queue.check_room(client_of(request))

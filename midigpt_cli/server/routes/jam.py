@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 
@@ -28,6 +28,7 @@ from midigpt_cli.server.routes.generate import client_of
 from midigpt_cli.server.state import ServerState, state_of
 
 router = APIRouter(tags=["jam"])
+SessionId = Annotated[str, Query(description="id of the jam, from POST /jam/start")]
 
 
 async def _asked(request: Request) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -62,7 +63,7 @@ def opening(state: ServerState, data: Mapping[str, Any], client: str, expires: f
     openapi_extra=body_of("JamStart"),
 )
 async def start(request: Request) -> dict[str, Any]:
-    """Start writing, from nothing or from the last bars of a song; take the chunks with GET /jam/next."""
+    """Start from nothing or from the last bars of a song. GET /jam/next returns the chunks."""
     state = state_of(request)
     data, told = await _asked(request)
     state.jams.check_room()
@@ -80,11 +81,13 @@ def words_of(data: Mapping[str, Any]) -> dict[str, Any]:
 @router.get("/jam/next", summary="Take the next chunk", responses={**json_answer(ChunkAnswer), **ERRORS})
 async def next_chunk(
     request: Request,
-    session_id: str,
-    index: int | None = Query(None, ge=0, description="take exactly this one; one that was taken comes again"),
-    midi: bool | None = Query(None, description="add the bars as a base64 .mid file"),
+    session_id: SessionId,
+    index: int | None = Query(
+        None, ge=0, description="number of the chunk to return; it may be one that was taken before"
+    ),
+    midi: bool | None = Query(None, description="include the chunk as a base64 .mid file"),
 ) -> dict[str, Any]:
-    """Chunks in order, each once; waits up to 30 seconds for the next (then 408). With `index`, safe to repeat."""
+    """Return chunks in order, each once; wait up to 30 seconds for the next (then 408). Safe to repeat with `index`."""
     jams = state_of(request).jams
     room = jams.get(session_id)
     given = None if index is None else room.session.again(index)
@@ -103,9 +106,9 @@ async def next_chunk(
     return {**facts, "audio_base64": sound["audio_base64"], "chunk": {"index": given.chunk.index, **sound}}
 
 
-@router.get("/jam/status", summary="How a jam is doing", responses={**json_answer(StatusAnswer), **ERRORS})
-async def status(request: Request, session_id: str) -> dict[str, Any]:
-    """Settings, places, late chunks, latencies."""
+@router.get("/jam/status", summary="State of a jam", responses={**json_answer(StatusAnswer), **ERRORS})
+async def status(request: Request, session_id: SessionId) -> dict[str, Any]:
+    """Its settings, the chunks that are ready, late chunks and latencies."""
     return state_of(request).jams.get(session_id).status()
 
 
@@ -116,7 +119,7 @@ async def status(request: Request, session_id: str) -> dict[str, Any]:
     openapi_extra=body_of("JamUpdate"),
 )
 async def update(request: Request) -> dict[str, Any]:
-    """Change tempo, controls, sampling and the like; `chunk` is the first chunk they apply to."""
+    """Change the tempo, constraints, sampling and other settings; `chunk` is the first chunk they apply to."""
     state, room, data, told = await _named(request, *CHANGING, *FIXED)
     changed = await state.queue.in_thread(lambda: state.jams.update(room, data))
     return {**changed, **words_of(data), **told}
@@ -124,12 +127,12 @@ async def update(request: Request) -> dict[str, Any]:
 
 @router.post(
     "/jam/reseed",
-    summary="Go on from other bars",
+    summary="Continue from other bars",
     responses={**json_answer(ChangedAnswer), **ERRORS},
     openapi_extra=body_of("JamReseed"),
 )
 async def reseed(request: Request) -> dict[str, Any]:
-    """Give the last bars as they were really played, as score JSON or base64 MIDI; `chunk` is the first to go on."""
+    """Send the last bars as they were actually played; `chunk` is the first chunk that continues from them."""
     state, room, data, _ = await _named(request, "score", "midi")
     return await state.queue.in_thread(lambda: state.jams.reseed(room, data))
 
@@ -141,7 +144,7 @@ async def reseed(request: Request) -> dict[str, Any]:
     openapi_extra=body_of("JamConsume"),
 )
 async def consume(request: Request) -> dict[str, Any]:
-    """Chunks up to `index` may be forgotten; from the first such call on, `ahead` counts from what was consumed."""
+    """Let the server delete chunks up to `index`. After the first such call, `ahead` counts from the last consumed."""
     state, room, data, _ = await _named(request, "index")
     return state.jams.consume(room, data.get("index"))
 
@@ -153,14 +156,14 @@ async def consume(request: Request) -> dict[str, Any]:
     openapi_extra=body_of("JamStop"),
 )
 async def stop(request: Request) -> dict[str, Any]:
-    """End it at once and answer with what it came to."""
+    """End the jam at once and return its final state."""
     state, room, _, _ = await _named(request)
     return state.jams.close(room)
 
 
 @router.post("/jam/stop_all", summary="End all jams of a caller", responses={**json_answer(StoppedAnswer), **ERRORS})
 async def stop_all(request: Request) -> dict[str, Any]:
-    """End every jam that was started from this machine; 403 on servers for others, whose callers are kept apart."""
+    """End every jam that was started from this machine. 403 on servers that other machines may call."""
     state = state_of(request)
     settings = state.settings
     if settings.api_key or settings.allow_host or not settings.local:

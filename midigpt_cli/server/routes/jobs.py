@@ -7,9 +7,9 @@ import binascii
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 
 from midigpt_cli.parse.prompt_request import told
 from midigpt_cli.server import responses
@@ -23,6 +23,7 @@ from midigpt_cli.server.request_models import REF
 from midigpt_cli.server.response_models import ERRORS, JobAnswer, json_answer
 from midigpt_cli.server.routes import generate, infill
 from midigpt_cli.server.routes.generate import client_of, json_response
+from midigpt_cli.server.shared_descriptions import MODEL, TEXT_PROMPT
 from midigpt_cli.server.state import ServerState, state_of
 from midigpt_cli.server.webhooks import check_url
 from midigpt_cli.server.work_queue import Rendered, Work
@@ -34,6 +35,8 @@ from midigpt_core.request import GenerationRequest
 from midigpt_core.score import Score
 
 router = APIRouter(tags=["jobs"])
+FileName = Annotated[str, Path(description="name of the file")]
+JobId = Annotated[str, Path(description="id of the job, from POST /jobs")]
 
 _FORM_SCHEMA = schema()
 _FORM_SCHEMA["properties"] |= text_rows({"webhook_url": ("Webhook", "This address is called when the job has ended.")})
@@ -47,21 +50,23 @@ _BODY = {
     }
 }
 _JOB = json_answer(JobAnswer)
-EVENTS: dict[str, Any] = {"description": "Frames of JSON", "content": {"text/event-stream": {}}}
+EVENTS: dict[str, Any] = {"description": "Events with JSON data", "content": {"text/event-stream": {}}}
 
 
 @dataclass(frozen=True)
 class JobBody:
     """A job: score and request, or a .mid file and the options of /infill."""
 
-    kind: str | None = setting(None, "follows from what is given if left out", choices=("generate", "infill"))
-    score: dict[str, Any] | None = setting(None, "for a job of kind generate", model=Score)
-    request: dict[str, Any] | None = setting(None, "for a job of kind generate", model=GenerationRequest)
-    midi: str | None = setting(None, "a .mid file in base64")
-    options: dict[str, Any] = setting({}, "fields of /infill: bars, track, ...; both count from 1")
-    model: str | None = setting(None, "an id of GET /models; the default model if left out")
-    prompt: str | None = setting(None, "in words how the tracks are to sound; GET /words tells it apart")
-    webhook_url: str | None = setting(None, "called with this job when it has ended, signed")
+    kind: str | None = setting(
+        None, "what the job does (default: generate with a score, infill with midi)", choices=("generate", "infill")
+    )
+    score: dict[str, Any] | None = setting(None, "the song as score JSON, for a job of kind generate", model=Score)
+    request: dict[str, Any] | None = setting(None, "what to write, for a job of kind generate", model=GenerationRequest)
+    midi: str | None = setting(None, "the song as a base64 .mid file, for a job of kind infill")
+    options: dict[str, Any] = setting({}, "fields of /infill, for a job of kind infill; bars and tracks count from 1")
+    model: str | None = setting(None, MODEL)
+    prompt: str | None = setting(None, TEXT_PROMPT)
+    webhook_url: str | None = setting(None, "address that gets the finished job in a signed POST")
 
 
 @dataclass(frozen=True)
@@ -108,10 +113,10 @@ class JobRequest:
     openapi_extra=_BODY,
 )
 async def submit(request: Request) -> Response:
-    """Take a job and answer with its id at once; poll GET /jobs/{id}, or name a webhook_url.
+    """Start a job and return its id at once. Poll GET /jobs/{id}, follow its events, or give a webhook_url.
 
-    JSON: `score` and `request` as for /generate, or `midi` (base64) and `options` as for /infill. A form: as for
-    /infill. The same Idempotency-Key gets the same job.
+    As JSON: `score` and `request` as in /generate, or `midi` (base64) and `options` as in /infill. As a form: the
+    fields of /infill. Requests with the same Idempotency-Key get the same job.
     """
     state = state_of(request)
     caller, asked = client_of(request), await _read_job(request)
@@ -120,19 +125,19 @@ async def submit(request: Request) -> Response:
     return Response(job.json(), 202, {"Location": job.urls["get"]}, "application/json")
 
 
-@router.get("/jobs/{job_id}", summary="How a job is doing", responses={**_JOB, **ERRORS})
-async def look(job_id: str, request: Request) -> Response:
-    """Progress in bars, takes as they are finished, and how it ended."""
+@router.get("/jobs/{job_id}", summary="State of a job", responses={**_JOB, **ERRORS})
+async def look(job_id: JobId, request: Request) -> Response:
+    """Its progress in bars, the takes finished so far, and how it ended."""
     state = state_of(request)
     job = state.jobs.get(job_id)
     return json_response(await state.queue.in_thread(job.json))
 
 
 @router.get("/jobs/{job_id}/events", summary="Follow a job", responses={200: EVENTS, **ERRORS})
-async def follow(job_id: str, request: Request) -> Response:
-    """Server-sent events from now on: notes bar by bar, finished takes, and at last `ended` with the whole job.
+async def follow(job_id: JobId, request: Request) -> Response:
+    """Server-sent events: notes bar by bar, finished takes, and finally `ended` with the whole job.
 
-    Whoever leaves does not stop the job; what a stream that broke has missed is in GET /jobs/{job_id}.
+    Closing the stream does not stop the job. After an interruption, GET /jobs/{job_id} has what was missed.
     """
     job = state_of(request).jobs.get(job_id)
     if job.answered is None and job.ended is None:
@@ -146,9 +151,9 @@ def _last_frame(job: Job) -> bytes:
     return b'data: {"type":"ended","job":' + job.json() + b"}\n\n"
 
 
-@router.delete("/jobs/{job_id}", summary="Stop or forget a job", responses={**_JOB, **ERRORS})
-async def stop(job_id: str, request: Request) -> Response:
-    """Stop a job that is under way; forget one that has ended."""
+@router.delete("/jobs/{job_id}", summary="Stop or delete a job", responses={**_JOB, **ERRORS})
+async def stop(job_id: JobId, request: Request) -> Response:
+    """Stop a running job, or delete a finished one."""
     state = state_of(request)
     job = state.jobs.get(job_id)
     if job.ended is None:
@@ -159,7 +164,9 @@ async def stop(job_id: str, request: Request) -> Response:
 
 
 @router.get("/jobs/{job_id}/takes/{take}.mid", summary="One take as a .mid file", responses={**infill.FILE, **ERRORS})
-async def take_file(job_id: str, take: int, request: Request) -> Response:
+async def take_file(
+    job_id: JobId, take: Annotated[int, Path(description="number of the take, from 0")], request: Request
+) -> Response:
     """A finished take of a job; takes count from 0."""
     job = state_of(request).jobs.get(job_id)
     if take not in job.takes:

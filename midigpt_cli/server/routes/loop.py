@@ -23,6 +23,18 @@ from midigpt_cli.server.response_models import ERRORS, json_answer
 from midigpt_cli.server.responses import to_json
 from midigpt_cli.server.routes.generate import client_of, reply
 from midigpt_cli.server.server_settings import ServerSettings
+from midigpt_cli.server.shared_descriptions import (
+    BASE64_SONG,
+    CONSENSUS,
+    LOGPROB,
+    MODEL,
+    REJECTED,
+    REQUEST_ID,
+    SEED,
+    TEXT_PROMPT,
+    UNDERSTOOD,
+    UNUSED,
+)
 from midigpt_cli.server.song_limits import check_lanes, check_song, read_limits
 from midigpt_cli.server.state import state_of
 from midigpt_cli.server.work_queue import STOPPING, Rendered, Work
@@ -42,59 +54,61 @@ class LoopBody:
     """A song and which of its bars to loop; tracks and bars count from 0."""
 
     score: dict[str, Any] | None = setting(None, "the song", model=Score)
-    midi: str | None = setting(None, "the song as a base64 .mid file, instead of score")
-    first: int = setting(0, "first bar of the loop", 0)
-    end: int | None = setting(None, "one past its last bar; the song's end if left out", 1)
-    tracks: list[int] | None = setting(None, "tracks to write; all if left out")
+    midi: str | None = setting(None, BASE64_SONG)
+    first: int = setting(0, "first bar of the loop, from 0", 0)
+    end: int | None = setting(None, "bar after the last one of the loop (default: the end of the song)", 1)
+    tracks: list[int] | None = setting(None, "tracks to write, from 0 (default: all)")
     variations: int = same(LoopRequest, "variations")
     seam: str = same(LoopRequest, "seam")
     bpm: float | None = same(LoopRequest, "bpm")
-    prompts: list[TrackPrompt] = setting([], "attributes and controls by track; their bars are those of the loop")
-    prompt: str | None = setting(None, "in words how the tracks are to sound; tempo and metre in it are not heard")
-    config: InferenceConfig = field(default_factory=InferenceConfig)
-    format: str = setting("score", "of the variations: JSON, or base64 .mid files", choices=FORMATS)
-    model: str | None = None
-    request_id: str | None = None
+    prompts: list[TrackPrompt] = setting(
+        [], "attributes and controls by track; bars in them count from the start of the loop"
+    )
+    prompt: str | None = setting(None, f"{TEXT_PROMPT}; the song sets tempo and time signature")
+    config: InferenceConfig = field(default_factory=InferenceConfig, metadata={"help": "settings of the request"})
+    format: str = setting("score", "format of the variations: score JSON, or base64 .mid files", choices=FORMATS)
+    model: str | None = setting(None, MODEL)
+    request_id: str | None = setting(None, REQUEST_ID)
 
 
 class VariationAnswer(BaseModel):
-    """One loop."""
+    """One variation of the loop."""
 
-    number: int
-    seed: int
-    consensus: float
-    logprob: float
-    seam: float = Field(description="mean log-probability per token of the first bar after the last")
-    accepted: bool
-    rejected: list[str]
-    score: ScoreModel | None = None
-    midi: str | None = None
+    number: int = Field(description="number of the variation, from 1")
+    seed: int = Field(description=SEED)
+    consensus: float = Field(description=CONSENSUS)
+    logprob: float = Field(description=LOGPROB)
+    seam: float = Field(description="mean log-probability per token of the first bar, played after the last")
+    accepted: bool = Field(description="the variation passed its checks")
+    rejected: list[str] = Field(description=REJECTED)
+    score: ScoreModel | None = Field(None, description="the variation as score JSON, with format score")
+    midi: str | None = Field(None, description="the variation as a base64 .mid file, with format midi")
 
 
 class LoopAnswer(BaseModel):
-    """Variations, all equally long."""
+    """Variations of the loop, all of the same length."""
 
-    request_id: str
-    model: str
-    bars: int
-    ticks: int
-    resolution: int
-    variations: list[VariationAnswer]
-    understood: dict[str, Any] | None = Field(None, description="what was read of the prompt")
+    request_id: str = Field(description="id of the request")
+    model: str = Field(description="id of the model")
+    bars: int = Field(description="length in bars")
+    ticks: int = Field(description="length in ticks")
+    resolution: int = Field(description="ticks per quarter note")
+    variations: list[VariationAnswer] = Field(description="the variations")
+    understood: dict[str, Any] | None = Field(None, description=UNDERSTOOD)
 
 
 class LooperAnswer(BaseModel):
-    """The files of the variations, under `variation_01` and so on: what a LooperBody is answered with."""
+    """The files of the variations, as `variation_01` and so on: the response to a LooperBody."""
 
     model_config = ConfigDict(extra="allow")
 
-    variation_01: str = Field(description="where its file is")
-    job: str = Field(description="under GET /jobs/{id}, which keeps the files")
-    bars: int
-    bpm: float
-    seed: int
-    understood: dict[str, Any] = Field(description="what was read of the prompt")
-    unused: list[str] = Field(description="fields that are accepted and mean nothing here")
+    variation_01: str = Field(description="path of its file")
+    job: str = Field(description="id of the job that keeps the files, for GET /jobs/{id}")
+    bars: int = Field(description="length in bars")
+    bpm: float = Field(description="tempo in quarter notes per minute")
+    seed: int = Field(description="seed of the first variation")
+    understood: dict[str, Any] = Field(description=UNDERSTOOD)
+    unused: list[str] = Field(description=UNUSED)
 
 
 @router.post(
@@ -104,10 +118,10 @@ class LooperAnswer(BaseModel):
     openapi_extra=body_of("LoopBody"),
 )
 async def loops(request: Request) -> Response:
-    """Variations of some bars of a song, equal in length to the tick, any of which may follow any other.
+    """Write variations of a few bars, all of the same length to the tick. Any of them may follow any other.
 
-    To loop from nothing, send a score of empty bars, or a `prompt` and other fields of LooperBody: its answer names
-    the files of the variations.
+    For a loop from nothing, send a score of empty bars, or a `prompt` and other fields of LooperBody; the response
+    to those gives the paths of the files.
     """
     state, data = state_of(request), await read_message(request)
     if is_flat(data):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, Field
 
 from midigpt_cli.server.loaded_models import ModelEntry
 from midigpt_cli.server.response_models import ERRORS, json_answer
+from midigpt_cli.server.shared_descriptions import MODEL
 from midigpt_cli.server.state import state_of
 from midigpt_core.music import GRIDS, SCALES
 from midigpt_core.tokens.types import TokenType
@@ -19,52 +20,54 @@ _ALWAYS = ("tension", "note_density", "min_polyphony", "max_polyphony", "min_not
 
 
 class HealthAnswer(BaseModel):
-    """The server lives."""
+    """The server runs."""
 
-    status: str = Field(examples=["ok"])
-    inflight: int = Field(description="requests admitted, waiting or running")
-    running: int
-    max_queue: int
-    closing: bool = Field(description="no new requests are admitted")
+    status: str = Field(description="ok while the server runs", examples=["ok"])
+    inflight: int = Field(description="number of requests waiting or running")
+    running: int = Field(description="number of requests running")
+    max_queue: int = Field(description="most requests that may wait; further ones get 503")
+    closing: bool = Field(description="the server is stopping and accepts no new requests")
 
 
 class ReadyAnswer(BaseModel):
     """Whether the server takes requests."""
 
-    status: str = Field(examples=["ready", "draining", "job store out of reach"])
+    status: str = Field(description="ready, or why not", examples=["ready", "draining", "job store out of reach"])
 
 
 class InfoAnswer(BaseModel):
     """What one model can do."""
 
-    model: str
-    default_model: str
-    checkpoint: str
-    capabilities: dict[str, Any]
-    attributes: dict[str, int] = Field(description="levels of each control; values run from 0 to one less")
-    attribute_track_types: dict[str, str] = Field(description="tracks each control is for: melodic, drum or both")
-    attribute_levels: dict[str, str] = Field(description="track or bar")
-    attribute_titles: dict[str, str] = Field(description="what people call each attribute")
-    attribute_labels: dict[str, list[str]] = Field(description="a word for each level, where there are words")
+    model: str = Field(description="id of the model")
+    default_model: str = Field(description="id of the model that requests without one use")
+    checkpoint: str = Field(description="name or file of its weights")
+    capabilities: dict[str, Any] = Field(description="what it supports: windows, scales, grids, time signatures, ...")
+    attributes: dict[str, int] = Field(description="number of levels of each attribute; they count from 0")
+    attribute_track_types: dict[str, str] = Field(
+        description="kind of track each attribute applies to: melodic, drum or both"
+    )
+    attribute_levels: dict[str, str] = Field(description="whether each attribute applies to a track or a bar")
+    attribute_titles: dict[str, str] = Field(description="name of each attribute for people, such as Note density")
+    attribute_labels: dict[str, list[str]] = Field(description="name of each level, if levels have names")
     resolution: int = Field(description="ticks per quarter note inside the model")
 
 
 class ModelAnswer(BaseModel):
     """One model that is served."""
 
-    id: str
-    checkpoint: str
+    id: str = Field(description="what requests give as model")
+    checkpoint: str = Field(description="name or file of its weights")
 
 
 class ModelsAnswer(BaseModel):
     """The models that are served."""
 
-    default_model: str
-    models: list[ModelAnswer]
+    default_model: str = Field(description="id of the model that requests without one use")
+    models: list[ModelAnswer] = Field(description="all models that are served")
 
 
 @router.head("/health", include_in_schema=False)
-@router.get("/health", responses=json_answer(HealthAnswer), summary="Whether the server lives")
+@router.get("/health", responses=json_answer(HealthAnswer), summary="Whether the server runs")
 async def health(request: Request) -> dict[str, Any]:
     """Liveness probe; needs no key."""
     queue = state_of(request).queue
@@ -80,11 +83,14 @@ async def health(request: Request) -> dict[str, Any]:
 @router.head("/ready", include_in_schema=False)
 @router.get(
     "/ready",
-    responses={**json_answer(ReadyAnswer), 503: {"model": ReadyAnswer, "description": "send requests elsewhere"}},
+    responses={
+        **json_answer(ReadyAnswer),
+        503: {"model": ReadyAnswer, "description": "Not ready: send requests elsewhere"},
+    },
     summary="Whether the server takes requests",
 )
 async def ready(request: Request, response: Response) -> dict[str, Any]:
-    """Readiness probe for load balancers; needs no key. 503 while the server drains, or cannot keep jobs."""
+    """Readiness probe; needs no key. Answers 503 while the server is stopping or cannot reach its job store."""
     state = state_of(request)
     status = "ready"
     if state.draining or state.queue.closing:
@@ -96,8 +102,8 @@ async def ready(request: Request, response: Response) -> dict[str, Any]:
 
 
 @router.get("/info", responses={**json_answer(InfoAnswer), **ERRORS}, summary="What a model can do")
-async def info(request: Request, model: str | None = None) -> dict[str, Any]:
-    """Capabilities, controls and resolution of one model; the default one if none is named."""
+async def info(request: Request, model: str | None = Query(None, description=MODEL)) -> dict[str, Any]:
+    """Capabilities, attributes and resolution of one model."""
     models = state_of(request).models
     entry = models.get(model)
     controls = entry.engine.tokenizer.attributes
@@ -117,15 +123,15 @@ async def info(request: Request, model: str | None = None) -> dict[str, Any]:
 
 @router.get("/models", responses=json_answer(ModelsAnswer), summary="Which models are served")
 async def models(request: Request) -> dict[str, Any]:
-    """Ids and labels; the id is what requests name as `model`."""
+    """Ids of the models and their weights; requests give an id as `model`."""
     served = state_of(request).models
     listed = [{"id": entry.id, "checkpoint": entry.label} for entry in served.by_id.values()]
     return {"default_model": served.default, "models": listed}
 
 
-@router.get("/metrics", response_class=PlainTextResponse, summary="Measurements, in the Prometheus text format")
+@router.get("/metrics", response_class=PlainTextResponse, summary="Metrics for Prometheus")
 async def metrics(request: Request) -> Response:
-    """Requests by outcome, queue, lanes, tokens, latencies."""
+    """Requests by outcome, length of the queue, sequences written at once, tokens and latencies."""
     return PlainTextResponse(state_of(request).telemetry.text(), media_type="text/plain; version=0.0.4")
 
 

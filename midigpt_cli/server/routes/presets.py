@@ -14,9 +14,9 @@ router = APIRouter(tags=["about"])
 
 @router.get("/presets", summary="Named sets of options")
 async def presets(request: Request) -> Response:
-    """Presets by name, each with the options it stands for, by the names of the form of /infill.
+    """Presets by name, each with the options it sets, as fields of /infill.
 
-    Those of the server's own `midigpt.toml` are among them.
+    Presets of the server's own `midigpt.toml` are included.
     """
     return json_response(await state_of(request).queue.in_thread(_presets))
 

@@ -48,14 +48,17 @@ _FORM = {
     "title": "RenderForm",
     "type": "object",
     "required": ["file"],
-    "properties": {"file": {"type": "string", "format": "binary", "description": "a .mid file"}, **_ROWS},
+    "properties": {
+        "file": {"type": "string", "format": "binary", "title": "Song", "description": "The .mid file."},
+        **_ROWS,
+    },
     "additionalProperties": False,
 }
 
 
 @router.post(
     "/render",
-    summary="Turn a .mid file into sound or a picture",
+    summary="Render a .mid file as sound or a picture",
     responses={200: {"description": "The file", "content": {kind: {} for kind in FORMATS.values()}}, **ERRORS},
     openapi_extra={"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": _FORM}}}},
 )

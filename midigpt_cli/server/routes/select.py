@@ -18,6 +18,7 @@ from midigpt_cli.server.loaded_models import ModelEntry, ModelSpec
 from midigpt_cli.server.request_models import body_of
 from midigpt_cli.server.response_models import ERRORS, json_answer
 from midigpt_cli.server.server_settings import ServerSettings
+from midigpt_cli.server.shared_descriptions import UNUSED
 from midigpt_cli.server.state import ServerState, state_of
 from midigpt_core.errors import CheckpointError
 from midigpt_core.fields import read, setting
@@ -34,26 +35,26 @@ _PREWARM = (Track(track_type="drum"), Track(instrument=33))
 
 @dataclass(frozen=True)
 class SelectBody:
-    """The model to serve when none is named."""
+    """The new default model."""
 
-    model: str = setting(MISSING, "an id of GET /models, or what the server was allowed to load")
-    id: str | None = setting(None, "the id to serve it under; made from its name if left out")
-    dry_run: bool = setting(False, "say whether it could be served, change nothing")
-    prewarm: bool = setting(False, "write a bar with it before it takes over")
-    stop_active: bool = setting(False, "end the jams that are playing, instead of answering 409")
+    model: str = setting(MISSING, "an id of GET /models, or a model that the server may load (--allow-model)")
+    id: str | None = setting(None, "id to serve it under (default: derived from its name)")
+    dry_run: bool = setting(False, "check whether it can be loaded and change nothing")
+    prewarm: bool = setting(False, "write one bar with it before switching")
+    stop_active: bool = setting(False, "end running jams instead of refusing with 409")
 
 
 class SelectAnswer(BaseModel):
-    """What is served now."""
+    """The default model after the call."""
 
-    model: str
-    checkpoint: str
-    previous: str
-    loaded: bool = Field(description="false: it was at hand already")
-    dry_run: bool
-    warmup_done: bool
-    jams_stopped: int
-    unused: list[str] | None = Field(None, description="fields that are accepted and mean nothing here")
+    model: str = Field(description="id of the default model")
+    checkpoint: str = Field(description="name or file of its weights")
+    previous: str = Field(description="id of the default model before")
+    loaded: bool = Field(description="it was loaded by this call (false: it was loaded before)")
+    dry_run: bool = Field(description="nothing was changed")
+    warmup_done: bool = Field(description="a bar was written with it")
+    jams_stopped: int = Field(description="number of jams that were ended")
+    unused: list[str] | None = Field(None, description=UNUSED)
 
 
 @router.post(
@@ -63,10 +64,10 @@ class SelectAnswer(BaseModel):
     openapi_extra=body_of("SelectBody"),
 )
 async def select(request: Request) -> dict[str, Any]:
-    """Load, try and take over, in this order; where one fails, everything stays as it was.
+    """Load a model, test it, and make it the default. If one of these fails, nothing changes.
 
-    A model that an earlier call had loaded makes room; those the server was started with stay at hand under their ids.
-    Requests under way finish on the model they began with. 409 while jams play, unless `stop_active`.
+    A model that an earlier call loaded is unloaded; those the server was started with stay available under their ids.
+    Running requests finish with their model. 409 while jams are running, unless `stop_active` is set.
     """
     state = state_of(request)
     data, repo, unused = checkpoint_of(await read_message(request))

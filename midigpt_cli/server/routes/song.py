@@ -25,44 +25,44 @@ _BODY = {
 }
 
 _FILE: dict[str, Any] = {
-    "description": "the .mid file",
+    "description": "The .mid file",
     "content": {MIDI: {"schema": {"type": "string", "format": "binary"}}},
 }
 _FRESH = {"Cache-Control": "no-store"}  # the next server at this address may have another song
 
 
 class ChordAnswer(BaseModel):
-    """A chord that is heard from a beat on."""
+    """A chord, estimated from the notes, and where it begins."""
 
-    bar: int = Field(description="from 1")
-    beat: float = Field(description="quarter notes into the bar, from 1")
-    chord: str = Field(examples=["Am7"])
-    confidence: float = Field(description="0 to 1; below 0.5 the chord is a guess")
+    bar: int = Field(description="bar, from 1")
+    beat: float = Field(description="beat of the bar in quarter notes, from 1")
+    chord: str = Field(description="its name", examples=["Am7"])
+    confidence: float = Field(description="0 to 1; chords below 0.5 are uncertain")
 
 
 class SongAnswer(BaseModel):
-    """What `midigpt info --json` tells; tracks and bars count from 1."""
+    """The facts that `midigpt info --json` prints; tracks and bars count from 1."""
 
-    bars: int
-    seconds: float
-    metres: list[dict[str, Any]] = Field(description="each with the bar it begins in, as the tempi and keys")
-    tempi: list[dict[str, Any]]
-    keys: list[dict[str, Any]] = Field(description="those that the file names")
-    key_by_notes: str | None = Field(description="the key that the notes of all melodic tracks suggest")
-    chords: list[ChordAnswer]
-    tracks: list[dict[str, Any]]
+    bars: int = Field(description="number of bars")
+    seconds: float = Field(description="duration in seconds")
+    metres: list[dict[str, Any]] = Field(description="time signatures, each with the bar it begins in")
+    tempi: list[dict[str, Any]] = Field(description="tempi, each with the bar it begins in")
+    keys: list[dict[str, Any]] = Field(description="keys named in the file, each with the bar it begins in")
+    key_by_notes: str | None = Field(description="key estimated from the notes of all melodic tracks")
+    chords: list[ChordAnswer] = Field(description="chords estimated from the notes")
+    tracks: list[dict[str, Any]] = Field(description="the tracks: name, instrument, range, number of notes, ...")
 
 
 @router.post(
     "/song",
-    summary="What is in a song",
+    summary="Facts about a song",
     responses={**json_answer(SongAnswer), **ERRORS},
     openapi_extra={"requestBody": _BODY},
 )
 async def song(request: Request) -> Response:
-    """The answer of `midigpt info --json`: tracks, metres, tempi, keys, sections, and the chord heard in each bar.
+    """Return what `midigpt info --json` prints: tracks, time signatures, tempi, keys, sections and estimated chords.
 
-    Send a .mid file as a form's `file`, or as it is.
+    Send a .mid file as the body, or as `file` in a form.
     """
     state = state_of(request)
     state.queue.check_room(client_of(request))
@@ -73,11 +73,11 @@ async def song(request: Request) -> Response:
 @router.get(
     "/song",
     summary="The song that the studio was started with",
-    responses={200: _FILE, 204: {"description": "it was started without one"}, **ERRORS},
+    responses={200: _FILE, 204: {"description": "No song was given"}, **ERRORS},
     response_class=Response,
 )
 async def opened(request: Request) -> Response:
-    """The file that `midigpt studio SONG` was told to open, byte for byte; `Content-Disposition` has its name."""
+    """The song given to `midigpt studio SONG`, byte for byte, with its name in `Content-Disposition`."""
     song = state_of(request).opened
     if song is None:
         return Response(status_code=204, headers=_FRESH)

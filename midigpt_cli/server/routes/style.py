@@ -24,6 +24,7 @@ from midigpt_cli.server.response_models import ERRORS, json_answer
 from midigpt_cli.server.responses import to_json
 from midigpt_cli.server.routes.generate import client_of, reply
 from midigpt_cli.server.server_settings import ServerSettings
+from midigpt_cli.server.shared_descriptions import MODEL, REQUEST_ID, SEED, UNDERSTOOD, UNUSED
 from midigpt_cli.server.state import state_of
 from midigpt_cli.server.work_queue import STOPPING, Rendered, Work
 from midigpt_core import trace
@@ -40,6 +41,9 @@ from midigpt_core.music import tempo_of
 from midigpt_core.score import Score
 
 router = APIRouter(tags=["generation"])
+BARS = "number of bars to return"
+INTRO = "number of bars to write before them and leave out"
+SOUND = "also return the rendered sound"
 _JAM = tuple(key for key in (*CHANGING, "metre", "tracks") if key not in ("late", "bars_per_chunk", "ramp_seconds"))
 
 
@@ -47,50 +51,50 @@ _JAM = tuple(key for key in (*CHANGING, "metre", "tracks") if key not in ("late"
 class StyleRequest:
     """What /generate_style takes beside the fields of a jam."""
 
-    bars: int = setting(8, "how many bars", 1, 64)
-    intro_bars_to_drop: int = setting(0, "bars written before them and left out", 0, 64)
-    audio: bool = setting(True, "answer with the rendered sound, too")
-    audio_rate: int = setting(RATE, "samples per second of that sound")
-    model: str | None = None
-    request_id: str | None = None
+    bars: int = setting(8, BARS, 1, 64)
+    intro_bars_to_drop: int = setting(0, INTRO, 0, 64)
+    audio: bool = setting(True, SOUND)
+    audio_rate: int = setting(RATE, "sample rate of that sound in Hz")
+    model: str | None = setting(None, MODEL)
+    request_id: str | None = setting(None, REQUEST_ID)
 
 
 class StyleBody(BaseModel):
-    """Styles or a prompt, and how many bars; other fields as in JamStart."""
+    """Styles or a prompt, and the number of bars; other fields as in JamStart."""
 
     model_config = ConfigDict(extra="allow")
 
-    styles: str | list[str] | None = Field(None, description="mixed by style_weights", examples=["jazz"])
-    style_weights: str | list[float] | None = None
-    prompt: str | None = Field(None, description="instead of styles: in words what to play")
-    bpm: float | None = Field(None, description="the style's if left out")
-    bars: int = Field(8, ge=1, le=64)
-    intro_bars_to_drop: int = Field(0, ge=0, le=64, description="bars written before them and left out")
-    audio: bool = Field(True, description="answer with the rendered sound, too")
-    config: ConfigModel | None = Field(None, description="sampling; its fields may stand beside it, too")
+    styles: str | list[str] | None = Field(None, description="styles to mix", examples=["jazz"])
+    style_weights: str | list[float] | None = Field(None, description="one weight per style (default: equal weights)")
+    prompt: str | None = Field(None, description="text prompt instead of styles, such as slow jazz piano")
+    bpm: float | None = Field(None, description="tempo in quarter notes per minute (default: the style's)")
+    bars: int = Field(8, ge=1, le=64, description=BARS)
+    intro_bars_to_drop: int = Field(0, ge=0, le=64, description=INTRO)
+    audio: bool = Field(True, description=SOUND)
+    config: ConfigModel | None = Field(None, description="sampling settings; they may also stand at the top level")
 
 
 class StyleAnswer(BaseModel):
-    """The bars."""
+    """The bars that were written."""
 
-    request_id: str
-    model: str
-    seed: int
-    midi: str = Field(description="a .mid file in base64")
-    audio_base64: str | None = Field(None, description="a wav file exactly as long as the bars")
-    metadata: dict[str, Any]
-    understood: dict[str, Any] | None = None
-    unused: list[str] | None = None
+    request_id: str = Field(description="id of the request")
+    model: str = Field(description="id of the model")
+    seed: int = Field(description=SEED)
+    midi: str = Field(description="the bars as a base64 .mid file")
+    audio_base64: str | None = Field(None, description="a .wav file exactly as long as the bars")
+    metadata: dict[str, Any] = Field(description="bars, tempo and sample rate of the sound")
+    understood: dict[str, Any] | None = Field(None, description=UNDERSTOOD)
+    unused: list[str] | None = Field(None, description=UNUSED)
 
 
 @router.post(
     "/generate_style",
-    summary="Write bars in some styles",
+    summary="Write bars in given styles",
     responses={**json_answer(StyleAnswer), **ERRORS},
     openapi_extra=body_of("StyleBody"),
 )
 async def generate_style(request: Request) -> Response:
-    """Write bars from nothing in the styles named, all parts together, as JSON or a form asks."""
+    """Write bars from nothing in the given styles, all parts together. The body is JSON or a form."""
     state = state_of(request)
     data, unused = translated(await read_message(request))
     check_keys(data, (*_JAM, *_OWN))

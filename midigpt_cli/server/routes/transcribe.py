@@ -27,6 +27,7 @@ from midigpt_cli.server.outbound import BadTargetError, addresses, open_connecti
 from midigpt_cli.server.response_models import ERRORS, json_answer
 from midigpt_cli.server.routes.generate import client_of
 from midigpt_cli.server.routes.infill import named
+from midigpt_cli.server.routes.jobs import FileName, JobId
 from midigpt_cli.server.server_settings import ServerSettings
 from midigpt_cli.server.state import ServerState, state_of
 from midigpt_cli.server.webhooks import check_url
@@ -69,12 +70,12 @@ def _schema() -> dict[str, Any]:
 
 
 class AudioAnswer(BaseModel):
-    """The job has been taken."""
+    """The job that was started."""
 
-    success: bool
-    task_id: str = Field(description="of GET /jobs/{job_id}")
-    message: str
-    urls: dict[str, str]
+    success: bool = Field(description="always true")
+    task_id: str = Field(description="id of the job, for GET /jobs/{job_id}")
+    message: str = Field(description="the same in a sentence")
+    urls: dict[str, str] = Field(description="paths to follow, fetch or cancel it")
 
 
 @dataclass(frozen=True)
@@ -97,9 +98,9 @@ class TranscribeRequest:
     openapi_extra={"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": _schema()}}}},
 )
 async def audio_to_midi(request: Request) -> Response:
-    """Take audio and answer at once with the id of a job; GET /jobs/{task_id} tells how it goes and names the files.
+    """Start a transcription and return the id of its job at once; GET /jobs/{task_id} has its progress and its files.
 
-    The options are those of `midigpt transcribe`. The same Idempotency-Key gets the same job.
+    The fields are the options of `midigpt transcribe`. Requests with the same Idempotency-Key get the same job.
     """
     state, caller = state_of(request), client_of(request)
     state.queue.check_room(caller)
@@ -125,10 +126,10 @@ async def audio_to_midi(request: Request) -> Response:
 
 @router.get(
     "/jobs/{job_id}/files/{name}",
-    summary="A file that a job made",
+    summary="A file of a job",
     responses={200: {"description": "The file", "content": {kind: {} for kind in MEDIA.values()}}, **ERRORS},
 )
-async def job_file(job_id: str, name: str, request: Request) -> Response:
+async def job_file(job_id: JobId, name: FileName, request: Request) -> Response:
     """The note table or the rendered audio of a finished transcription, or a variation of a loop."""
     job = state_of(request).jobs.get(job_id)
     if name not in job.files:

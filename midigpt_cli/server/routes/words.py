@@ -12,7 +12,9 @@ from midigpt_core.words import LONGEST, read_prompt
 router = APIRouter(tags=["about"])
 
 
-@router.get("/words", summary="What is understood of a prompt", responses={**json_answer(None), **ERRORS})
-async def words(prompt: str = Query(max_length=LONGEST, description="such as sparse funk bass in E minor")) -> Any:
-    """Parts, tempo, metre, key and feels, what became of each word, and the words that are not known."""
+@router.get("/words", summary="How a text prompt is read", responses={**json_answer(None), **ERRORS})
+async def words(
+    prompt: str = Query(max_length=LONGEST, description="text prompt, such as sparse funk bass in E minor"),
+) -> Any:
+    """Parts, tempo, time signature, key and feel; what each word was read as; and unknown words."""
     return read_prompt(prompt).to_dict()
