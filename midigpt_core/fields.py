@@ -120,6 +120,14 @@ def read(cls: type[T], data: Any, where: str, door: Door = Door()) -> T:
     return cls(**values)
 
 
+def reader(
+    kind: Any, meaning: str = "", low: float | None = None, high: float | None = None, **more: Any
+) -> Callable[[Any, str], Any]:
+    """What reads a value that is no field of a dataclass, as `read` would read a field declared by `setting`."""
+    found = _reader(kind, {"help": meaning, "low": low, "high": high, **more})
+    return lambda value, where: found(value, where, Door())
+
+
 def check(value: Any, where: str, door: Door = Door(data=False), without: str = "") -> None:
     """Look at every field of a dataclass (but one, perhaps) as `read` does. Raises what the door says."""
     kind: Any = type(value)
@@ -236,7 +244,7 @@ def _plain(kind: Any, meta: Mapping[str, Any]) -> Reader:
         if isinstance(value, str) and value in words:
             return words[value]
         if not fits(value):
-            expected = " or ".join([_WORDS[kind], *map(repr, words)])
+            expected = _either([*_WORDS[kind].split(" or "), *map(repr, words)])
             raise door.refuse(where, value, f"is not {expected}", "correct it")
         if door.ranges and limits:
             limits(value, where, door)
@@ -282,7 +290,7 @@ def _limits(meta: Mapping[str, Any]) -> Callable[[Any, str, Door], None] | None:
     )
     hint = f" ({meta['help']})" if meta.get("help") else ""
 
-    usable = _range_in_words(meta)
+    usable = _either([_range_in_words(meta), *map(repr, meta.get("words", ()))])
 
     def hold(value: Any, where: str, door: Door) -> None:
         if choices and value not in choices:
@@ -295,6 +303,11 @@ def _limits(meta: Mapping[str, Any]) -> Callable[[Any, str, Door], None] | None:
             raise door.refuse(where, value, "is too large", f"use {usable}{hint}")
 
     return hold
+
+
+def _either(ways: Sequence[str]) -> str:
+    """ "a", "a or b", "a, b or c"."""
+    return " or ".join(filter(None, [", ".join(ways[:-1]), ways[-1]]))
 
 
 def _range_in_words(meta: Mapping[str, Any]) -> str:

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 from tiny import engine, request, song
+from wrong_controls import WRONG_CONTROLS, track_of
 
 from midigpt_core import Bar, InferenceConfig, InferenceEngine, Note, RequestValidationError, Score, ScoreError, Track
+from midigpt_core.constraints.controls import CONTROLS
 from midigpt_core.fields import Door, all_sound, check, read, setting
 from midigpt_core.request import GenerationRequest, TrackPrompt
 
@@ -31,6 +33,32 @@ def test_a_setting_of_the_wrong_type_is_refused_as_over_http(config, says) -> No
         engine().session(song(), replace(wanted, config=replace(wanted.config, **config)))
     assert says in str(caught.value)
     assert caught.value.field == f"config.{next(iter(config))}"
+
+
+@pytest.mark.parametrize(("control", "value", "says"), WRONG_CONTROLS)
+def test_a_control_of_the_wrong_type_is_refused_by_name(control, value, says) -> None:
+    track = track_of(control)
+    with pytest.raises(RequestValidationError) as caught:
+        engine().session(song(), request(song(), {track: [4]}, {control: value}))
+    assert f"tracks[{track}].controls.{control}{says}" in str(caught.value)
+
+
+def test_every_control_is_tried_with_a_wrong_type() -> None:
+    assert {name for name, _, _ in WRONG_CONTROLS} | {"span"} == set(CONTROLS)
+
+
+@pytest.mark.parametrize("value", [2, "2-4", [2], [2, "4"], [True, 4], [4, 2], [float("nan"), 4]])
+def test_a_part_of_a_bar_is_two_numbers(value) -> None:
+    prompts = [TrackPrompt(0), TrackPrompt(1), TrackPrompt(2, [4], bar_controls={4: {"span": value}})]
+    with pytest.raises(RequestValidationError, match=r"tracks\[2\].bar_controls\[4\].span"):
+        engine().session(song(), GenerationRequest(prompts, InferenceConfig(seed=1)))
+
+
+@pytest.mark.parametrize("value", [1, "on", [True]])
+def test_a_switch_of_the_whole_piece_is_true_or_false(value) -> None:
+    for name in ("velocity", "microtiming"):
+        with pytest.raises(RequestValidationError, match=f"controls.{name} = .* is not true or false"):
+            engine().session(song(), replace(request(song(), {1: [4]}), controls={name: value}))
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import io
 import threading
 import wave
 from collections import OrderedDict
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -16,23 +17,32 @@ import numpy.typing as npt
 from midigpt_cli.live.jam_session import KEPT, Delivery
 from midigpt_core.audio.audio_files import pcm_wav
 from midigpt_core.audio.synthesis import synthesise
-from midigpt_core.fields import refused
+from midigpt_core.fields import setting
 from midigpt_core.jam import RESOLUTION
 from midigpt_core.midi_file import score_to_bytes
 from midigpt_core.music import bpm_of
 
-AUDIO = (False, True, "binary")  # no sound; base64 in the message; a frame of its own before the message
+BINARY = "binary"
 RATE = 48_000
 RATES = (8000, 48_000)  # lowest and highest that is rendered for callers
 MOST_BYTES = 32_000_000  # of rendered chunks that one jam keeps
+
+
+@dataclass(frozen=True)
+class SoundRequest:
+    """What a start message says of the sound of a jam's chunks."""
+
+    audio: bool = setting(
+        False, "sound with every chunk, as base64; binary: in a frame of its own", words={BINARY: BINARY}
+    )
+    audio_rate: int = setting(RATE, "sample rate of that sound in Hz", *RATES)
 
 
 class ChunkSound:
     """Renders the chunks of one jam in the order of their places; one that is asked for again comes again."""
 
     def __init__(self, rate: int) -> None:
-        """Raises RequestValidationError."""
-        self.rate = checked_rate(rate)
+        self.rate = rate
         self._end = Fraction(0)  # of what was rendered, in seconds
         self._tail: npt.NDArray[np.float32] = np.zeros((0, 2), np.float32)
         self._kept: OrderedDict[int, bytes] = OrderedDict()
@@ -83,13 +93,6 @@ class ChunkSound:
             "bars": len(given.chunk.score.tracks[0].bars),
             "bpm": round(bpm_of(given.chunk.score.tempo), 3),
         }
-
-
-def checked_rate(rate: Any) -> int:
-    """A sample rate sound can be rendered at. Raises RequestValidationError."""
-    if type(rate) is not int or not RATES[0] <= rate <= RATES[1]:
-        raise refused("audio_rate", rate, "is no sample rate", f"use {RATES[0]} to {RATES[1]}")
-    return rate
 
 
 def in_words(data: bytes) -> str:

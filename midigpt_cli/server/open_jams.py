@@ -16,14 +16,14 @@ from midigpt_cli.live.jam_session import Delivery, JamSession
 from midigpt_cli.live.late_chunks import NEVER
 from midigpt_cli.parse.jam_messages import read_pacing, read_start, read_update, song_in
 from midigpt_cli.parse.jam_prompt import understood_in
-from midigpt_cli.server.chunk_audio import AUDIO, RATE, ChunkSound
+from midigpt_cli.server.chunk_audio import BINARY, ChunkSound, SoundRequest
 from midigpt_cli.server.http_errors import OUR_FAULT, RefusalError, busy
 from midigpt_cli.server.loaded_models import ModelEntry
 from midigpt_cli.server.server_settings import ServerSettings
 from midigpt_cli.server.song_limits import check_parts, check_song, read_limits
 from midigpt_cli.server.work_queue import WorkQueue
 from midigpt_core.errors import RequestValidationError
-from midigpt_core.fields import refused
+from midigpt_core.fields import read
 from midigpt_core.jam import Jam
 from midigpt_core.score import Score
 
@@ -209,11 +209,9 @@ class JamSessions:
 
 def _sound_of(data: Mapping[str, Any]) -> tuple[ChunkSound | None, bool]:
     """What renders the chunks, if a start message asks for sound, and whether it is sent apart."""
-    audio = data.get("audio", False)
-    if audio not in AUDIO:
-        raise refused("audio", audio, "is not known", "use true, false, or binary for binary frames")
-    sound = ChunkSound(data.get("audio_rate", RATE))
-    return (sound if audio else None), audio == "binary"
+    request = read(SoundRequest, {key: data[key] for key in ("audio", "audio_rate") if key in data}, "")
+    sound: Any = request.audio  # true, false or "binary"
+    return (ChunkSound(request.audio_rate) if sound else None), sound == BINARY
 
 
 def _nothing_sentence(session: JamSession, seconds: float) -> str:

@@ -9,12 +9,14 @@ from midigpt_core.chords import changes_of
 from midigpt_core.constraints.control import Scene
 from midigpt_core.constraints.line_controls import check_melodic
 from midigpt_core.constraints.masks import Constraint
-from midigpt_core.fields import refused
+from midigpt_core.fields import reader
 from midigpt_core.score import Track
 from midigpt_core.tokens.encoder_config import EncoderConfig
 
 HEARD, FILE = "heard", "file"  # instead of names: the chords that the song sounds, or that its file names
 STRONGEST = 10.0
+_CHORDS = reader(str, "such as Am7, or Am,F")
+_STRENGTH = reader(float, "0: not at all, 1: nine of ten notes belong to the chord", 0, STRONGEST)
 
 
 class ChordsControl:
@@ -23,8 +25,7 @@ class ChordsControl:
 
     def check(self, value: Any, where: str, encoder: EncoderConfig, track: Track) -> None:
         check_melodic(where, value, track)
-        if not isinstance(value, str):
-            raise refused(where, value, "is not a string", "write C, Am7, C/E, Am,F, ...")
+        _CHORDS(value, where)
         if value not in (HEARD, FILE):
             changes_of(value, max((bar.beat_length for bar in track.bars), default=4.0), where)
 
@@ -36,8 +37,7 @@ class ChordStrength:
     """How strongly new notes follow their chords (0: not at all, 1: nine of ten belong to the chord)."""
 
     def check(self, value: Any, where: str, encoder: EncoderConfig, track: Track) -> None:
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= STRONGEST:
-            raise refused(where, value, "is no strength", f"use 0 to {STRONGEST:g}")
+        _STRENGTH(value, where)
 
     def constraints(self, values: Mapping[int, Any], scene: Scene) -> list[Constraint]:
         return []  # told with the chords

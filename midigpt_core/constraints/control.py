@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from midigpt_core.constraints.masks import Allowed, Constraint
-from midigpt_core.fields import Door, nearest, refused, rows_of
+from midigpt_core.fields import Door, rows_of
 from midigpt_core.plan.steps import Cell
 from midigpt_core.request import InferenceConfig, TrackPrompt
 from midigpt_core.score import Bar, Score, Track
@@ -76,17 +76,3 @@ class Limit:
 
     def constraints(self, values: Mapping[int, Any], scene: Scene) -> list[Constraint]:
         return []  # the grammar holds them, or the rule of the setting
-
-
-def check_object(value: Any, where: str, keys: tuple[str, ...]) -> None:
-    if not isinstance(value, dict):
-        raise refused(where, value, "is not an object", f"give keys of {', '.join(keys)}")
-    for key in value:
-        if key not in keys:
-            raise refused(f"{where}.{key}", None, "is not a known key", nearest(str(key), keys))
-
-
-def check_integers(values: Any, where: str, low: int, high: int) -> None:
-    whole = isinstance(values, list) and all(isinstance(v, int) and not isinstance(v, bool) for v in values)
-    if not whole or any(not low <= v <= high for v in values):
-        raise refused(where, values, "is out of range", f"use integers from {low} to {high}")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field
 from typing import Any
 
 import numpy as np
 
 from midigpt_core.constraints.chord_controls import ChordsControl, ChordStrength
-from midigpt_core.constraints.control import DecodeControl, Limit, Scene, check_integers, check_object
+from midigpt_core.constraints.control import DecodeControl, Limit, Scene
 from midigpt_core.constraints.fill import FillControl
 from midigpt_core.constraints.line_controls import ContourControl, KeepContour, KeepRange, MotionControl
 from midigpt_core.constraints.masks import AllowedTokens, Constraint, Schedule, Scheduled, Slot, TokenBias
@@ -19,7 +20,7 @@ from midigpt_core.constraints.span import Span
 from midigpt_core.constraints.swing import SwingControl
 from midigpt_core.constraints.syncopation import SyncopationControl
 from midigpt_core.constraints.velocity import Humanise, VelocityControl
-from midigpt_core.fields import nearest, refused
+from midigpt_core.fields import read, reader, refused, setting
 from midigpt_core.music import GRIDS
 from midigpt_core.score import Bar, Track
 from midigpt_core.tokens.encoder_config import EncoderConfig
@@ -27,6 +28,7 @@ from midigpt_core.tokens.types import TokenType
 from midigpt_core.tokens.vocabulary import Vocabulary
 
 ONSETS = "onsets"  # value of rhythm_lock
+LONGEST_BAR = 16  # quarter notes
 
 
 class TimeSignature:
@@ -51,36 +53,44 @@ def signature_of(value: Any, where: str, encoder: EncoderConfig) -> tuple[int, i
     raise refused(where, value, "is no time signature of this checkpoint", f"use an index or a name of {known}")
 
 
+@dataclass(frozen=True)
+class RhythmPosition:
+    """A place of a bar at which notes begin."""
+
+    pos: int = setting(MISSING, "ticks of the model's grid from the beginning of the bar", 0)
+    polyphony: int = setting(1, "notes that begin there", 1, 32)
+
+
+@dataclass(frozen=True)
+class RhythmGrid:
+    """The places at which notes rather begin."""
+
+    unit: str = setting(MISSING, "a note value", choices=tuple(GRIDS))
+    strength: float = setting(1.0, "1: only on the grid, 0: anywhere", 0, 1)
+
+
+@dataclass(frozen=True)
+class RhythmMaskValue:
+    """The keys of a rhythm mask."""
+
+    positions: list[RhythmPosition] = setting([], "places of the bar", least=1)
+    grid: RhythmGrid = field(default_factory=lambda: RhythmGrid("sixteenth", 0.0))
+
+
 class RhythmMask:
     """{"positions": [{"pos": 0, "polyphony": 1}, ...]} (exact, grid ticks) or {"grid": {"unit": "eighth",
     "strength": 1.0}} (1: only the grid, 0: anywhere)."""
 
     def check(self, value: Any, where: str, encoder: EncoderConfig, track: Track) -> None:
-        check_object(value, where, ("positions", "grid"))
+        read(RhythmMaskValue, value, where)
         if len(value) != 1:
             raise refused(where, sorted(value), "is not one rhythm", "give either positions or grid")
-        if "grid" in value:
-            self._check_grid(value["grid"], f"{where}.grid")
-            return
-        entries = value["positions"]
-        if not isinstance(entries, list) or not entries:
-            raise refused(f"{where}.positions", entries, "is not a list of positions", "give [{pos: 0, polyphony: 1}]")
-        for i, entry in enumerate(entries):
-            check_object(entry, f"{where}.positions[{i}]", ("pos", "polyphony"))
-            check_integers([entry.get("pos")], f"{where}.positions[{i}].pos", 0, 16 * encoder.resolution - 1)
-            check_integers([entry.get("polyphony", 1)], f"{where}.positions[{i}].polyphony", 1, 32)
-        if len({entry["pos"] for entry in entries}) < len(entries):
+        places = [entry["pos"] for entry in value.get("positions", ())]
+        end = LONGEST_BAR * encoder.resolution
+        if max(places, default=0) >= end:
+            raise refused(f"{where}.positions", max(places), "is too large a position", f"use positions below {end}")
+        if len(set(places)) < len(places):
             raise refused(f"{where}.positions", None, "name a position twice", "merge them and raise their polyphony")
-
-    def _check_grid(self, grid: Any, where: str) -> None:
-        check_object(grid, where, ("unit", "strength"))
-        if str(grid.get("unit")) not in GRIDS:
-            raise refused(
-                f"{where}.unit", grid.get("unit"), "is not a known grid", nearest(str(grid.get("unit")), GRIDS)
-            )
-        strength = grid.get("strength", 1.0)
-        if not isinstance(strength, (int, float)) or not 0 <= strength <= 1:
-            raise refused(f"{where}.strength", strength, "is out of range", "use 0 to 1")
 
     def constraints(self, values: Mapping[int, Any], scene: Scene) -> list[Constraint]:
         exact: dict[int, Schedule] = {}
@@ -111,13 +121,15 @@ class RhythmMask:
         return off
 
 
+_LOCK = reader(bool, words={ONSETS: ONSETS})
+
+
 class RhythmLock:
     """true: keep the onsets and chord sizes of the old bar, with new pitches and durations; "onsets": keep the onsets,
     with any number of notes at each."""
 
     def check(self, value: Any, where: str, encoder: EncoderConfig, track: Track) -> None:
-        if not isinstance(value, bool) and value != ONSETS:
-            raise refused(where, value, "is not true or false", f"use true to keep the rhythm, or {ONSETS!r}")
+        _LOCK(value, where)
 
     def constraints(self, values: Mapping[int, Any], scene: Scene) -> list[Constraint]:
         kinds = ((True, Scheduled), (ONSETS, Onsets))
@@ -129,17 +141,20 @@ class RhythmLock:
         return found
 
 
+@dataclass(frozen=True)
+class RemixValue:
+    """The keys of a remix."""
+
+    amount: float = setting(MISSING, "the share of the notes that change", 0, 1, open_low=True)
+    mode: str = setting("pitch", "pitch, or full for durations too", choices=("pitch", "full"))
+
+
 class Remix:
     """{"amount": 0.3, "mode": "pitch"}: change this share of the notes (at least one) and keep the rest, unless a pitch
     mask forbids them; mode "full" changes durations too."""
 
     def check(self, value: Any, where: str, encoder: EncoderConfig, track: Track) -> None:
-        check_object(value, where, ("amount", "mode"))
-        amount = value.get("amount")
-        if not isinstance(amount, (int, float)) or isinstance(amount, bool) or not 0 < amount <= 1:
-            raise refused(f"{where}.amount", amount, "is not a share of the notes", "use a number above 0, at most 1")
-        if value.get("mode", "pitch") not in ("pitch", "full"):
-            raise refused(f"{where}.mode", value["mode"], "is not known", "use pitch or full")
+        read(RemixValue, value, where)
 
     def constraints(self, values: Mapping[int, Any], scene: Scene) -> list[Constraint]:
         random = np.random.Generator(np.random.PCG64([scene.seed, 1]))

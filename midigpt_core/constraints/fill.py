@@ -13,7 +13,7 @@ from midigpt_core.constraints.attribute_limits import Push, among_pitches, open_
 from midigpt_core.constraints.control import Scene
 from midigpt_core.constraints.drum_parts import DRUM_PARTS
 from midigpt_core.constraints.masks import LEADS_TO_NOTE, PITCH, Allowed, Bias, Constraint, Cursor, token_mask
-from midigpt_core.fields import refused
+from midigpt_core.fields import reader, refused
 from midigpt_core.score import DRUM, Track
 from midigpt_core.tokens.encoder_config import EncoderConfig
 from midigpt_core.tokens.types import TokenType
@@ -107,14 +107,15 @@ class Fill(Push):
             self._hits.setdefault(at.cell, []).append(at.tick)
 
 
+_LENGTH = reader(float, "quarter notes", 0, LONGEST, open_low=True, words={END: END})
+
+
 class FillControl:
     """ "end" (two) or a number of quarter notes: a fill of this length at the end of these drum bars, with more hits
     than the bars before, on toms, snare, crash and kick."""
 
     def check(self, value: Any, where: str, encoder: EncoderConfig, track: Track) -> None:
-        number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if value != END and not (number and 0 < value <= LONGEST):
-            raise refused(where, value, "is no fill", "use 'end', or a number of quarter notes up to 16")
+        _LENGTH(value, where)
         if track.track_type != DRUM:
             raise refused(where, value, "is for drums, this track is melodic", "drop it")
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from math import pi, sin
 from typing import Any
 
 import numpy as np
 
-from midigpt_core.constraints.control import Scene, check_object
+from midigpt_core.constraints.control import Scene
 from midigpt_core.constraints.line import KINDS, Contour, Motion, Sketch, line_of
 from midigpt_core.constraints.masks import AllowedTokens, Constraint, token_mask
-from midigpt_core.fields import nearest, refused
+from midigpt_core.fields import read, reader, refused, setting
 from midigpt_core.score import DRUM, Bar, Track
 from midigpt_core.tokens.encoder_config import EncoderConfig
 from midigpt_core.tokens.types import TokenType
@@ -31,16 +32,26 @@ def check_melodic(where: str, value: Any, track: Track) -> None:
         raise refused(where, value, "is for melodic tracks, this one plays drums", "drop it")
 
 
+@dataclass(frozen=True)
+class MotionShares:
+    """The shares of the line's movements; they add up to 1 at most."""
+
+    steps: float = setting(0, "share of steps, up to 2 semitones", 0, 1)
+    leaps: float = setting(0, "share of leaps", 0, 1)
+    repeats: float = setting(0, "share of repeated pitches", 0, 1)
+
+
+_CONTOUR = reader(str, choices=tuple(CONTOURS))
+_SWITCH = reader(bool)
+
+
 class MotionControl:
     """{"steps": 0.6, "leaps": 0.2, "repeats": 0.2}: the share of each in the line (steps: up to 2 semitones); the model
     chooses those left out."""
 
     def check(self, value: Any, where: str, encoder: EncoderConfig, track: Track) -> None:
-        check_object(value, where, KINDS)
+        read(MotionShares, value, where)
         check_melodic(where, value, track)
-        for kind, share in value.items():
-            if not isinstance(share, (int, float)) or isinstance(share, bool) or not 0 <= share <= 1:
-                raise refused(f"{where}.{kind}", share, "is no share", "use 0 to 1")
         if not value or sum(value.values()) > 1.0 + 1e-9:
             raise refused(where, value, "are no shares of one line", "use shares that add up to 1 at most")
         if len(value) == len(KINDS) and sum(value.values()) < 1.0 - 1e-9:
@@ -54,8 +65,7 @@ class ContourControl:
     """up, down, arch or dip: the shape of the line over its bars."""
 
     def check(self, value: Any, where: str, encoder: EncoderConfig, track: Track) -> None:
-        if not isinstance(value, str) or value not in CONTOURS:
-            raise refused(where, value, "is no contour", nearest(str(value), CONTOURS))
+        _CONTOUR(value, where)
         check_melodic(where, value, track)
 
     def constraints(self, values: Mapping[int, Any], scene: Scene) -> list[Constraint]:
@@ -81,7 +91,7 @@ class KeepRange:
     """true: stay within the pitch range of the old bar."""
 
     def check(self, value: Any, where: str, encoder: EncoderConfig, track: Track) -> None:
-        check_switch(value, where)
+        _SWITCH(value, where)
         check_melodic(where, value, track)
 
     def constraints(self, values: Mapping[int, Any], scene: Scene) -> list[Constraint]:
@@ -100,18 +110,12 @@ class KeepContour:
     """true: rise and fall where the old bar did, with other notes."""
 
     def check(self, value: Any, where: str, encoder: EncoderConfig, track: Track) -> None:
-        check_switch(value, where)
+        _SWITCH(value, where)
         check_melodic(where, value, track)
 
     def constraints(self, values: Mapping[int, Any], scene: Scene) -> list[Constraint]:
         old = {cell: _line(scene.bars[cell]) for cell, value in values.items() if value and scene.bars[cell].notes}
         return [Sketch(scene.vocabulary, scene.tracks_of(old), old=old)] if old else []
-
-
-def check_switch(value: Any, where: str) -> None:
-    """true or false."""
-    if not isinstance(value, bool):
-        raise refused(where, value, "is not true or false", "correct it")
 
 
 def _line(bar: Bar) -> list[tuple[int, int]]:

@@ -6,15 +6,16 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from midigpt_core.errors import EncoderConfigError
-from midigpt_core.fields import nearest, refused
+from midigpt_core.fields import nearest, reader, refused
 from midigpt_core.tokens.encoder_config import EncoderConfig
 from midigpt_core.tokens.types import TokenType
+
+_SWITCH, _GENRE = reader(bool), reader(str)
 
 
 def _check_switch(kind: TokenType, switchable: str) -> Callable[[Any, str, EncoderConfig], None]:
     def check(value: Any, where: str, encoder: EncoderConfig) -> None:
-        if not isinstance(value, bool):
-            raise refused(where, value, "is not true or false", "correct it")
+        _SWITCH(value, where)
         if value and not any(domain == kind for domain, _ in encoder.token_domains):
             raise refused(where, value, f"needs {kind.value} tokens, which this checkpoint lacks", "drop it")
         if not value and not getattr(encoder, switchable):
@@ -27,7 +28,7 @@ def _check_genre(value: Any, where: str, encoder: EncoderConfig) -> None:
     if not encoder.genre_groups:
         raise refused(where, value, "needs a checkpoint with genres", "drop it")
     try:
-        encoder.genre_id(str(value))
+        encoder.genre_id(_GENRE(value, where))
     except EncoderConfigError:
         raise refused(where, value, "is no genre of this checkpoint", nearest(str(value), encoder.genres)) from None
 

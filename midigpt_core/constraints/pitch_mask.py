@@ -2,45 +2,57 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field
 from typing import Any
 
 import numpy as np
 
-from midigpt_core.constraints.control import Scene, check_integers, check_object
+from midigpt_core.constraints.control import Scene
 from midigpt_core.constraints.masks import AllowedTokens, Constraint, TokenBias, token_mask
-from midigpt_core.fields import nearest, refused
+from midigpt_core.fields import read, refused, setting
 from midigpt_core.music import SCALES
 from midigpt_core.score import Track
 from midigpt_core.tokens.encoder_config import EncoderConfig
 from midigpt_core.tokens.types import TokenType
 
 
+@dataclass(frozen=True)
+class PitchShape:
+    """Which pitches are likelier."""
+
+    type: str = setting(MISSING, "uniform or normal", choices=("uniform", "normal"))
+    min: float = setting(0, "lowest pitch of a uniform shape", 0, 127)
+    max: float = setting(127, "highest pitch of a uniform shape", 0, 127)
+    mean: float = setting(60, "likeliest pitch of a normal shape", 0, 127)
+    std: float = setting(12, "standard deviation of a normal shape, in semitones", 0, 127)
+
+
+@dataclass(frozen=True)
+class PitchMaskValue:
+    """The keys of a pitch mask."""
+
+    pitches: list[int] = setting([], "MIDI pitches", 0, 127)
+    scale: str = setting("", "a scale by name", choices=tuple(SCALES))
+    root: int = setting(0, "pitch class on which the scale is built", 0, 11)
+    pitch_classes: list[int] = setting([], "0 for C to 11 for B", 0, 11)
+    range: list[int] = setting([], "lowest and highest pitch", 0, 127)
+    shape: PitchShape = field(default_factory=lambda: PitchShape("uniform"))
+
+
 class PitchMask:
     """{"pitches": [...]} or {"scale": "major", "root": 0} or {"pitch_classes": [...]}, and {"range": [low, high]};
     softly, {"shape": {"type": "normal", "mean": 60, "std": 12}} or {"type": "uniform", "min": 48, "max": 72}."""
 
-    KEYS = ("pitches", "scale", "root", "pitch_classes", "range", "shape")
-
     def check(self, value: Any, where: str, encoder: EncoderConfig, track: Track) -> None:
-        check_object(value, where, self.KEYS)
-        if "scale" in value and str(value["scale"]) not in SCALES:
-            raise refused(
-                f"{where}.scale", value["scale"], "is not a known scale", nearest(str(value["scale"]), SCALES)
-            )
+        read(PitchMaskValue, value, where)
         sources = [key for key in ("pitches", "scale", "pitch_classes") if key in value]
         if len(sources) > 1:
             raise refused(where, sources, "set the same thing twice", "keep one of them")
-        for key, top in (("pitches", 127), ("pitch_classes", 11), ("range", 127)):
-            check_integers(value.get(key, []), f"{where}.{key}", 0, top)
         if "range" in value and (len(value["range"]) != 2 or value["range"][0] > value["range"][1]):
             raise refused(
                 f"{where}.range", value["range"], "is not [lowest, highest]", "give two pitches, the lower first"
             )
-        check_integers([value.get("root", 0)], f"{where}.root", 0, 11)
-        if "shape" in value:
-            self._check_shape(value["shape"], f"{where}.shape")
         if not self.pitches(value):
             raise refused(where, value, "leaves no pitch", "widen it")
 
@@ -58,15 +70,6 @@ class PitchMask:
         if shape.get("type") == "uniform":
             low, high = max(low, shape.get("min", 0)), min(high, shape.get("max", 127))
         return {pitch for pitch in wanted if low <= pitch <= high}
-
-    def _check_shape(self, shape: Any, where: str) -> None:
-        check_object(shape, where, ("type", "min", "max", "mean", "std"))
-        if shape.get("type") not in ("uniform", "normal"):
-            raise refused(f"{where}.type", shape.get("type"), "is not a known shape", "use uniform or normal")
-        for key in ("min", "max", "mean", "std"):
-            number = shape.get(key, 0)
-            if not isinstance(number, (int, float)) or not math.isfinite(number):
-                raise refused(f"{where}.{key}", number, "is not a number", "give one, in semitones")
 
     def _bias(self, shape: Mapping[str, Any], pitch: int) -> float:
         """What to add to the logit of a pitch; the pitches outside a uniform shape are not among `pitches`."""

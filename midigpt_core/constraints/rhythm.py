@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass
 from typing import Any
 
-from midigpt_core.constraints.control import Scene, check_object
+from midigpt_core.constraints.control import Scene
 from midigpt_core.constraints.drum_parts import DRUM_PARTS
 from midigpt_core.constraints.masks import (
     LEADS_TO_NOTE,
@@ -18,7 +18,7 @@ from midigpt_core.constraints.masks import (
     Slot,
     token_mask,
 )
-from midigpt_core.fields import nearest, refused
+from midigpt_core.fields import read, refused, setting
 from midigpt_core.score import DRUM, Track
 from midigpt_core.tokens.encoder_config import EncoderConfig
 from midigpt_core.tokens.grid import grid_onset
@@ -49,22 +49,22 @@ class Onsets(Scheduled):
         return allowed
 
 
+@dataclass(frozen=True)
+class RhythmSource:
+    """The track whose onsets are taken."""
+
+    track: int = setting(MISSING, "its index in the score")
+    part: str = setting(ALL, "a part of a drum kit", choices=(ALL, *DRUM_PARTS))
+    every: bool = setting(False, "whether a note begins at each of its onsets")
+
+
 class RhythmFrom:
     """{"track": 4, "part": "kick", "every": true}: begin notes only where another track of the score does; part:
     kick, snare, hats, toms, crash or ride of a drum track (default: all); every: at each of these onsets. Bars in which
     the other track is silent are free."""
 
     def check(self, value: Any, where: str, encoder: EncoderConfig, track: Track) -> None:
-        check_object(value, where, ("track", "part", "every"))
-        number = value.get("track")
-        if not isinstance(number, int) or isinstance(number, bool):
-            raise refused(f"{where}.track", number, "is no track", "give its index in the score")
-        if value.get("part", ALL) not in (ALL, *DRUM_PARTS):
-            raise refused(
-                f"{where}.part", value["part"], "is no part of a drum kit", nearest(str(value["part"]), DRUM_PARTS)
-            )
-        if not isinstance(value.get("every", False), bool):
-            raise refused(f"{where}.every", value["every"], "is not true or false", "correct it")
+        read(RhythmSource, value, where)
 
     def constraints(self, values: Mapping[int, Any], scene: Scene) -> list[Constraint]:
         found: dict[int, Schedule] = {}

@@ -16,7 +16,7 @@ from midigpt_core.constraints.masks import (
     Slot,
     token_mask,
 )
-from midigpt_core.fields import refused
+from midigpt_core.fields import reader, refused
 from midigpt_core.score import Bar, Note, Track
 from midigpt_core.tokens.encoder_config import EncoderConfig
 from midigpt_core.tokens.types import TokenType
@@ -65,13 +65,15 @@ class Around(Scheduled):
             allowed[start + first : start + span.stop] = True
 
 
+_PLACES = reader(list[float], "in quarter notes from the beginning of the bar", 0, 1000)
+
+
 class Span:
     """[2, 4]: write only this part of the bar, in quarter notes from its start (the end excluded); notes that begin
     outside it stay. For single bars, in bar_controls."""
 
     def check(self, value: Any, where: str, encoder: EncoderConfig, track: Track) -> None:
-        numbers = isinstance(value, list) and len(value) == 2 and all(map(_is_number, value))
-        if not numbers or not 0 <= value[0] < value[1]:
+        if len(_PLACES(value, where)) != 2 or value[0] >= value[1]:
             raise refused(where, value, "is not a part of a bar", "give [begin, end] in quarter notes, such as [2, 4]")
         if not span_ticks(value, encoder.resolution):
             raise refused(where, value, "is shorter than the model's grid", f"give 1/{encoder.resolution} or more")
@@ -81,10 +83,6 @@ class Span:
         spans = {cell: span_ticks(value, resolution) for cell, value in values.items()}
         kept = {cell: _kept(scene.bars[cell], span) for cell, span in spans.items()}
         return [Around(scene.vocabulary, kept, "span", spans=spans)]
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _kept(bar: Bar, span: range) -> list[tuple[int, list[Slot]]]:

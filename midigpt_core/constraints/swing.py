@@ -14,7 +14,7 @@ import numpy as np
 from midigpt_core.constraints.control import Scene
 from midigpt_core.constraints.masks import AllowedTokens, Constraint, token_mask
 from midigpt_core.constraints.rhythm import RHYTHMS
-from midigpt_core.fields import refused
+from midigpt_core.fields import reader
 from midigpt_core.score import Bar, Note, Track
 from midigpt_core.tokens.encoder_config import EncoderConfig
 from midigpt_core.tokens.types import TokenType
@@ -59,13 +59,15 @@ def swing_of(controls: Mapping[str, Any], bar: Bar) -> Swing | None:
     return Swing(float(controls["swing"])) if "swing" in controls and _in_quarters(bar) else None
 
 
+_AMOUNT = reader(float, "0: straight, 1: triplets", 0, 1)
+
+
 class SwingControl:
     """0 to 1: how late offbeat eighths are, from straight to triplets (0.5: 7/12 of the quarter note). The model writes
     sixteenths, which are then shifted. Bars counted in eighths, such as 6/8, do not swing."""
 
     def check(self, value: Any, where: str, encoder: EncoderConfig, track: Track) -> None:
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
-            raise refused(where, value, "is no amount", "use 0 (straight) to 1 (triplets)")
+        _AMOUNT(value, where)
 
     def constraints(self, values: Mapping[int, Any], scene: Scene) -> list[Constraint]:
         resolution = scene.vocabulary.config.resolution

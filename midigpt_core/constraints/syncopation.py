@@ -12,7 +12,7 @@ import numpy.typing as npt
 from midigpt_core.constraints.attribute_limits import Push
 from midigpt_core.constraints.control import Scene
 from midigpt_core.constraints.masks import ENDS, PITCH, Allowed, Constraint, Cursor, token_mask
-from midigpt_core.fields import refused
+from midigpt_core.fields import reader
 from midigpt_core.score import Bar, Track
 from midigpt_core.tokens.encoder_config import EncoderConfig
 from midigpt_core.tokens.types import TokenType
@@ -86,14 +86,15 @@ class Syncopation(Push):
             self._onsets.setdefault(at.cell, []).append(at.tick)
 
 
+_SHARE = reader(float, "the share of syncopated onsets", 0, 1, words={MORE: MORE, LESS: LESS})
+
+
 class SyncopationControl:
     """0 to 1: the share of onsets off the beat with none on the next beat; "more" or "less": a quarter more or less
     than elsewhere in the track."""
 
     def check(self, value: Any, where: str, encoder: EncoderConfig, track: Track) -> None:
-        number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if value not in (MORE, LESS) and not (number and 0 <= value <= 1):
-            raise refused(where, value, "is no share", "use 0 to 1, more or less")
+        _SHARE(value, where)
 
     def constraints(self, values: Mapping[int, Any], scene: Scene) -> list[Constraint]:
         resolution = scene.vocabulary.config.resolution

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import MISSING, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from midigpt_core.constraints.control import Scene, check_integers, check_object
+from midigpt_core.constraints.control import Scene
 from midigpt_core.constraints.masks import Allowed, AllowedTokens, Constraint, token_mask
-from midigpt_core.fields import refused
+from midigpt_core.fields import read, reader, refused, setting
 from midigpt_core.score import Bar, Note, Track
 from midigpt_core.tokens.domains import VelocityLevels
 from midigpt_core.tokens.encoder_config import EncoderConfig
@@ -75,6 +75,17 @@ def loudness(controls: Mapping[str, Any], kept: Sequence[Bar], resolution: int) 
     return Loudness(max(low, 1), max(high, 1), {at: float(np.mean(all)) for at, all in by_place.items()}, humanise)
 
 
+@dataclass(frozen=True)
+class VelocityRange:
+    """The velocities that new notes may have."""
+
+    low: int = setting(MISSING, "the softest velocity", SOFTEST, LOUDEST)
+    high: int = setting(MISSING, "the loudest velocity", SOFTEST, LOUDEST)
+
+
+_AMOUNT = reader(float, "0: not at all, 1: fully", 0, 1)
+
+
 class VelocityControl:
     """{"low": 40, "high": 90}: no note is softer or louder; "own": as loud as elsewhere in the track at this place
     in the bar."""
@@ -82,8 +93,9 @@ class VelocityControl:
     def check(self, value: Any, where: str, encoder: EncoderConfig, track: Track) -> None:
         if value == OWN:
             return
-        check_object(value, where, ("low", "high"))
-        check_integers([value.get("low"), value.get("high")], where, SOFTEST, LOUDEST)
+        if isinstance(value, str):
+            raise refused(where, value, "is not known", f"use {OWN!r}, or an object with low and high")
+        read(VelocityRange, value, where)
         if value["low"] > value["high"]:
             raise refused(where, value, "begins above its end", "give the softer one as low")
 
@@ -102,8 +114,7 @@ class Humanise:
     """0 to 1: how much velocities and onsets vary; at 1 their standard deviations are 12 and 10 ms (at 120 bpm)."""
 
     def check(self, value: Any, where: str, encoder: EncoderConfig, track: Track) -> None:
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
-            raise refused(where, value, "is no amount", "use 0 to 1")
+        _AMOUNT(value, where)
 
     def constraints(self, values: Mapping[int, Any], scene: Scene) -> list[Constraint]:
         return []  # below the model's grid: done once the notes are known

@@ -213,12 +213,12 @@ def test_velocity_alone_still_says_whether_dynamics_are_written(midigpt, words: 
     ("words", "said"),
     [
         (["--velocity", "90-40"], "begins above its end"),
-        (["--humanise", "2"], "no amount"),
+        (["--humanise", "2"], "humanise = 2.0 is too large; use 0 to 1"),
         (["--chords", "5:Xm"], "Xm"),
         (["--chords", "9:Am"], "bar 9"),
         (["--motion", "hops:0.3"], "hops"),
         (["--motion", "steps:0.8,leaps:0.8"], "add up to 1"),
-        (["--contour", "wavy"], "no contour"),
+        (["--contour", "wavy"], "'wavy' is not known; known: arch"),
         (["--contour", "drums/up", "-t", "drums"], "plays drums"),
     ],
 )

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 from midi_cases import BAR, midi, off, on, text, track
-from midigpt_cli.parse.silent_tracks import with_silent
 
 from midigpt_cli.main import run
+from midigpt_cli.parse.named_silent_tracks import with_silent
 from midigpt_core import Score
 from midigpt_core.errors import SongTooLargeError
 from midigpt_core.midi_file import score_to_bytes

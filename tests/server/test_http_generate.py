@@ -9,6 +9,7 @@ import pytest
 from pydantic import TypeAdapter
 from serving import frames, wish
 from tiny import engine, request, song
+from wrong_controls import WRONG_CONTROLS, track_of
 
 from midigpt_cli.commands.plan import step_estimates
 from midigpt_cli.server.response_models import ErrorAnswer, GenerateAnswer
@@ -51,6 +52,16 @@ def test_a_track_may_say_its_bars_in_words(client):
     refusal = client.post("/generate", json=body)
     assert refusal.status_code in (400, 422)
     assert "tracks[1].bars = 'Chorus' is no range of bars" in refusal.text
+
+
+@pytest.mark.parametrize(("control", "value", "says"), WRONG_CONTROLS)
+def test_a_control_of_the_wrong_type_is_refused_as_in_python(client, control, value, says):
+    track = track_of(control)
+    prompts = [{"id": number} for number in range(3)]
+    prompts[track] = {"id": track, "bars": [4], "controls": {control: value}}
+    refusal = client.post("/generate", json={"score": song(8).to_dict(), "request": {"tracks": prompts}})
+    assert refusal.status_code == 422
+    assert f"tracks[{track}].controls.{control}{says}" in refusal.json()["detail"]
 
 
 def test_candidates_carry_their_seeds_and_a_ranking(client):

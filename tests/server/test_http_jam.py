@@ -353,3 +353,19 @@ def test_a_hub_reference_is_never_taken_for_a_path(monkeypatch, tmp_path):
         answer = client.post("/model/select", json={"model": "owner/repo"})
     assert answer.status_code == 422
     assert "not downloaded" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("sound", "says"),
+    [
+        ({"audio": 1}, "audio = 1 is not true, false or 'binary'"),
+        ({"audio": "yes"}, "audio = 'yes' is not true, false or 'binary'"),
+        ({"audio": []}, "audio = [] is not true, false or 'binary'"),
+        ({"audio": True, "audio_rate": "48000"}, "audio_rate = '48000' is not an integer"),
+        ({"audio": True, "audio_rate": 100}, "audio_rate = 100 is too small; use 8000 to 48000"),
+    ],
+)
+def test_sound_of_the_wrong_type_is_refused(client, sound, says):
+    refusal = client.post("/jam/start", json={"tracks": [{"instrument": 0}], **sound})
+    assert refusal.status_code == 422
+    assert says in refusal.json()["detail"]

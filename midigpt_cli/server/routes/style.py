@@ -15,7 +15,7 @@ from midigpt_cli.parse.jam_messages import CHANGING, check_keys, read_start
 from midigpt_cli.parse.jam_prompt import understood_in
 from midigpt_cli.parse.magenta import translated
 from midigpt_cli.server.body import check_id, read_message
-from midigpt_cli.server.chunk_audio import RATE, checked_rate, in_words
+from midigpt_cli.server.chunk_audio import SoundRequest, in_words
 from midigpt_cli.server.event_stream import until_answered
 from midigpt_cli.server.http_errors import RefusalError, busy, request_id
 from midigpt_cli.server.loaded_models import ModelEntry
@@ -32,7 +32,7 @@ from midigpt_core.audio.audio_files import pcm_wav
 from midigpt_core.audio.levels import normalised
 from midigpt_core.audio.synthesis import synthesise
 from midigpt_core.errors import CancelledError
-from midigpt_core.fields import read, setting
+from midigpt_core.fields import read, same, setting
 from midigpt_core.generation.request_plan import draw_seed
 from midigpt_core.generation.run import Timing
 from midigpt_core.jam import RESOLUTION, Jam, JamSettings
@@ -54,7 +54,7 @@ class StyleRequest:
     bars: int = setting(8, BARS, 1, 64)
     intro_bars_to_drop: int = setting(0, INTRO, 0, 64)
     audio: bool = setting(True, SOUND)
-    audio_rate: int = setting(RATE, "sample rate of that sound in Hz")
+    audio_rate: int = same(SoundRequest, "audio_rate")
     model: str | None = setting(None, MODEL)
     request_id: str | None = setting(None, REQUEST_ID)
 
@@ -99,7 +99,6 @@ async def generate_style(request: Request) -> Response:
     data, unused = translated(await read_message(request))
     check_keys(data, (*_JAM, *_OWN))
     own, jam = read(StyleRequest, {k: data[k] for k in data if k in _OWN}, ""), {k: data[k] for k in data if k in _JAM}
-    checked_rate(own.audio_rate)
     request.state.request_id = check_id(own.request_id) or request_id(request)
     entry = state.models.get(own.model)
     state.queue.check_room(client_of(request))
