@@ -2,7 +2,7 @@
 
 import { onKeyNeeded, openedSong } from "./api.js";
 import { fail } from "./message.js";
-import { element, showRecent, showTracks } from "./panel.js";
+import { element, showRecent } from "./panel.js";
 import { Project } from "./project.js";
 import { ofThisTab, recent } from "./store.js";
 import { Studio } from "./studio.js";
@@ -71,11 +71,11 @@ find("paste-dialog").addEventListener("close", (event) => {
 });
 
 function tall() {
-  const { roll, player, base } = studio;
+  const { roll, base } = studio;
   if (!base) return;
   roll.tall = roll.tall >= 2 ? 0.75 : roll.tall * 1.35;
   roll.layout();
-  showTracks(find("tracks"), roll.song, roll.lanes, player, (number) => studio.takes.mixed(number));
+  studio.takes.showHeads();
 }
 
 // ---- keys: [what is shown, what it does, whether it is this key, action] ----

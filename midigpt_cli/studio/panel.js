@@ -28,7 +28,7 @@ export function showTracks(list, song, lanes, player, changed) {
   list.replaceChildren(
     ...song.tracks.map((track) => {
       const { number } = track;
-      const name = element("span", { className: "name", textContent: `${number + 1} ${track.name}`, title: track.name });
+      const name = element("span", { className: "name", textContent: `${number + 1} ${track.name}` });
       const buttons = element(
         "span",
         { className: "buttons" },
@@ -36,8 +36,10 @@ export function showTracks(list, song, lanes, player, changed) {
         toggle("S", `Solo ${track.name}`, player.solo.has(number), flip(player.solo, number)),
       );
       const instrument = instrumentOf(track);
-      if (instrument !== track.name) buttons.append(element("span", { className: "kind", textContent: instrument, title: instrument }));
-      const head = element("li", {}, name, buttons);
+      const whole = instrument === track.name ? track.name : `${track.name}: ${instrument}`;
+      if (instrument !== track.name) buttons.append(element("span", { className: "kind", textContent: instrument }));
+      const head = element("li", { title: whole }, name, buttons);
+      head.setAttribute("aria-label", `Track ${number + 1}, ${whole}`);
       if (track.drum) head.append(...soundNames(track, lanes[number].height));
       head.style.height = `${lanes[number].height}px`;
       head.style.borderLeftColor = `var(--track-${number % 8})`;

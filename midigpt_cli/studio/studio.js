@@ -100,6 +100,7 @@ export class Studio {
     this.roll.scroller.scrollTo(0, 0);
     this.roll.resize();
     this.roll.fit();
+    this.takes.showHeads();
     this.showSelection();
     await save(project.plain());
   }

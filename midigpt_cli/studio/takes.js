@@ -106,7 +106,12 @@ export class Takes {
     this.player.use(song);
     this.roll.show(song);
     this.shown(song);
-    showTracks(this.find("tracks"), song, this.roll.lanes, this.player, (number) => this.mixed(number));
+    this.showHeads();
+  }
+
+  /** The heads of the tracks, each beside its lane. */
+  showHeads() {
+    showTracks(this.find("tracks"), this.roll.song, this.roll.lanes, this.player, (number) => this.mixed(number));
   }
 
   /** Light these cells, and in them the notes that are new; a legend says so. */

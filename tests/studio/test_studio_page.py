@@ -8,7 +8,9 @@ from typing import Any
 import httpx
 import pytest
 from serving import Live, live_server
-from studio.studio_page import POP, SAMPLES, PageOn, choose, download, long_song, open_song, page_with_key, write
+from studio.studio_page import POP, SAMPLES, PageOn, choose, download, long_song, open_song, page_with_key, until, write
+
+from midigpt_core.score import Bar, Note, Score, Track
 
 pytestmark = pytest.mark.browser
 
@@ -78,6 +80,39 @@ def test_text_field_offers_values_that_the_model_knows(page: Any) -> None:
     assert {"eighth", "sixteenth_triplet"} <= set(offered("grid"))
     assert {"4/4", "6/8"} <= set(offered("time_signature"))
     assert page.locator("#ask-genre").count() == 0  # this model knows none
+
+
+HEADS = """() => [...document.querySelectorAll("#tracks li")].at(-1).getBoundingClientRect().bottom
+    - document.querySelector("#sizer").getBoundingClientRect().bottom"""
+
+
+def test_heads_of_the_tracks_stand_beside_their_lanes(page: Any, tmp_path: Path) -> None:
+    open_song(page, long_song(tmp_path / "song.mid", bars=8, tracks=20))
+    until(page, lambda: abs(page.evaluate(HEADS)) < 2)
+    page.click("#taller")
+    assert abs(page.evaluate(HEADS)) < 2
+
+
+CUT = """() => [...document.querySelectorAll("#tracks li")].filter((head) => {
+    const room = head.getBoundingClientRect();
+    return [...head.querySelectorAll(".kind")].some((kind) => {
+        const box = kind.getBoundingClientRect();
+        return kind.scrollWidth > kind.clientWidth || box.right > room.right || box.bottom > room.bottom;
+    });
+}).map((head) => head.textContent)"""
+
+
+def test_names_of_instruments_are_shown_whole(page: Any, tmp_path: Path) -> None:
+    """Of all General MIDI has, in lanes as low as they get."""
+    bars = [Bar([Note(60, 90, 0, 240)]) for _ in range(2)]
+    Score([Track(bars, program, name=f"Part {program}") for program in range(128)]).to_midi(str(tmp_path / "all.mid"))
+    page.set_viewport_size({"width": 1280, "height": 720})
+    open_song(page, tmp_path / "all.mid")
+    assert page.locator("#tracks .kind").count() == 128
+    assert page.evaluate(CUT) == []
+    head = page.locator("#tracks li").nth(24)
+    assert head.get_attribute("title") == "Part 24: Acoustic Guitar (nylon)"
+    assert head.get_attribute("aria-label") == "Track 25, Part 24: Acoustic Guitar (nylon)"
 
 
 def test_server_that_went_away_is_a_sentence_and_its_return_is_enough(browser: Any) -> None:
