@@ -8,14 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from midigpt_cli.options import completion
-from midigpt_cli.options.dataclass_options import Settings, command_of
+from midigpt_cli.options.dataclass_options import command_of
 from midigpt_cli.options.music_options import Music
-from midigpt_cli.options.shared_options import Context, Many, ModelChoice, Output, Presets, Reporting
-from midigpt_cli.parse.additions import Additions
-from midigpt_cli.parse.regions import REGION_HELP
-from midigpt_cli.parse.selectors import BEATS_HELP, SOUNDING, TRACK_HELP, WHERE_HELP
-from midigpt_cli.parse.song_reading import Reading
+from midigpt_cli.options.shared_options import Context, Many, ModelChoice, Output, Reporting
+from midigpt_cli.parse.what_to_write import WhatToWrite
 from midigpt_core.fields import refused
 
 if TYPE_CHECKING:
@@ -32,19 +28,7 @@ class Infill:
         list[str],
         typer.Argument(metavar="SONG...", help="MIDI files or folders; - reads standard input.", show_default=False),
     ] = field(default_factory=list)
-    bars: Annotated[str | None, typer.Option("--bars", "-b", help=BEATS_HELP)] = None
-    where: Annotated[str | None, typer.Option(help=WHERE_HELP)] = None
-    track: Annotated[
-        list[str],
-        typer.Option(
-            "--track",
-            "-t",
-            help=TRACK_HELP,
-            show_default=SOUNDING,
-            autocompletion=completion.tracks,
-        ),
-    ] = field(default_factory=list)
-    region: Annotated[list[str], typer.Option(metavar="TRACK/BARS", help=REGION_HELP)] = field(default_factory=list)
+    what: WhatToWrite
     request: Annotated[
         Path | None,
         typer.Option(
@@ -59,12 +43,6 @@ class Infill:
             help="Repeat a run listed by midigpt history; options given here override it.",
         ),
     ] = None
-    reading: Reading
-    additions: Additions
-    presets: Presets
-    music: Music
-    context: Context
-    settings: Settings
     model: ModelChoice
     output: Output
     many: Many
@@ -83,9 +61,9 @@ def infill(options: Infill) -> None:
     from midigpt_cli.run_songs import CommandOptions, CommandRun
 
     options = _with_song(options)
-    prompted = PromptOptions.of(options.music.prompt)
+    prompted = PromptOptions.of(options.what.music.prompt)
     prompted.leave_out("bpm", "metre", "bars")
-    prompted.beside(options.music)
+    prompted.beside(options.what.music)
     understood = report_prompt(prompted, options.reporting)
     whole = _whole_request(options)
     takes = _takes(whole, options)
@@ -98,18 +76,14 @@ def infill(options: Infill) -> None:
     )
 
     def prepare(score: Score, table: AttributeTable) -> tuple[Score, GenerationRequest]:
-        from midigpt_cli.parse.additions import with_additions
         from midigpt_cli.parse.build_request import request_of
-        from midigpt_cli.parse.named_silent_tracks import with_silent
-        from midigpt_cli.parse.regions import tracks_in
 
-        named = [*options.track, *tracks_in(options.region)]
-        score = with_additions(with_silent(score, named), options.additions)
+        score = options.what.prepared(score)
         if whole is not None:
-            return score, request_of(whole, options.settings, score)
-        return score, _request(options, score, table)
+            return score, request_of(whole, options.what.settings, score)
+        return score, options.what.request(score, table)
 
-    job.run(prepare, lambda song: read_song(song, options.reading))
+    job.run(prepare, lambda song: read_song(song, options.what.reading))
 
 
 def _with_song(options: Infill) -> Infill:
@@ -126,21 +100,25 @@ def _with_song(options: Infill) -> Infill:
 def _takes(whole: dict[str, Any] | None, options: Infill) -> int:
     from midigpt_cli.parse.build_request import request_of
 
-    return request_of(whole, options.settings).config.num_candidates if whole else options.settings.num_candidates or 1
+    return (
+        request_of(whole, options.what.settings).config.num_candidates
+        if whole
+        else options.what.settings.num_candidates or 1
+    )
 
 
 def _whole_request(options: Infill) -> dict[str, Any] | None:
     """The JSON form of the request of --request or --from-run, which leaves no other option to say what is written."""
     name, given = ("--from-run", options.from_run) if options.request is None else ("--request", options.request)
     if given is None:
-        if options.bars is None and options.where is None and (options.track or not options.region):
-            raise refused("--bars", None, "is missing", "name the bars to write, such as --bars 4-8")
+        options.what.check()
         return None
-    said = {"--bars": options.bars, "--where": options.where, "--track": options.track, "--region": options.region}
+    what = options.what
+    said = {"--bars": what.bars, "--where": what.where, "--track": what.track, "--region": what.region}
     for option, value in said.items():
         if value:
             raise refused(option, value, f"and {name} exclude each other", "keep one of them")
-    if options.music != Music() or options.context != Context():
+    if what.music != Music() or what.context != Context():
         raise refused(name, str(given), "holds the musical controls and context", "put them there")
     from midigpt_cli.parse.build_request import read_request
 
@@ -162,20 +140,3 @@ def _remembered(options: Infill) -> dict[str, Any]:
     if run.song and digest(Path(run.song)) != run.song_sha:
         typer.echo(f"midigpt: {run.song} has changed since run {run.id}", err=True)
     return run.request
-
-
-def _request(options: Infill, score: Score, table: AttributeTable) -> GenerationRequest:
-    from midigpt_cli.parse.additions import added_tracks
-    from midigpt_cli.parse.build_request import RequestOptions, build_request
-    from midigpt_cli.parse.prompt_options import tracks_named
-    from midigpt_cli.parse.regions import places_said, with_regions
-    from midigpt_cli.parse.selectors import tracks_to_write
-
-    places = places_said(options.bars, options.where, options.region, score)
-    tracks = (
-        () if options.track else added_tracks(score, options.additions) or tracks_named(options.music.prompt, score)
-    )
-    tracks = tracks or tracks_to_write(options.track, score, places.bars)
-    targets = with_regions(places.by_track(tracks, score), options.region, score)
-    chosen = RequestOptions(targets, options.music, options.context, options.settings, dict(places.spans))
-    return build_request(chosen, score, table)

@@ -4,28 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from midigpt_cli.options import completion
 from midigpt_cli.options.dataclass_options import OUTPUT, PLAN, command_of
 from midigpt_cli.options.shared_options import AsJson
 from midigpt_cli.output.chord_list import chord_facts, chord_line
-from midigpt_cli.parse.numbers import count
 from midigpt_cli.parse.selectors import (
-    BARS_HELP,
     MOST_NAMED,
-    SOUNDING,
-    TRACK_HELP,
     describe_bars,
     describe_track,
     describe_tracks,
-    tracks_to_write,
 )
 from midigpt_cli.parse.song_reading import Reading
-from midigpt_cli.parse.where_to_write import select_whole_bars
+from midigpt_cli.parse.what_to_write import WhatToWrite
 from midigpt_core.score import Score
 
 if TYPE_CHECKING:
@@ -36,43 +30,12 @@ if TYPE_CHECKING:
 COUNTED_FROM = 1  # bars and tracks, wherever this command shows a number
 
 
-def _count(word: str) -> int:
-    if word == "auto":
-        return 0
-    number = count(word)
-    if not number:
-        raise typer.BadParameter(f"{word!r} is neither a number from 1 nor auto")
-    return number
-
-
-def _auto(text: str, show_default: str = "auto") -> Any:
-    return typer.Option(metavar="COUNT|auto", parser=_count, help=text, show_default=show_default, rich_help_panel=PLAN)
-
-
 @dataclass(frozen=True, kw_only=True)
 class ShowPlan:
     """What is to be planned."""
 
     song: Annotated[str, typer.Argument(metavar="SONG", help="A MIDI file; - reads standard input.")]
-    bars: Annotated[str, typer.Option("--bars", "-b", metavar="BARS", help=BARS_HELP)]
-    track: Annotated[
-        list[str],
-        typer.Option(
-            "--track",
-            "-t",
-            metavar="TRACK",
-            help=TRACK_HELP,
-            show_default=SOUNDING,
-            autocompletion=completion.tracks,
-        ),
-    ] = field(default_factory=list)
-    reading: Reading
-    window: Annotated[
-        int | None,
-        _auto("Bars the model sees at once (auto: the longest window that the song fills).", show_default="8"),
-    ] = None
-    bars_per_step: Annotated[int | None, _auto("Most bars written in one step.")] = None
-    tracks_per_step: Annotated[int | None, _auto("Most tracks written in one step (auto: all).")] = None
+    what: WhatToWrite
     autoregressive: Annotated[
         bool,
         typer.Option(
@@ -97,35 +60,23 @@ class ShowPlan:
 
 @command_of(ShowPlan)
 def plan(options: ShowPlan) -> None:
-    """Show how bars would be written: steps, windows, context, hidden bars, tokens."""
-    from midigpt_cli.parse.named_silent_tracks import with_silent
+    """Show how bars would be written: steps, windows, context, hidden bars, tokens.
+
+    midigpt plan song.mid --bars 4-8 --track drums
+
+    Takes the options of midigpt infill that say what is written, and loads no model.
+    """
+    from midigpt_core.attributes.attribute_table import AttributeTable
     from midigpt_core.tokens.encoder_config import EncoderConfig
 
-    score = with_silent(_read(options.song, options.reading), options.track)
-    request = _request(options, score)
+    options.what.check()
     encoder = EncoderConfig.load(options.encoder or _built_in())
+    score = options.what.prepared(_read(options.song, options.what.reading))
+    request = options.what.request(score, AttributeTable.from_config(encoder), options.autoregressive)
     steps = step_estimates(encoder, options.context_tokens, score, request)
     facts = plan_facts(options.song, score, steps, options.context_tokens)
     lines = plan_lines(facts, steps, score, pictures=not options.quiet)
     typer.echo(json.dumps(facts, indent=2) if options.as_json else "\n".join(lines))
-
-
-def _request(options: ShowPlan, score: Score) -> GenerationRequest:
-    """What `infill` would ask for with these options."""
-    from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt
-
-    bars = list(select_whole_bars(options.bars, score))
-    tracks = tracks_to_write(options.track, score, bars)
-    planning: dict[str, Any] = {
-        "model_dim": options.window,
-        "bars_per_step": options.bars_per_step,
-        "tracks_per_step": options.tracks_per_step,
-    }
-    prompts = [
-        TrackPrompt(t, bars if t in tracks else [], autoregressive=options.autoregressive and t in tracks)
-        for t in range(len(score.tracks))
-    ]
-    return GenerationRequest(prompts, InferenceConfig(**{key: v for key, v in planning.items() if v is not None}))
 
 
 def step_estimates(encoder: EncoderConfig, room: int, score: Score, request: GenerationRequest) -> list[StepEstimate]:

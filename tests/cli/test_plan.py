@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -11,7 +12,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from midigpt_cli.commands.infill import Infill, infill
 from midigpt_cli.commands.plan import plan
+from midigpt_cli.options.shared_options import Many, ModelChoice, Output, Reporting
 from midigpt_core.errors import RequestValidationError
 from midigpt_core.score import Bar, Note, Score, Track
 
@@ -93,3 +96,36 @@ def test_no_model_is_loaded(song) -> None:
         f"app([{song!r}, '--bars', '1', '--json'], standalone_mode=False); sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
+
+
+def test_plan_takes_the_options_of_infill_that_say_what_is_written() -> None:
+    of_files = [Infill, ModelChoice, Output, Many, Reporting]
+    others = {row.name for group in of_files for row in dataclasses.fields(group)} - {"what"}
+    taken = {parameter.name for parameter in typer.main.get_command(APP).params}
+    app = typer.Typer()
+    app.command()(infill)
+    assert {parameter.name for parameter in typer.main.get_command(app).params} - taken - others == set()
+
+
+def test_regions_are_planned_beside_bars_and_alone(song) -> None:
+    said = facts(song, "--region", "bass/3-4", "--region", "drums/7")
+    assert [step["writes"] for step in said["steps"]] == [[{"track": 2, "bars": [3, 4]}, {"track": 3, "bars": [7]}]]
+    both = facts(song, "-b", "2", "-t", "lead", "--region", "bass/3")
+    assert both["steps"][0]["writes"] == [{"track": 1, "bars": [2]}, {"track": 2, "bars": [3]}]
+
+
+def test_passes_are_planned_part_by_part_and_round_by_round(song) -> None:
+    words = (song, "-b", "2-4", "-t", "lead", "--passes", "bars")
+    once = [step["writes"][0]["bars"] for step in facts(*words)["steps"]]
+    assert sorted(once) == [[2], [3], [4]]
+    assert len(facts(*words, "--rounds", "2")["steps"]) == 6
+
+
+def test_new_bars_are_planned_and_ignored_tracks_are_not_heard(song) -> None:
+    (step,) = facts(song, "-b", "13-14", "-t", "bass", "--add-bars", "2", "--ignore-track", "drums")["steps"]
+    assert step["writes"] == [{"track": 2, "bars": [13, 14]}]
+    assert 3 not in {row["track"] for row in step["hears"]}
+
+
+def test_plan_without_bars_says_so(song) -> None:
+    assert "--bars is missing" in str(run(song).exception)
