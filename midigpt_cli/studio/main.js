@@ -42,6 +42,8 @@ const ACTIONS = {
   "add-none": () => studio.add((additions) => additions.clear()),
   hear: () => studio.transport.hear(studio.takes.bars),
   keep: () => studio.keep(),
+  bolder: () => studio.bolder.ask(),
+  "as-before": () => studio.bolder.drop(),
   stop: () => studio.cancel(),
   "zoom-in": () => studio.base && studio.roll.zoom(1.4),
   "zoom-out": () => studio.base && studio.roll.zoom(1 / 1.4),

@@ -55,6 +55,13 @@ export class Selection {
     return [...this.cells].flatMap(([track, bars]) => [...bars].map((bar) => `${track}:${bar}`));
   }
 
+  /** Choose these again. */
+  put(keys) {
+    this.clear();
+    for (const key of keys) this.add(...key.split(":").map(Number));
+    this.anchor = keys[0].split(":").map(Number);
+  }
+
   /** The tracks that share the same bars, as [{bars, tracks}]: bars as the command line writes them, tracks from 0. */
   get groups() {
     const found = new Map();

@@ -3,6 +3,7 @@
 import * as api from "./api.js";
 import { Additions } from "./additions.js";
 import { Asking } from "./asking.js";
+import { Bolder } from "./bolder.js";
 import { Chords } from "./chords.js";
 import { downloadMidi, downloadRendered } from "./downloads.js";
 import { listen } from "./gestures.js";
@@ -33,7 +34,8 @@ export class Studio {
     this.roll.selection = this.selection;
     this.transport = new Transport(this.player, this.roll, find, () => this.selection.barList.map((bar) => this.base.bars[bar]));
     this.chords = new Chords(() => this.showChords());
-    this.takes = new Takes(this.roll, this.player, find, (song) => this.heard(song));
+    this.takes = new Takes(this.roll, this.player, find, { shown: (song) => this.heard(song), changed: () => this.bolder?.show() });
+    this.bolder = new Bolder(this.asking, this.takes, find, () => this.writeAgain());
     this.project = null;
     this.base = null; // the song in use
     this.writer = null;
@@ -188,6 +190,13 @@ export class Studio {
         this.busy(false);
       }
     }
+  }
+
+  /** Write the bars of the takes once more, whatever is chosen by now. */
+  writeAgain() {
+    this.selection.put(this.takes.cells);
+    this.showSelection();
+    return this.write();
   }
 
   busy(yes) {

@@ -6,8 +6,9 @@ import { keyOf, keysIn, notesIn, withBar } from "./song.js";
 import { showSentences, showTakes } from "./verdict.js";
 
 export class Takes {
-  constructor(roll, player, find, shown) {
-    Object.assign(this, { roll, player, find, shown });
+  /** `shown(song)` is called when another song is shown, `changed()` when the list is another. */
+  constructor(roll, player, find, { shown, changed }) {
+    Object.assign(this, { roll, player, find, shown, changed });
     roll.fresh = (track, bar) => this.freshCells.has(`${track}:${bar}`);
     roll.lit = (track, note) => this.lit.size > 0 && this.lit.has(keyOf(track, note));
     roll.silent = (track) => !player.heard(track);
@@ -137,6 +138,7 @@ export class Takes {
     this.find("about").hidden = !this.now;
     showSentences(this.find("told"), this.now, this.list.length < 2);
     showTakes(this.find("takes"), this, (index) => this.choose(index));
+    this.changed();
   }
 }
 

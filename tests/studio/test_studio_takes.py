@@ -193,3 +193,75 @@ def test_remarks_on_a_take_are_told_with_the_names_of_its_tracks(page: Any) -> N
     write(page)
     assert "parallel fifths in bar 5, Lead and Bass; parallel" in page.inner_text("#takes label:nth-child(2)")
     assert "; and 2 more" in page.inner_text("#takes label:nth-child(2)")
+
+
+def command(page: Any) -> str:
+    """The request on the screen, as a command."""
+    if page.is_hidden("#copy"):
+        page.click("text=For the command line")
+    page.click("#copy")
+    page.wait_for_selector("#message:not([hidden])")
+    return str(page.inner_text("#message"))
+
+
+def share_new(page: Any) -> float:
+    """Of the notes of all takes on the screen, the share that is new."""
+    counts = [re.match(r"(\d+) of (\d+)", text) for text in page.locator("#takes small").all_inner_texts()]
+    return sum(int(found[1]) for found in counts if found) / sum(int(found[2]) for found in counts if found)
+
+
+def ask_bolder(page: Any) -> None:
+    page.click("#bolder")
+    page.wait_for_selector("#progress", state="visible")
+    page.wait_for_selector("#takes label:nth-child(3)")
+    page.wait_for_selector("#progress", state="hidden")
+
+
+def test_more_different_takes_change_more_and_more_until_there_is_no_more(page: Any) -> None:
+    open_song(page, POP)
+    assert page.is_hidden("#bolder")
+    choose(page, 1, 4, 5)  # chords that stand in the bars around as well
+    write(page)
+    shares = [share_new(page)]
+    choose(page, 2, 1, 1)  # the takes are still those of the chords
+    while page.is_enabled("#bolder"):
+        least = float(re.search(r"about (\d+) %", page.get_attribute("#bolder", "title"))[1]) / 100
+        ask_bolder(page)
+        shares.append(share_new(page))
+        assert page.inner_text("#chosen") == "Bars 5-6 of Chords"
+        line = command(page)
+        assert f"--distance {least:g}..1" in line
+        assert "--echo 0" in line
+        assert page.inner_text("#least-new").startswith(f"Asked for: about {100 * least:g} % ")
+    assert len(shares) > 1
+    assert shares == sorted(shares)
+    assert shares[1] >= max(0.5, shares[0] + 0.1)
+
+
+def test_bolder_takes_are_asked_for_beside_what_else_is_asked_and_no_longer_when_told_so(page: Any) -> None:
+    open_song(page, POP)
+    choose(page, 0, 4, 5)
+    page.fill("#ask-pitch_range", "C3-C6")
+    write(page)
+    before = command(page)
+    ask_bolder(page)
+    assert "--pitch-range C3-C6" in command(page)
+    assert "--echo 0" in command(page)
+    page.click("#as-before")
+    assert page.is_hidden("#asked-bolder")
+    until(page, lambda: command(page) == before)
+
+
+def test_more_different_is_not_offered_where_the_server_has_no_such_setting(page: Any) -> None:
+    def without(route: Any) -> None:
+        answer = route.fetch()
+        schema = answer.json()
+        form = schema["paths"]["/jobs"]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
+        del form["properties"]["distance"]
+        route.fulfill(response=answer, json=schema)
+
+    page.route("**/openapi.json", without)
+    page.reload()
+    chosen_bar(page, POP)
+    write(page)
+    assert page.is_hidden("#bolder")
