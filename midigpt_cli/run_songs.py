@@ -243,7 +243,7 @@ class CommandRun:
             typer.echo(line, err=True)
         if not (reporting.to_program or sys.stdout.isatty() or self.destination.for_song(done.song).is_pipe):
             typer.echo("\n".join(done.paths.values()))
-        if self._shown:
+        if self._shown and done.paths:
             from rich.console import Console
 
             done.show(Console(stderr=True))

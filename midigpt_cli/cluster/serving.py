@@ -34,7 +34,7 @@ def app(args: Mapping[str, Any]) -> Any:
         from midigpt_cli.commands.serve import application
         from midigpt_cli.gc_tuning import collect_as_usual
 
-        made, _ = application(options)
+        made, _ = application(options, listens=False)
         collect_as_usual()
         return made
 

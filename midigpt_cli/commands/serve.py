@@ -14,6 +14,7 @@ import typer
 from midigpt_cli.options import completion
 from midigpt_cli.options.dataclass_options import command_of
 from midigpt_cli.options.shared_options import device_in, threads_in
+from midigpt_cli.server.listen_address import check_address
 from midigpt_cli.server.server_settings import ANY_ADDRESS, LOOPBACK, ServerSettings, reached_at
 from midigpt_core.errors import MidiGptError
 from midigpt_core.fields import Door, nearest, read, refused
@@ -103,8 +104,11 @@ def serve(options: Serve) -> None:
     run(app, settings)
 
 
-def application(options: Serve) -> tuple[Any, ServerSettings]:
-    """The server that the options ask for, its models loaded. Raises MidiGptError where the extra is not installed."""
+def application(options: Serve, listens: bool = True) -> tuple[Any, ServerSettings]:
+    """The server that the options ask for, its models loaded; `listens`: at its address, and not behind Ray Serve.
+
+    Raises MidiGptError where the extra is not installed, RequestValidationError where it cannot listen there.
+    """
     try:
         from midigpt_cli.server import logs
         from midigpt_cli.server.app import create_app
@@ -114,6 +118,8 @@ def application(options: Serve) -> tuple[Any, ServerSettings]:
         ) from error
 
     specs, default, settings, level = _plan(options)
+    if listens:
+        check_address(settings.host, settings.port)
     logs.configure(
         _one_of("--log-level", (options.log_level or level).upper(), LEVELS), _log_format(options.log_format)
     )

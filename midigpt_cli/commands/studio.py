@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import time
 import webbrowser
 from dataclasses import dataclass
@@ -15,7 +14,6 @@ from midigpt_cli.commands.serve import Listening, Serve, Served, application
 from midigpt_cli.options.dataclass_options import command_of
 from midigpt_cli.parse.song_reading import AS_IT_IS, read_as_told
 from midigpt_cli.server.server_settings import reached_at
-from midigpt_core.fields import refused
 
 LOOK_SECONDS = 0.05
 
@@ -40,7 +38,6 @@ def studio(options: Studio) -> None:
 
     midigpt studio song.mid
     """
-    _check_free(options.port)
     song = None if options.song is None else _read(options.song)
     app, settings = application(Serve(options.served, Listening(port=options.port)))
     from midigpt_cli.server.lifecycle import serve
@@ -48,16 +45,6 @@ def studio(options: Studio) -> None:
 
     app.state.midigpt.opened = song and OpenedSong(*song)
     serve(app, settings, lambda server: _welcome(server, settings.host, options.browser))
-
-
-def _check_free(port: int) -> None:
-    """Before a model is loaded: nobody else listens there. Raises RequestValidationError."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            raise refused("--port", port, "is in use", "choose another, or 0 for a free one") from None
 
 
 def _read(song: str) -> tuple[str, bytes]:

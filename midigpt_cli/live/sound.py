@@ -18,10 +18,10 @@ PLAYERS = (  # commands that play a .wav file to its end
     ("afplay",),
     ("ffplay", "-nodisp", "-autoexit", "-loglevel", "quiet"),
 )
-NOTHING = (
-    "nothing here plays sound: install the sounddevice module (pip install sounddevice; on Linux PortAudio too, "
-    f"libportaudio2), or one of {', '.join(words[0] for words in PLAYERS)}; `midigpt render SONG` writes a file instead"
-)
+NO_MODULE = "the sounddevice module is not installed (pip install sounddevice)"
+NO_LIBRARY = "the sounddevice module is there, but not the PortAudio library (on Debian: apt install libportaudio2)"
+NO_OUTPUT = "PortAudio finds no device that plays"
+INSTEAD = f"install one of {', '.join(words[0] for words in PLAYERS)}; `midigpt render SONG` writes a file instead"
 
 
 class Device(Protocol):
@@ -37,13 +37,13 @@ class Device(Protocol):
 def open_device() -> Device:
     """The first device that works here. Raises AudioError where there is none."""
     found = _sounddevice()
-    if found is not None:
+    if not isinstance(found, str):
         return found
     for command, *options in PLAYERS:
         place = shutil.which(command)
         if place:
             return Command([place, *options])
-    raise AudioError(NOTHING)
+    raise AudioError(f"nothing here plays sound: {found}; mend that, or {INSTEAD}")
 
 
 class Command:
@@ -65,7 +65,7 @@ class Command:
         try:
             self._process = subprocess.Popen([*self.words, str(file)], stdin=quiet, stdout=quiet, stderr=quiet)
         except OSError as error:
-            raise AudioError(f"{self.words[0]}: does not start ({error.strerror or error}); {NOTHING}") from error
+            raise AudioError(f"{self.words[0]}: does not start ({error.strerror or error}); {INSTEAD}") from error
 
     def stop(self) -> None:
         """Be silent."""
@@ -89,13 +89,13 @@ class _SoundDevice:
         self._module.stop()
 
 
-def _sounddevice() -> _SoundDevice | None:
+def _sounddevice() -> _SoundDevice | str:
+    """The sounddevice module's device, or what is missing."""
     try:
         import sounddevice
-    except (ImportError, OSError):  # the module is there and its library is not
-        return None
-    return (
-        _SoundDevice(sounddevice)
-        if any(found["max_output_channels"] for found in sounddevice.query_devices())
-        else None
-    )
+    except ImportError:
+        return NO_MODULE
+    except OSError:
+        return NO_LIBRARY
+    plays = any(found["max_output_channels"] for found in sounddevice.query_devices())
+    return _SoundDevice(sounddevice) if plays else NO_OUTPUT

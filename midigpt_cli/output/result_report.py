@@ -121,8 +121,10 @@ class Done:
         return f", distance {take.distance:.2f}{far}"
 
     def _best(self, numbers: Mapping[int, int]) -> str:
-        """Which take is the best, and why."""
+        """Which take is the best, and why; or what was kept, where somebody chose another after hearing them."""
         best, second = self.result.ranked[:2]
+        if numbers[id(best)] not in self.paths:
+            return f"kept: {'take ' + str(*self.paths) if self.paths else 'the original'}, as you chose"
         name = f"best: take {numbers[id(best)]}"
         if not best.accepted:
             return f"{name}, but all were rejected"
@@ -131,13 +133,14 @@ class Done:
         return f"{name}, with which the others agree most ({best.consensus:.2f}, the next {second.consensus:.2f})"
 
     def show(self, console: Console) -> None:
-        """A table of what changed in the best take, and its picture."""
+        """A table of what changed in the best take that was written, and its picture."""
         from rich import box
         from rich.table import Table
 
         from midigpt_cli.output.terminal_roll import picture
 
-        after = self.result.ranked[0].score
+        written = {id(take) for number, take in enumerate(self.result.takes, 1) if number in self.paths}
+        after = next((take for take in self.result.ranked if id(take) in written), self.result.ranked[0]).score
         table = Table("track", "bars", "notes before", "notes now", "pitches", box=box.SIMPLE_HEAD)
         for number in sorted({track for track, _ in self.result.generated}):
             bars = sorted(bar for track, bar in self.result.generated if track == number)

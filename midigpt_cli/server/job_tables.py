@@ -28,6 +28,7 @@ from sqlalchemy import (
     func,
     insert,
     select,
+    text,
     update,
 )
 from sqlalchemy.engine import URL, make_url
@@ -94,6 +95,7 @@ class Archive:
         self.engine = _engine(url)
         with self.engine.begin() as base:
             if base.dialect.name == "postgresql":  # two replicas that start at once make the tables one after the other
+                _check_encoding(base)
                 base.execute(select(func.pg_advisory_xact_lock(7311)))
             _META.create_all(base)
 
@@ -247,11 +249,19 @@ def _changed(base: Connection, statement: Any, values: Mapping[str, Any]) -> boo
     return int(base.execute(statement.values(values)).rowcount) > 0
 
 
-def _engine(text: str) -> Engine:
-    url = _url(text)
+def _check_encoding(base: Connection) -> None:
+    """Refuse a PostgreSQL database that cannot hold every text. Raises RequestValidationError."""
+    encoding = base.scalar(text("SHOW server_encoding"))
+    if encoding not in ("UTF8", "SQL_ASCII"):  # the latter holds any bytes
+        name = base.engine.url.database
+        raise refused("job_store", name, f"is a database in {encoding}", "create one with ENCODING 'UTF8'")
+
+
+def _engine(place: str) -> Engine:
+    url = _url(place)
     if url.get_backend_name() == "sqlite":
         if not url.database or url.database == ":memory:":
-            raise refused("job_store", text, "is not a file", "use memory to keep jobs in memory only")
+            raise refused("job_store", place, "is not a file", "use memory to keep jobs in memory only")
         file = Path(url.database)
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch(mode=0o600)  # results are their callers' own
@@ -259,21 +269,21 @@ def _engine(text: str) -> Engine:
         event.listen(engine, "connect", _prepare_sqlite)
         return engine
     waits = {"connect_timeout": WAIT_SECONDS, "options": f"-c statement_timeout={WAIT_SECONDS * 1000}"}
-    return create_engine(url, pool_pre_ping=True, connect_args=waits)
+    return create_engine(url, pool_pre_ping=True, connect_args={**waits, "client_encoding": "utf8"})
 
 
-def _url(text: str) -> URL:
+def _url(place: str) -> URL:
     """A path is a SQLite file; PostgreSQL is spoken to by psycopg."""
-    if "://" not in text:
-        return URL.create("sqlite", database=str(Path(text).expanduser()))
+    if "://" not in place:
+        return URL.create("sqlite", database=str(Path(place).expanduser()))
     try:
-        url = make_url(text)
+        url = make_url(place)
         if url.drivername in ("postgresql", "postgres"):
             url = url.set(drivername="postgresql+psycopg")
         url.get_dialect().import_dbapi()
     except (ArgumentError, NoSuchModuleError) as error:
         raise refused(
-            "job_store", text.partition("://")[0], "cannot be read", "use a path, or postgresql://..."
+            "job_store", place.partition("://")[0], "cannot be read", "use a path, or postgresql://..."
         ) from error
     except ImportError as error:
         raise refused(

@@ -199,10 +199,11 @@ class ArchivedJobs(JobStore):
         if held <= most:
             return
         for job_id, size in self.archive.ended():
-            if held <= most or job_id == newest.id:
+            if held <= most:
                 return
-            self.archive.forget(job_id)
-            held -= size
+            if job_id != newest.id:  # others may have begun later and ended before
+                self.archive.forget(job_id)
+                held -= size
 
     # ---- replicas ----
 

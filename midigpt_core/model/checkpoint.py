@@ -152,13 +152,13 @@ def save_checkpoint(path: str | os.PathLike[str], model: GPT2, encoder_config: E
 
 
 def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """What a `.safetensors` checkpoint says of itself, read without torch and without its weights.
+    """What a `.safetensors` checkpoint says of itself, held against the weights it has; without torch, none is read.
 
-    Returns config (network shape), encoder_config, dtype (of the stored weights), parameters, bytes.
+    Returns config (network shape), encoder_config, dtype (of the stored weights), parameters, bytes. Raises
+    CheckpointError.
     """
     file = Path(path)
-    header = _header(file)
-    meta = _metadata(file, header.pop("__metadata__", None))
+    meta, _, header = _described(file)
     return {
         "config": _parsed(file, "config", meta),
         "encoder_config": _parsed(file, "encoder_config", meta),
@@ -172,15 +172,21 @@ def _read_safetensors(file: Path) -> tuple[Any, GPT2]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    header = _header(file)
-    meta = _metadata(file, header.pop("__metadata__", None))
-    config = _shape(file, _parsed(file, "config", meta))
-    check_weights(file, config, {name: tuple(entry["shape"]) for name, entry in header.items()})
+    meta, config, _ = _described(file)
     try:
         weights = load_file(file, device="cpu")
     except (SafetensorError, OSError) as error:
         raise _unreadable(file, error) from error
     return _parsed(file, "encoder_config", meta), _build(file, config, weights)
+
+
+def _described(file: Path) -> tuple[dict[str, str], GPT2Config, dict[str, Any]]:
+    """Metadata, shape and tensors of a `.safetensors` file, which agree. Raises CheckpointError."""
+    header = _header(file)
+    meta = _metadata(file, header.pop("__metadata__", None))
+    config = _shape(file, _parsed(file, "config", meta))
+    check_weights(file, config, {name: tuple(entry["shape"]) for name, entry in header.items()})
+    return meta, config, header
 
 
 def _unreadable(file: Path, error: Exception) -> CheckpointError:

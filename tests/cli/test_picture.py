@@ -52,7 +52,7 @@ def test_the_terminal_is_asked_for_colours(monkeypatch: pytest.MonkeyPatch) -> N
 
     asked = []
     monkeypatch.setattr("midigpt_cli.output.terminal_roll.picture", lambda *given: asked.append(given[-1]) or "")
-    result = SimpleNamespace(ranked=[SimpleNamespace(score=song(1))], generated=[(1, 0)])
+    result = SimpleNamespace(takes=[], ranked=[SimpleNamespace(score=song(1))], generated=[(1, 0)])
     for no_color in (True, False):
         console = Console(file=io.StringIO(), force_terminal=True, color_system="256", no_color=no_color)
         Done("x.mid", song(1), None, result, {}, [], 0.0).show(console)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import builtins
 import os
 import sys
 import wave
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -112,8 +114,39 @@ def test_enter_keeps_the_take_that_plays_and_zero_is_the_original(midigpt, song,
     assert len(list(song.parent.glob("*.infill.*"))) == 3
 
 
+def test_the_last_line_names_the_take_that_was_kept(midigpt, song, model, device, monkeypatch) -> None:
+    last = {}
+    for key in "0123":
+        press(monkeypatch, f"{key}\n")
+        answer = midigpt("infill", song, *FEW, "-m", model, "--takes", 3, "--seed", 1, "--play", "--force")
+        last[key] = answer.err.splitlines()[-1]
+    assert last.pop("0") == "kept: the original, as you chose"
+    best = [key for key, line in last.items() if line.startswith(f"best: take {key}, ")]
+    kept = [key for key, line in last.items() if line == f"kept: take {key}, as you chose"]
+    assert (len(best), len(kept)) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("fault", "says", "not_said"),
+    [(ImportError, "pip install sounddevice", "PortAudio"), (OSError, "libportaudio2", "pip install")],
+)
+def test_what_is_missing_for_sound_is_named(midigpt, song, monkeypatch, fault, says, not_said) -> None:
+    usual = builtins.__import__
+
+    def load(name: str, *rest: Any, **more: Any) -> Any:
+        if name == "sounddevice":
+            raise fault("PortAudio library not found" if fault is OSError else "no module")
+        return usual(name, *rest, **more)
+
+    monkeypatch.delitem(sys.modules, "sounddevice", raising=False)
+    monkeypatch.setattr(builtins, "__import__", load)
+    monkeypatch.setenv("PATH", "")
+    answer = midigpt("play", song)
+    assert (answer.code, says in answer.err, not_said in answer.err) == (1, True, False)
+
+
 def test_without_sound_there_is_a_sentence_before_any_file(midigpt, song, model, monkeypatch) -> None:
-    monkeypatch.setattr(sound, "_sounddevice", lambda: None)
+    monkeypatch.setattr(sound, "_sounddevice", lambda: sound.NO_OUTPUT)
     monkeypatch.setenv("PATH", "")
     answer = midigpt("play", song)
     assert (answer.code, answer.err.count("\n"), "nothing here plays sound" in answer.err) == (1, 1, True)
@@ -128,7 +161,7 @@ def test_the_systems_player_gets_a_wav_file_and_is_ended(tmp_path: Path, monkeyp
     player = tmp_path / "aplay"
     player.write_text(f'#!/bin/sh\ncp "$2" {tmp_path}/heard.wav\nmkfifo {tmp_path}/ready\nexec sleep 60\n')
     player.chmod(0o755)
-    monkeypatch.setattr(sound, "_sounddevice", lambda: None)
+    monkeypatch.setattr(sound, "_sounddevice", lambda: sound.NO_OUTPUT)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}/usr/bin{os.pathsep}/bin")
     monkeypatch.setattr(sound, "PLAYERS", (("aplay", "-q"),))
     device = sound.open_device()

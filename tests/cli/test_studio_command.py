@@ -35,6 +35,28 @@ def test_port_in_use_is_a_sentence_before_a_model_is_loaded(capsys: pytest.Captu
 
 
 @pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--host", "::::"], "--host = '::::' is no address; use 127.0.0.1 "),
+        (["--host", "no such name"], "--host = 'no such name' is no address"),
+        (["--host", "192.0.2.1"], "--host = '192.0.2.1' cannot be listened on"),  # of the documentation: nobody's
+        (["--port", "TAKEN"], "is in use; choose another"),
+    ],
+)
+def test_a_server_that_cannot_listen_says_why_before_a_model_is_loaded(
+    words: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("fastapi", reason="the serve extra is not installed")
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        taken = str(other.getsockname()[1])
+        ckpt = ["--ckpt", "no such model"]
+        assert run(["serve", *ckpt, *(taken if word == "TAKEN" else word for word in words)]) == USAGE
+    assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
     ("content", "says"), [(None, "song.mid: cannot be read: No such file"), (b"MThd?", "song.mid: ")]
 )
 def test_song_that_cannot_be_read_is_a_sentence_before_a_model_is_loaded(

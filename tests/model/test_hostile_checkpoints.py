@@ -141,6 +141,8 @@ def test_a_shape_is_held_against_the_weights_before_anything_is_made(tmp_path, m
         assert words in ended.err
         assert ended.err.count("\n") == 1
         assert ended.peak_mb < limit_mb
+    told = midigpt("models", "info", tmp_path / "m.safetensors")
+    assert (told.code, words in told.err, told.err.count("\n")) == (4, True, 1)
 
 
 def test_an_archive_that_unpacks_to_more_than_it_holds_is_refused(tmp_path, model, limit_mb):

@@ -11,11 +11,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import pytest
 from serving import client_of, free_port, long_wish, wish
 from test_http_jobs import SECRET, ended, receiver
+
+from midigpt_cli.server.server_settings import ServerSettings
 
 pytest.importorskip("sqlalchemy", reason="the serve extra is not installed")
 pytest.importorskip("torch", reason="PyTorch is not installed: the servers of these tests make a small network with it")
@@ -38,16 +41,16 @@ def store(request, tmp_path) -> Iterator[str]:
     if request.param == "sqlite":
         yield str(tmp_path / "jobs.sqlite")
         return
-    pytest.importorskip("psycopg", reason="the postgres extra is not installed")
-    if shutil.which("initdb") is None or shutil.which("pg_ctl") is None:
-        pytest.skip("PostgreSQL is not installed")
     with postgres(tmp_path / "pg") as url:
         yield url
 
 
 @contextmanager
-def postgres(folder: Path) -> Iterator[str]:
+def postgres(folder: Path, encoding: str = "UTF8") -> Iterator[str]:
     """A PostgreSQL of its own, run by an ordinary user as it demands."""
+    pytest.importorskip("psycopg", reason="the postgres extra is not installed")
+    if shutil.which("initdb") is None or shutil.which("pg_ctl") is None:
+        pytest.skip("PostgreSQL is not installed")
     own: dict[str, object] = {}
     folder.mkdir()
     if os.geteuid() == 0:
@@ -64,7 +67,9 @@ def postgres(folder: Path) -> Iterator[str]:
         own = {"user": user.pw_uid, "group": user.pw_gid}
     port, data = free_port(), str(folder / "data")
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": folder, "check": True, **own}
-    subprocess.run(["initdb", "-D", data, "-A", "trust", "-U", "midigpt", "-N"], **quiet)
+    subprocess.run(
+        ["initdb", "-D", data, "-A", "trust", "-U", "midigpt", "-N", "-E", encoding, "--locale", "C"], **quiet
+    )
     settings = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder}"
     subprocess.run(["pg_ctl", "-D", data, "-w", "-o", settings, "-l", str(folder / "log"), "start"], **quiet)
     try:
@@ -163,8 +168,6 @@ def test_what_is_kept_is_bounded_and_expires(tmp_path) -> None:
     file = str(tmp_path / "jobs.sqlite")
     with client_of(job_store=file, max_jobs_mb=0.001) as small:
         ids = [small.post("/jobs", json=wish(seed=seed)).json()["id"] for seed in range(3)]
-        for job_id in ids[-1:]:
-            ended(small, job_id)
         wait(lambda: [small.get(f"/jobs/{job_id}").status_code for job_id in ids].count(404) == 2)
     with client_of(job_store=file, job_seconds=0.2) as brief:
         job_id = brief.post("/jobs", json=wish()).json()["id"]
@@ -191,3 +194,37 @@ def test_a_store_that_cannot_be_opened_is_one_sentence(tmp_path) -> None:
         pass
     with pytest.raises(MidiGptError, match="postgresql"), client_of(job_store="mongodb://x/y"):
         pass
+
+
+def test_a_postgresql_database_keeps_any_text_or_is_refused_at_the_start(tmp_path) -> None:
+    from midigpt_cli.server.job_tables import Archive
+    from midigpt_core.errors import RequestValidationError
+
+    with postgres(tmp_path / "plain", "SQL_ASCII") as url:
+        archive = Archive(url)
+        words = dict.fromkeys(("id", "replica", "content", "kind", "model", "root"), "modèle → 1")
+        assert archive.begin({**words, "created": time.time()}, b"{}")
+        found = archive.job(words["id"])
+        assert found is not None
+        assert (found.model, found.status) == (words["model"], "running")
+    with (
+        postgres(tmp_path / "latin", "LATIN1") as url,
+        pytest.raises(RequestValidationError, match="is a database in LATIN1; create one with ENCODING 'UTF8'"),
+    ):
+        Archive(url)
+
+
+def test_the_bound_holds_for_jobs_that_end_in_another_order_than_they_began(tmp_path) -> None:
+    from midigpt_cli.server.job_tables import Archive, Ending
+    from midigpt_cli.server.jobs_in_database import ArchivedJobs
+    from midigpt_cli.server.prometheus import Counter
+
+    archive = Archive(str(tmp_path / "jobs.sqlite"))
+    jobs = ArchivedJobs(ServerSettings(max_jobs_mb=0.001), Counter("webhooks", ""), archive)
+    for created, job_id in enumerate(("first", "second")):
+        row = {"id": job_id, **dict.fromkeys(("replica", "content", "kind", "model", "root"), "")}
+        archive.begin({**row, "created": float(created)}, b"{}")
+    for job_id in ("second", "first"):
+        archive.finish(job_id, Ending("succeeded", 3.0, time.time() + 60, b"{}", {"takes/1": bytes(900)}))
+        jobs._make_space(SimpleNamespace(id=job_id))  # type: ignore[arg-type]
+    assert [job_id for job_id, _ in archive.ended()] == ["first"]
