@@ -50,7 +50,7 @@ def defaults(words: Sequence[str], said: Mapping[str, Any], commands: Sequence[s
     """
     for key, value in said.items():
         if key not in (*commands, *_OTHER) or (key != "keep_history" and not isinstance(value, dict)):
-            raise refused(f"{NAME}: {key}", None, "is no command", _near(key, [*commands, *_OTHER]))
+            raise refused(f"{NAME}: {key}", None, "is not a command", _near(key, [*commands, *_OTHER]))
     found = {command: dict(said[command]) for command in commands if command in said}
     name = _preset_on(words)
     if name is not None and words[0] in commands:
@@ -68,7 +68,7 @@ def by_parameter(command: Any, options: Mapping[str, Any]) -> dict[str, Any]:
     for key, value in options.items():
         name = key.replace("_", "-")
         if name not in known:
-            raise refused(f"{NAME}: {command.name}.{key}", None, "is no option of it", _near(name, list(known)))
+            raise refused(f"{NAME}: {command.name}.{key}", None, "is not one of its options", _near(name, list(known)))
         found[known[name].name] = _listed(value) if known[name].multiple else value
     return found
 

@@ -122,7 +122,7 @@ def run_of(number: int) -> PastRun:
         with _opened() as base:
             rows = [_run(base, row) for row in base.execute("SELECT * FROM runs WHERE id = ?", [number])]
     if not rows:
-        raise refused("--from-run", number, "is no run that is remembered", "see midigpt history for those that are")
+        raise refused("--from-run", number, "is not in the history", "midigpt history lists the runs")
     return rows[0]
 
 
@@ -133,17 +133,17 @@ def undo(path: str, force: bool = False) -> str:
     """
     file = Path(path).resolve()
     if not database().exists():
-        raise MidiGptError(f"{path}: nothing is remembered of it; midigpt history lists what is")
+        raise MidiGptError(f"{path}: is not in the history; midigpt history lists the files")
     with _opened() as base:
         last = base.execute(
             "SELECT rowid, sha, before FROM files WHERE path = ? AND NOT undone ORDER BY rowid DESC LIMIT 1",
             [str(file)],
         ).fetchone()
         if last is None:
-            raise MidiGptError(f"{path}: nothing is remembered of it; midigpt history lists what is")
+            raise MidiGptError(f"{path}: is not in the history; midigpt history lists the files")
         number, sha, before = last
         if not force and digest(file) != sha:
-            raise MidiGptError(f"{path}: has changed since it was written; add --force to undo it all the same")
+            raise MidiGptError(f"{path}: has changed since it was written; add --force to undo it anyway")
         if before is None:
             file.unlink(missing_ok=True)
         else:

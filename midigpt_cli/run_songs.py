@@ -195,8 +195,8 @@ class CommandRun:
         if not good and not self.options.output.allow_partial:
             best = result.ranked[0]
             raise GenerationError(
-                f"every attempt was rejected, the last because of {best.rejected[-1]} (seed {result.seed}); raise "
-                "--max-attempts or --temperature-escalation, or write it all the same with --allow-partial"
+                f"every attempt was rejected, the last one for {best.rejected[-1]} (seed {result.seed}); raise "
+                "--max-attempts or --temperature-escalation, or accept it anyway with --allow-partial"
             )
         chosen = ranked if self.options.output.allow_partial else good
         wanted = self.options.output.keep_best or len(chosen)

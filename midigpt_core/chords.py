@@ -171,14 +171,14 @@ def changes_of(text: str, quarters: float, where: str) -> tuple[Change, ...]:
         name, _, beat = word.partition("@")
         chord = chord_of(name)
         if chord is None and name not in NO_CHORD:
-            raise refused(where, name, "is no chord", "write C, Am7, F#m7b5, C/E, ... or N.C. for none")
+            raise refused(where, name, "is not a chord", "write C, Am7, F#m7b5, C/E, ... or N.C. for none")
         try:
             quarter = float(beat) - 1 if beat else place * quarters / len(words)
         except ValueError:
             quarter = -1.0
         if not 0 <= quarter < quarters or (found and quarter <= found[-1].quarter):
             raise refused(
-                where, word, "begins at no later beat of its bar", f"use beats from 1, below {quarters + 1:g}"
+                where, word, "does not begin after the chord before it", f"use beats from 1, below {quarters + 1:g}"
             )
         found.append(Change(quarter, chord))
     if not found:

@@ -354,7 +354,7 @@ def _key(name: Any, kind: Any, where: str, door: Door) -> Any:
         if door.data and isinstance(name, str) and name.lstrip("-").isdecimal():
             return int(name)
         if not _is_int(name):
-            raise door.refuse(where, name, "is no key here", "use whole numbers from 0 as keys")
+            raise door.refuse(where, name, "is not a valid key", "use whole numbers from 0 as keys")
     elif kind is str and not isinstance(name, str):
-        raise door.refuse(where, name, "is no key here", "use names as keys")
+        raise door.refuse(where, name, "is not a valid key", "use names as keys")
     return name

@@ -107,7 +107,7 @@ def check_jam(settings: JamSettings, engine: InferenceEngine) -> None:
     listed = engine.tokenizer.config.time_signatures
     if listed and tuple(settings.metre) not in listed:
         known = ", ".join(f"{n}/{d}" for n, d in listed)
-        raise refused("metre", f"{settings.metre[0]}/{settings.metre[1]}", "is unknown to this model", f"use {known}")
+        raise refused("metre", f"{settings.metre[0]}/{settings.metre[1]}", "is not known to this model", f"use {known}")
     longest = max(engine.tokenizer.config.num_bars_map, default=8) // 2
     if not 1 <= settings.bars_per_chunk <= longest:
         raise refused("bars_per_chunk", settings.bars_per_chunk, "is out of range", f"use 1 to {longest}")

@@ -66,9 +66,11 @@ def check_loop(request: LoopRequest, score: Score) -> None:
     n_bars, n_tracks = score.n_bars, len(score.tracks)
     if not 0 <= request.first < n_bars:
         here = f"it has bars 0 to {n_bars - 1}" if n_bars else "it has none"
-        raise refused("first", request.first, "is no bar of this song", here)
+        raise refused("first", request.first, "is not a bar of this song", here)
     if not request.first < request.end <= n_bars:
-        raise refused("end", request.end, "ends no loop of this song", f"use {request.first + 1} to {n_bars}")
+        raise refused(
+            "end", request.end, "cannot be the end of a loop of this song", f"use {request.first + 1} to {n_bars}"
+        )
     if not request.tracks:
         raise refused("tracks", [], "names no track to write", "name at least one")
     if request.config.distance:

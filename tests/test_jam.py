@@ -79,7 +79,7 @@ def test_a_chunk_comes_as_a_midi_file_too() -> None:
     [
         (replace(SETTINGS, tracks=()), "at least one"),
         (replace(SETTINGS, bpm=5.0), "20 to 400"),
-        (replace(SETTINGS, metre=(9, 7)), "unknown to this model"),
+        (replace(SETTINGS, metre=(9, 7)), "not known to this model"),
         (replace(SETTINGS, bars_per_chunk=0), "use 1 to 8"),
         (replace(SETTINGS, late="panic"), "repeat, rest, skip"),
     ],

@@ -6,7 +6,7 @@ from typing import Any
 
 # (control, value of a wrong type or out of range, what is said of it)
 WRONG_CONTROLS: tuple[tuple[str, Any, str], ...] = (
-    ("time_signature", [4, 4], " = [4, 4] is no time signature of this checkpoint"),
+    ("time_signature", [4, 4], " = [4, 4] is not a time signature of this checkpoint"),
     ("pitch_mask", "C:major", " = 'C:major' is not an object"),
     ("pitch_mask", {"pitches": 60}, ".pitches = 60 is not a list of integers"),
     ("pitch_mask", {"pitches": [60.5]}, ".pitches = [60.5] is not a list of integers"),

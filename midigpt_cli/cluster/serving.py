@@ -55,7 +55,7 @@ def options_of(args: Mapping[str, Any]) -> Serve:
     for name in args:
         if name not in (*of_models, *of_server):
             raise refused(
-                f"args.{name}", None, "is no option of midigpt serve", nearest(name, (*of_models, *of_server))
+                f"args.{name}", None, "is not an option of midigpt serve", nearest(name, (*of_models, *of_server))
             )
     models = {name: args[name] for name in of_models if name in args}
     if isinstance(models.get("model"), str):

@@ -175,7 +175,7 @@ def _metres(options: Generate, score: Score) -> list[Bar]:
         return [replace(bar, notes=[], future=False) for bar in longest]
     metre = metre_of(options.metre or USUAL_METRE)
     if metre is None or metre[1] not in (1, 2, 4, 8, 16, 32, 64):
-        raise refused("--metre", options.metre, "is no time signature", "write 4/4, 3/4, 6/8, ...")
+        raise refused("--metre", options.metre, "is not a time signature", "write 4/4, 3/4, 6/8, ...")
     return [Bar([], *metre)] * (options.bars or USUAL_BARS)
 
 

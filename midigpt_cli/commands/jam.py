@@ -166,7 +166,7 @@ def _song(options: JamOptions) -> Score | None:
         return None
     if options.instrument or options.drums:
         raise refused(
-            "--instrument", None, "is for jams from nothing", "leave it out; a song plays with its own tracks"
+            "--instrument", None, "is for jams without a song", "leave it out; a song plays with its own tracks"
         )
     from midigpt_cli.output.destination import read_song
 

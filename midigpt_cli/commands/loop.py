@@ -142,8 +142,8 @@ def _run(options: Loop) -> None:
         typer.echo(json.dumps(told))
     if not any(report["path"] for report in reports):
         raise GenerationError(
-            f"every variation was rejected, the last because of {reports[-1]['rejected'][-1]}; raise --max-attempts or "
-            "--temperature-escalation, or write them all the same with --allow-partial"
+            f"every variation was rejected, the last one for {reports[-1]['rejected'][-1]}; raise --max-attempts or "
+            "--temperature-escalation, or accept them anyway with --allow-partial"
         )
 
 
@@ -174,7 +174,7 @@ def _check(options: Loop) -> None:
     if options.song is None and not (options.instrument or options.drums):
         raise refused("SONG", None, "is missing", "name a song, or --instrument and --drums to loop from nothing")
     if options.song and (options.instrument or options.drums):
-        raise refused("--instrument", None, "is for loops from nothing", "choose tracks of the song with --track")
+        raise refused("--instrument", None, "is for loops without a song", "choose tracks of the song with --track")
     for option, number in (("--takes", options.settings.num_candidates), ("--keep-best", options.output.keep_best)):
         if number:
             raise refused(option, number, "is for takes; loops have variations", f"use --variations {number}")
@@ -189,7 +189,7 @@ def _check_output(options: Loop) -> None:
     if options.output.output != PIPE:
         return
     if options.format != "mid":
-        raise refused("--format", options.format, "goes into files", "leave out -o -")
+        raise refused("--format", options.format, "cannot go to standard output", "leave out -o -")
     if options.variations != 1:
         raise refused("--output", PIPE, f"takes one file, not {options.variations}", "add --variations 1")
     if options.reporting.to_program:
@@ -205,7 +205,7 @@ def _song(options: Loop) -> Score:
 
     bars = options.bars or str(USUAL_BARS)
     if not count(bars):
-        raise refused("--bars", options.bars, "is no number of bars", "without a song, write how many, such as 4")
+        raise refused("--bars", options.bars, "is not a number of bars", "without a song, write how many, such as 4")
     return new_score(options.instrument, options.drums, options.bpm or 120.0, options.metre or "4/4", int(bars))
 
 
@@ -224,7 +224,7 @@ def _request(options: Loop, score: Score, table: AttributeTable) -> LoopRequest:
     if end - first != len(bars):
         raise refused("--bars", options.bars, "are not one run of bars", "name a run such as 1-4")
     if (end - first) & (end - first - 1):
-        typer.echo(f"midigpt: {end - first} bars are no power of two; most loops are 1, 2, 4 or 8 long", err=True)
+        typer.echo(f"midigpt: {end - first} bars are not a power of two; most loops are 1, 2, 4 or 8 long", err=True)
     part = excerpt(score, first, end)
     tracks = tracks_to_write(options.track, score, bars)
     written = {number: range(end - first) for number in tracks}

@@ -127,7 +127,9 @@ def _seconds(text: str) -> float:
     except ValueError:
         seconds = 0.0
     if not 0 < seconds < float("inf"):
-        raise typer.BadParameter(f"{text!r} is no time; write for example 90s, 30m or 2h", param_hint="--time-budget")
+        raise typer.BadParameter(
+            f"{text!r} is not a time; write 90s, 30m or 2h, for example", param_hint="--time-budget"
+        )
     return seconds
 
 

@@ -182,7 +182,7 @@ def open_port(name: str) -> PortPlayer:
     found = [known for known in names if known == name] or [n for n in names if name.lower() in n.lower()]
     if not found or not name:
         remedy = nearest(name, names) if names else "this machine has none; start a synthesiser, or write -o FILE"
-        raise refused("--output", f"{PORT}{name}", "is no MIDI output here", remedy)
+        raise refused("--output", f"{PORT}{name}", "is not a MIDI output of this machine", remedy)
     try:
         return PortPlayer(mido.open_output(found[0]), found[0])
     except OSError as error:

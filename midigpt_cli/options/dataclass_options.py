@@ -196,7 +196,7 @@ def _auto_or_count(word: str) -> int:
 def _low_to_high(word: str) -> list[float]:
     shares = share_range(word)
     if shares is None:
-        raise typer.BadParameter(f"{word!r} is no range; write 0.2..0.6")
+        raise typer.BadParameter(f"{word!r} is not a range; write 0.2..0.6")
     return shares
 
 
@@ -230,5 +230,5 @@ def _for_all(name: str, texts: Sequence[str]) -> int:
     number = next((count(text) for text in texts if count(text) is None), count(texts[-1]))
     if number is None:
         text = next(text for text in texts if count(text) is None)
-        raise refused(option_of(name), text, "is no count", "write a whole number from 0")
+        raise refused(option_of(name), text, "is not a whole number", "use one from 0")
     return number

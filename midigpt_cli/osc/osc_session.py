@@ -71,7 +71,7 @@ class OscSession:
             given = _typed(address, arguments, kinds)
             with self._lock:
                 if states and self.state not in states:
-                    raise OscError(STATE, f"{address} is not for a session that is {self.state}")
+                    raise OscError(STATE, f"{address} cannot be used while the session is {self.state}")
                 call(*given)
         except OscError as error:
             self._wrong(error.code, str(error))
@@ -108,9 +108,9 @@ class OscSession:
 
     def _start(self) -> None:
         if self.piece.agent is None:
-            raise OscError(NO_AGENT, "no part is the agent's; send /midigpt/track/create with is_agent 1")
+            raise OscError(NO_AGENT, "no track belongs to the agent; send /midigpt/track/create with is_agent 1")
         if all(part.agent for part in self.piece.parts.values()):
-            raise OscError(STATE, "no part is played; create one beside the agent's")
+            raise OscError(STATE, "there is no track for the player; create one beside the agent's")
         if self.params.buffer_bars > self.params.model_dim:
             raise OscError(
                 PARAMETER, f"buffer_bars {self.params.buffer_bars} is above model_dim {self.params.model_dim}; lower it"
@@ -126,11 +126,11 @@ class OscSession:
 
     def _create(self, number: int, instrument: int, kind: int, agent: int) -> None:
         if number in self.piece.parts:
-            raise OscError(TWICE, f"track {number} is there already; use another number")
+            raise OscError(TWICE, f"track {number} exists already; use another number")
         if agent and self.piece.agent is not None:
-            raise OscError(TWO_AGENTS, f"track {self.piece.agent} is the agent's already; there is one agent")
+            raise OscError(TWO_AGENTS, f"track {self.piece.agent} is already the agent's; there can be only one")
         if not 0 <= instrument <= 127:
-            raise OscError(PARAMETER, f"instrument {instrument} is no program; use 0 to 127")
+            raise OscError(PARAMETER, f"instrument {instrument} is not a program number; use 0 to 127")
         self.piece.parts[number] = OscPart(instrument, kind == DRUM_TRACK, bool(agent))
 
     def _part(self, number: int) -> OscPart:
@@ -140,7 +140,7 @@ class OscSession:
 
     def _remove(self, number: int) -> None:
         if self._part(number).agent:
-            raise OscError(STATE, "the agent's track stays as long as its session")
+            raise OscError(STATE, "the agent's track cannot be removed as long as its session lasts")
         del self.piece.parts[number]
 
     def _ignore(self, number: int, ignored: int) -> None:
@@ -149,7 +149,7 @@ class OscSession:
     def _set_of_track(self, number: int, name: str, value: Any) -> None:
         params = self._part(number).params
         if name not in params:
-            raise OscError(PARAMETER, f"{name} is no parameter of track {number}; {nearest(name, params)}")
+            raise OscError(PARAMETER, f"{name} is not a parameter of track {number}; {nearest(name, params)}")
         params[name] = _number(name, value)
 
     # ---- what is played ----
@@ -163,7 +163,7 @@ class OscSession:
 
     def _end_bar(self, bar: int, numerator: int, denominator: int) -> None:
         if bar < 0 or not 0 < numerator <= 64 or denominator not in (1, 2, 4, 8, 16, 32):
-            raise OscError(PARAMETER, f"bar {bar} of {numerator}/{denominator} cannot be counted; correct it")
+            raise OscError(PARAMETER, f"bar {bar} of {numerator}/{denominator} is not valid; correct its metre")
         self.piece.end_bar(bar, (numerator, denominator))
         order = order_of(self.piece, replace(self.params, **self.once), self.attributes, self.engine)
         if order is None:
@@ -184,7 +184,7 @@ class OscSession:
 
     def _reset(self, name: str) -> None:
         if not hasattr(self.defaults, name):
-            raise OscError(PARAMETER, f"{name} is no parameter; {nearest(name, OscParams.__dataclass_fields__)}")
+            raise OscError(PARAMETER, f"{name} is not a parameter; {nearest(name, OscParams.__dataclass_fields__)}")
         self.params = replace(self.params, **{name: getattr(self.defaults, name)})
         self.once.pop(name, None)
 
@@ -194,7 +194,7 @@ class OscSession:
     def _set_attribute(self, name: str, value: int) -> None:
         known = self.engine.tokenizer.attributes.names
         if name not in known:
-            raise OscError(PARAMETER, f"{name} is no attribute of this model; {nearest(name, known)}")
+            raise OscError(PARAMETER, f"{name} is not an attribute of this model; {nearest(name, known)}")
         self.attributes.pop(name, None)
         if value >= 0:
             self.attributes[name] = value
@@ -251,4 +251,4 @@ def _number(name: str, value: Any) -> float:
     try:
         return float(value)
     except (TypeError, ValueError):
-        raise OscError(PARAMETER, f"{name}: {str(value)[:40]!r} is no number") from None
+        raise OscError(PARAMETER, f"{name}: {str(value)[:40]!r} is not a number; correct it") from None

@@ -58,7 +58,7 @@ def coerced(name: str, value: Any) -> Any:
     """
     kinds = get_type_hints(OscParams)
     if name not in kinds:
-        raise refused(name, None, "is no parameter", nearest(name, kinds))
+        raise refused(name, None, "is not a parameter", nearest(name, kinds))
     try:
         plain = kinds[name](value)
     except (TypeError, ValueError):

@@ -67,7 +67,7 @@ def _finished(path: Path) -> Iterator[tuple[str, list[str]]]:
         except ValueError:
             continue  # cut off
         if not isinstance(row, dict) or not isinstance(row.get("song"), str):
-            raise refused("--manifest", str(path), f"is no manifest: see line {number}", "name another file")
+            raise refused("--manifest", str(path), f"is not a manifest: see line {number}", "name another file")
         if row.get("ok") is True:
             yield row["song"], [str(file) for file in row.get("outputs", ())]
 

@@ -25,7 +25,7 @@ def endings(formats: str | None) -> tuple[str, ...]:
     for ending in found:
         if ending not in SOUNDS + PICTURES:
             known = [other[1:] for other in SOUNDS + PICTURES]
-            raise refused("--render", ending[1:], "is nothing that can be made", nearest(ending[1:], known))
+            raise refused("--render", ending[1:], "cannot be made", nearest(ending[1:], known))
     return tuple(dict.fromkeys(found))
 
 

@@ -48,7 +48,7 @@ def with_additions(score: Score, additions: Additions) -> Score:
     if not 0 <= additions.add_bars <= MOST_BARS:
         raise refused("--add-bars", additions.add_bars, "is out of range", f"use 0 to {MOST_BARS}")
     if additions.add_track and not score.tracks:
-        raise refused("--add-track", None, "finds no track beside which to write", "see midigpt generate")
+        raise refused("--add-track", None, "needs a song with a track", "see midigpt generate")
     added = [_empty_track(name, score) for name in additions.add_track]
     return extended(replace(score, tracks=[*score.tracks, *added]), additions.add_bars)
 

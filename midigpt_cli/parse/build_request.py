@@ -97,7 +97,7 @@ def _count_of(name: str) -> Callable[[str], int]:
     def read(text: str) -> int:
         number = count(text)
         if number is None:
-            raise refused(option_of(name), text, "is no count", "write a whole number from 0, or bass/5:8")
+            raise refused(option_of(name), text, "is not a whole number", "use one from 0, or bass/5:8 for some bars")
         return number
 
     return read
@@ -165,11 +165,11 @@ class _Attributes:
         found = own or of_bars
         if found is None:
             raise refused(
-                "--attribute", entry.name, "is no control of this model", nearest(entry.name, self.table.names)
+                "--attribute", entry.name, "is not an attribute of this model", nearest(entry.name, self.table.names)
             )
         if entry.bars and (own is None or own.level == "track"):
             if of_bars is None:
-                raise refused("--attribute", entry.name, "is a control of whole tracks", "leave out the bars")
+                raise refused("--attribute", entry.name, "applies to whole tracks only", "leave out the bars")
             return of_bars
         return found
 
@@ -181,9 +181,12 @@ def _level(control: Attribute, entry: control_values.AttributeOption) -> int:
         words = [label.lower() for label in control.labels()]
         if entry.level.lower() not in words:
             raise refused(
-                f"--attribute {entry.name}", entry.level, "is no level", nearest(entry.level, control.labels())
+                f"--attribute {entry.name}",
+                entry.level,
+                "is not one of its levels",
+                nearest(entry.level, control.labels()),
             )
         number = words.index(entry.level.lower())
     if not 0 <= number < control.size:
-        raise refused(f"--attribute {entry.name}", number, "is no level of it", f"use 0 to {control.size - 1}")
+        raise refused(f"--attribute {entry.name}", number, "is not one of its levels", f"use 0 to {control.size - 1}")
     return number

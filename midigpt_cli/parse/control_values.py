@@ -196,7 +196,7 @@ def velocity(text: str) -> dict[str, int] | str:
     word = text.strip().lower()
     found = re.fullmatch(r"(\d{1,3})-(\d{1,3})", word)
     if found is None and word != "own":
-        raise refused("--velocity", text, "is no range of velocities", "write 40-90, own, on or off")
+        raise refused("--velocity", text, "is not a range of velocities", "write 40-90, own, on or off")
     return word if found is None else {"low": int(found[1]), "high": int(found[2])}
 
 
@@ -241,10 +241,10 @@ def pitch(word: str, option: str) -> int:
     if number is None:
         found = _NOTE.fullmatch(word)
         if found is None or found["octave"] is None or whole(found["octave"]) is None:
-            raise refused(option, word, "is no pitch", "write a name with its octave (C4 is 60) or a number")
+            raise refused(option, word, "is not a pitch", "write a name with its octave (C4 is 60) or a number")
         number = pitch_class(word[: found.end("accidental")], option, wrap=False) + 12 * (int(found["octave"]) + 1)
     if not 0 <= number <= 127:
-        raise refused(option, word, "is no MIDI pitch", "use 0 to 127 (C-1 to G9)")
+        raise refused(option, word, "is outside the MIDI pitches", "use 0 to 127 (C-1 to G9)")
     return number
 
 
@@ -252,7 +252,7 @@ def pitch_class(word: str, option: str, wrap: bool = True) -> int:
     """Semitones above C of a name such as Eb or F#."""
     found = _NOTE.fullmatch(word.strip())
     if found is None or found["octave"] is not None:
-        raise refused(option, word, "is no pitch name", "write C, F#, Eb, ...")
+        raise refused(option, word, "is not a pitch name", "write C, F#, Eb, ...")
     number = _ROOTS[found["letter"].lower()] + {"#": 1, "b": -1, "": 0}[found["accidental"]]
     return number % 12 if wrap else number
 

@@ -65,7 +65,7 @@ def program_of(name: str, where: str = "--instrument") -> int:
     meant = {word: word for known in plain for word in known.split()} | dict(zip(plain, NAMES, strict=True))
     near = difflib.get_close_matches(wanted, meant, 1)
     remedy = f"did you mean {meant[near[0]]!r}?" if near else "midigpt generate -i help lists them all"
-    raise refused(where, name, "is no General MIDI instrument", remedy)
+    raise refused(where, name, "is not a General MIDI instrument", remedy)
 
 
 def heard_in(name: str) -> int:

@@ -114,7 +114,7 @@ def metre_of(value: Any) -> tuple[int, int]:
     pair = music.metre_of(value) or value
     whole = isinstance(pair, (list, tuple)) and len(pair) == 2 and all(type(n) is int and n > 0 for n in pair)
     if not whole:
-        raise refused("metre", value, "is no time signature", "write 4/4, 3/4, 6/8, ...")
+        raise refused("metre", value, "is not a time signature", "write 4/4, 3/4, 6/8, ...")
     return pair[0], pair[1]
 
 
@@ -173,7 +173,9 @@ def _by_track(key: str, data: Mapping[Any, Any], count: int) -> dict[int, dict[s
     for name, values in data.items():
         track = whole(str(name))
         if track is None or not 0 <= track < count:
-            raise refused(f"{key}.{name}", None, f"is no track of this jam of {count}", f"use 0 to {count - 1}")
+            raise refused(
+                f"{key}.{name}", None, f"is not one of the {count} tracks of this jam", f"use 0 to {count - 1}"
+            )
         prompt = TrackPrompt.from_dict({"id": track, key: values or {}}, f"{key}.{name}")
         found[track] = getattr(prompt, key)
     return found
@@ -183,7 +185,7 @@ def _track(part: JamPart, where: str) -> Track:
     instrument = part.instrument
     program = program_of(instrument, f"{where}.instrument") if isinstance(instrument, str) else instrument
     if type(program) is not int or not 0 <= program <= 127:
-        raise refused(f"{where}.instrument", instrument, "is no instrument", "use 0 to 127, or a General MIDI name")
+        raise refused(f"{where}.instrument", instrument, "is not an instrument", "use 0 to 127, or a General MIDI name")
     name = part.name if part.name is not None else "Drums" if part.drums else NAMES[program]
     kind = DRUM if part.drums else MELODIC
     return Track(instrument=program, track_type=kind, name=name, channel=9 if part.drums else None)

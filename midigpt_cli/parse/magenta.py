@@ -81,7 +81,7 @@ def named_checkpoint(repo: str, step: Any = None, revision: Any = None) -> str:
     if step is None or str(step).lower() in ("none", "latest", ""):
         return repo
     if not str(step).isdecimal():
-        raise refused("ckpt_step", step, "is no step", "give its number, such as 1863001")
+        raise refused("ckpt_step", step, "is not a step", "give its number, such as 1863001")
     if Path(repo).is_absolute():
         return str(Path(repo) / f"checkpoint_{step}.tgz")
     return f"{repo}{f'@{revision}' if revision else ''}:checkpoint_{step}.tgz"

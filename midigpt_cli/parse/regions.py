@@ -25,7 +25,7 @@ def with_regions(
     for region, track in zip(regions, tracks_in(regions), strict=True):
         bars = region.partition("/")[2].strip()
         if not track or not bars:
-            raise refused(option, region, "is no TRACK/BARS", "write bass/9-12, or all/9-12")
+            raise refused(option, region, "is not TRACK/BARS", "write bass/9-12, or all/9-12")
         places = select_places(bars, score, option)
         if places.spans:
             raise refused(option, region, "names a part of a bar", "name whole bars; parts are for --bars")

@@ -61,7 +61,9 @@ class Meant:
         if not selector:
             found = [number for number in self.targets if fits(tracks[number])]
             if not found:
-                raise refused(option, None, "applies to none of the tracks to be written", "drop it or choose tracks")
+                raise refused(
+                    option, None, "applies to none of the tracks to be written", "drop it, or choose other tracks"
+                )
             return found
         named = list(select_tracks([selector], self.score, option))
         if any(number not in self.targets for number in named):
@@ -75,5 +77,5 @@ class Meant:
         bars = select_bars(selector, self.score.n_bars, option)
         outside = sorted(bar + 1 for bar in set(bars) - set(self.targets[track]))
         if outside:
-            raise refused(option, selector, f"speaks of bar {outside[0]}, which is not written", "add it to --bars")
+            raise refused(option, selector, f"names bar {outside[0]}, which is not written", "add it to --bars")
         return bars

@@ -45,7 +45,7 @@ def select_bars(text: str, n_bars: int, option: str = "--bars", heard: int | Non
     Raises RequestValidationError naming `option` for a selector that cannot be read or leaves the song.
     """
     if not n_bars:
-        raise refused(option, text, "finds no bar", "the song has none")
+        raise refused(option, text, "matches no bar", "the song has none")
     chosen: set[int] = set()
     for part in text.replace("\N{EN DASH}", "-").split(","):
         first, last, step = _range(part.strip().lower(), (n_bars, heard or n_bars), text, option)
@@ -53,7 +53,7 @@ def select_bars(text: str, n_bars: int, option: str = "--bars", heard: int | Non
             raise refused(option, text, "runs backwards", f"write {last}-{first}")
         if first < 1 or last > n_bars:
             outside = first if not 1 <= first <= n_bars else last
-            raise refused(option, text, f"speaks of bar {outside}", f"the song has bars 1 to {n_bars} (counted from 1)")
+            raise refused(option, text, f"names bar {outside}", f"the song has bars 1 to {n_bars} (counted from 1)")
         chosen.update(range(first - 1, last, step))
     return tuple(sorted(chosen))
 
@@ -135,11 +135,11 @@ def _range(part: str, ends: tuple[int, int], text: str, option: str) -> tuple[in
     """First bar, last bar and step; `ends`: the number of bars, and that of those up to the last note."""
     found = _RANGE.fullmatch(part)
     if found is None:
-        raise refused(option, text, "is no range of bars", "write 4-8, or 5,7-9, or 17- (to the end), or all")
+        raise refused(option, text, "is not a range of bars", "write 4-8, or 5,7-9, or 17- (to the end), or all")
     n_bars, heard = ends
     step = int(found["step"] or 1)
     if step < 1:
-        raise refused(option, text, "takes every bar 0 times", "write 1-16/4 for every fourth bar")
+        raise refused(option, text, "steps by 0 bars", "write 1-16/4 for every fourth bar")
     if found["all"]:
         return 1, heard, step
     first, last = (_counted(found[name], heard) for name in ("first", "last"))
@@ -165,7 +165,7 @@ def _tracks(word: str, score: Score, option: str) -> Sequence[int]:
     if wanted in _GROUPS:
         found = [number for number, track in enumerate(tracks) if _GROUPS[wanted](track)]
         if not found:
-            raise refused(option, word, "finds no track", f"the song has {_listed(range(len(tracks)), score)}")
+            raise refused(option, word, "matches no track", f"the song has {_listed(range(len(tracks)), score)}")
         return found
     named = named or (_by_sound(wanted, score) if wanted else [])
     if len(named) > 1:
@@ -212,14 +212,14 @@ def _by_sound(wanted: str, score: Score) -> list[int]:
 def _unknown(word: str, score: Score, option: str) -> RequestValidationError:
     if word.isdecimal():
         count = len(score.tracks)
-        return refused(option, word, "is no track", f"the song has tracks 1 to {count} (counted from 1)")
+        return refused(option, word, "is not a track", f"the song has tracks 1 to {count} (counted from 1)")
     names = {track.name.strip().lower(): number for number, track in enumerate(score.tracks) if track.name.strip()}
     there = [family for family in FAMILIES if _by_sound(family, score)]
     near = difflib.get_close_matches(word.lower(), [*names, *_GROUPS, *there], 1)
     if near:
         meant = describe_track(names[near[0]], score) if near[0] in names else near[0]
-        return refused(option, word, "is no track", f"did you mean {meant}?")
-    return refused(option, word, "is no track", f"the song has {_listed(range(len(score.tracks)), score)}")
+        return refused(option, word, "is not a track", f"did you mean {meant}?")
+    return refused(option, word, "is not a track", f"the song has {_listed(range(len(score.tracks)), score)}")
 
 
 def _listed(numbers: Iterable[int], score: Score, joint: str = ", ") -> str:

@@ -55,7 +55,7 @@ def read_as_told(
     drums = select_tracks(reading.drum_track, score, "--drum-track")
     melodic = select_tracks(reading.melodic_track, score, "--melodic-track")
     for number in set(drums) & set(melodic):
-        raise refused("--drum-track", number + 1, "is said to be melodic too", "leave it out of --melodic-track")
+        raise refused("--drum-track", number + 1, "is also declared melodic", "leave it out of --melodic-track")
     told = {number: (DRUM, "--drum-track") for number in drums}
     told |= {number: (MELODIC, "--melodic-track") for number in melodic}
     tracks = [

@@ -44,7 +44,7 @@ class Selection:
         found = {number: tuple(bar for bar in self.bars if bar in there[number]) for number in tracks}
         found = {number: bars for number, bars in found.items() if bars}
         if not found:
-            raise refused(option, self.what, "finds no bar there", "name other bars or tracks")
+            raise refused(option, self.what, "matches no bar there", "name other bars or tracks")
         return {**found}
 
 
@@ -118,10 +118,10 @@ def _by_beat(found: re.Match[str], text: str, score: Score, option: str) -> dict
     bars = max((track.bars for track in score.tracks), key=len, default=[])
     for bar, number in ((first, beat), (last, stop)):
         if not 1 <= bar <= len(bars):
-            raise refused(option, text, f"speaks of bar {bar}", f"the song has bars 1 to {len(bars)} (counted from 1)")
+            raise refused(option, text, f"names bar {bar}", f"the song has bars 1 to {len(bars)} (counted from 1)")
         if not 1 <= number <= bars[bar - 1].ts_numerator:
             beats = bars[bar - 1].ts_numerator
-            raise refused(option, text, f"speaks of beat {number}", f"bar {bar} has beats 1 to {beats}")
+            raise refused(option, text, f"names beat {number}", f"bar {bar} has beats 1 to {beats}")
     if (last, stop) < (first, beat):
         raise refused(option, text, "runs backwards", f"say {last}.{stop}-{first}.{beat}")
     spans: dict[int, Span | None] = {}
@@ -146,7 +146,7 @@ def _by_time(found: re.Match[str], text: str, score: Score, option: str) -> list
     bars = [bar for bar, (a, b) in enumerate(pairwise(times)) if begin <= (a + b) / 2 < end]
     if not bars:
         length = f"{int(times[-1] // 60)}:{times[-1] % 60:04.1f}"
-        raise refused(option, text, "holds half a bar at most", f"the song lasts {length}; say 0:10-0:20")
+        raise refused(option, text, "covers no more than half of any bar", f"the song lasts {length}; say 0:10-0:20")
     return bars
 
 
@@ -182,9 +182,9 @@ def _section(word: str, there: Sequence[Section]) -> list[Section]:
 
 def _no_section(part: str, there: Sequence[Section], option: str) -> RequestValidationError:
     if there:
-        return refused(option, part, "is no section of this song", f"it has {_listed(there, ', ')}")
+        return refused(option, part, "is not a section of this song", f"it has {_listed(there, ', ')}")
     remedy = "say 4-8, or 5,7-9, or 17- (to the end), or all"
-    return refused(option, part, "is no range of bars, and the song names no sections", remedy)
+    return refused(option, part, "is not a range of bars, and the song names no sections", remedy)
 
 
 def _listed(found: Sequence[Section], joint: str) -> str:

@@ -129,7 +129,9 @@ def check_id(request_id: str | None) -> str | None:
     """The id itself. Raises RefusalError (422) for one that is not fit for a header or a path."""
     if request_id is not None and not ID.fullmatch(request_id):
         raise RefusalError(
-            422, f"request_id {request_id[:40]!r} is no id; use letters, digits and . _ : -", field="request_id"
+            422,
+            f"request_id {request_id[:40]!r} is not a valid id; use letters, digits and . _ : -",
+            field="request_id",
         )
     return request_id
 
@@ -183,7 +185,7 @@ async def read_form(request: Request, wanted: FileField = SONG) -> Form:
     if kind != "multipart/form-data" and (wanted.required or kind != "application/x-www-form-urlencoded"):
         raise RefusalError(
             415,
-            f"Content-Type {content_type!r} is no form; send multipart/form-data with the {wanted.kind} as "
+            f"Content-Type {content_type!r} is not a form; send multipart/form-data with the {wanted.kind} as "
             f"{wanted.names[0]!r}",
         )
     try:

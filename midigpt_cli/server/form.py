@@ -198,7 +198,7 @@ def _number(name: str, text: str) -> float:
 def _range(name: str, text: str) -> list[float]:
     shares = share_range(text)
     if shares is None:
-        raise RefusalError(422, f"{name} = {text[:80]!r} is no range; write 0.2..0.6", field=name)
+        raise RefusalError(422, f"{name} = {text[:80]!r} is not a range; write 0.2..0.6", field=name)
     return shares
 
 

@@ -132,7 +132,7 @@ class Doorkeeper:
         if _host_in(origin) is not None and urlsplit(origin).netloc == headers.get("host"):
             return None
         return RefusalError(
-            403, f"pages of {origin[:200]!r} may not call; start the server with --cors-origin {origin[:200]}"
+            403, f"pages of {origin[:200]!r} may not call this server; start it with --cors-origin {origin[:200]}"
         )
 
 

@@ -283,5 +283,5 @@ def archived_jobs(settings: ServerSettings, webhooks: Counter, place: str) -> Ar
     except (SQLAlchemyError, OSError) as error:
         where, why = place.rpartition("@")[2], getattr(error, "orig", None) or error  # no password
         raise MidiGptError(
-            f"the job store {where} cannot be opened ({why}); correct --job-store, or say --job-store memory"
+            f"the job store {where} cannot be opened ({why}); correct --job-store, or use --job-store memory"
         ) from error

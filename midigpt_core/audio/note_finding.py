@@ -38,10 +38,10 @@ class FindingSettings:
             if not 0 < getattr(self, name) < 1:
                 raise AudioError(f"{name} is {getattr(self, name)}; give a number between 0 and 1")
         if not 0 <= self.minimum_note_ms < inf:
-            raise AudioError(f"a note of at least {self.minimum_note_ms} ms is no length; give 0 or more")
+            raise AudioError(f"minimum_note_ms is {self.minimum_note_ms}; give 0 or more")
         low, high = self.minimum_hz or 0.0, inf if self.maximum_hz is None else self.maximum_hz
         if not 0 <= low < high:
-            raise AudioError(f"frequencies from {self.minimum_hz} to {self.maximum_hz} Hz hold no note")
+            raise AudioError(f"no note lies between {self.minimum_hz} and {self.maximum_hz} Hz; give a wider range")
 
 
 @dataclass(frozen=True)

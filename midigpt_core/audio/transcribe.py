@@ -48,7 +48,7 @@ class TranscribeSettings:
     def __post_init__(self) -> None:
         numerator, denominator = self.metre
         if not 1 <= numerator <= 32 or denominator not in (2, 4, 8, 16):
-            raise AudioError(f"metre {numerator}/{denominator} cannot be counted; give one such as 4/4, 3/4 or 6/8")
+            raise AudioError(f"metre {numerator}/{denominator} is not supported; give one such as 4/4, 3/4 or 6/8")
         check_tempo(self.bpm)
         if self.downbeat is not None and not abs(self.downbeat) <= _LONGEST_MINUTES * 60:
             raise AudioError(f"downbeat is {self.downbeat}; give a second of the audio")

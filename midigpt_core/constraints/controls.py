@@ -50,7 +50,7 @@ def signature_of(value: Any, where: str, encoder: EncoderConfig) -> tuple[int, i
         if value == f"{signature[0]}/{signature[1]}":
             return signature
     known = ", ".join(f"{i}: {n}/{d}" for i, (n, d) in enumerate(listed))
-    raise refused(where, value, "is no time signature of this checkpoint", f"use an index or a name of {known}")
+    raise refused(where, value, "is not a time signature of this checkpoint", f"use an index or a name of {known}")
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class RhythmMask:
     def check(self, value: Any, where: str, encoder: EncoderConfig, track: Track) -> None:
         read(RhythmMaskValue, value, where)
         if len(value) != 1:
-            raise refused(where, sorted(value), "is not one rhythm", "give either positions or grid")
+            raise refused(where, sorted(value), "must set one rhythm", "give either positions or grid")
         places = [entry["pos"] for entry in value.get("positions", ())]
         end = LONGEST_BAR * encoder.resolution
         if max(places, default=0) >= end:

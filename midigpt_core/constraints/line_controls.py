@@ -53,7 +53,7 @@ class MotionControl:
         read(MotionShares, value, where)
         check_melodic(where, value, track)
         if not value or sum(value.values()) > 1.0 + 1e-9:
-            raise refused(where, value, "are no shares of one line", "use shares that add up to 1 at most")
+            raise refused(where, value, "are not shares of one whole", "use shares that add up to 1 at most")
         if len(value) == len(KINDS) and sum(value.values()) < 1.0 - 1e-9:
             raise refused(where, value, "do not add up to 1", "leave one out, or raise them")
 

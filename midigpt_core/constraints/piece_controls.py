@@ -30,7 +30,7 @@ def _check_genre(value: Any, where: str, encoder: EncoderConfig) -> None:
     try:
         encoder.genre_id(_GENRE(value, where))
     except EncoderConfigError:
-        raise refused(where, value, "is no genre of this checkpoint", nearest(str(value), encoder.genres)) from None
+        raise refused(where, value, "is not a genre of this checkpoint", nearest(str(value), encoder.genres)) from None
 
 
 PIECE_CONTROLS: Mapping[str, Callable[[Any, str, EncoderConfig], None]] = {

@@ -76,7 +76,7 @@ def _window_is_known(case: Case) -> None:
     if config.model_dim != AUTO and known and config.model_dim not in known:
         listed = ", ".join(map(str, known))
         raise refused(
-            "config.model_dim", config.model_dim, "is no window of this checkpoint", f"use one of {listed}, or auto"
+            "config.model_dim", config.model_dim, "is not a window of this checkpoint", f"use one of {listed}, or auto"
         )
     if config.model_dim != AUTO and config.bars_per_step > config.model_dim:
         raise refused(
@@ -97,7 +97,7 @@ def _hidden_bars_can_be_shown(case: Case) -> None:
 def _distance_is_a_range(case: Case) -> None:
     asked = list(case.request.config.distance)
     if asked and (len(asked) != 2 or asked[0] > asked[1]):
-        raise refused("config.distance", asked, "is no range", "give the lowest and the highest, such as [0.2, 0.6]")
+        raise refused("config.distance", asked, "is not a range", "give the lowest and the highest, such as [0.2, 0.6]")
     if asked and any(prompt.autoregressive for prompt in case.request.tracks):
         raise refused("config.distance", asked, "is for bars that are filled in", "drop it where tracks are continued")
 

@@ -102,11 +102,12 @@ def _metre(bar: Bar, resolution: int) -> tuple[int, int]:
     numerator, denominator = bar.ts_numerator, bar.ts_denominator
     if not 1 <= numerator <= 255 or denominator not in (1, 2, 4, 8, 16, 32, 64, 128):
         raise ScoreError(
-            f"{numerator}/{denominator} is no time signature a MIDI file can hold (denominators: 1 to 128)"
+            f"{numerator}/{denominator} cannot be stored in a MIDI file; the denominator must be 1, 2, 4, ... 128"
         )
     if _missing(bar) * resolution <= -0.999:
         raise ScoreError(
-            f"a bar of {numerator}/{denominator} is {bar.beat_length} quarter notes long: more than it holds"
+            f"a bar of {numerator}/{denominator} is {bar.beat_length} quarter notes long, more than its metre allows; "
+            "correct one of them"
         )
     return numerator, denominator
 

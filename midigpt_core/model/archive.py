@@ -110,7 +110,7 @@ def plain(file: Path, value: Any) -> Any:
             return [copy(item, depth + 1) for item in value]
         if value is None or isinstance(value, (bool, int, float, str)):
             return value
-        raise CheckpointError(f"{file}: refused: {short(value)} among its settings is no plain value")
+        raise CheckpointError(f"{file}: refused: {short(value)} among its settings is not a plain value")
 
     return copy(value, 0)
 

@@ -151,7 +151,7 @@ def lay_out(ids: Sequence[int], hidden_spans: Spans = (), masking: str = "attent
     hidden = {position for start, end in hidden_spans for position in range(start, end)}
     positions = tuple(position for position in range(len(ids)) if position not in hidden)
     if not positions:
-        raise GenerationError("the prompt is hidden whole; leave at least one position visible")
+        raise GenerationError("the whole prompt is hidden; leave at least one position visible")
     tokens = tuple(ids[position] for position in positions)
     last = len(ids) - 1
     if masking == "attention_skip":

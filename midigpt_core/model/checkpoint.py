@@ -73,7 +73,7 @@ def load_checkpoint(
         encoder, shape = bundle.get("encoder_config"), _shape(file, bundle["config"])
         model = _build(file, shape, bundle["state_dict"])
     else:
-        raise CheckpointError(f"{file}: suffix {file.suffix!r} is no checkpoint's; {_WAY_OUT}")
+        raise CheckpointError(f"{file}: {file.suffix!r} is not an ending of checkpoints; {_WAY_OUT}")
     known = _encoder_config(file, encoder, model.config)
     ready = model.to(device=device, dtype=dtype or torch.float32).eval()
     if ready.config.places:

@@ -56,7 +56,7 @@ def check_weights(file: Path, config: GPT2Config, found: Mapping[str, Shape]) ->
         raise CheckpointError(f"{file}: {len(missing)} weights are missing, first {missing[0]!r}; fetch a whole file")
     if foreign:
         raise CheckpointError(
-            f"{file}: {len(foreign)} unknown weights, first {short(foreign[0])}; it is another network's"
+            f"{file}: {len(foreign)} unknown weights, first {short(foreign[0])}; the file belongs to another network"
         )
     for name, shape in wanted.items():
         if found[name] != shape:
@@ -70,7 +70,7 @@ def check_tensors(file: Path, weights: Mapping[Any, Any]) -> dict[str, Shape]:
     values, held = 0, file.stat().st_size
     for name, weight in weights.items():
         if not isinstance(name, str) or not isinstance(weight, torch.Tensor):
-            raise CheckpointError(f"{file}: {short(name)} is no weight with a name; it is another network's")
+            raise CheckpointError(f"{file}: {short(name)} is not a named weight; the file belongs to another network")
         if weight.layout != torch.strided or weight.device.type != "cpu" or weight.is_quantized or weight.is_nested:
             raise CheckpointError(f"{file}: {name} is not stored as plain numbers; save it again as a dense tensor")
         if not weight.is_floating_point():

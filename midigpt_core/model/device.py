@@ -48,7 +48,7 @@ def pick_device(word: str) -> torch.device:
     if word == "auto":
         word = kind = next(name for name in ("cuda", "mps", "cpu") if there[name])
     if not there[kind] or (kind == "cuda" and colon and int(number) >= torch.cuda.device_count()):
-        raise refused("device", word, "is not to be had on this machine", "use cpu, or auto")
+        raise refused("device", word, "is not available on this machine", "use cpu, or auto")
     return torch.device(word)
 
 

@@ -105,7 +105,7 @@ def _heads(file: Path, found: Mapping[str, Any], width: int) -> int:
     said = named or {count for text in read_code(file) for count in _heads_of_views(text, width)}
     if len(said) != 1:
         raise CheckpointError(
-            f'{file}: how many heads the network has cannot be seen in it; add "n_head" to its config.json'
+            f'{file}: the number of attention heads cannot be told from it; add "n_head" to its config.json'
         )
     return int(said.pop())
 

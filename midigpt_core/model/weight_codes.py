@@ -17,7 +17,7 @@ from midigpt_core.model.threads import threads
 _BLOCK = 64  # outputs that stand together in a packed matrix; also inputs that share a scale
 _HEAD_STEP = 16  # a head's inputs are padded to a multiple of this
 _PRODUCTS = ("attn.c_attn", "attn.c_proj", "mlp.c_fc", "mlp.c_proj")
-_NOT_FINITE = "weights that are no finite numbers; the file is damaged, or its training ran away"
+_NOT_FINITE = "weights that are not finite numbers; the file is damaged, or its training ran away"
 
 
 def pack(config: GPT2Config, weights: Mapping[str, npt.NDArray[Any]], kernels: ModuleType) -> Any:

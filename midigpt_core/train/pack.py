@@ -130,14 +130,14 @@ def push(file: str | Path, repo: str, private: bool = False, token: str | None =
     parts = parts_of(file)
     missing = [part for part in parts if not part.exists()]
     if missing:
-        raise TrainingError(f"{missing[0]}: not there; write it with `midigpt models pack` first")
+        raise TrainingError(f"{missing[0]}: no such file; write it with `midigpt models pack` first")
     api = HfApi(endpoint=endpoint(), token=token)
     try:
         address = api.create_repo(repo, private=private, exist_ok=True)
         for part in parts:
             api.upload_file(path_or_fileobj=str(part), path_in_repo=part.name, repo_id=repo)
     except HFValidationError as error:
-        raise TrainingError(f"{repo}: is no name of a repository; say owner/name") from error
+        raise TrainingError(f"{repo}: is not a repository name; write owner/name") from error
     except LocalTokenNotFoundError as error:
         raise TrainingError(_not_allowed(repo)) from error
     except network_errors() as error:

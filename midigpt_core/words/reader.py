@@ -80,7 +80,7 @@ def read_prompt(text: str) -> Understood:
     Raises RequestValidationError for one of more than LONGEST characters, or that no file or answer can hold.
     """
     if any("\ud800" <= letter <= "\udfff" for letter in text):
-        raise refused("prompt", None, "holds half a letter (a lone surrogate)", "send it as UTF-8")
+        raise refused("prompt", None, "holds an incomplete character (a lone surrogate)", "send it as UTF-8")
     if len(text) > LONGEST:
         raise refused("prompt", None, f"has {len(text)} characters", f"use at most {LONGEST}")
     return _PromptReader(text).read()

@@ -48,7 +48,7 @@ def test_new_bars_can_be_chosen_and_follow_the_last(midigpt, tmp_path) -> None:
     [
         (("--add-track", "violine", "-b", "1"), "did you mean"),
         (("--add-bars", "-1", "-b", "1"), "use 0 to"),
-        (("--add-bars", "2", "-b", "19"), "speaks of bar 19"),
+        (("--add-bars", "2", "-b", "19"), "names bar 19"),
     ],
 )
 def test_what_cannot_be_added_is_a_sentence(midigpt, tmp_path, words, says) -> None:

@@ -62,7 +62,7 @@ def test_every_preset_fits_the_built_in_model_on_bass_and_drums(midigpt, song, n
         ("[infill]\ntemprature = 1\n", "did you mean 'temperature'?"),
         ("[infill]\ntemperature = 99\n", "99"),
         ("[infill\n", "cannot be read"),
-        ("infill = 3\n", "is no command"),
+        ("infill = 3\n", "is not a command"),
     ],
 )
 def test_mistakes_in_the_file_are_told(midigpt, song, here, text, said) -> None:

@@ -42,7 +42,7 @@ def test_undo_removes_what_is_new_and_brings_back_what_was_overwritten(midigpt, 
     assert midigpt("undo", song).code == 0
     assert song.read_bytes() == before
     nothing = midigpt("undo", song)
-    assert (nothing.code, "nothing is remembered" in nothing.err) == (1, True)
+    assert (nothing.code, "is not in the history" in nothing.err) == (1, True)
     midigpt("infill", song, *FEW, "-m", model)
     assert midigpt("undo", song.with_name("song.infill.mid")).err == f"{song.with_name('song.infill.mid')}: removed\n"
     assert not song.with_name("song.infill.mid").exists()
@@ -82,7 +82,7 @@ def test_a_run_is_made_again_and_varied(midigpt, song, model) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--from-run", 77), "is no run that is remembered"),
+        (("--from-run", 77), "is not in the history"),
         (("--from-run", 1, "--bars", 4), "exclude each other"),
         ((), "SONG is missing"),
     ],

@@ -77,9 +77,9 @@ def test_limits_are_for_all_or_for_some_bars(midigpt) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--pitch-set", "9:C,E,G"], "speaks of bar 9, which is not written"),
+        (["--pitch-set", "9:C,E,G"], "names bar 9, which is not written"),
         (["--scale", "drums/C:major"], "name it with --track too"),
-        (["--max-density", "6:many"], "is no count"),
+        (["--max-density", "6:many"], "is not a whole number"),
         (["--rhythm-lock", "--remix", "6:0.5"], "all set the rhythm"),
         (["--rhythm-lock", "6:loud"], "loud"),
     ],

@@ -79,8 +79,8 @@ def test_a_rhythm_lock_and_a_distance_hold_together(fill) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--distance", "0.6..0.2"], "is no range; give the lowest and the highest"),
-        (["--distance", "near"], "is no range; write 0.2..0.6"),
+        (["--distance", "0.6..0.2"], "is not a range; give the lowest and the highest"),
+        (["--distance", "near"], "is not a range; write 0.2..0.6"),
         (["--distance", "0..1.5"], "is too large"),
     ],
 )

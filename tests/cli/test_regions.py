@@ -30,9 +30,9 @@ def test_region_takes_what_bars_takes():
 @pytest.mark.parametrize(
     ("region", "says"),
     [
-        ("bass", "no TRACK/BARS"),
-        ("/5", "no TRACK/BARS"),
-        ("tuba/5", "no track"),
+        ("bass", "not TRACK/BARS"),
+        ("/5", "not TRACK/BARS"),
+        ("tuba/5", "not a track"),
         ("bass/90", "bar 90"),
         ("bass/5.3", "part"),
     ],

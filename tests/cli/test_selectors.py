@@ -48,11 +48,11 @@ def test_bars_are_counted_from_1_and_come_out_once_in_order(text, bars) -> None:
         ("19-21", "bars 1 to 20"),
         ("25-", "bar 25"),
         ("8-4", "write 4-8"),
-        ("four", "is no range of bars"),
-        ("", "is no range of bars"),
-        ("-4", "is no range of bars"),
-        ("1-2-3", "is no range of bars"),
-        ("1.5", "is no range of bars"),
+        ("four", "is not a range of bars"),
+        ("", "is not a range of bars"),
+        ("-4", "is not a range of bars"),
+        ("1-2-3", "is not a range of bars"),
+        ("1.5", "is not a range of bars"),
     ],
 )
 def test_bars_that_cannot_be_meant_are_refused(text, answer) -> None:
@@ -62,7 +62,7 @@ def test_bars_that_cannot_be_meant_are_refused(text, answer) -> None:
 
 @pytest.mark.parametrize("text", ["all", "1", "1-4"])
 def test_a_song_without_bars_is_said_to_have_none(text) -> None:
-    with pytest.raises(RequestValidationError, match="finds no bar; the song has none"):
+    with pytest.raises(RequestValidationError, match="matches no bar; the song has none"):
         select_bars(text, 0)
 
 
@@ -98,9 +98,9 @@ def test_tracks_are_found_by_number_name_and_kind(selectors, tracks) -> None:
         ("9", "tracks 1 to 8"),
         ("0", "tracks 1 to 8"),
         ("guitar", r'may be track 1 "Lead Guitar" \(Acoustic Grand Piano\) or 5 "Rhythm Guitar" \('),
-        ("bas guitar", "is no track"),
+        ("bas guitar", "is not a track"),
         ("baas", 'did you mean 2 "Bass"'),
-        ("", "is no track"),
+        ("", "is not a track"),
         ("drms", "did you mean drums"),
     ],
 )

@@ -75,7 +75,7 @@ def test_info_tells_the_sections_in_the_words_that_bars_takes(midigpt, tmp_path)
         ("5.9", "beats 1 to 4"),
         ("6.2-5.1", "runs backwards"),
         ("9:00-9:10", "the song lasts"),
-        ("1-8/0", "0 times"),
+        ("1-8/0", "steps by 0 bars"),
         ("-20-", "bar -3"),
     ],
 )
@@ -109,7 +109,7 @@ def test_only_what_is_there_is_written(midigpt, tmp_path, words) -> None:
 def test_a_place_that_has_nothing_of_the_kind_is_refused(midigpt) -> None:
     answer = midigpt("infill", POP, "--where", "silent", "-t", "lead", "-s", 1)
     assert answer.code == 2
-    assert "--where = 'silent' finds no bar there" in answer.err
+    assert "--where = 'silent' matches no bar there" in answer.err
 
 
 def test_a_part_of_a_bar_and_a_rhythm_cannot_both_be_asked_for(midigpt) -> None:
@@ -147,7 +147,7 @@ def test_a_section_that_is_not_there_is_named_in_the_request(midigpt, tmp_path) 
     file.write_text(json.dumps({"tracks": [{"id": t, "bars": "Chorus"} for t in range(5)]}))
     answer = midigpt("infill", POP, "--request", file, "-o", tmp_path / "out.mid")
     assert answer.code == 2
-    assert "tracks[0].bars = 'Chorus' is no section of this song; it has A (bars 1-8), B (bars 9-16)" in answer.err
+    assert "tracks[0].bars = 'Chorus' is not a section of this song; it has A (bars 1-8), B (bars 9-16)" in answer.err
 
 
 def test_what_stays_is_written_by_the_model_too_so_that_it_goes_on_from_there(midigpt, tmp_path, monkeypatch) -> None:

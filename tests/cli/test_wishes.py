@@ -67,7 +67,7 @@ def test_words_of_a_song_are_no_chords(word: str) -> None:
 def test_chords_share_a_bar_or_begin_at_their_beats() -> None:
     assert [change.quarter for change in changes_of("Am,F", 4.0, "x")] == [0.0, 2.0]
     assert [change.quarter for change in changes_of("Am@1,F@3.5", 4.0, "x")] == [0.0, 2.5]
-    with pytest.raises(RequestValidationError, match="no later beat"):
+    with pytest.raises(RequestValidationError, match="does not begin after"):
         changes_of("Am@3,F@2", 4.0, "x")
 
 

@@ -163,7 +163,7 @@ def test_no_channel_is_free_where_fifteen_play_and_a_new_track_goes_to_another_p
 
 
 def test_a_bar_a_tick_longer_than_its_metre_is_refused() -> None:
-    with pytest.raises(ScoreError, match="more than it holds"):
+    with pytest.raises(ScoreError, match="more than its metre allows"):
         score_to_bytes(Score([Track([Bar([], 3, 4, 3 + 1 / 480)])], 480))
 
 

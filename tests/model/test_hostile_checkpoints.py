@@ -166,8 +166,8 @@ def test_an_archive_that_unpacks_to_more_than_it_holds_is_refused(tmp_path, mode
 @pytest.mark.parametrize(
     ("state", "says"),
     [
-        ({1: torch.zeros(2)}, "1 is no weight with a name"),
-        ({"a": 3}, "'a' is no weight with a name"),
+        ({1: torch.zeros(2)}, "1 is not a named weight"),
+        ({"a": 3}, "'a' is not a named weight"),
         ({"a": torch.zeros(1).expand(1 << 30)}, "1073741824 numbers over 1 stored ones"),
         ({"a": torch.zeros(3).to_sparse()}, "not only tensors and plain values"),
         ({}, "it holds 0 weights in all"),

@@ -122,7 +122,7 @@ def test_weights_that_are_no_numbers_are_refused_with_a_sentence(number, tmp_pat
     weights = load_file(resolve("open"))
     weights["transformer.h.2.mlp.c_fc.weight"][17, 40] = number
     save_file(weights, tmp_path / "ran_away.safetensors", meta)
-    with pytest.raises(CheckpointError, match=r"ran_away\.safetensors: weights that are no finite numbers"):
+    with pytest.raises(CheckpointError, match=r"ran_away\.safetensors: weights that are not finite numbers"):
         load_for_use(tmp_path / "ran_away.safetensors")
 
 

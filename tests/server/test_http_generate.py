@@ -51,7 +51,7 @@ def test_a_track_may_say_its_bars_in_words(client):
     body["request"]["tracks"][1]["bars"] = "Chorus"
     refusal = client.post("/generate", json=body)
     assert refusal.status_code in (400, 422)
-    assert "tracks[1].bars = 'Chorus' is no range of bars" in refusal.text
+    assert "tracks[1].bars = 'Chorus' is not a range of bars" in refusal.text
 
 
 @pytest.mark.parametrize(("control", "value", "says"), WRONG_CONTROLS)

@@ -26,7 +26,7 @@ def test_a_request_asks_for_a_distance_and_every_candidate_tells_it(client) -> N
 
 
 @pytest.mark.parametrize(
-    ("asked", "says"), [([0.5], "is no range"), ([0.7, 0.3], "is no range"), ([0, 2], "too large")]
+    ("asked", "says"), [([0.5], "is not a range"), ([0.7, 0.3], "is not a range"), ([0, 2], "too large")]
 )
 def test_what_is_no_range_is_refused(client, asked, says) -> None:
     answer = client.post("/generate", json=wish(distance=asked))
@@ -37,7 +37,7 @@ def test_what_is_no_range_is_refused(client, asked, says) -> None:
 def test_a_form_without_a_range_is_refused(client) -> None:
     answer = infill(client, bars="5", track="bass", distance="far")
     assert answer.status_code == 422
-    assert answer.json()["detail"] == "distance = 'far' is no range; write 0.2..0.6"
+    assert answer.json()["detail"] == "distance = 'far' is not a range; write 0.2..0.6"
 
 
 def test_a_job_counts_every_pass_as_it_goes(client) -> None:

@@ -44,7 +44,7 @@ def test_a_picture_shows_the_bars_asked_for(client):
 @pytest.mark.parametrize(
     ("fields", "says"),
     [
-        ({"format": "mov"}, "format = 'mov' is nothing that can be made"),
+        ({"format": "mov"}, "format = 'mov' cannot be made"),
         ({"fromat": "wav"}, "format"),
         ({"bars": "99"}, "bar 99"),
         ({"highlight": "bass"}, "TRACK:BARS"),

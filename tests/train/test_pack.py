@@ -142,5 +142,5 @@ def test_a_hub_that_cannot_be_reached_is_told_in_one_sentence(tmp_path: Path, mo
     with pytest.raises(TrainingError, match=r"upload failed: the hub at http://127.0.0.1:9 cannot be reached") as told:
         push(tmp_path / "x.safetensors", "me/mine", token="x")
     assert "\n" not in str(told.value)
-    with pytest.raises(TrainingError, match="say owner/name"):
+    with pytest.raises(TrainingError, match="write owner/name"):
         push(tmp_path / "x.safetensors", "me/mine/../x", token="x")

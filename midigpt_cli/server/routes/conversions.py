@@ -26,7 +26,7 @@ async def by_id(
 ) -> dict[str, Any]:
     """The conversion of this id; its addresses once it is finished."""
     if kind.upper() != KIND:
-        raise RefusalError(422, f"conversionType {kind[:40]!r} is not done here; use {KIND}", field="conversionType")
+        raise RefusalError(422, f"conversionType {kind[:40]!r} is not supported; use {KIND}", field="conversionType")
     if (task_id is None) == (conversion_id is None):
         raise RefusalError(422, "give task_id or conversion_id, one of them", field="task_id")
     job = state_of(request).jobs.get(task_id or conversion_id or "")

@@ -77,9 +77,7 @@ async def render(request: Request) -> Response:
 def _format(text: str) -> str:
     kind = text.lower().removeprefix(".")
     if kind not in FORMATS:
-        raise RefusalError(
-            422, f"format = {kind[:80]!r} is nothing that can be made; {nearest(kind, FORMATS)}", field="format"
-        )
+        raise RefusalError(422, f"format = {kind[:80]!r} cannot be made; {nearest(kind, FORMATS)}", field="format")
     return kind
 
 

@@ -109,9 +109,9 @@ def _read(data: Any) -> SelectBody:
     body = read(SelectBody, data, "")
     for key, value in (("model", body.model), ("id", body.id)):
         if value is not None and (not value or "\0" in value):
-            raise RefusalError(422, f"{key} is no name; give a string, such as one of GET /models", field=key)
+            raise RefusalError(422, f"{key} is not a name; give a string, such as one of GET /models", field=key)
     if body.id and not ID.fullmatch(body.id):
-        raise RefusalError(422, f"id {body.id[:40]!r} is no id; use letters, digits and . _ : -", field="id")
+        raise RefusalError(422, f"id {body.id[:40]!r} is not a valid id; use letters, digits and . _ : -", field="id")
     return body
 
 
