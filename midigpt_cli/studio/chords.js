@@ -14,26 +14,33 @@ export class Chords {
   }
 
   clear() {
-    this.bytes = null; // of the song that is shown
+    this.song = null; // the one that is shown
     this.byBar = []; // bar -> [{quarter, name, sure}]
     this.key = "";
   }
 
-  /** This song is shown now: its chords follow when the server has heard them, until then the last ones stay. */
-  async show({ bytes }) {
-    if (bytes === this.bytes) return;
-    this.bytes = bytes;
-    if (!this.asked.has(bytes)) this.asked.set(bytes, this.ask(bytes));
-    const told = await this.asked.get(bytes);
-    if (bytes !== this.bytes) return; // another is shown by now
-    this.byBar = [];
-    for (const { bar, beat, chord, confidence } of told.chords)
-      (this.byBar[bar - 1] ??= []).push({ quarter: beat - 1, name: chord, sure: confidence >= UNSURE });
-    this.key = keyOf(told);
+  /**
+   * This song is shown now: its chords follow when the server has heard them, until then the last ones stay.
+   * Of a take, those of the bars that it wrote, where they are sure; the others, and the key, are those of its base.
+   */
+  async show(song, base = song, written = []) {
+    this.song = song;
+    const [told, before] = await Promise.all([this.ask(song.bytes), this.ask(base.bytes)]);
+    if (song !== this.song) return; // another is shown by now
+    const found = byBarOf(told);
+    this.byBar = byBarOf(before);
+    for (const bar of written)
+      if (!this.byBar[bar] || found[bar]?.every(({ sure }) => sure)) this.byBar[bar] = found[bar];
+    this.key = keyOf(before);
     this.changed();
   }
 
-  async ask(bytes) {
+  ask(bytes) {
+    if (!this.asked.has(bytes)) this.asked.set(bytes, this.factsOf(bytes));
+    return this.asked.get(bytes);
+  }
+
+  async factsOf(bytes) {
     try {
       return await api.factsOf(bytes);
     } catch (error) {
@@ -45,8 +52,18 @@ export class Chords {
 
   /** The chords of a bar in words; nothing where none is heard. */
   inBar(bar) {
-    return (this.byBar[bar] ?? []).map(textOf).join(" ");
+    return (this.byBar[bar] ?? []).map((chord) => `${fromBeat(chord)}${chord.name}${chord.sure ? "" : " (uncertain)"}`).join(", ");
   }
+}
+
+const fromBeat = ({ quarter }) => (quarter > 0 ? `from beat ${+(quarter + 1).toFixed(2)} ` : "");
+
+/** The chords that the server told, by bar. */
+function byBarOf({ chords }) {
+  const found = [];
+  for (const { bar, beat, chord, confidence } of chords)
+    (found[bar - 1] ??= []).push({ quarter: beat - 1, name: chord, sure: confidence >= UNSURE });
+  return found;
 }
 
 export const textOf = ({ name, sure }) => (sure ? name : `${name}?`);

@@ -16,10 +16,12 @@ export function downloadMidi(project) {
   offer(new Blob([project.now.bytes], { type: "audio/midi" }), project.fileName);
 }
 
-/** The song as the server plays or draws it; in a picture, the bars written last are lit. */
+/** The song as the server plays or draws it; in a picture, the bars written last are lit. Resolves to the file's name. */
 export async function downloadRendered(project, format) {
   const { bytes, cells } = project.now;
   const places = cells.map((cell) => cell.split(":").map((number) => Number(number) + 1).join(":"));
   const highlight = ["png", "svg", "pdf"].includes(format) ? places : [];
-  offer(await api.rendered(project.name, bytes, format, highlight), project.fileName.replace(/mid$/, format));
+  const name = project.fileName.replace(/mid$/, format);
+  offer(await api.rendered(project.name, bytes, format, highlight), name);
+  return name;
 }

@@ -1,5 +1,6 @@
 // Connects the page to the studio: buttons, keys, dropped files, theme, the song of before a reload or of the command.
 
+import { add } from "./adding.js";
 import { onKeyNeeded, openedSong } from "./api.js";
 import { fail } from "./message.js";
 import { element, showRecent } from "./panel.js";
@@ -38,8 +39,8 @@ const ACTIONS = {
   copy: () => copyCommand(studio),
   paste: () => studio.base && find("paste-dialog").showModal(),
   region: () => studio.holdSelection(),
-  "add-bars": () => studio.add((additions) => (additions.bars += 4)),
-  "add-none": () => studio.add((additions) => additions.clear()),
+  "add-bars": () => add(studio, (additions) => (additions.bars += 4)),
+  "add-none": () => add(studio, (additions) => additions.clear()),
   hear: () => studio.transport.hear(studio.takes.bars),
   keep: () => studio.keep(),
   bolder: () => studio.bolder.ask(),
@@ -66,7 +67,7 @@ find("preset").addEventListener("change", (event) => studio.asking.usePreset(eve
 find("add-track").addEventListener("change", (event) => {
   const name = event.target.value;
   event.target.value = "";
-  if (name) studio.add((additions) => additions.tracks.push(name));
+  if (name) add(studio, (additions) => additions.tracks.push(name));
 });
 find("paste-dialog").addEventListener("close", (event) => {
   if (event.target.returnValue === "ok") pasteCommand(studio, find("command").value);
@@ -85,7 +86,7 @@ function tall() {
 const KEYS = [
   ["Arrow keys", "move on the roll; with Shift, choose bars"],
   ["Ctrl and wheel, + and −", "zoom", (key) => key === "+" || key === "=" || key === "-", (key) => ACTIONS[key === "-" ? "zoom-out" : "zoom-in"]()],
-  ["A", "choose more bars beside those chosen; Ctrl and drag with the mouse", (key) => key === "a", () => studio.holdSelection()],
+  ["A", "add other bars to the selection; Ctrl and drag with the mouse", (key) => key === "a", () => studio.holdSelection()],
   ["W", "write the chosen bars anew", (key) => key === "w", () => studio.write()],
   ["Space", "play or stop", (key) => key === " ", () => studio.transport.playOrStop()],
   ["L", "loop the chosen bars", (key) => key === "l", () => studio.base && studio.transport.toggleLoop()],

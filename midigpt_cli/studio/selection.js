@@ -46,13 +46,24 @@ export class Selection {
     this.more = false; // whether one has been added
   }
 
+  /** Whether what is chosen is held, and nothing was added to it yet. */
+  get waiting() {
+    return Boolean(this.held) && !this.more && keysOf(this.held).length === this.keys.length;
+  }
+
+  /** Whether these are the chosen cells. */
+  is(keys) {
+    const chosen = new Set(this.keys);
+    return chosen.size > 0 && keys.length === chosen.size && keys.every((key) => chosen.has(key));
+  }
+
   get barList() {
     return sorted(new Set([...this.cells.values()].flatMap((bars) => [...bars])));
   }
 
   /** What is written anew, as "track:bar". */
   get keys() {
-    return [...this.cells].flatMap(([track, bars]) => [...bars].map((bar) => `${track}:${bar}`));
+    return keysOf(this.cells);
   }
 
   /** Choose these again. */
@@ -104,6 +115,7 @@ export class Selection {
 }
 
 const sorted = (numbers) => [...numbers].sort((a, b) => a - b);
+const keysOf = (cells) => [...cells].flatMap(([track, bars]) => [...bars].map((bar) => `${track}:${bar}`));
 const copyOf = (cells) => new Map([...cells].map(([track, bars]) => [track, new Set(bars)]));
 
 /** Bars as the command line writes them, from 1: 5-8,11. */

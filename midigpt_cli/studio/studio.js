@@ -10,6 +10,7 @@ import { listen } from "./gestures.js";
 import { heardIn, isRecording, midiNameOf } from "./listening.js";
 import { fail, say } from "./message.js";
 import { learnInstruments } from "./names.js";
+import { showNext } from "./next.js";
 import { showHistory } from "./panel.js";
 import { Player } from "./player.js";
 import { Project } from "./project.js";
@@ -21,6 +22,8 @@ import { Takes } from "./takes.js";
 import { Transport } from "./transport.js";
 import { inWords } from "./where.js";
 import { Writer } from "./writer.js";
+
+const ADD = "; now drag over others, or click one.";
 
 const find = (id) => document.getElementById(id);
 
@@ -34,7 +37,7 @@ export class Studio {
     this.roll.selection = this.selection;
     this.transport = new Transport(this.player, this.roll, find, () => this.selection.barList.map((bar) => this.base.bars[bar]));
     this.chords = new Chords(() => this.showChords());
-    this.takes = new Takes(this.roll, this.player, find, { shown: (song) => this.heard(song), changed: () => this.bolder?.show() });
+    this.takes = new Takes(this.roll, this.player, find, { shown: (song) => this.heard(song), changed: () => this.listed() });
     this.bolder = new Bolder(this.asking, this.takes, find, () => this.writeAgain());
     this.project = null;
     this.base = null; // the song in use
@@ -119,6 +122,7 @@ export class Studio {
   showChords() {
     this.roll.chords = this.chords.byBar;
     find("song-key").textContent = this.chords.key;
+    this.showWhere();
     this.roll.draw();
   }
 
@@ -127,7 +131,6 @@ export class Studio {
     if (!this.base || this.selection.empty) return;
     this.selection.hold();
     this.showSelection();
-    find("where").textContent = "Now choose more bars: drag over them, or move with the arrow keys, with Shift over several.";
   }
 
   clear() {
@@ -139,11 +142,19 @@ export class Studio {
   /** Another song is on the screen: the song as it is, or a take of it. */
   heard(song) {
     this.showWhere();
-    return this.chords.show(song);
+    return song === this.base ? this.chords.show(song) : this.chords.show(song, this.base, this.takes.bars);
+  }
+
+  /** The takes on the screen are others. */
+  listed() {
+    if (!this.project) return;
+    this.bolder.show();
+    showNext(this, find);
   }
 
   showWhere() {
     const { roll, selection, base } = this;
+    if (!base) return;
     const place = inWords(roll.song ?? base, roll.cursor ?? undefined, this.chords);
     const chosen = place && selection.has(...roll.cursor) ? `; chosen: ${selection.inWords(base.tracks)}` : "";
     find("where").textContent = place + chosen;
@@ -152,9 +163,11 @@ export class Studio {
   showSelection() {
     const { selection } = this;
     const words = selection.inWords(this.base.tracks);
-    find("chosen").textContent = words || "Drag over bars, or click one.";
+    find("chosen").textContent = (words || "Drag over bars, or click one.") + (selection.waiting ? ADD : "");
+    find("region").setAttribute("aria-pressed", String(selection.waiting));
     find("write").disabled = find("copy").disabled = find("region").disabled = selection.empty;
     this.showWhere();
+    showNext(this, find);
     if (this.player.loop && !selection.empty) this.transport.setLoop();
   }
 
@@ -228,7 +241,6 @@ export class Studio {
     if (!take) return;
     this.project.keep(take.bytes, `${this.label}, take ${take.number + 1}`, this.takes.cells, [...take.fresh]);
     this.settle(take.song, take.score);
-    say("Kept. Go on with other bars, or download the song.");
     await save(this.project.plain());
   }
 
@@ -259,50 +271,23 @@ export class Studio {
     showHistory(find("history"), this.project, (index) => this.go(index));
   }
 
+  showAdditions() {
+    find("add-none").hidden = this.additions.empty;
+  }
+
   download() {
-    if (this.project) downloadMidi(this.project);
+    if (!this.project) return;
+    downloadMidi(this.project);
+    say(`Downloaded ${this.project.fileName}.`, "brief");
   }
 
   async downloadAs(format) {
     if (!this.project) return;
     say(`Making the .${format} …`);
     try {
-      await downloadRendered(this.project, format);
-      say("");
+      say(`Downloaded ${await downloadRendered(this.project, format)}.`, "brief");
     } catch (error) {
       fail(error);
     }
-  }
-
-  // ---- new bars and tracks ----
-
-  /** Show the empty bars and tracks that the next request writes; nothing is added to the song before. */
-  add(change) {
-    if (!this.base || this.writer) return;
-    change(this.additions);
-    this.base = makeSong(this.additions.added(this.score, this.asking.instruments), this.project.now.bytes);
-    this.takes.of(this.base);
-    this.showAdditions();
-    this.chooseAdded();
-  }
-
-  /** Choose what was added, which is most often what is to be written. */
-  chooseAdded() {
-    const { tracks, bars } = this.base;
-    this.selection.clear();
-    this.roll.cursor = null;
-    const old = { tracks: this.score.tracks.length, bars: bars.length - this.additions.bars };
-    if (!this.additions.empty) {
-      const from = [this.additions.tracks.length ? old.tracks : 0, this.additions.bars ? old.bars : 0];
-      this.selection.rectangle(from, [tracks.length - 1, bars.length - 1]);
-      this.roll.cursor = from;
-      this.roll.reveal(from);
-    }
-    this.showSelection();
-    this.roll.draw();
-  }
-
-  showAdditions() {
-    find("add-none").hidden = this.additions.empty;
   }
 }

@@ -134,6 +134,7 @@ export class Takes {
   show() {
     this.find("no-takes").hidden = this.list.length > 0;
     this.find("hear").hidden = !this.list.length;
+    this.find("keep").hidden = !this.list.length;
     this.find("keep").disabled = this.heard < 0;
     this.find("about").hidden = !this.now;
     showSentences(this.find("told"), this.now, this.list.length < 2);

@@ -1,5 +1,6 @@
 // The request on the screen as a command to copy, and a pasted command as a request on the screen.
 
+import { add } from "./adding.js";
 import { commandOf, fieldsOf } from "./command.js";
 import { fail, say } from "./message.js";
 
@@ -22,7 +23,7 @@ export function pasteCommand(studio, line) {
   try {
     const fields = fieldsOf(line, asking.known, asking.flags);
     const of = (name) => fields.filter(([field]) => field === name).map(([, value]) => value);
-    studio.add((additions) => {
+    add(studio, (additions) => {
       additions.bars = Number(of("add_bars").at(-1) ?? 0);
       additions.tracks = of("add_track");
     });

@@ -265,3 +265,84 @@ def test_more_different_is_not_offered_where_the_server_has_no_such_setting(page
     chosen_bar(page, POP)
     write(page)
     assert page.is_hidden("#bolder")
+
+
+def top_of_roll(page: Any) -> float:
+    return float(page.locator("#roll").bounding_box()["y"])
+
+
+def is_main(page: Any, button: str) -> bool:
+    return "main" in (page.get_attribute(button, "class") or "").split()
+
+
+def test_what_is_to_be_done_next_stands_out_and_a_kept_take_is_told_without_moving_the_roll(page: Any) -> None:
+    open_song(page, POP)
+    choose(page, 0, 4, 4)
+    top = top_of_roll(page)
+    assert is_main(page, "#write")
+    write(page)
+    assert page.inner_text("#write").startswith("Write again")
+    assert not is_main(page, "#write")
+    keep(page)
+    assert page.inner_text("#no-takes").startswith("Kept.")
+    assert page.is_hidden("#keep")
+    assert is_main(page, "#download")
+    assert not is_main(page, "#write")
+    assert top_of_roll(page) == top
+    choose(page, 0, 6, 6)
+    assert is_main(page, "#write")
+    assert not is_main(page, "#download")
+    assert page.inner_text("#no-takes").startswith("Takes appear here")
+
+
+def test_download_is_told_over_the_song_and_the_message_can_be_closed(page: Any, tmp_path: Path) -> None:
+    open_song(page, POP)
+    top = top_of_roll(page)
+    download(page, tmp_path)
+    assert page.inner_text("#message") == "Downloaded pop.mid."
+    assert top_of_roll(page) == top
+    page.click("#dismiss")
+    assert page.is_hidden("#message")
+
+
+def test_adding_to_the_selection_says_what_to_do_until_it_is_done(page: Any) -> None:
+    open_song(page, POP)
+    choose(page, 0, 4, 4)
+    page.click("#region")
+    assert page.get_attribute("#region", "aria-pressed") == "true"
+    assert page.inner_text("#chosen") == "Bar 5 of Lead; now drag over others, or click one."
+    page.focus("#roll")
+    page.keyboard.press("ArrowDown")
+    assert page.inner_text("#chosen") == "Bar 5 of Lead, Chords"
+    assert page.get_attribute("#region", "aria-pressed") == "false"
+
+
+def heard_as(route: Any, chords: list[tuple[int, float, str, float]]) -> None:
+    """Answer with these chords: bar, beat, name, confidence."""
+    names = ("bar", "beat", "chord", "confidence")
+    answer = route.fetch()
+    rows = [dict(zip(names, row, strict=True)) for row in chords]
+    route.fulfill(response=answer, json={**answer.json(), "chords": rows})
+
+
+def test_chords_of_a_take_change_in_its_bars_alone_and_where_they_are_sure(page: Any) -> None:
+    song = [(bar, 1, "Am", 0.9) for bar in range(1, 17)]
+    take = [(4, 1, "D", 0.9), (5, 1, "Em7b5", 0.2), (6, 1, "G", 0.9), (6, 3, "Bb", 0.9), (7, 1, "E", 0.9)]
+    original = POP.read_bytes()
+    page.route("**/song", lambda route: heard_as(route, song if route.request.post_data_buffer == original else take))
+    open_song(page, POP)
+    choose(page, 0, 4, 5)
+    until(page, lambda: ", chord Am;" in page.inner_text("#where"))
+    write(page, takes=1)
+    until(page, lambda: ", chord G, from beat 3 Bb;" in page.inner_text("#where"))  # without the cursor being moved
+    page.keyboard.press("ArrowLeft")
+    assert ", chord Am" in page.inner_text("#where")
+    for _ in range(2):
+        page.keyboard.press("ArrowRight")
+    assert page.inner_text("#where").startswith("Lead, bar 7, ")
+    assert ", chord Am" in page.inner_text("#where")
+    keep(page)
+    page.focus("#roll")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowLeft")
+    until(page, lambda: ", chord Em7b5 (uncertain)" in page.inner_text("#where"))
