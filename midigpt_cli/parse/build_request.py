@@ -178,15 +178,14 @@ def _level(control: Attribute, entry: control_values.AttributeOption) -> int:
     """The value of a control from its number or its word."""
     number = whole(entry.level)
     if number is None:
-        words = [label.lower() for label in control.labels()]
-        if entry.level.lower() not in words:
+        number = control.value_of(entry.level)
+        if number is None:
             raise refused(
                 f"--attribute {entry.name}",
                 entry.level,
                 "is not one of its levels",
                 nearest(entry.level, control.labels()),
             )
-        number = words.index(entry.level.lower())
     if not 0 <= number < control.size:
         raise refused(f"--attribute {entry.name}", number, "is not one of its levels", f"use 0 to {control.size - 1}")
     return number

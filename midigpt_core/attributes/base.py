@@ -40,6 +40,11 @@ class Attribute(ABC):
         """A word for each value, or nothing where the number says it all."""
         return ()
 
+    def value_of(self, word: str) -> int | None:
+        """The value that has this label, in capitals or not; None where none has."""
+        labels = [label.lower() for label in self.labels()]
+        return labels.index(word.lower()) if word.lower() in labels else None
+
     @property
     def full_title(self) -> str:
         """The title, with what it is a property of where that is not the whole track."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from midigpt_core.attributes.base import Attribute
-from midigpt_core.music import MAJOR_PROFILE, MINOR_PROFILE, PITCH_CLASSES
+from midigpt_core.chords import chord_of
+from midigpt_core.music import MAJOR_PROFILE, MINOR_PROFILE, key_name
 from midigpt_core.score import DRUM, Score
 
 NO_KEY = 24
@@ -45,5 +48,12 @@ class KeySignature(Attribute):
         return best_key(weights)
 
     def labels(self) -> tuple[str, ...]:
-        major = [f"{name} major" for name in PITCH_CLASSES]
-        return (*major, *(f"{name} minor" for name in PITCH_CLASSES), "no key")
+        return tuple(key_name(key) for key in range(self.size))
+
+    def value_of(self, word: str) -> int | None:
+        """The value of a label whose tonic may be spelled otherwise: C# major is Db major."""
+        root, _, mode = word.lower().partition(" ")
+        tonic = chord_of(root.capitalize()) if re.fullmatch("[a-h][#b]?", root) else None
+        if tonic is None or mode not in ("major", "minor"):
+            return super().value_of(word)
+        return tonic.root + (12 if mode == "minor" else 0)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from midigpt_core.attributes.key_signature import best_key
 from midigpt_core.midi_file.file_notes import FileNotes
-from midigpt_core.music import PITCH_CLASSES
+from midigpt_core.music import spelled_in
 from midigpt_core.score import DRUM, Score, Track
 
 KINDS = {  # what a chord is called -> semitones above its root, and what the rarer ones must do better
@@ -45,6 +47,15 @@ class Heard:
     confidence: float  # 0 to 1: share of what sounds that is of the chord, by how far it leads the next root
 
 
+class _Fit(NamedTuple):
+    """A chord, and how well it fits what sounds."""
+
+    root: int  # pitch class
+    kind: str  # one of KINDS
+    confidence: float
+    score: float
+
+
 @dataclass(frozen=True)
 class AroundBar:
     """The notes of a bar and of the one before it, whose notes may be held over the bar line."""
@@ -56,26 +67,34 @@ class AroundBar:
 
 
 def heard_chords(score: Score, tracks: Sequence[int] | None = None) -> tuple[Heard, ...]:
-    """The chords of a song, of these tracks or of all that are melodic; bars in which nothing sounds have none."""
+    """The chords of a song, of these tracks or of all that are melodic; bars in which nothing sounds have none.
+
+    They are spelled as in the key that all these notes suggest: G#m in E major, Abm in Eb minor.
+    """
     wanted = None if tracks is None else set(tracks)
     meant = [i for i, t in enumerate(score.tracks) if t.track_type != DRUM and (wanted is None or i in wanted)]
     file = FileNotes.of(score)
     by_bar = _of_bars([score.tracks[i] for i in meant], score) if file is None else _of_file(file, meant, score)
-    return tuple(found for bar, played in enumerate(by_bar) for found in _in_bar(bar, played))
+    total, fits = np.zeros(12), []
+    for bar, played in enumerate(by_bar):
+        profile, bass = _profile(played, 0.0, played.length)
+        total += profile
+        fits += [(bar, quarter, fit) for quarter, fit in _in_bar(played, _best(profile, bass))]
+    names = spelled_in(best_key(total.tolist()))
+    return tuple(Heard(bar, quarter, names[fit.root] + fit.kind, fit.confidence) for bar, quarter, fit in fits)
 
 
-def _in_bar(bar: int, played: AroundBar) -> Iterator[Heard]:
-    length = played.length
-    whole = _best(*_profile(played, 0.0, length))
+def _in_bar(played: AroundBar, whole: _Fit | None) -> Iterator[tuple[float, _Fit]]:
+    """(quarter note it begins on, chord): the one that fits the whole bar, or two that fit its halves far better."""
     if whole is None:
         return
-    parts = [_best(*_profile(played, *half)) for half in ((0.0, length / 2), (length / 2, length))]
-    first, second = parts
-    if first and second and first[0] != second[0] and (first[2] + second[2]) / 2 > whole[2] + HALVES:
-        yield Heard(bar, 0.0, *first[:2])
-        yield Heard(bar, length / 2, *second[:2])
+    half = played.length / 2
+    first, second = (_best(*_profile(played, *part)) for part in ((0.0, half), (half, played.length)))
+    if first and second and first[:2] != second[:2] and (first.score + second.score) / 2 > whole.score + HALVES:
+        yield 0.0, first
+        yield half, second
     else:
-        yield Heard(bar, 0.0, *whole[:2])
+        yield 0.0, whole
 
 
 def _of_bars(tracks: Sequence[Track], score: Score) -> Iterator[AroundBar]:
@@ -118,8 +137,8 @@ def _profile(played: AroundBar, start: float, end: float) -> tuple[Profile, int]
     return profile, int(pitches.min()) % 12 if len(pitches) else -1
 
 
-def _best(profile: Profile, bass: int) -> tuple[str, float, float] | None:
-    """(name, confidence, score) of the chord that fits best."""
+def _best(profile: Profile, bass: int) -> _Fit | None:
+    """The chord that fits best; None where nothing sounds."""
     total = profile.sum()
     if total <= 0:
         return None
@@ -131,4 +150,4 @@ def _best(profile: Profile, bass: int) -> tuple[str, float, float] | None:
     root, kind = _CHORDS[best]
     rival = scores[root != _ROOTS].max()
     confidence = float(fits[best] * min(1.0, 0.5 + 2.0 * (scores[best] - rival)))
-    return f"{PITCH_CLASSES[root]}{kind}", round(max(0.0, min(1.0, confidence)), 2), float(scores[best])
+    return _Fit(root, kind, round(max(0.0, min(1.0, confidence)), 2), float(scores[best]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from midigpt_core.constraints.line import kind_of, line_at, line_of
 from midigpt_core.errors import RequestValidationError
 from midigpt_core.harmony.chord_recognition import heard_chords
 from midigpt_core.harmony.song_chords import by_bar
-from midigpt_core.score import Bar, Score
+from midigpt_core.score import DRUM, Bar, Score
 
 POP = Path(__file__).resolve().parents[2] / "samples" / "pop.mid"
 LEAD, CHORDS, BASS, DRUMS = 0, 1, 2, 4
@@ -93,6 +94,38 @@ def test_a_progression_without_bars_goes_bar_by_bar_and_drums_have_none(midigpt)
 def test_the_chords_of_a_song_are_heard() -> None:
     names = by_bar(heard_chords(Score.from_midi(POP)), 16)
     assert [names[bar] for bar in range(8)] == ["Am", "F", "C", "G"] * 2
+
+
+@pytest.mark.parametrize(
+    ("up", "names"),
+    [
+        (1, ["Bbm", "Gb", "Db", "Ab"]),
+        (2, ["Bm", "G", "D", "A"]),
+        (4, ["C#m", "A", "E", "B"]),
+        (6, ["D#m", "B", "F#", "C#"]),
+        (8, ["Fm", "Db", "Ab", "Eb"]),
+        (11, ["G#m", "E", "B", "F#"]),
+    ],
+)
+def test_chords_are_spelled_as_in_the_key_of_the_song(up: int, names: list[str]) -> None:
+    song = Score.from_midi(POP)
+    melodic = [track for track in song.tracks if track.track_type != DRUM]
+    higher = [[replace(note, pitch=note.pitch + up - 12) for note in bar.notes] for t in melodic for bar in t.bars]
+    bars = iter(higher)
+    moved = Score(
+        [replace(t, bars=[replace(bar, notes=next(bars)) for bar in t.bars]) for t in melodic], song.resolution
+    )
+    assert [by_bar(heard_chords(moved), 4)[bar] for bar in range(4)] == names
+
+
+def test_an_attribute_takes_a_key_by_either_of_its_names(midigpt) -> None:
+    def key(word: str) -> int:
+        words = ("-b", "5-8", "-t", "lead", "--attribute", f"key_signature={word}", "--dry-run", "--json")
+        return json.loads(midigpt("infill", POP, *words).out)["songs"][0]["request"]["tracks"][0]["attributes"]
+
+    assert key("C# major") == key("Db major") == key("1")
+    assert key("ab minor") == key("G# minor") == key("20")
+    assert midigpt("infill", POP, "-b", "5", "--attribute", "key_signature=C7 major").code == 2
 
 
 @pytest.mark.parametrize("words", [("info", POP), ("plan", POP, "-b", "5-8")])
