@@ -16,12 +16,12 @@ def translated(arguments: Sequence[str]) -> list[str]:
     own.add_argument("--pretrained")
     own.add_argument("--hf-repo", default=PUBLISHED)
     own.add_argument("--max-parallel")  # callers share model calls, however many there are
-    asked, others = own.parse_known_args(list(arguments))
-    words = ["serve", "--host", asked.host]
-    if asked.pretrained and asked.hf_repo != PUBLISHED:
-        words += ["--model", f"{asked.pretrained}={asked.hf_repo}:{asked.pretrained}-final.safetensors"]
-    elif asked.pretrained:
-        words += ["--pretrained", asked.pretrained]
+    options, others = own.parse_known_args(list(arguments))
+    words = ["serve", "--host", options.host]
+    if options.pretrained and options.hf_repo != PUBLISHED:
+        words += ["--model", f"{options.pretrained}={options.hf_repo}:{options.pretrained}-final.safetensors"]
+    elif options.pretrained:
+        words += ["--pretrained", options.pretrained]
     return words + others
 
 

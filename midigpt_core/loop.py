@@ -196,18 +196,18 @@ class _Circle:
         )
         prompts = []
         for track in range(len(circular.tracks)):
-            asked = self.request.prompts.get(track, TrackPrompt(track))
+            prompt = self.request.prompts.get(track, TrackPrompt(track))
             if track in self.request.tracks:
-                told = {bar + self.left: values for bar, values in asked.bar_attributes.items() if bar in bars}
-                held = {bar + self.left: values for bar, values in asked.bar_controls.items() if bar in bars}
-                asked = replace(
-                    asked,
+                attributes = {bar + self.left: values for bar, values in prompt.bar_attributes.items() if bar in bars}
+                controls = {bar + self.left: values for bar, values in prompt.bar_controls.items() if bar in bars}
+                prompt = replace(
+                    prompt,
                     bars=[bar + self.left for bar in bars],
                     mask_bars=sorted(hidden),
-                    bar_attributes=told,
-                    bar_controls=held,
+                    bar_attributes=attributes,
+                    bar_controls=controls,
                 )
-            prompts.append(asked)
+            prompts.append(prompt)
         return GenerationRequest(prompts, config)
 
     # ---- the circle ----

@@ -63,22 +63,24 @@ class Destination:
     Songs come with their subfolders of the folder that was named (`songs_in`); the output folder gets the same ones.
     """
 
-    def __init__(self, asked: Output, command: str, songs: Mapping[str, Path], takes: int, ending: str = "mid") -> None:
-        self.asked, self.command, self.ending, self._subfolders = asked, command, ending, songs
+    def __init__(
+        self, options: Output, command: str, songs: Mapping[str, Path], takes: int, ending: str = "mid"
+    ) -> None:
+        self.options, self.command, self.ending, self._subfolders = options, command, ending, songs
         self._mine: set[Path] = set()  # written by this command
         self._taken: dict[Path, str] = {}  # file -> the song that will be written there
         self._shifts: dict[str, int] = {}  # song -> what is added to the numbers in its names, so that all are free
-        self._endings = rendering.endings(asked.render)
+        self._endings = rendering.endings(options.render)
         for made in (*self._endings, *([f".{ending}"] if ending != "mid" else [])):
             rendering.check(made)
-        for option, name in (("--output", asked.output), ("--filename", asked.filename)):
+        for option, name in (("--output", options.output), ("--filename", options.filename)):
             if ending == "mid" and name and (option == "--filename" or not self._is_folder()):
                 rendering.check_midi_name(option, name)
-        self.files = min(takes, asked.keep_best) if asked.keep_best else takes  # per song
-        if asked.output == PIPE:
+        self.files = min(takes, options.keep_best) if options.keep_best else takes  # per song
+        if options.output == PIPE:
             if self._endings:
                 raise refused(
-                    "--render", asked.render, "needs files with names", "name a file with -o, or leave it out"
+                    "--render", options.render, "needs files with names", "name a file with -o, or leave it out"
                 )
             if len(songs) * self.files > 1:
                 raise refused("--output", PIPE, f"takes one file, not {len(songs) * self.files}", "add --keep-best 1")
@@ -88,23 +90,23 @@ class Destination:
                 raise refused(
                     "--output", PIPE, "would write MIDI to a terminal", "pipe it into something, or name a file"
                 )
-        elif asked.output and not self._is_folder() and len(songs) > 1:
+        elif options.output and not self._is_folder() and len(songs) > 1:
             raise refused(
-                "--output", asked.output, f"is one file for {len(songs)} songs", "name a folder (ending in /)"
+                "--output", options.output, f"is one file for {len(songs)} songs", "name a folder (ending in /)"
             )
         self._check_template()
 
     @property
     def is_pipe(self) -> bool:
         """Whether MIDI goes to standard output."""
-        return self.asked.output == PIPE
+        return self.options.output == PIPE
 
     def for_song(self, song: str) -> Destination:
         """The same, where a song that comes through a pipe goes out through one."""
-        if song == PIPE and self.asked.output is None:
+        if song == PIPE and self.options.output is None:
             from dataclasses import replace
 
-            return Destination(replace(self.asked, output=PIPE), self.command, {song: Path()}, self.files)
+            return Destination(replace(self.options, output=PIPE), self.command, {song: Path()}, self.files)
         return self
 
     def check_free(self, song: str) -> None:
@@ -112,7 +114,7 @@ class Destination:
 
         Where the name is not the user's, it takes the next free number instead.
         """
-        if self.asked.filename and "{seed" in self.asked.filename:
+        if self.options.filename and "{seed" in self.options.filename:
             return
         self._shifts[song] = self._free_shift(song)
         for path in self._paths(song):
@@ -127,7 +129,7 @@ class Destination:
         return [self.path_of(song, Written(Score(), n, n, 0)) for n in range(1, self.files + 1)]
 
     def _free_shift(self, song: str) -> int:
-        if not self._names_itself or self.asked.force:
+        if not self._names_itself or self.options.force:
             return 0
         for shift in itertools.count():
             self._shifts[song] = shift
@@ -141,7 +143,7 @@ class Destination:
     @property
     def _names_itself(self) -> bool:
         """Whether the names of files are made here, not given."""
-        return self.asked.filename is None and not self.is_pipe and (not self.asked.output or self._is_folder())
+        return self.options.filename is None and not self.is_pipe and (not self.options.output or self._is_folder())
 
     def beside(self, path: Path | str) -> list[Path]:
         """The sound files and pictures that go with a result."""
@@ -181,16 +183,16 @@ class Destination:
                 "is the file of another song of this command",
                 "put {take} or {stem} into --filename, or use other folders",
             )
-        if not self.is_pipe and path.is_file() and not self.asked.force:
+        if not self.is_pipe and path.is_file() and not self.options.force:
             raise refused("--output", str(path), "exists", "add --force to overwrite it, or choose another name")
 
     def _is_folder(self) -> bool:
-        output = self.asked.output or ""
+        output = self.options.output or ""
         return output.endswith(("/", "\\")) or Path(output).is_dir()
 
     def path_of(self, song: str, result: Written) -> Path:
         """Where a result goes, when it goes into a file."""
-        output = self.asked.output
+        output = self.options.output
         if output and not self._is_folder():
             file = self._ended(Path(output))
             return file if self.files == 1 else file.with_name(f"{file.stem}.{self._number(result)}{file.suffix}")
@@ -212,13 +214,13 @@ class Destination:
             "ext": self.ending,
         }
         default = "{stem}.{command}.{ext}" if self.files == 1 and not shift else "{stem}.{command}.{take}.{ext}"
-        return (self.asked.filename or default).format(**words)
+        return (self.options.filename or default).format(**words)
 
     def _number(self, result: Written) -> int:
-        return result.rank if self.asked.keep_best else result.take
+        return result.rank if self.options.keep_best else result.take
 
     def _check_template(self) -> None:
-        template = self.asked.filename
+        template = self.options.filename
         if template is None:
             return
         try:

@@ -159,7 +159,7 @@ def _remarks(remarks: Sequence[Remark]) -> str:
     """What is left to remark on in a take, in a line."""
     more = len(remarks) - MOST_REMARKS
     return (
-        "  " + "; ".join(remark.told for remark in remarks[:MOST_REMARKS]) + (f"; and {more} more" if more > 0 else "")
+        "  " + "; ".join(remark.text for remark in remarks[:MOST_REMARKS]) + (f"; and {more} more" if more > 0 else "")
     )
 
 

@@ -61,9 +61,9 @@ def program_of(name: str, where: str = "--instrument") -> int:
     found = _found(name)
     if found is not None:
         return found
-    wanted, plain = _plain(name), [_plain(known) for known in NAMES]
+    plain_name, plain = _plain(name), [_plain(known) for known in NAMES]
     meant = {word: word for known in plain for word in known.split()} | dict(zip(plain, NAMES, strict=True))
-    near = difflib.get_close_matches(wanted, meant, 1)
+    near = difflib.get_close_matches(plain_name, meant, 1)
     remedy = f"did you mean {meant[near[0]]!r}?" if near else "midigpt generate -i help lists them all"
     raise refused(where, name, "is not a General MIDI instrument", remedy)
 
@@ -75,20 +75,20 @@ def heard_in(name: str) -> int:
 
 
 def _found(name: str) -> int | None:
-    wanted = _plain(_USUAL.get(name.strip().lower(), name))
+    plain_name = _plain(_USUAL.get(name.strip().lower(), name))
     plain = [_plain(known) for known in NAMES]
-    if wanted in plain:
-        return plain.index(wanted)
-    return next((i for i, known in enumerate(plain) if wanted and wanted in known), None)
+    if plain_name in plain:
+        return plain.index(plain_name)
+    return next((i for i, known in enumerate(plain) if plain_name and plain_name in known), None)
 
 
 def programs_meant(word: str) -> list[set[int]]:
     """The programs a word may mean, nearest meaning first: instruments of a family so called, the family, any other."""
-    wanted = _plain(word)
-    if not wanted:
+    plain_name = _plain(word)
+    if not plain_name:
         return []
-    called = {number for number, name in enumerate(NAMES) if re.search(rf"\b{wanted}", _plain(name))}
-    family = set(FAMILIES.get(wanted, ()))
+    called = {number for number, name in enumerate(NAMES) if re.search(rf"\b{plain_name}", _plain(name))}
+    family = set(FAMILIES.get(plain_name, ()))
     return [called & family, family] if family else [called]
 
 

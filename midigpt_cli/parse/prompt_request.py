@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from midigpt_core.attributes.attribute_table import AttributeTable
 
 
-def told(prompt: str | None, request: GenerationRequest | None = None, own: Sequence[str] = ()) -> dict[str, Any]:
+def prompt_answer(
+    prompt: str | None, request: GenerationRequest | None = None, own: Sequence[str] = ()
+) -> dict[str, Any]:
     """What an answer says of its prompt, under `understood`; nothing without one.
 
     `own`: what the prompt says and the song or the request decides, such as bpm.
@@ -27,11 +29,13 @@ def told(prompt: str | None, request: GenerationRequest | None = None, own: Sequ
         return {}
     heard = read_prompt(prompt)
     overruled = [f"{name} is not used: it is the song's own" for name in own if getattr(heard, name) is not None]
-    asked = {**heard.feels, **{aspect: value for part in heard.parts for aspect, value in part.feels.items()}}
+    from_prompt = {**heard.feels, **{aspect: value for part in heard.parts for aspect, value in part.feels.items()}}
     for track in request.tracks if request else ():
         place = f"tracks[{track.id}]"
-        overruled += [f"{place}.attributes.{name} wins over the prompt" for name in track.attributes if name in asked]
-        controls = {"pitch_mask": heard.scale or asked.get("register"), "rhythm_mask": heard.grid}
+        overruled += [
+            f"{place}.attributes.{name} wins over the prompt" for name in track.attributes if name in from_prompt
+        ]
+        controls = {"pitch_mask": heard.scale or from_prompt.get("register"), "rhythm_mask": heard.grid}
         overruled += [f"{place}.controls.{name} wins over the prompt" for name in track.controls if controls.get(name)]
     return {"understood": {**heard.to_dict(), "overruled": overruled}}
 
@@ -41,12 +45,12 @@ def joined(request: GenerationRequest, prompt: str | None, score: Score, table: 
     targets = {track.id: track.bars for track in request.tracks if track.bars and 0 <= track.id < len(score.tracks)}
     if prompt is None or not targets:
         return request
-    asked = build_request(RequestOptions(targets, Music(prompt=prompt), Context(), Settings()), score, table)
+    from_prompt = build_request(RequestOptions(targets, Music(prompt=prompt), Context(), Settings()), score, table)
     tracks = [
         replace(
             track,
-            attributes={**asked.tracks[track.id].attributes, **track.attributes},
-            controls={**asked.tracks[track.id].controls, **track.controls},
+            attributes={**from_prompt.tracks[track.id].attributes, **track.attributes},
+            controls={**from_prompt.tracks[track.id].controls, **track.controls},
         )
         if track.id in targets
         else track

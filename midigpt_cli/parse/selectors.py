@@ -155,21 +155,21 @@ def _counted(word: str | None, heard: int) -> int | None:
 
 
 def _tracks(word: str, score: Score, option: str) -> Sequence[int]:
-    tracks, wanted = score.tracks, word.lower()
-    number = count(wanted)
+    tracks, selector = score.tracks, word.lower()
+    number = count(selector)
     if number is not None and 1 <= number <= len(tracks):
         return [number - 1]
-    named = by_name(wanted, score) if wanted else []
-    if len(named) == 1 and tracks[named[0]].name.strip().lower() == wanted:
+    named = by_name(selector, score) if selector else []
+    if len(named) == 1 and tracks[named[0]].name.strip().lower() == selector:
         return named
-    if wanted in _GROUPS:
-        found = [number for number, track in enumerate(tracks) if _GROUPS[wanted](track)]
+    if selector in _GROUPS:
+        found = [number for number, track in enumerate(tracks) if _GROUPS[selector](track)]
         if not found:
             raise refused(option, word, "matches no track", f"the song has {_listed(range(len(tracks)), score)}")
         return found
-    named = named or (_by_sound(wanted, score) if wanted else [])
+    named = named or (_by_sound(selector, score) if selector else [])
     if len(named) > 1:
-        raise refused(option, word, f"may be track {_listed(named, score, ' or ')}", "give the number")
+        raise refused(option, word, f"could mean track {_listed(named, score, ' or ')}", "give the number")
     if not named:
         raise _unknown(word, score, option)
     return named
@@ -180,33 +180,33 @@ def is_group(word: str, score: Score) -> bool:
     return word in _GROUPS and any(map(_GROUPS[word], score.tracks))
 
 
-def by_name(wanted: str, score: Score) -> list[int]:
-    """The tracks whose name is `wanted`, else (a number aside) begins with it, else holds it."""
+def by_name(selector: str, score: Score) -> list[int]:
+    """The tracks whose name is `selector`, else (a number aside) begins with it, else holds it."""
     names = [track.name.strip().lower() for track in score.tracks]
     tests: tuple[Callable[[str], bool], ...] = (
-        lambda name: name == wanted,
-        lambda name: name.startswith(wanted),
-        lambda name: wanted in name,
+        lambda name: name == selector,
+        lambda name: name.startswith(selector),
+        lambda name: selector in name,
     )
-    for test in tests[:1] if wanted.isdecimal() else tests:
+    for test in tests[:1] if selector.isdecimal() else tests:
         found = [number for number, name in enumerate(names) if name and test(name)]
         if found:
             return found
     return []
 
 
-def _by_sound(wanted: str, score: Score) -> list[int]:
-    """The tracks of an instrument or family called `wanted`, else those that play such a part."""
+def _by_sound(selector: str, score: Score) -> list[int]:
+    """The tracks of an instrument or family called `selector`, else those that play such a part."""
     melodic = [number for number, track in enumerate(score.tracks) if track.track_type != DRUM]
-    for programs in programs_meant(wanted):
+    for programs in programs_meant(selector):
         found = [number for number in melodic if score.tracks[number].instrument in programs]
         if found:
             return found
-    if wanted not in _ROLES:
+    if selector not in _ROLES:
         return []
     from midigpt_core.plan.roles import role
 
-    return [number for number in melodic if role(score.tracks[number], 0, score.n_bars) == _ROLES[wanted]]
+    return [number for number in melodic if role(score.tracks[number], 0, score.n_bars) == _ROLES[selector]]
 
 
 def _unknown(word: str, score: Score, option: str) -> RequestValidationError:

@@ -178,34 +178,34 @@ class Form:
     fields: Mapping[str, list[str]]
 
 
-async def read_form(request: Request, wanted: FileField = SONG) -> Form:
+async def read_form(request: Request, expected: FileField = SONG) -> Form:
     """A multipart form; without a file in it, a URL-encoded one too, where none is required. Raises RefusalError."""
     content_type = request.headers.get("content-type", "")
     kind = content_type.split(";")[0].strip().lower()
-    if kind != "multipart/form-data" and (wanted.required or kind != "application/x-www-form-urlencoded"):
+    if kind != "multipart/form-data" and (expected.required or kind != "application/x-www-form-urlencoded"):
         raise RefusalError(
             415,
-            f"Content-Type {content_type!r} is not a form; send multipart/form-data with the {wanted.kind} as "
-            f"{wanted.names[0]!r}",
+            f"Content-Type {content_type!r} is not a form; send multipart/form-data with the {expected.kind} as "
+            f"{expected.names[0]!r}",
         )
     try:
         async with request.form(max_files=2, max_fields=200) as form:
-            return await _form(form.multi_items(), wanted)
+            return await _form(form.multi_items(), expected)
     except MultiPartException as error:
         raise RefusalError(400, f"the form cannot be read: {error.message}") from error
 
 
-async def _form(items: list[tuple[str, Any]], wanted: FileField) -> Form:
+async def _form(items: list[tuple[str, Any]], expected: FileField) -> Form:
     files = [(name, item) for name, item in items if isinstance(item, UploadFile)]
     fields: dict[str, list[str]] = {}
     for name, item in items:
         if isinstance(item, str):
             fields.setdefault(name, []).append(item)
     names = [name for name, _ in files]
-    if len(files) > 1 or (wanted.required and not files) or not set(names) <= set(wanted.names):
-        first = wanted.names[0]
+    if len(files) > 1 or (expected.required and not files) or not set(names) <= set(expected.names):
+        first = expected.names[0]
         found = ", ".join(names) or "none"
-        raise RefusalError(400, f"the form's files are: {found}; send one {wanted.kind} as {first!r}", field=first)
+        raise RefusalError(400, f"the form's files are: {found}; send one {expected.kind} as {first!r}", field=first)
     if not files:
         return Form("", b"", fields)
     upload = files[0][1]

@@ -56,18 +56,20 @@ class _Names(Mapping[Any, Any]):
 class KeptJob(Job):
     """A job as the archive knows it: ended, or under way on another replica."""
 
-    told: dict[str, Any] = field(default_factory=dict)  # its JSON
+    document: dict[str, Any] = field(default_factory=dict)  # its JSON
     text: bytes = b""
 
     @classmethod
     def of(cls, row: Row[Any], archive: Archive) -> KeptJob:
         """Read one row."""
         text = zlib.decompress(row.body)
-        told = json.loads(text)
+        document = json.loads(text)
         if row.status == UNDER_WAY:
-            told["status"] = UNDER_WAY
-            text = json.dumps(told).encode()
-        job = cls(row.id, row.kind, row.model, row.webhook_url, row.root, row.created, row.ended, told=told, text=text)
+            document["status"] = UNDER_WAY
+            text = json.dumps(document).encode()
+        job = cls(
+            row.id, row.kind, row.model, row.webhook_url, row.root, row.created, row.ended, document=document, text=text
+        )
         job.expires = row.expires
         names = archive.files(row.id) if row.ended is not None else []
         takes = {int(name[6:]): name for name in names if name.startswith("takes/")}
@@ -77,18 +79,18 @@ class KeptJob(Job):
         job.work = Work(row.id, row.kind, None, Ended(0, 0, Timing()), "", nothing, nothing)
         job.work.started = job.work.admitted
         known = {spot.name for spot in fields(Progress)}
-        job.work.progress = Progress(**{key: value for key, value in told["progress"].items() if key in known})
+        job.work.progress = Progress(**{key: value for key, value in document["progress"].items() if key in known})
         return job
 
     @property
     def status(self) -> str:
-        return str(self.told["status"])
+        return str(self.document["status"])
 
     def json(self) -> bytes:
         return self.text
 
     def failure(self) -> dict[str, Any] | None:
-        error: dict[str, Any] | None = self.told["error"]
+        error: dict[str, Any] | None = self.document["error"]
         return error
 
 
@@ -243,8 +245,8 @@ class ArchivedJobs(JobStore):
                 return
 
     def _round(self, loop: asyncio.AbstractEventLoop) -> None:
-        asked = self.archive.beat(self.replica, time.time() - self.settings.job_lease)
-        for job in [self._jobs[job_id] for job_id in asked if job_id in self._jobs]:
+        to_stop = self.archive.beat(self.replica, time.time() - self.settings.job_lease)
+        for job in [self._jobs[job_id] for job_id in to_stop if job_id in self._jobs]:
             job.work.stop.because("cancelled by the caller")
         self.archive.expire()
         for row in self.archive.orphans():
@@ -256,10 +258,10 @@ class ArchivedJobs(JobStore):
     def _interrupted(self, row: Row[Any]) -> Ending:
         now = time.time()
         expires = now + self.settings.job_seconds
-        told = json.loads(zlib.decompress(row.body))
-        told |= {"status": "failed", "ended_at": moment(now), "expires_at": moment(expires)}
-        told["error"] = {**INTERRUPTED, "status": 503}
-        return Ending("failed", now, expires, json.dumps(told).encode(), {})
+        document = json.loads(zlib.decompress(row.body))
+        document |= {"status": "failed", "ended_at": moment(now), "expires_at": moment(expires)}
+        document["error"] = {**INTERRUPTED, "status": 503}
+        return Ending("failed", now, expires, json.dumps(document).encode(), {})
 
 
 def _digest(once: Once) -> str | None:

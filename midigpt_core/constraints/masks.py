@@ -150,11 +150,11 @@ class Scheduled(Constraint):
 
     def _durations(self, allowed: Allowed, here: Sequence[Slot], at: Cursor) -> None:
         start, end = self.vocabulary.range(TokenType.NOTE_DURATION)
-        wanted = here[at.slot - 1].duration if 0 < at.slot <= len(here) else None
-        if wanted is None:
+        duration = here[at.slot - 1].duration if 0 < at.slot <= len(here) else None
+        if duration is None:
             allowed[start:end] = True
         else:
-            allowed[min(start + max(wanted, 1) - 1, end - 1)] = True
+            allowed[min(start + max(duration, 1) - 1, end - 1)] = True
 
     def _pitches(self, here: Sequence[Slot], at: Cursor) -> Allowed:
         """The pitches of the next note that leave room above for the rest of the chord."""

@@ -59,11 +59,11 @@ def place_of(note: Note, resolution: int) -> int:
 
 def loudness(controls: Mapping[str, Any], kept: Sequence[Bar], resolution: int) -> Loudness | None:
     """What the controls of a bar ask for; None where they do not speak of it. kept: bars of the track that stay."""
-    wanted, humanise = controls.get("velocity"), float(controls.get("humanise", 0.0))
-    if wanted is None and not humanise:
+    bounds, humanise = controls.get("velocity"), float(controls.get("humanise", 0.0))
+    if bounds is None and not humanise:
         return None
-    if wanted != OWN:
-        low, high = (wanted["low"], wanted["high"]) if wanted else (SOFTEST, LOUDEST)
+    if bounds != OWN:
+        low, high = (bounds["low"], bounds["high"]) if bounds else (SOFTEST, LOUDEST)
         return Loudness(low, high, {}, humanise)
     notes = [note for bar in kept for note in bar.notes]
     if not notes:
@@ -104,9 +104,9 @@ class VelocityControl:
             return []
         pinned = {}
         for cell, value in values.items():
-            wanted = loudness({"velocity": value}, scene.kept(cell), scene.vocabulary.config.resolution)
-            if wanted is not None:
-                pinned[cell] = _levels(scene.vocabulary, wanted)
+            bounds = loudness({"velocity": value}, scene.kept(cell), scene.vocabulary.config.resolution)
+            if bounds is not None:
+                pinned[cell] = _levels(scene.vocabulary, bounds)
         return [AllowedTokens(pinned, "velocity")]
 
 
@@ -120,10 +120,10 @@ class Humanise:
         return []  # below the model's grid: done once the notes are known
 
 
-def _levels(vocabulary: Vocabulary, wanted: Loudness) -> Allowed:
+def _levels(vocabulary: Vocabulary, bounds: Loudness) -> Allowed:
     """All tokens, but of the levels of velocity those that reach into the range."""
     start, end = vocabulary.range(TokenType.VELOCITY_LEVEL)
     levels = VelocityLevels(end - start)
     allowed = ~token_mask(vocabulary, TokenType.VELOCITY_LEVEL)
-    allowed[[start + levels.encode(velocity) for velocity in range(wanted.low, wanted.high + 1)]] = True
+    allowed[[start + levels.encode(velocity) for velocity in range(bounds.low, bounds.high + 1)]] = True
     return allowed

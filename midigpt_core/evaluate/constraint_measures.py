@@ -34,14 +34,14 @@ DISTANCES = [0.1, 0.3], [0.2, 0.6], [0.3, 0.5], [0.5, 0.7], [0.7, 0.9]
 ROUNDED = 0.01  # of a distance, that played onsets may come to between the model's grid and the sixteenths
 
 
-def _chords(asked: Sequence[str], passage: OldAndNew) -> float | None:
-    tones = [chord.classes if (chord := chord_of(name)) else frozenset(range(12)) for name in asked]
+def _chords(value: Sequence[str], passage: OldAndNew) -> float | None:
+    tones = [chord.classes if (chord := chord_of(name)) else frozenset(range(12)) for name in value]
     hits = [n.pitch % 12 in classes for classes, bar in zip(tones, passage.new, strict=False) for n in bar.notes]
     return float(np.mean(hits)) if hits else None
 
 
-def _loud(asked: Mapping[str, int], passage: OldAndNew) -> float | None:
-    hits = [asked["low"] <= note.velocity <= asked["high"] for bar in passage.new for note in bar.notes]
+def _loud(value: Mapping[str, int], passage: OldAndNew) -> float | None:
+    hits = [value["low"] <= note.velocity <= value["high"] for bar in passage.new for note in bar.notes]
     return float(np.mean(hits)) if hits else None
 
 
@@ -53,15 +53,15 @@ def _own(_: Any, passage: OldAndNew) -> float | None:
     return float(np.mean(near)) if near else None
 
 
-def _motion(asked: Mapping[str, float], passage: OldAndNew) -> float | None:
+def _motion(value: Mapping[str, float], passage: OldAndNew) -> float | None:
     pitches = [pitch for bar in passage.new for _, pitch in passage.line(bar)]
     kinds = [kind_of(after - before) for before, after in pairwise(pitches)]
     if len(kinds) < FEWEST:
         return None
-    return 1 - max(abs(kinds.count(kind) / len(kinds) - asked[kind]) for kind in KINDS if kind in asked)
+    return 1 - max(abs(kinds.count(kind) / len(kinds) - value[kind]) for kind in KINDS if kind in value)
 
 
-def _contour(asked: str, passage: OldAndNew) -> float | None:
+def _contour(value: str, passage: OldAndNew) -> float | None:
     lengths = [bar.ticks(passage.resolution) for bar in passage.new]
     count = len(lengths)
     line = [
@@ -75,7 +75,7 @@ def _contour(asked: str, passage: OldAndNew) -> float | None:
         return 0.0
     heights = [pitch for _, pitch in line]
     alike = {name: np.corrcoef([curve(x) for x, _ in line], heights)[0, 1] for name, curve in CONTOURS.items()}
-    return float(max(alike, key=lambda name: alike[name]) == asked)
+    return float(max(alike, key=lambda name: alike[name]) == value)
 
 
 def _range(_: Any, passage: OldAndNew) -> float | None:
@@ -96,8 +96,8 @@ def _sketch(_: Any, passage: OldAndNew) -> float | None:
     return float(np.mean(hits)) if hits else None
 
 
-def _distance(asked: Mapping[str, Sequence[float]], passage: OldAndNew) -> float:
-    low, high = asked["distance"]
+def _distance(value: Mapping[str, Sequence[float]], passage: OldAndNew) -> float:
+    low, high = value["distance"]
     old, new = ({(0, i): bar.notes for i, bar in enumerate(bars)} for bars in (passage.old, passage.new))
     distance = 1 - note_f1([old, new], passage.resolution)[0, 1]
     return float(low - ROUNDED <= distance <= high + ROUNDED)
@@ -113,8 +113,8 @@ def _new(_: Any, passage: OldAndNew) -> float | None:
     return float(np.mean(hits)) if hits else None
 
 
-def _free_of_remarks(asked: Mapping[str, Any], passage: OldAndNew) -> float:
-    return float(not remarks_on(passage.after, passage.task.cells, InferenceConfig(**asked)))
+def _free_of_remarks(value: Mapping[str, Any], passage: OldAndNew) -> float:
+    return float(not remarks_on(passage.after, passage.task.cells, InferenceConfig(**value)))
 
 
 def _any_distance(random: np.random.Generator, _: Task) -> dict[str, Any]:

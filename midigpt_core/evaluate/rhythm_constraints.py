@@ -48,10 +48,10 @@ def _kicks(bars: Iterable[Bar]) -> bool:
     return any(note.pitch in DRUM_PARTS["kick"] for bar in bars for note in bar.notes)
 
 
-def _called(asked: Mapping[str, Any], passage: OldAndNew) -> float | None:
+def _called(value: Mapping[str, Any], passage: OldAndNew) -> float | None:
     """The share of onsets at which the source has one too, in the bars where it sounds."""
     hits = []
-    part, source = DRUM_PARTS.get(asked.get("part", "all")), passage.task.score.tracks[asked["track"]].bars
+    part, source = DRUM_PARTS.get(value.get("part", "all")), passage.task.score.tracks[value["track"]].bars
     for place, new in zip(passage.places, passage.new, strict=True):
         heard = [note for note in source[place].notes if part is None or note.pitch in part]
         there = _places(heard, passage.task.score.resolution)
@@ -59,21 +59,21 @@ def _called(asked: Mapping[str, Any], passage: OldAndNew) -> float | None:
     return float(np.mean(hits)) if hits else None
 
 
-def _swung(asked: float, passage: OldAndNew) -> float | None:
+def _swung(value: float, passage: OldAndNew) -> float | None:
     """The share of onsets between the second and third sixteenth of a beat that are where the swing puts offbeats."""
-    late, near = Swing(asked).offbeat, 1.5 / passage.resolution
+    late, near = Swing(value).offbeat, 1.5 / passage.resolution
     bars = [bar for bar in passage.new if bar.ts_denominator <= 4]
     places = [note.onset_ticks / passage.resolution % 1 for bar in bars for note in bar.notes]
     hits = [abs(place - late) <= near for place in places if 0.45 < place < 0.7]
     return float(np.mean(hits)) if hits else None
 
 
-def _syncopated(asked: float, passage: OldAndNew) -> float | None:
+def _syncopated(value: float, passage: OldAndNew) -> float | None:
     """How near the share of syncopated onsets is to the one asked for."""
     bars = [(_places(bar.notes, passage.resolution), bar.ticks(GRID)) for bar in passage.new]
     count = sum(len(onsets) for onsets, _ in bars)
     found = sum(len(syncopated(onsets, GRID, ticks)) for onsets, ticks in bars)
-    return 1 - abs(found / count - asked) if count >= FEWEST else None
+    return 1 - abs(found / count - value) if count >= FEWEST else None
 
 
 def _drums(task: Task) -> bool:

@@ -75,7 +75,7 @@ class Candidate:
     @property
     def not_as_asked(self) -> str:
         """How far off it is, or what there is to remark on; nothing where it is as asked."""
-        said = [f"voices: {remark.told}" for remark in self.remarks]
+        said = [f"voices: {remark.text}" for remark in self.remarks]
         if self.stray:
             low, high = self.prompt.request.config.distance
             said.insert(0, f"distance: {self.distance:.2f} from what stood there, not {low:g} to {high:g}")
@@ -121,6 +121,6 @@ class Judge:
     def _free(self) -> set[int]:
         """The tracks whose pitches and rhythm the caller left free."""
         prompts = {prompt.id: prompt for prompt in self.prompt.request.tracks}
-        asked = attribute_targets(prompts, sorted(self.prompt.step.cells), self.tokenizer.attributes)
+        targets = attribute_targets(prompts, sorted(self.prompt.step.cells), self.tokenizer.attributes)
         bound = {track for track, prompt in prompts.items() if prompt.controls or any(prompt.bar_controls.values())}
-        return {track for track in prompts if track not in bound and asked.free(track)}
+        return {track for track in prompts if track not in bound and targets.free(track)}

@@ -35,7 +35,7 @@ def build_constraints(
     """
     prompts = {prompt.id: prompt for prompt in step.request.tracks}
     controls, pitches = _of_controls(step, prompts, seed)
-    asked = step.known.attribute_targets.constraints(
+    targets = step.known.attribute_targets.constraints(
         step.tokenizer.vocabulary, step.cells, step.known.around.score, pitches
     )
     given = {cell: each.name for each in controls if isinstance(each, Scheduled) for cell in each.by_cell}
@@ -47,7 +47,7 @@ def build_constraints(
         *controls,
         *kept,
         *own,
-        *asked,
+        *targets,
         *_echo(step, scheduled, attempt),
         *_harmony(step),
         *_chords(step),
@@ -140,11 +140,11 @@ def _opening(prompt: StepPrompt, prompts: Mapping[int, TrackPrompt]) -> list[Con
     if not prompt.step.autoregressive:
         return []
     vocabulary, step = prompt.tokenizer.vocabulary, prompt.step
-    asked = requested_attributes(prompts[prompt.cells[0][0]], step, prompt.tokenizer)
-    head = {kind: asked[key] for key, kind in TRACK_ATTRIBUTES if key in asked and from_nothing(step)}
+    values = requested_attributes(prompts[prompt.cells[0][0]], step, prompt.tokenizer)
+    head = {kind: values[key] for key, kind in TRACK_ATTRIBUTES if key in values and from_nothing(step)}
     by_cell: dict[int, dict[TokenType, int]] = {}
     for cell, (_, bar) in enumerate(prompt.local_cells):
-        by_cell[cell] = {kind: asked[f"bar_{n}_{bar}"] for n, kind in BAR_ATTRIBUTES if f"bar_{n}_{bar}" in asked}
+        by_cell[cell] = {kind: values[f"bar_{n}_{bar}"] for n, kind in BAR_ATTRIBUTES if f"bar_{n}_{bar}" in values}
     free = not prompt.tokenizer.config.optional_controls
     return [Opening(vocabulary, head, by_cell, free)]
 

@@ -117,8 +117,8 @@ class StepContext:
             controls = self._prompt(cell).controls_in(cell[1])
             if "velocity" in controls or "humanise" in controls:
                 kept = [bar for i, bar in enumerate(bars) if (cell[0], i) not in self.around.unknown]
-                wanted = loudness(controls, kept, score.resolution)
-                found.update({cell: wanted} if wanted is not None else {})
+                level = loudness(controls, kept, score.resolution)
+                found.update({cell: level} if level is not None else {})
         return found
 
     def swing(self, cell: Cell) -> Swing | None:
@@ -168,14 +168,14 @@ def switch(request: GenerationRequest, name: str) -> int:
 
 def echo_strength(tokenizer: Tokenizer, request: GenerationRequest) -> float:
     """Strength of the echo: as requested, else the checkpoint's recommendation."""
-    asked = request.config.echo
-    return asked if asked >= 0 else tokenizer.config.echo
+    strength = request.config.echo
+    return strength if strength >= 0 else tokenizer.config.echo
 
 
 def harmony_strength(tokenizer: Tokenizer, request: GenerationRequest) -> float:
     """Strength of the harmony: as requested, else the checkpoint's recommendation, else HARMONY where it recommends
     an echo."""
-    asked, config = request.config.harmony, tokenizer.config
-    if asked >= 0:
-        return asked
+    strength, config = request.config.harmony, tokenizer.config
+    if strength >= 0:
+        return strength
     return config.harmony if config.harmony is not None else HARMONY if config.echo else 0.0

@@ -84,25 +84,25 @@ def prepare_step(
     cells = tuple(sorted(step.cells, key=lambda cell: (tracks.index(cell[0]), cell[1])))
     local = frozenset((tracks.index(track), bar - step.start_bar) for track, bar in cells)
     originals = to_grid(part, tokenizer.config)
-    told = _told_metres(
+    shown = _shown_metres(
         with_listed_metres(_emptied(originals, local), tokenizer.config), step, tracks, prompts, tokenizer
     )
-    asked = [requested_attributes(prompts[t], step, tokenizer) for t in tracks]
-    measured = _measured(tokenizer, told, originals, local, request)
-    controlled = _with_attributes(told, [{**m, **a} for m, a in zip(measured, asked, strict=True)], step)
+    requested = [requested_attributes(prompts[t], step, tokenizer) for t in tracks]
+    measured = _measured(tokenizer, shown, originals, local, request)
+    controlled = _with_attributes(shown, [{**m, **a} for m, a in zip(measured, requested, strict=True)], step)
     prompt, window_prompt = _write(tokenizer, controlled, step, local, request), None
-    if request.config.guidance != 1.0 and any(asked):
-        window_prompt = _write(tokenizer, _with_attributes(told, measured, step), step, local, request)
+    if request.config.guidance != 1.0 and any(requested):
+        window_prompt = _write(tokenizer, _with_attributes(shown, measured, step), step, local, request)
     sounding, hits = {}, {}
     if _limits_polyphony(request):
         sounding, hits = _sounding(score, step, tracks, tokenizer), hit_ticks(score, tracks, tokenizer)
-    true = _true_lengths(told, part)
+    true = _true_lengths(shown, part)
     targets = targets_in(true, local, tokenizer.vocabulary, step.autoregressive, sounding, hits)
     targets = replace(targets, bars=_with_limits(targets.bars, cells, prompts))
     grammar = Grammar(tokenizer.vocabulary, targets, _limits(request)).prime(prompt.tokens)
     around = Surroundings(score, _unknown(step, prompts), tracks)
     known = StepContext(tokenizer, request, step, cells, around)
-    return StepPrompt(tokenizer, request, step, prompt, window_prompt, tracks, cells, originals, told, grammar, known)
+    return StepPrompt(tokenizer, request, step, prompt, window_prompt, tracks, cells, originals, shown, grammar, known)
 
 
 def _order(score: Score, step: Step, left_out: Collection[int]) -> tuple[int, ...]:
@@ -122,8 +122,8 @@ def _hidden(score: Score, step: Step, prompts: Mapping[int, TrackPrompt]) -> set
 def _unknown(step: Step, prompts: Mapping[int, TrackPrompt]) -> set[Cell]:
     """Cells whose notes nothing may be learnt from: hidden ones, and those that this step or a later one writes."""
     masked = {(track, bar) for track, prompt in prompts.items() for bar in prompt.mask_bars}
-    asked = {(track, bar) for track, prompt in prompts.items() for bar in prompt.bars}
-    outside = {cell for cell in asked if not step.start_bar <= cell[1] < step.end_bar}  # perhaps written, perhaps not
+    targets = {(track, bar) for track, prompt in prompts.items() for bar in prompt.bars}
+    outside = {cell for cell in targets if not step.start_bar <= cell[1] < step.end_bar}  # perhaps written, perhaps not
     return masked | outside | step.cells | step.pending
 
 
@@ -139,11 +139,11 @@ def _emptied(score: Score, cells: Collection[Cell]) -> Score:
     return replace(score, tracks=tracks)
 
 
-def _told_metres(
+def _shown_metres(
     window: Score, step: Step, tracks: Sequence[int], prompts: Mapping[int, TrackPrompt], tokenizer: Tokenizer
 ) -> Score:
     """The window with the metres that time_signature controls show to the model."""
-    told = []
+    shown = []
     for number, track in zip(tracks, window.tracks, strict=True):
         prompt, bars = prompts[number], list(track.bars)
         for b in range(len(bars)):
@@ -152,8 +152,8 @@ def _told_metres(
             if metre is not None and (number, place) in step.cells:
                 numerator, denominator = signature_of(metre, "time_signature", tokenizer.config)
                 bars[b] = replace(bars[b], ts_numerator=numerator, ts_denominator=denominator)
-        told.append(replace(track, bars=bars))
-    return replace(window, tracks=told)
+        shown.append(replace(track, bars=bars))
+    return replace(window, tracks=shown)
 
 
 # ---- control tokens ----
@@ -165,35 +165,35 @@ def requested_attributes(prompt: TrackPrompt, step: Step, tokenizer: Tokenizer) 
     What is asked of the track is meant for the bars that are written: a model that does without controls is told so
     bar by bar too, where there is such a control.
     """
-    asked = dict(prompt.attributes)
+    values = dict(prompt.attributes)
     if tokenizer.config.optional_controls:
         for name, value in prompt.attributes.items():
             control = tokenizer.attributes.get(f"bar_{name}")
             bars = [bar for track, bar in step.cells if track == prompt.id]
-            asked.update({control.key(bar - step.start_bar): value for bar in bars} if control is not None else {})
+            values.update({control.key(bar - step.start_bar): value for bar in bars} if control is not None else {})
     for bar, values in prompt.bar_attributes.items():
         if step.start_bar <= bar < step.end_bar:
             for name, value in values.items():
                 control = tokenizer.attributes.get(name)
                 if control is not None:
-                    asked[control.key(bar - step.start_bar)] = value
-    return asked
+                    values[control.key(bar - step.start_bar)] = value
+    return values
 
 
 def _measured(
-    tokenizer: Tokenizer, told: Score, originals: Score, cells: Collection[Cell], request: GenerationRequest
+    tokenizer: Tokenizer, shown: Score, originals: Score, cells: Collection[Cell], request: GenerationRequest
 ) -> list[dict[str, int]]:
     """Attributes the caller did not set, per track: none where the checkpoint does without them, else measured on the
     bars that stay (or, with attribute_source "original", on the bars to be replaced too)."""
     if tokenizer.config.optional_controls:
-        return [{} for _ in told.tracks]
+        return [{} for _ in shown.tracks]
     table = tokenizer.attributes
     if request.config.attribute_source == "original":
-        return [table.values(originals, t) for t in range(len(told.tracks))]
+        return [table.values(originals, t) for t in range(len(shown.tracks))]
     measured = []
-    for t, track in enumerate(told.tracks):
+    for t, track in enumerate(shown.tracks):
         sounding = [b for b, bar in enumerate(track.bars) if bar.notes]
-        values = table.values(told, t) if sounding else {}
+        values = table.values(shown, t) if sounding else {}
         for b in (bar for number, bar in cells if number == t and sounding):
             nearest = min(sounding, key=lambda other: (abs(other - b), other))
             for control in table:
@@ -280,10 +280,10 @@ def _sounding(
     return {i: kept[track] for i, track in enumerate(tracks) if track in kept}
 
 
-def _true_lengths(told: Score, part: Score) -> Score:
+def _true_lengths(shown: Score, part: Score) -> Score:
     """The bars as long as they are in the piece, in the metres shown to the model."""
     tracks = []
-    for track, true in zip(told.tracks, part.tracks, strict=True):
+    for track, true in zip(shown.tracks, part.tracks, strict=True):
         bars = [replace(b, beat_length=t.beat_length) for b, t in zip(track.bars, true.bars, strict=True)]
         tracks.append(replace(track, bars=bars))
-    return replace(told, tracks=tracks)
+    return replace(shown, tracks=tracks)

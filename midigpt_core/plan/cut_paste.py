@@ -91,9 +91,9 @@ def _near(bars: list[Bar], step: Step) -> Iterator[tuple[int, float]]:
             break
 
 
-def _span(note: Note, begin: float, per_quarter: int, wanted: int) -> tuple[int, int]:
+def _span(note: Note, begin: float, per_quarter: int, resolution: int) -> tuple[int, int]:
     start = begin + note.onset_ticks / per_quarter
-    return math.floor(start * wanted), math.ceil((start + note.duration_ticks / per_quarter) * wanted)
+    return math.floor(start * resolution), math.ceil((start + note.duration_ticks / per_quarter) * resolution)
 
 
 def _cut_bar(bars: list[Bar], step: Step, offset: int, metre: Bar) -> Bar:
@@ -140,12 +140,12 @@ def _written_bar(written: Score, track: int, offset: int, place: int) -> Bar:
     return written.tracks[track].bars[offset]
 
 
-def _rescaled(bar: Bar, per_quarter: int, wanted: int) -> list[Note]:
-    """The bar's notes with ticks counted in `wanted` per quarter, micro-timing included; no onset leaves its bar."""
-    if per_quarter == wanted:
+def _rescaled(bar: Bar, per_quarter: int, resolution: int) -> list[Note]:
+    """The bar's notes in ticks of another resolution, micro-timing included; no onset leaves its bar."""
+    if per_quarter == resolution:
         return list(bar.notes)
-    last = max(0, bar.ticks(wanted) - 1)
-    scale = wanted / per_quarter
+    last = max(0, bar.ticks(resolution) - 1)
+    scale = resolution / per_quarter
     moved = []
     for note in bar.notes:
         begin = max(0.0, note.onset_ticks + note.delta / per_quarter)

@@ -86,14 +86,14 @@ class Lane:
     def allowed(self) -> Allowed:
         """Tokens that are legal and wanted, not to be changed; a constraint that would leave none is set aside here."""
         allowed = self.grammar.legal()
-        found = [(each, wanted) for each in self._narrowing if (wanted := each.allow(self.cursor)) is not None]
+        found = [(each, mask) for each in self._narrowing if (mask := each.allow(self.cursor)) is not None]
         return self._narrowed(allowed, found) if found else allowed
 
     def _narrowed(self, allowed: Allowed, found: Sequence[tuple[Constraint, Allowed]]) -> Allowed:
-        masks = [(constraint.name, wanted) for constraint, wanted in found if not isinstance(constraint, Push)]
-        pushes = [(constraint.name, wanted) for constraint, wanted in found if isinstance(constraint, Push)]
-        for name, wanted in [*masks, *self._no_way_on(masks), *pushes]:
-            both = allowed & wanted
+        masks = [(constraint.name, mask) for constraint, mask in found if not isinstance(constraint, Push)]
+        pushes = [(constraint.name, mask) for constraint, mask in found if isinstance(constraint, Push)]
+        for name, mask in [*masks, *self._no_way_on(masks), *pushes]:
+            both = allowed & mask
             if not both.any():
                 both = allowed & self._second_choice(name)
                 if name and self.on_yield:
@@ -123,7 +123,7 @@ class Lane:
             return []
         vocabulary = self.grammar.vocabulary
         first, end = vocabulary.range(TokenType.NOTE_ONSET)
-        pitches = np.logical_and.reduce([wanted[first + self.cursor.last_pitch + 1 : end] for _, wanted in masks])
+        pitches = np.logical_and.reduce([mask[first + self.cursor.last_pitch + 1 : end] for _, mask in masks])
         return [] if pitches.any() else [("", ~token_mask(vocabulary, *LEADS_TO_NOTE))]
 
     def accept(self, token: int, logprob: float) -> None:

@@ -39,8 +39,8 @@ class Pool:
 
         Groups without a piece left are dropped. Raises TrainingError when no piece is left at all.
         """
-        wanted = mix or (MixGroup(tuple(shards.sources)),)
-        found = [(shards.select(split, group.sources, permissive_only), group.share) for group in wanted]
+        groups = mix or (MixGroup(tuple(shards.sources)),)
+        found = [(shards.select(split, group.sources, permissive_only), group.share) for group in groups]
         found = [(pieces, share) for pieces, share in found if len(pieces)]
         if not found:
             raise TrainingError(f"{shards.folder}: no piece of the {split} split fits the mix")
@@ -163,23 +163,23 @@ def _weighted(weights: Mapping[T, float]) -> tuple[list[T], NDArray[np.float64]]
     return list(kept), shares / shares.sum()
 
 
-def _bar_weights(asked: Mapping[str, float], vocabulary: Vocabulary) -> dict[int, float]:
+def _bar_weights(requested: Mapping[str, float], vocabulary: Vocabulary) -> dict[int, float]:
     """Window length -> weight. Raises TrainingError for a length the encoder lacks."""
     known = vocabulary.config.num_bars_map or (vocabulary.config.model_dim,)
-    if not asked:
+    if not requested:
         return {bars: BAR_WEIGHTS.get(bars, 0.1) for bars in known}
-    for bars in asked:
+    for bars in requested:
         if not bars.isdecimal() or int(bars) not in known:
             raise TrainingError(f"windows.bars: {bars!r} is not possible with this encoder; possible: {known}")
-    return {int(bars): weight for bars, weight in asked.items()}
+    return {int(bars): weight for bars, weight in requested.items()}
 
 
-def _pattern_weights(asked: Mapping[str, float], vocabulary: Vocabulary) -> dict[str, float]:
+def _pattern_weights(requested: Mapping[str, float], vocabulary: Vocabulary) -> dict[str, float]:
     table = {name: share for name, (_, share) in PATTERNS.items()} | {CONTINUE: CONTINUE_SHARE}
-    unknown = sorted(asked.keys() - table.keys())
+    unknown = sorted(requested.keys() - table.keys())
     if unknown:
         raise TrainingError(f"windows.patterns: unknown pattern {unknown[0]!r}; known: {', '.join(table)}")
-    weights = dict(asked) or table
+    weights = dict(requested) or table
     return weights if vocabulary.config.supports_infill else {CONTINUE: 1.0}
 
 

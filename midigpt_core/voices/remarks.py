@@ -23,7 +23,7 @@ class Remark:
     tracks: tuple[int, ...]
 
     @property
-    def told(self) -> str:
+    def text(self) -> str:
         """In words, counted from 1."""
         word = "track" if len(self.tracks) == 1 else "tracks"
         return f"{self.what} in bar {self.bar + 1}, {word} {' and '.join(str(track + 1) for track in self.tracks)}"

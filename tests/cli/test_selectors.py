@@ -97,7 +97,7 @@ def test_tracks_are_found_by_number_name_and_kind(selectors, tracks) -> None:
     [
         ("9", "tracks 1 to 8"),
         ("0", "tracks 1 to 8"),
-        ("guitar", r'may be track 1 "Lead Guitar" \(Acoustic Grand Piano\) or 5 "Rhythm Guitar" \('),
+        ("guitar", r'could mean track 1 "Lead Guitar" \(Acoustic Grand Piano\) or 5 "Rhythm Guitar" \('),
         ("bas guitar", "is not a track"),
         ("baas", 'did you mean 2 "Bass"'),
         ("", "is not a track"),

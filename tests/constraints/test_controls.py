@@ -125,7 +125,7 @@ def test_asked_attributes_stand_in_the_prompt_and_unasked_ones_do_not() -> None:
         ({"pitch_mask": {"shape": {"type": "normal", "std": float("nan")}}}, "shape.std = nan is not a number"),
         ({"pitch_mask": {"shape": {"type": "round"}}}, "known: normal, uniform"),
         ({"rhythm_mask": {"grid": {"unit": ["eighth"]}}}, "is not a string"),
-        ({"time_signature": "9/7"}, "no time signature of this checkpoint"),
+        ({"time_signature": "9/7"}, "not a time signature of this checkpoint"),
     ],
 )
 def test_a_control_that_cannot_be_obeyed_is_refused_with_a_remedy(controls: dict[str, object], says: str) -> None:

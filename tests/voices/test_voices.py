@@ -144,4 +144,4 @@ def test_what_cannot_be_played_is_told_once_per_bar() -> None:
     assert list(of_playing(violin, [(0, 0), (0, 1)])) == [Remark("out of range", 0, (0,))]
     piano = piece([[Note(pitch, 90, 0, 100) for pitch in (36, 60, 96)]])
     assert list(of_playing(piano, [(0, 0)])) == [Remark("more than two hands reach", 0, (0,))]
-    assert Remark("out of range", 0, (0,)).told == "out of range in bar 1, track 1"
+    assert Remark("out of range", 0, (0,)).text == "out of range in bar 1, track 1"

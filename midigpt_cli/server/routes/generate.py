@@ -7,7 +7,7 @@ from typing import Any
 
 from fastapi import APIRouter, Path, Request, Response
 
-from midigpt_cli.parse.prompt_request import joined, told
+from midigpt_cli.parse.prompt_request import joined, prompt_answer
 from midigpt_cli.parse.where_to_write import placed
 from midigpt_cli.server import responses
 from midigpt_cli.server.body import FORMS, GenerateBody, check_id, read_body, read_json, read_request, read_score
@@ -83,7 +83,7 @@ def prepare(entry: ModelEntry, envelope: GenerateBody, settings: ServerSettings)
 def prompt_told(envelope: GenerateBody) -> dict[str, Any]:
     """What the answer says of the prompt in a body."""
     request = read_request(placed(envelope.request, None)) if envelope.prompt is not None else None
-    return told(envelope.prompt, request, FIXED_BY_SONG)
+    return prompt_answer(envelope.prompt, request, FIXED_BY_SONG)
 
 
 def finish_with(more: Mapping[str, Any]) -> Callable[[Work, Result], Rendered]:

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
 
-from midigpt_cli.parse.prompt_request import told
+from midigpt_cli.parse.prompt_request import prompt_answer
 from midigpt_cli.server import responses
 from midigpt_cli.server.body import Form, check_id, read_form
 from midigpt_cli.server.event_stream import until_answered
@@ -53,14 +53,14 @@ async def infill(request: Request) -> Response:
     state = state_of(request)
     state.queue.check_room(client_of(request))
     form = await read_form(request)
-    wanted = read_fields(form.fields)
-    entry = state.models.get(wanted.own.get("model"))
-    request.state.request_id = check_id(wanted.own.get("request_id")) or request_id(request)
-    session = await state.queue.in_thread(lambda: prepare(entry, form, wanted, state.settings))
+    form_request = read_fields(form.fields)
+    entry = state.models.get(form_request.own.get("model"))
+    request.state.request_id = check_id(form_request.own.get("request_id")) or request_id(request)
+    session = await state.queue.in_thread(lambda: prepare(entry, form, form_request, state.settings))
     if session.request.config.plan_only:
         head = {"request_id": request_id(request), "model": entry.id}
         return json_response(await state.queue.in_thread(lambda: responses.planned(session, head)))
-    finish = finish_as(form.name, told(wanted.music.prompt, own=FIXED_BY_SONG))
+    finish = finish_as(form.name, prompt_answer(form_request.music.prompt, own=FIXED_BY_SONG))
     work = Work(request_id(request), "infill", entry, session, client_of(request), finish, lambda _: None)
     outcome = await until_answered(request, work, state.queue.admit(work))
     if outcome.status == "cancelled" and outcome.reason != STOPPING:
@@ -69,11 +69,11 @@ async def infill(request: Request) -> Response:
     return reply(outcome)
 
 
-def prepare(entry: ModelEntry, form: Form, wanted: FormRequest, settings: ServerSettings) -> SamplingSession:
+def prepare(entry: ModelEntry, form: Form, form_request: FormRequest, settings: ServerSettings) -> SamplingSession:
     """A checked session for a .mid file. Raises RefusalError, MidiFileError, RequestValidationError."""
-    score = wanted.score_of(form.data, read_limits(settings))
-    check_song(score, wanted.takes, settings)
-    generation = wanted.request_for(score, entry.engine.tokenizer.attributes)
+    score = form_request.score_of(form.data, read_limits(settings))
+    check_song(score, form_request.takes, settings)
+    generation = form_request.request_for(score, entry.engine.tokenizer.attributes)
     check_song(score, generation.config.num_candidates, settings)
     check_lanes(generation, settings)
     return entry.engine.session(score, generation)
@@ -91,11 +91,13 @@ def finish_as(name: str, more: Mapping[str, Any]) -> Callable[[Work, Result], Re
         text = json.dumps(report, separators=(",", ":"))
         if len(text) > LONGEST_HEADER:
             text = json.dumps({key: value for key, value in report.items() if key not in more}, separators=(",", ":"))
-        told = {"X-Midigpt-Seed": str(result.seed), "X-Midigpt-Report": text}
+        headers = {"X-Midigpt-Seed": str(result.seed), "X-Midigpt-Report": text}
         if len(result.takes) == 1:
-            return Rendered(score_to_bytes(good[0].score), MIDI, {**told, **named(f"{stem}.infill.mid")})
-        told["X-Midigpt-Report"] = json.dumps({"seed": result.seed, "report": "in report.json"})
-        return Rendered(_zipped(stem, result.takes, report), "application/zip", {**told, **named(f"{stem}.infill.zip")})
+            return Rendered(score_to_bytes(good[0].score), MIDI, {**headers, **named(f"{stem}.infill.mid")})
+        headers["X-Midigpt-Report"] = json.dumps({"seed": result.seed, "report": "in report.json"})
+        return Rendered(
+            _zipped(stem, result.takes, report), "application/zip", {**headers, **named(f"{stem}.infill.zip")}
+        )
 
     return finish
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
 
-from midigpt_cli.parse.prompt_request import told
+from midigpt_cli.parse.prompt_request import prompt_answer
 from midigpt_cli.server import responses
 from midigpt_cli.server.body import Form, GenerateBody, is_json, parse_json, read_body, read_form
 from midigpt_cli.server.event_stream import EventStream
@@ -94,15 +94,15 @@ class JobRequest:
         if self.envelope is not None:
             return generate.prompt_told(self.envelope)
         words = self.form.fields.get("prompt") if self.form else None
-        return told(words[-1] if words else None, own=generate.FIXED_BY_SONG)
+        return prompt_answer(words[-1] if words else None, own=generate.FIXED_BY_SONG)
 
     def prepare(self, entry: ModelEntry, state: ServerState) -> SamplingSession:
         """A checked session. Raises RefusalError, ScoreError, MidiFileError, RequestValidationError."""
         if self.envelope is not None:
             return generate.prepare(entry, self.envelope, state.settings)
         assert self.form is not None
-        wanted = read_fields(self.form.fields, extra=("webhook_url",))
-        return infill.prepare(entry, self.form, wanted, state.settings)
+        form_request = read_fields(self.form.fields, extra=("webhook_url",))
+        return infill.prepare(entry, self.form, form_request, state.settings)
 
 
 @router.post(
@@ -119,9 +119,9 @@ async def submit(request: Request) -> Response:
     fields of /infill. Requests with the same Idempotency-Key get the same job.
     """
     state = state_of(request)
-    caller, asked = client_of(request), await _read_job(request)
-    once = Once(caller, request.headers.get("idempotency-key"), asked.digest)
-    job = state.jobs.made_before(once) or await _prepared(state, asked, caller, once)
+    caller, job_request = client_of(request), await _read_job(request)
+    once = Once(caller, request.headers.get("idempotency-key"), job_request.digest)
+    job = state.jobs.made_before(once) or await _prepared(state, job_request, caller, once)
     return Response(job.json(), 202, {"Location": job.urls["get"]}, "application/json")
 
 
@@ -175,25 +175,25 @@ async def take_file(
     return Response(job.takes[take].midi, media_type=infill.MIDI, headers=headers)
 
 
-async def _prepared(state: ServerState, asked: JobRequest, caller: str, once: Once) -> Job:
+async def _prepared(state: ServerState, job_request: JobRequest, caller: str, once: Once) -> Job:
     """Check the order away from the event loop, then start it, unless the same one was started meanwhile."""
-    if asked.webhook_url is not None:
-        await state.queue.in_thread(lambda: check_url(asked.webhook_url, state.settings))
+    if job_request.webhook_url is not None:
+        await state.queue.in_thread(lambda: check_url(job_request.webhook_url, state.settings))
     state.queue.check_room(caller)
-    entry = state.models.get(asked.model)
-    session = await state.queue.in_thread(lambda: asked.prepare(entry, state))
+    entry = state.models.get(job_request.model)
+    session = await state.queue.in_thread(lambda: job_request.prepare(entry, state))
     if session.request.config.plan_only:
         raise RefusalError(
             422, "config.plan_only makes no job; ask /generate or /infill for plans", field="config.plan_only"
         )
-    return state.jobs.made_before(once) or _start(state, asked, entry, session, once)
+    return state.jobs.made_before(once) or _start(state, job_request, entry, session, once)
 
 
-def _start(state: ServerState, asked: JobRequest, entry: ModelEntry, session: SamplingSession, once: Once) -> Job:
+def _start(state: ServerState, job_request: JobRequest, entry: ModelEntry, session: SamplingSession, once: Once) -> Job:
     state.jobs.make_room()
-    job = Job.new(asked.kind, entry.id, asked.webhook_url, state.settings.root_path)
-    finish = finish_of(job, asked.prompt_told)
-    job.work = Work(job.id, asked.kind, entry, session, once.caller, finish, lambda _: None)
+    job = Job.new(job_request.kind, entry.id, job_request.webhook_url, state.settings.root_path)
+    finish = finish_of(job, job_request.prompt_told)
+    job.work = Work(job.id, job_request.kind, entry, session, once.caller, finish, lambda _: None)
     job.work.listeners.append(job.follow)
     job.answered = state.queue.admit(job.work)
     kept = state.jobs.add(job, once)

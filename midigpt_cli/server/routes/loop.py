@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from midigpt_cli.parse.jam_messages import song_in
-from midigpt_cli.parse.prompt_request import told
+from midigpt_cli.parse.prompt_request import prompt_answer
 from midigpt_cli.server.body import check_id, read_message, settings_in_place
 from midigpt_cli.server.event_stream import until_answered
 from midigpt_cli.server.http_errors import RefusalError, busy, request_id
@@ -132,7 +132,7 @@ async def loops(request: Request) -> Response:
     request.state.request_id = check_id(body.request_id) or request_id(request)
     state.queue.check_room(client_of(request))
     session = await state.queue.in_thread(lambda: prepare(entry, body, state.settings))
-    finish = finish_as(body.format, told(body.prompt, own=("bpm", "metre", "bars")))
+    finish = finish_as(body.format, prompt_answer(body.prompt, own=("bpm", "metre", "bars")))
     work = Work(request_id(request), "loop", entry, session, client_of(request), finish, lambda _: None)
     outcome = await until_answered(request, work, state.queue.admit(work))
     if outcome.status == "cancelled" and outcome.reason != STOPPING:

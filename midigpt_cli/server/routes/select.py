@@ -71,20 +71,20 @@ async def select(request: Request) -> dict[str, Any]:
     """
     state = state_of(request)
     data, repo, unused = checkpoint_of(await read_message(request))
-    asked = _read(data)
+    selection = _read(data)
     models, before = state.models, state.models.default
-    known = asked.model in models.by_id
+    known = selection.model in models.by_id
     if not known:
-        _check_allowed(state, asked.model, repo)
-    if not asked.dry_run:
-        _check_jams(state, asked)
+        _check_allowed(state, selection.model, repo)
+    if not selection.dry_run:
+        _check_jams(state, selection)
     if state.selecting.locked():
         raise RefusalError(409, "another model is being selected; try again when that is done")
     async with state.selecting:
-        entry = await asyncio.to_thread(_ready, state, asked)
+        entry = await asyncio.to_thread(_ready, state, selection)
         stopped = 0
-        if not asked.dry_run:
-            _check_jams(state, asked)  # one may have begun meanwhile
+        if not selection.dry_run:
+            _check_jams(state, selection)  # one may have begun meanwhile
             stopped = state.jams.close_all("another model was selected")
             models.take_over(entry, loaded=not known)
     return {
@@ -92,8 +92,8 @@ async def select(request: Request) -> dict[str, Any]:
         "checkpoint": entry.label,
         "previous": before,
         "loaded": not known,
-        "dry_run": asked.dry_run,
-        "warmup_done": asked.prewarm,
+        "dry_run": selection.dry_run,
+        "warmup_done": selection.prewarm,
         "jams_stopped": stopped,
         **({"unused": list(unused)} if unused else {}),
     }
@@ -131,19 +131,19 @@ def _check_allowed(state: ServerState, reference: str, repo: str | None = None) 
     )
 
 
-def _check_jams(state: ServerState, asked: SelectBody) -> None:
+def _check_jams(state: ServerState, selection: SelectBody) -> None:
     count = len(state.jams.playing())
-    if count and not asked.stop_active:
+    if count and not selection.stop_active:
         raise RefusalError(
             409, f"{count} jams are playing; wait for them, or send stop_active: true", field="stop_active"
         )
 
 
-def _ready(state: ServerState, asked: SelectBody) -> ModelEntry:
+def _ready(state: ServerState, selection: SelectBody) -> ModelEntry:
     """The model, loaded and tried. Raises RefusalError (422), and nothing has changed then."""
     try:
-        entry = state.models.by_id.get(asked.model) or _load(state, asked)
-        if asked.prewarm:
+        entry = state.models.by_id.get(selection.model) or _load(state, selection)
+        if selection.prewarm:
             _warm(entry)
     except CheckpointError as error:
         kept = state.models.default
@@ -151,11 +151,11 @@ def _ready(state: ServerState, asked: SelectBody) -> ModelEntry:
     return entry
 
 
-def _load(state: ServerState, asked: SelectBody) -> ModelEntry:
-    reference = asked.model
+def _load(state: ServerState, selection: SelectBody) -> ModelEntry:
+    reference = selection.model
     stem = Path(reference.rpartition(":")[2] if hub_reference(reference) else reference).stem
     made = "".join(c if ID.fullmatch(c) else "-" for c in stem) or "selected"
-    name = (asked.id or made)[:128]
+    name = (selection.id or made)[:128]
     taken = state.models.by_id.get(name)
     if taken is not None and name != state.models.selected:
         raise RefusalError(409, f"id {name!r} is taken by {taken.label}; give another id", field="id")
@@ -171,10 +171,10 @@ def _from(place: str | HubReference, name: str, max_lanes: int) -> ModelEntry:
         folders.append(file.parent)
         return ModelSpec(name, str(file), local=True).load(max_lanes)
     except CheckpointError as error:
-        told = str(error)
+        message = str(error)
         for folder in folders:
-            told = told.replace(f"{folder}{os.sep}", "")
-        raise CheckpointError(told) from error
+            message = message.replace(f"{folder}{os.sep}", "")
+        raise CheckpointError(message) from error
 
 
 def _warm(entry: ModelEntry) -> None:

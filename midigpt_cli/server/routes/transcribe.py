@@ -107,21 +107,21 @@ async def audio_to_midi(request: Request) -> Response:
     form = await read_form(request, AUDIO)
     if request.url.path.endswith(ELSEWHERE):
         form = replace(form, fields={**{name: ["true"] for name in _FLAGS}, **form.fields})
-    asked = await state.queue.in_thread(lambda: _read(form, state.settings))
+    transcription = await state.queue.in_thread(lambda: _read(form, state.settings))
     content = hashlib.sha256(form.data + repr(sorted(form.fields.items())).encode()).hexdigest()
     once = Once(caller, request.headers.get("idempotency-key"), content)
     job = state.jobs.made_before(once)
     if job is None:
         state.jobs.make_room()
-        new = Job.new("transcribe", MODEL, asked.webhook_url)
-        session = TranscribeSession(asked, state.settings)
-        new.work = Work(new.id, new.kind, None, session, caller, _finish_of(new, asked), lambda _: None)
+        new = Job.new("transcribe", MODEL, transcription.webhook_url)
+        session = TranscribeSession(transcription, state.settings)
+        new.work = Work(new.id, new.kind, None, session, caller, _finish_of(new, transcription), lambda _: None)
         session.tell = lambda share, stage: _note(new.work, share, stage)
         answered = state.queue.admit(new.work)
         answered.add_done_callback(partial(_ended, state, new))
         job = state.jobs.add(new, once)
-    told = AudioAnswer(success=True, task_id=job.id, message="the audio is waiting to be transcribed", urls=job.urls)
-    return Response(told.model_dump_json(), media_type="application/json", headers={"Location": job.urls["get"]})
+    answer = AudioAnswer(success=True, task_id=job.id, message="the audio is waiting to be transcribed", urls=job.urls)
+    return Response(answer.model_dump_json(), media_type="application/json", headers={"Location": job.urls["get"]})
 
 
 @router.get(
@@ -152,12 +152,12 @@ def _read(form: Form, settings: ServerSettings) -> TranscribeRequest:
         check_audio_url(url, settings)
     webhook = check_url(own["webhook_url"], settings) if own["webhook_url"] else None
     try:
-        asked = TranscribeOptions(**values).settings()
+        options = TranscribeOptions(**values).settings()
     except RequestValidationError as error:
         raise in_form_words(error) from error
     _check_engine()
     sonify, table = bool(own["sonify_midi"]), bool(own["save_note_events"])
-    return TranscribeRequest(form if form.data else None, url, asked, sonify, table, webhook)
+    return TranscribeRequest(form if form.data else None, url, options, sonify, table, webhook)
 
 
 def _check_engine() -> None:
@@ -185,8 +185,8 @@ def check_audio_url(url: str, settings: ServerSettings) -> None:
 class TranscribeSession:
     """Audio on its way to notes, run by a worker as a session is."""
 
-    def __init__(self, asked: TranscribeRequest, limits: ServerSettings) -> None:
-        self.asked, self.limits = asked, limits
+    def __init__(self, transcription: TranscribeRequest, limits: ServerSettings) -> None:
+        self.transcription, self.limits = transcription, limits
         self.listener: trace.Listener = trace.ignore
         self.cancel_event = threading.Event()
         self.timing, self.gen_count, self.token_count = Timing(), 0, 0
@@ -196,23 +196,23 @@ class TranscribeSession:
         """The transcription, and the rendered result (empty unless requested). Raises AudioError, CancelledError."""
         with tempfile.TemporaryDirectory(prefix="midigpt-") as folder:
             audio = Path(folder, f"audio{self._ending()}")
-            audio.write_bytes(self.asked.audio.data if self.asked.audio else self._fetched())
+            audio.write_bytes(self.transcription.audio.data if self.transcription.audio else self._fetched())
             if not is_loaded():
                 self.tell(0.0, "loading the listening model")
                 load_ahead()
             self._follow(0.0)
             try:
-                heard = transcribe(audio, self.asked.settings, self._follow)
+                heard = transcribe(audio, self.transcription.settings, self._follow)
             except AudioFileError as error:
                 raise AudioFileError(str(error).replace(str(audio), "the audio")) from None
-            if not self.asked.sonify:
+            if not self.transcription.sonify:
                 return heard, b""
             sound = Path(folder, SOUND)
             render_audio(heard.midi, sound)
             return heard, sound.read_bytes()
 
     def _ending(self) -> str:
-        name = self.asked.audio.name if self.asked.audio else parse(self.asked.url or "").path
+        name = self.transcription.audio.name if self.transcription.audio else parse(self.transcription.url or "").path
         ending = PurePath(name).suffix.lower()
         return ending if ending in FORMATS else ""
 
@@ -223,7 +223,7 @@ class TranscribeSession:
 
     def _fetched(self) -> bytes:
         """The audio at the address. Raises AudioFileError."""
-        url = self.asked.url or ""
+        url = self.transcription.url or ""
         try:
             return fetch(url, self.limits)
         except (OSError, http.client.HTTPException, BadTargetError) as error:
@@ -262,14 +262,14 @@ def _note(work: Work, share: float, stage: str) -> None:
     work.progress.step, work.progress.steps, work.progress.stage = round(100 * share), 100, stage
 
 
-def _finish_of(job: Job, asked: TranscribeRequest) -> Any:
+def _finish_of(job: Job, transcription: TranscribeRequest) -> Any:
     """Puts the files into the job and sums it up, in the worker's thread."""
 
     def finish(work: Work, result: tuple[Transcription, bytes]) -> Rendered:
         heard, sound = result
-        if asked.table:
+        if transcription.table:
             job.files[NOTES] = heard.notes_csv().encode()
-        if asked.sonify:
+        if transcription.sonify:
             job.files[SOUND] = sound
         files = {name: f"/jobs/{job.id}/files/{name}" for name in job.files}
         facts = {"take": 0, "midi": f"/jobs/{job.id}/takes/0.mid", "files": files}
