@@ -165,19 +165,19 @@ def requested_attributes(prompt: TrackPrompt, step: Step, tokenizer: Tokenizer) 
     What is asked of the track is meant for the bars that are written: a model that does without controls is told so
     bar by bar too, where there is such a control.
     """
-    values = dict(prompt.attributes)
+    by_key = dict(prompt.attributes)
     if tokenizer.config.optional_controls:
         for name, value in prompt.attributes.items():
             control = tokenizer.attributes.get(f"bar_{name}")
             bars = [bar for track, bar in step.cells if track == prompt.id]
-            values.update({control.key(bar - step.start_bar): value for bar in bars} if control is not None else {})
+            by_key.update({control.key(bar - step.start_bar): value for bar in bars} if control is not None else {})
     for bar, values in prompt.bar_attributes.items():
         if step.start_bar <= bar < step.end_bar:
             for name, value in values.items():
                 control = tokenizer.attributes.get(name)
                 if control is not None:
-                    values[control.key(bar - step.start_bar)] = value
-    return values
+                    by_key[control.key(bar - step.start_bar)] = value
+    return by_key
 
 
 def _measured(
