@@ -16,7 +16,7 @@ from midigpt_core.engine import InferenceEngine, SamplingSession
 from midigpt_core.fields import check, refused, setting
 from midigpt_core.generation.request_plan import MAX_SEED, draw_seed
 from midigpt_core.midi_file import score_to_bytes
-from midigpt_core.music import quarters_of, tempo_of
+from midigpt_core.music import bpm_of, quarters_of, tempo_of
 from midigpt_core.request import GenerationRequest, InferenceConfig, TrackPrompt
 from midigpt_core.score import Bar, Note, Score, Track
 
@@ -76,6 +76,7 @@ class Chunk:
             "bars": len(self.score.tracks[0].bars),
             "ticks": self.ticks,
             "resolution": RESOLUTION,
+            "bpm": round(bpm_of(self.score.tempo), 3),
             "seed": self.seed,
             "version": self.version,
             "latency_ms": round(self.latency_ms, 3),

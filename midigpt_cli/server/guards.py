@@ -23,7 +23,7 @@ log = logging.getLogger("midigpt.access")
 
 LONGEST_LENGTH = 18  # digits of a Content-Length
 DRAIN_SECONDS, DRAIN_BYTES = 2.0, 256_000_000  # of a body that is refused
-OPEN_PATHS = ("/health", "/ready", "/docs", "/openapi.json", "/docs/oauth2-redirect", "/studio")
+OPEN_PATHS = ("/health", "/ready", "/docs", "/openapi.json", "/docs/oauth2-redirect", "/studio", "/jam")
 OPEN_FILES = ("/static-offline-docs/", "/studio/")  # what the pages are made of
 
 

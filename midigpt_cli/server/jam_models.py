@@ -39,14 +39,20 @@ class JamChange(BaseModel):
 
     model_config = _OPEN
 
-    bpm: float = Field(JamSettings.bpm, ge=_BPM["min"], le=_BPM["max"], description="tempo in quarter notes per minute")
-    bars_per_chunk: int = Field(1, ge=1, description="bars written at a time, at most half the model's longest window")
+    bpm: float = Field(
+        JamSettings.bpm, title="Tempo", ge=_BPM["min"], le=_BPM["max"], description="tempo in quarter notes per minute"
+    )
+    bars_per_chunk: int = Field(
+        1, title="Bars at a time", ge=1, description="bars written at a time, at most half the model's longest window"
+    )
     prompt: str | None = Field(
-        None, description="text prompt, such as slow jazz piano in C minor; other fields override it"
+        None,
+        title="Describe the music",
+        description="text prompt, such as slow jazz piano in C minor; other fields override it",
     )
     styles: str | list[str] | None = Field(None, description="styles to mix, instead of a prompt")
     style_weights: str | list[float] | None = Field(None, description="one weight per style (default: equal weights)")
-    late: Literal["repeat", "rest", "skip"] = Field("repeat", description=_LATE)
+    late: Literal["repeat", "rest", "skip"] = Field("repeat", title="When late", description=_LATE)
     ramp_seconds: float = Field(
         0.0, ge=_RAMP["min"], le=_RAMP["max"], description="seconds over which the tempo changes (0: at once)"
     )
@@ -171,6 +177,7 @@ class ChunkAnswer(BaseModel):
     bars: int = Field(description="length in bars")
     ticks: int = Field(description="length in ticks")
     resolution: int = Field(description="ticks per quarter note")
+    bpm: float = Field(description="tempo in quarter notes per minute")
     seed: int = Field(description="seed that the chunk was written with")
     version: int = Field(description="version of the settings that the chunk was written with")
     latency_ms: float = Field(description="milliseconds taken to write the chunk")

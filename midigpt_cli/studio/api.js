@@ -37,6 +37,14 @@ async function call(path, options = {}) {
   return answer;
 }
 
+/** A websocket of the server, with the key if there is one. */
+export function openSocket(path) {
+  const key = sessionStorage.getItem("midigpt-key");
+  const url = new URL(path, root);
+  url.protocol = url.protocol.replace("http", "ws");
+  return new WebSocket(url, ["midigpt", ...(key ? [`key.${key}`] : [])]);
+}
+
 async function sentenceOf(answer) {
   try {
     const body = await answer.json();

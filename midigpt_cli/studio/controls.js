@@ -64,7 +64,8 @@ function attributes(info, section) {
   });
 }
 
-function control(row) {
+/** A label, a field and its help for a row of the schema. */
+export function control(row) {
   const id = `ask-${row.attribute ? `attribute-${row.attribute}` : row.name}`;
   const box = document.createElement("div");
   box.className = "control";

@@ -3,6 +3,7 @@
 import { add } from "./adding.js";
 import { onKeyNeeded, openedSong } from "./api.js";
 import { fail } from "./message.js";
+import { askForKey, preferredTheme } from "./page.js";
 import { element, showRecent } from "./panel.js";
 import { Project } from "./project.js";
 import { ofThisTab, recent } from "./store.js";
@@ -11,17 +12,9 @@ import { copyCommand, pasteCommand } from "./terminal.js";
 
 const find = (id) => document.getElementById(id);
 
-onKeyNeeded((wrong) => {
-  const dialog = find("key-dialog");
-  if (wrong) find("key-title").textContent = "That key is not right";
-  return new Promise((resolve) => {
-    dialog.addEventListener("close", () => resolve(dialog.returnValue === "ok" ? find("key").value : ""), { once: true });
-    dialog.returnValue = "";
-    if (!dialog.open) dialog.showModal();
-  });
-});
+onKeyNeeded(askForKey);
 
-theme(localStorage.getItem("midigpt-theme") ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light"));
+theme(preferredTheme());
 const studio = new Studio();
 
 function theme(name) {

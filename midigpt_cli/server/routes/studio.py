@@ -1,4 +1,4 @@
-"""GET /studio: the page that shows a song, has bars of it written anew and plays the takes."""
+"""GET /studio: the page that shows a song, has bars of it written anew and plays the takes. GET /jam: a live jam."""
 
 from __future__ import annotations
 
@@ -33,6 +33,12 @@ HEADERS = {
 async def page() -> Response:
     """The page itself; all addresses in it are relative, so that it works behind a path prefix too."""
     return _file("index.html")
+
+
+@router.get("/jam", summary="A live jam")
+async def jam() -> Response:
+    """The page that plays a jam as it is written."""
+    return _file("jam.html")
 
 
 @router.get("/studio/", summary="The studio, with a slash too many")
