@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import wave
 from pathlib import Path
@@ -51,6 +52,23 @@ def test_render_plays_the_bars_asked_for(midigpt, song) -> None:
         for file, bars in ((whole, ()), (part, ("--bars", "2-3")))
     ]
     assert 2 <= seconds[1] < seconds[0] - 1, seconds
+
+
+@pytest.mark.parametrize("engine", ["sine", "builtin", "fluidsynth"])
+def test_a_song_in_a_riff_wrapper_sounds_like_the_midi_file_in_it(midigpt, song, engine: str) -> None:
+    if engine == "fluidsynth" and shutil.which(engine) is None:
+        pytest.skip("FluidSynth is not installed")
+    from midi.midi_cases import rmid
+
+    wrapped = song.with_name("wrapped.rmi")
+    wrapped.write_bytes(rmid(song.read_bytes()))
+    bars = [json.loads(midigpt("info", file, "--json").out)["bars"] for file in (song, wrapped)]
+    assert bars[0] == bars[1] > 0
+    sounds = [file.with_suffix(".wav") for file in (song, wrapped)]
+    for file, sound in zip((song, wrapped), sounds, strict=True):
+        answer = midigpt("render", file, "-o", sound, "--rate", 8000, "--engine", engine)
+        assert answer.code == 0, answer.err
+    assert sounds[0].read_bytes() == sounds[1].read_bytes()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="file sizes are limited with Linux's resource module")

@@ -6,6 +6,7 @@ import json
 
 import mido
 import pytest
+from test_generate import ringing
 
 from midigpt_core import Score
 
@@ -44,6 +45,16 @@ def test_a_loop_from_nothing_has_the_asked_parts_and_tempo(midigpt, tmp_path, mo
     score = Score.from_midi(file)
     assert score.n_bars == 2
     assert score.tempo == round(60_000_000 / 90)
+
+
+def test_a_loop_of_all_bars_ends_with_the_last_in_which_a_note_begins(midigpt, song, model) -> None:
+    ringing(song)
+    assert Score.from_midi(song).n_bars == 6
+    words = ("--bars", "all", "--track", 1, "--variations", 1, *FEW, "-m", model, "--json")
+    answer = midigpt("loop", song, *words)
+    assert answer.code == 0, answer.err
+    assert json.loads(answer.out)["bars"] == [1, 4]
+    assert Score.from_midi(song.with_name("song.loop.mid")).n_bars == 4
 
 
 @pytest.mark.parametrize(
