@@ -45,7 +45,7 @@ def page() -> str:
     roles = ((w, role, NAMES[program]) for w, (role, program) in word_tables.ROLES.items())
     parts += _section("Roles", ("word", "role", "instrument, unless you name one"), roles)
     feels = ((w, *feel) for w, feel in word_tables.FEELS.items())
-    parts += _section("How a part plays", ("word", "control", "value"), feels)
+    parts += _section("How a part plays", ("word", "attribute", "value"), feels)
     parts += ["Loudness is recognised but has no effect; the answer says so.", ""]
     moods = ", ".join(sorted(word_tables.MOODS))
     parts += [f"The same holds for moods: {moods}.", ""]

@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from midigpt_cli.server.http_errors import describe, log_fault
 from midigpt_cli.server.responses import to_json
-from midigpt_cli.server.work_queue import Outcome, Work, snapshot
+from midigpt_cli.server.work import Outcome, Work, snapshot
 from midigpt_core import trace
 
 QUIET_SECONDS = 2.0  # after which a progress frame tells that the connection lives

@@ -25,7 +25,7 @@ from midigpt_cli.server.jobs_in_memory import Job, JobStore, Once, TakeFile, mom
 from midigpt_cli.server.prometheus import Counter
 from midigpt_cli.server.server_settings import ServerSettings
 from midigpt_cli.server.webhooks import Message
-from midigpt_cli.server.work_queue import Ended, Outcome, Progress, Work, nothing
+from midigpt_cli.server.work import Ended, Outcome, Progress, Work, nothing
 from midigpt_core.errors import MidiGptError
 from midigpt_core.generation.run import Timing
 

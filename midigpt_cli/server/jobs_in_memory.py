@@ -19,7 +19,7 @@ from midigpt_cli.server.http_errors import RefusalError, busy, describe, log_fau
 from midigpt_cli.server.prometheus import Counter
 from midigpt_cli.server.server_settings import ServerSettings
 from midigpt_cli.server.webhooks import Message, Postman
-from midigpt_cli.server.work_queue import Outcome, Work, snapshot
+from midigpt_cli.server.work import Outcome, Work, snapshot
 from midigpt_core import trace
 from midigpt_core.generation.take import Take
 from midigpt_core.midi_file import score_to_bytes

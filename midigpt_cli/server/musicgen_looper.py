@@ -27,7 +27,7 @@ from midigpt_cli.server.server_settings import ServerSettings
 from midigpt_cli.server.shared_descriptions import BASE64_SONG, MODEL
 from midigpt_cli.server.song_limits import check_song, read_limits
 from midigpt_cli.server.state import state_of
-from midigpt_cli.server.work_queue import STOPPING, Outcome, Rendered, Work
+from midigpt_cli.server.work import STOPPING, Outcome, Rendered, Work
 from midigpt_core.audio.audio_files import check_writable, write_audio
 from midigpt_core.audio.synthesis import synthesise
 from midigpt_core.errors import AudioError, RequestValidationError

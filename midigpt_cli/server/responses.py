@@ -9,7 +9,7 @@ from typing import Any
 
 from starlette.responses import JSONResponse
 
-from midigpt_cli.server.work_queue import Work
+from midigpt_cli.server.work import Work
 from midigpt_core.engine import SamplingSession
 from midigpt_core.errors import GenerationError
 from midigpt_core.generation.request_plan import estimates

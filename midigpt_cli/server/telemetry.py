@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 
 from midigpt_cli.server.loaded_models import Models
 from midigpt_cli.server.prometheus import Counter, Gauge, Histogram, exposition, resident_bytes
-from midigpt_cli.server.work_queue import Work, WorkQueue
+from midigpt_cli.server.work import Work
+from midigpt_cli.server.work_queue import WorkQueue
 from midigpt_core.sampling.batch import Decoder
 
 METHODS = (

@@ -13,7 +13,7 @@ from midigpt_cli.server.response_models import ERRORS, json_answer
 from midigpt_cli.server.responses import to_json
 from midigpt_cli.server.routes.select import names_allowed
 from midigpt_cli.server.state import ServerState, state_of
-from midigpt_cli.server.work_queue import Work
+from midigpt_cli.server.work import Work
 
 router = APIRouter(tags=["meta"])
 PAGES = {"studio": "/studio", "docs": "/docs", "openapi": "/openapi.json"}

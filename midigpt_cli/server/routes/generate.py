@@ -19,7 +19,7 @@ from midigpt_cli.server.response_models import ERRORS, GenerateAnswer, json_answ
 from midigpt_cli.server.server_settings import ServerSettings
 from midigpt_cli.server.song_limits import check_lanes, check_song, read_limits
 from midigpt_cli.server.state import state_of
-from midigpt_cli.server.work_queue import STOPPING, Outcome, Rendered, Work
+from midigpt_cli.server.work import STOPPING, Outcome, Rendered, Work
 from midigpt_core.engine import SamplingSession
 from midigpt_core.generation.run import Result
 

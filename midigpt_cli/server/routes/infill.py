@@ -24,7 +24,7 @@ from midigpt_cli.server.routes.generate import FIXED_BY_SONG, client_of, json_re
 from midigpt_cli.server.server_settings import ServerSettings
 from midigpt_cli.server.song_limits import check_lanes, check_song, read_limits
 from midigpt_cli.server.state import state_of
-from midigpt_cli.server.work_queue import STOPPING, Rendered, Work
+from midigpt_cli.server.work import STOPPING, Rendered, Work
 from midigpt_core.engine import SamplingSession
 from midigpt_core.errors import GenerationError
 from midigpt_core.generation.run import Result

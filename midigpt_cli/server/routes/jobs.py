@@ -26,7 +26,7 @@ from midigpt_cli.server.routes.generate import client_of, json_response
 from midigpt_cli.server.shared_descriptions import MODEL, TEXT_PROMPT
 from midigpt_cli.server.state import ServerState, state_of
 from midigpt_cli.server.webhooks import check_url
-from midigpt_cli.server.work_queue import Rendered, Work
+from midigpt_cli.server.work import Rendered, Work
 from midigpt_core.engine import SamplingSession
 from midigpt_core.errors import GenerationError
 from midigpt_core.fields import setting

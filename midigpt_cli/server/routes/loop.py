@@ -37,7 +37,7 @@ from midigpt_cli.server.shared_descriptions import (
 )
 from midigpt_cli.server.song_limits import check_lanes, check_song, read_limits
 from midigpt_cli.server.state import state_of
-from midigpt_cli.server.work_queue import STOPPING, Rendered, Work
+from midigpt_cli.server.work import STOPPING, Rendered, Work
 from midigpt_core.fields import Door, check, read, refused, same, setting
 from midigpt_core.loop import Variation, check_loop
 from midigpt_core.midi_file import score_to_bytes

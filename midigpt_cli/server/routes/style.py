@@ -26,7 +26,7 @@ from midigpt_cli.server.routes.generate import client_of, reply
 from midigpt_cli.server.server_settings import ServerSettings
 from midigpt_cli.server.shared_descriptions import MODEL, REQUEST_ID, SEED, UNDERSTOOD, UNUSED
 from midigpt_cli.server.state import state_of
-from midigpt_cli.server.work_queue import STOPPING, Rendered, Work
+from midigpt_cli.server.work import STOPPING, Rendered, Work
 from midigpt_core import trace
 from midigpt_core.audio.audio_files import pcm_wav
 from midigpt_core.audio.levels import normalised

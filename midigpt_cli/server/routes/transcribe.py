@@ -31,7 +31,7 @@ from midigpt_cli.server.routes.jobs import FileName, JobId
 from midigpt_cli.server.server_settings import ServerSettings
 from midigpt_cli.server.state import ServerState, state_of
 from midigpt_cli.server.webhooks import check_url
-from midigpt_cli.server.work_queue import Outcome, Rendered, Work
+from midigpt_cli.server.work import Outcome, Rendered, Work
 from midigpt_core import trace
 from midigpt_core.audio.audio_files import FORMATS
 from midigpt_core.audio.pitch_model import model_file
