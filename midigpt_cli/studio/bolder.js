@@ -54,8 +54,8 @@ export class Bolder {
     const { asked, next } = this;
     this.find("bolder").hidden = !this.offered;
     this.find("bolder").disabled = !next;
-    this.find("bolder").title = next ? `Write again, with about ${percent(next)} of the notes new, or more` : "Nearly all of the notes are new";
+    this.find("bolder").title = next ? `Write again, with about ${percent(next)} of the notes changed, or more` : "Nearly all of the notes are new";
     this.find("asked-bolder").hidden = !asked;
-    this.find("least-new").textContent = `Asked for: about ${percent(asked)} of the notes new, or more.`;
+    this.find("least-new").textContent = `Asked for: about ${percent(asked)} of the notes changed, or more.`;
   }
 }

@@ -6,6 +6,9 @@ import { barAt, firstNote } from "./song.js";
 export const RULER = 26;
 export const HEAD = RULER + 20; // bar numbers, and the chords below them
 export const COLOURS = 8;
+const OUTLINED = 6; // pixels of a note's shorter side, from which on it has an outline
+const APART = 3; // pixels between the names of two chords
+const NARROW = 0.6; // share of its width to which the name of a chord may shrink
 
 /** Paint what the scroller shows of a roll. */
 export function paint(roll) {
@@ -76,8 +79,9 @@ function paintNotes(roll, { pen, width, left }, lane, number, y) {
   pen.globalAlpha = 1;
 }
 
-/** A line around a note, for those who do not see its colour. */
+/** A line around a note that has room for one, for those who do not see its colour. */
 function outline(pen, [x, y, width, height], colour) {
+  if (Math.min(width, height) < OUTLINED) return;
   pen.strokeStyle = colour;
   pen.lineWidth = 1;
   pen.strokeRect(x + 0.5, y + 0.5, width - 1, height - 1);
@@ -111,23 +115,34 @@ function paintRuler(roll, { pen, width, left, first, last }) {
   pen.fillRect(0, RULER - 1, width, 1);
 }
 
-/** The names of the chords over the bars; of those that would run into one another, the first. */
+/** The names of the chords over the bars, narrower where they would run into one another; of those that still would, the first. */
 function paintChords(roll, { pen, width, left, first, last }) {
   pen.fillStyle = roll.theme.ground;
   pen.fillRect(0, RULER, width, HEAD - RULER);
   let free = -Infinity;
-  for (let bar = first; bar <= last; bar++)
-    for (const chord of roll.chords[bar] ?? []) {
-      const x = Math.round((roll.song.bars[bar].start + chord.quarter) * roll.scale - left) + 5;
-      if (x < free) continue;
-      const text = textOf(chord);
-      pen.font = `${chord.sure ? 600 : 400} 12px system-ui, sans-serif`;
-      pen.fillStyle = chord.sure ? roll.theme.text : roll.theme.soft;
-      pen.fillText(text, x, (RULER + HEAD) / 2);
-      free = x + pen.measureText(text).width + 8;
-    }
+  const placed = chordsIn(roll, left, first, last);
+  placed.forEach(([x, chord], index) => {
+    if (x < free) return;
+    const text = textOf(chord);
+    pen.font = `${chord.sure ? 600 : 400} 12px system-ui, sans-serif`;
+    pen.fillStyle = chord.sure ? roll.theme.text : roll.theme.soft;
+    const { width } = pen.measureText(text);
+    const room = (placed[index + 1]?.[0] ?? Infinity) - x - APART;
+    const wide = room < NARROW * width ? width : Math.min(width, room);
+    pen.fillText(text, x, (RULER + HEAD) / 2, wide);
+    free = x + wide + APART;
+  });
   pen.fillStyle = roll.theme.strong;
   pen.fillRect(0, HEAD - 1, width, 1);
+}
+
+/** The chords of these bars, each as [x, chord]. */
+function chordsIn(roll, left, first, last) {
+  const found = [];
+  for (let bar = first; bar <= last; bar++)
+    for (const chord of roll.chords[bar] ?? [])
+      found.push([Math.round((roll.song.bars[bar].start + chord.quarter) * roll.scale - left) + 5, chord]);
+  return found;
 }
 
 function paintPlayhead(roll, { pen, height, left }) {

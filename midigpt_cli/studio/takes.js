@@ -98,7 +98,7 @@ export class Takes {
 
   /** Keys of the notes in the written cells that did not stand there. */
   newIn(song) {
-    return keysIn(song, this.cells).difference(this.stood);
+    return new Set([...keysIn(song, this.cells)].filter((key) => !this.stood.has(key)));
   }
 
   /** Show and play a song in which these cells were written, with the notes of these keys. */
@@ -148,6 +148,6 @@ function changeOf(song, cells, stood, fresh) {
   const notes = notesIn(song, cells);
   const isFresh = (track, note) => fresh.has(keyOf(track, note));
   const count = notes.filter(([track, note]) => isFresh(track, note)).length;
-  const left = keysIn(song, cells).intersection(stood).size;
+  const left = keysIn(song, cells).size - fresh.size;
   return { notes: notes.length, fresh: count, stood: stood.size, left, fit: chordFit(song, isFresh) };
 }

@@ -11,7 +11,10 @@ const counted = (count) => `${count} note${count === 1 ? "" : "s"}`;
 /** What a take changed, in a line. */
 function changeIn({ notes, fresh, stood }) {
   if (!notes) return "no notes";
-  return stood ? `${fresh} of ${counted(notes)} new` : `${counted(notes)}, all new`;
+  if (!stood) return `${counted(notes)}, all new`;
+  const more = notes - stood;
+  const than = more ? `, ${Math.abs(more)} ${more > 0 ? "more" : "fewer"} than before` : "";
+  return `${fresh} of ${counted(notes)} new${than}`;
 }
 
 /** What else can be told of a take, in sentences. `alone`: there is no other to compare it with. */

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from pathlib import Path
 from typing import Any
@@ -98,7 +99,9 @@ def test_lines_of_takes_count_their_new_notes_and_one_says_why_it_is_suggested(p
         made = tmp_path / "take.mid"
         made.write_bytes(httpx.get(events.replace("events", f"takes/{row['take']}.mid")).content)
         new = {place for place in places(made) if place[0] == 0 and 4 <= place[1] <= 7}
-        assert take_line(page, row["take"] + 1) == f"{len(new - old)} of {len(new)} notes new"
+        more = len(new) - len(old)
+        than = f", {abs(more)} {'more' if more > 0 else 'fewer'} than before" if more else ""
+        assert take_line(page, row["take"] + 1) == f"{len(new - old)} of {len(new)} notes new{than}"
         assert row["distance"] == pytest.approx(1 - 2 * len(new & old) / (len(new) + len(old)))
     best = max(results, key=lambda row: row["consensus"])["take"]
     reasons = page.locator("#takes small", has_text="suggested: has most in common with the other tries")
@@ -346,3 +349,29 @@ def test_chords_of_a_take_change_in_its_bars_alone_and_where_they_are_sure(page:
     page.keyboard.press("ArrowLeft")
     page.keyboard.press("ArrowLeft")
     until(page, lambda: ", chord Em7b5 (uncertain)" in page.inner_text("#where"))
+
+
+NAMED = """async () => {
+    const pen = CanvasRenderingContext2D.prototype;
+    const plain = pen.fillText;
+    const found = [];
+    pen.fillText = function (text, x, y, wide) {
+        if (wide) found.push([x, wide]);
+        plain.call(this, text, x, y, wide);
+    };
+    document.getElementById("scroller").dispatchEvent(new Event("scroll"));
+    for (let i = 0; i < 4; i++) await new Promise(requestAnimationFrame);
+    pen.fillText = plain;
+    return found;
+}"""
+
+
+def test_names_of_chords_in_narrow_bars_are_narrower_and_none_is_missing(page: Any) -> None:
+    chords = [(bar, 1, "C#m7b5" if bar % 2 else "Amaj7", 0.9) for bar in range(1, 17)]
+    page.route("**/song", lambda route: heard_as(route, chords))
+    open_song(page, POP)
+    choose(page, 0, 0, 0)
+    until(page, lambda: ", chord C#m7b5;" in page.inner_text("#where"))
+    named = page.evaluate(NAMED)
+    assert len(named) == len(chords)
+    assert all(x + wide <= later for (x, wide), (later, _) in itertools.pairwise(named))

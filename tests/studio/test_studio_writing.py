@@ -326,8 +326,8 @@ def test_chord_names_stand_over_their_bars_at_every_zoom_and_scroll(page: Any) -
             page.click("#zoom-in" if step == "+" else "#zoom-out")
         page.evaluate("document.getElementById('scroller').scrollLeft = 90")
         drawn = page.evaluate(DRAWN)
-        bars = {int(text.split()[0]): x for text, x, _ in drawn if text[:1].isdigit()}
-        names = {x: text for text, x, _ in drawn if not text[:1].isdigit()}
+        bars = {int(text.split()[0]): x for text, x, *_ in drawn if text[:1].isdigit()}
+        names = {x: text for text, x, *_ in drawn if not text[:1].isdigit()}
         over = [(told[bar], names[x]) for bar, x in bars.items() if bar in told and x in names]
         assert len(over) > 2
         for row, text in over:
