@@ -24,7 +24,7 @@ from midigpt_cli.options.shared_options import (
     Reporting,
 )
 from midigpt_cli.output.destination import PIPE
-from midigpt_cli.output.rendering import RATE, SOUNDS, RenderOptions, make
+from midigpt_cli.output.rendering import SOUNDS, RenderOptions, make
 from midigpt_cli.parse.numbers import count
 from midigpt_cli.parse.selectors import BARS_HELP, SOUNDING, TRACK_HELP
 from midigpt_cli.parse.song_reading import Reading
@@ -34,7 +34,7 @@ from midigpt_core.request import SEAMS, LoopRequest
 from midigpt_core.score import Score
 
 if TYPE_CHECKING:
-    from midigpt_cli.output.destination import Destination, Written
+    from midigpt_cli.output.destination import Destination
     from midigpt_core.attributes.attribute_table import AttributeTable
     from midigpt_core.loop import Variation
 
@@ -273,49 +273,14 @@ def _write(
 ) -> tuple[str, list[str]]:
     """Where the variation went, and the sounds and pictures made of it."""
     from midigpt_cli.output.destination import Written
+    from midigpt_cli.output.loop_audio import write_loop
 
     score, tracks = variation.score, list(request.tracks)
     if options.solo:
         score = replace(score, source=None, tracks=[score.tracks[t] for t in tracks])
         tracks = list(range(len(tracks)))
     result = Written(score, variation.number, variation.number, variation.seed)
-    put = Written.to_midi if options.format == "mid" else partial(_write_audio, options.soundfont)
+    put = Written.to_midi if options.format == "mid" else partial(write_loop, options.soundfont)
     [path] = destination.write(name, [result], put)
     how = RenderOptions(options.soundfont, lit={(t, b) for t in tracks for b in range(score.n_bars)})
     return path, [make(score, file, how)["path"] for file in destination.beside(path)]
-
-
-def _write_audio(soundfont: Path | None, result: Written, path: Path) -> None:
-    """Audio exactly as long as the loop, its tail wrapped into its beginning."""
-    from midigpt_core.audio.audio_files import write_audio
-    from midigpt_core.audio.synthesis import synthesise
-    from midigpt_core.midi_file import score_to_bytes
-
-    data = score_to_bytes(result.score)
-    wave = synthesise(data, length_seconds=_seconds(data), wrap_tail=True, soundfont=soundfont)
-    write_audio(wave, path, RATE)
-
-
-def _seconds(data: bytes) -> float:
-    """How long a .mid file plays, to its last tick."""
-    import io
-
-    import mido
-
-    midi = mido.MidiFile(file=io.BytesIO(data))
-    end = max(sum(message.time for message in track) for track in midi.tracks)
-    changes = sorted((tick, tempo) for track in midi.tracks for tick, tempo in _tempi(track))
-    seconds, position, tempo = 0.0, 0, 500_000
-    for tick, next_tempo in [*changes, (end, 0)]:
-        seconds += (tick - position) * tempo / midi.ticks_per_beat / 1e6
-        position, tempo = tick, next_tempo
-    return seconds
-
-
-def _tempi(track: Any) -> list[tuple[int, int]]:
-    tick, found = 0, []
-    for message in track:
-        tick += message.time
-        if message.type == "set_tempo":
-            found.append((tick, message.tempo))
-    return found

@@ -175,7 +175,7 @@ def test_openapi_has_real_types_units_and_ranges(client):
     parts = schema["components"]["schemas"]
     heat = parts["InferenceConfig"]["properties"]["temperature"]
     assert (heat["exclusiveMinimum"], heat["maximum"], heat["default"]) == (0.0, 10.0, 1.0)
-    assert "higher is more random" in heat["description"]
+    assert "higher surprises more" in heat["description"]
     assert parts["Note"]["properties"]["pitch"]["maximum"] == 127
     assert "ticks" in parts["Note"]["properties"]["onset_ticks"]["description"]
     assert parts["TrackPrompt"]["required"] == ["id"]
