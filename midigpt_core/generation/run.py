@@ -8,10 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
-import numpy as np
-
 from midigpt_core import trace
 from midigpt_core.errors import CancelledError
+from midigpt_core.generation.attempt_sampling import attempt_seed, sampling_parameters
 from midigpt_core.generation.candidate_checks import on_grid
 from midigpt_core.generation.choose_candidate import CandidatePool, candidates_per_take
 from midigpt_core.generation.distance_from_original import Origin, is_partly_kept
@@ -19,13 +18,12 @@ from midigpt_core.generation.fit_context import narrowed
 from midigpt_core.generation.judge_candidate import Candidate, Fault
 from midigpt_core.generation.lane_constraints import build_constraints
 from midigpt_core.generation.request_plan import Plan
-from midigpt_core.generation.step_prompt import StepPrompt, own_temperature
+from midigpt_core.generation.step_prompt import StepPrompt
 from midigpt_core.generation.take import Draft, Take, with_distance_and_remarks
 from midigpt_core.generation.tokens_to_notes import read_cell, read_cells
 from midigpt_core.plan.steps import Cell, Step
 from midigpt_core.request import GenerationRequest
 from midigpt_core.sampling.batch import Decoder
-from midigpt_core.sampling.draw import SamplingParameters
 from midigpt_core.sampling.lane import Lane
 from midigpt_core.score import Score
 from midigpt_core.tokens.tokenizer import Tokenizer
@@ -247,13 +245,8 @@ class Run:
     ) -> Lane:
         config = self.request.config
         quiet = self.listen is trace.ignore
-        parts = [draft.seed, prompt.step.start_bar, draft.steps, attempt, *([version] if version else [])]
-        seed = int(np.random.SeedSequence(parts).generate_state(1)[0])
-        temperature = config.temperature * config.temperature_escalation ** (attempt - 1)
-        temperatures = (temperature * own_temperature(self.tokenizer, drums) for drums in (False, True))
-        parameters, drum_parameters = (
-            SamplingParameters(h, config.top_k, config.top_p, config.mask_k, config.mask_p) for h in temperatures
-        )
+        seed = attempt_seed(draft.seed, prompt.step.start_bar, draft.steps, attempt, version)
+        parameters, drum_parameters = sampling_parameters(config, self.tokenizer, attempt)
         return Lane(
             prompt=prompt.prompt,
             grammar=prompt.grammar(self.n_positions),

@@ -66,13 +66,6 @@ class StepPrompt:
         return Score(tracks=tracks, resolution=score.resolution)
 
 
-def own_temperature(tokenizer: Tokenizer, drums: bool = False) -> float:
-    """What a checkpoint means by temperature 1: 1 unless its encoder configuration says otherwise, perhaps for drums
-    alone ("drum_temperature")."""
-    own = tokenizer.config.drum_temperature if drums else None
-    return tokenizer.config.temperature if own is None else own
-
-
 def prepare_step(
     tokenizer: Tokenizer, score: Score, step: Step, request: GenerationRequest, left_out: Collection[int]
 ) -> StepPrompt:

@@ -17,10 +17,11 @@ from midigpt_core.constraints.masks import Cursor
 from midigpt_core.echo.echo_constraint import OTHERS, Choice, Echo, Source
 from midigpt_core.echo.mixture import KEPT, SLIP, Mixture, StyleBias, Tokens, shares_of
 from midigpt_core.echo.sources import WEIGHTS, Surroundings
+from midigpt_core.generation.attempt_sampling import own_temperature
 from midigpt_core.generation.lane_constraints import build_constraints
 from midigpt_core.generation.request_plan import fitting_plan
 from midigpt_core.generation.step_context import echo_strength
-from midigpt_core.generation.step_prompt import own_temperature, prepare_step
+from midigpt_core.generation.step_prompt import prepare_step
 from midigpt_core.generation.tokens_to_notes import original_tokens
 from midigpt_core.sampling.draw import SamplingParameters
 from midigpt_core.sampling.lane import Lane, Prompt
@@ -194,16 +195,16 @@ def test_a_strong_echo_keeps_a_random_model_near_the_track() -> None:
 
 
 def test_temperature_one_is_what_the_checkpoint_means_by_it(monkeypatch) -> None:
-    from midigpt_core.generation import run as generation_run
+    from midigpt_core.generation import attempt_sampling
 
     score, temperatures = song(), []
-    made = generation_run.SamplingParameters
+    made = attempt_sampling.SamplingParameters
 
     def noted(*values: float) -> SamplingParameters:
         temperatures.append(values[0])
         return made(*values)
 
-    monkeypatch.setattr(generation_run, "SamplingParameters", noted)
+    monkeypatch.setattr(attempt_sampling, "SamplingParameters", noted)
     calm = copy.copy(engine())
     calm.tokenizer = Tokenizer(replace(calm.tokenizer.config, temperature=0.5))
     assert own_temperature(engine().tokenizer) == engine().tokenizer.config.temperature
