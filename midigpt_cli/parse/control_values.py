@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Any
 from midigpt_cli.parse.numbers import count, whole
 from midigpt_cli.parse.scoped_values import Limited
 from midigpt_cli.parse.selectors import select_tracks
+from midigpt_core.errors import RequestValidationError
 from midigpt_core.fields import refused
 from midigpt_core.music import metre_of
 from midigpt_core.score import DRUM, Score
@@ -48,7 +50,6 @@ def _named_level(text: str) -> tuple[str, str]:
 
 def scale(text: str) -> dict[str, Any]:
     """C:major, "C minor", Am, F#:dorian, or C alone for major: a pitch_mask."""
-    from midigpt_core.fields import nearest
     from midigpt_core.music import SCALES
 
     found = _KEY.fullmatch(text.strip())
@@ -58,8 +59,21 @@ def scale(text: str) -> dict[str, Any]:
     name = "minor" if word == "m" else re.sub(r"[-\s]+", "_", word.strip().lower())
     name = _SCALE_WORDS.get(name, name)
     if name not in SCALES:
-        raise refused("--scale", text, "names no scale", f"{nearest(name, SCALES)}, as in {found['root']}:minor")
+        raise _unknown_scale(text, found["root"], name)
     return {"scale": name, "root": pitch_class(found["root"], "--scale")}
+
+
+def _unknown_scale(text: str, root: str, name: str) -> RequestValidationError:
+    """The error, with the key that is probably meant."""
+    from midigpt_core.music import SCALES
+
+    alone = re.sub(r"[-\s]+", "_", text.strip().lower())
+    if alone in SCALES:
+        return refused("--scale", text, "is a scale without its key", f"write the key before it, such as C:{alone}")
+    near = difflib.get_close_matches(name, SCALES, 1)
+    key = f"{root.capitalize()}:"
+    remedy = f"did you mean {key}{near[0]}?" if near else f"write {key} and one of {', '.join(sorted(SCALES))}"
+    return refused("--scale", text, "is not a known scale", remedy)
 
 
 def pitch_range(text: str) -> dict[str, Any]:
@@ -258,7 +272,9 @@ def pitch_class(word: str, option: str, wrap: bool = True) -> int:
 
 
 def _number(option: str, word: str) -> float:
+    """0.3, or 30%."""
+    share = word.strip().endswith("%")
     try:
-        return float(word)
+        return float(word.strip().removesuffix("%")) / (100 if share else 1)
     except ValueError:
-        raise refused(option, word, "is not a number", "write a number such as 0.3") from None
+        raise refused(option, word, "is not a number", "write a number such as 0.3, or 30%") from None

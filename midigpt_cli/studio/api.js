@@ -54,9 +54,15 @@ async function sentenceOf(answer) {
   }
 }
 
-/** `text` with a capital first letter and a full stop. */
+let labels = {}; // field of a request -> what the page calls it
+/** From now on sentences about these fields use their labels. */
+export function useLabels(known) {
+  labels = known;
+}
+
+/** `text` with a capital first letter and a full stop; a field that it begins with is called by its label. */
 export function sentence(text) {
-  const words = String(text).trim();
+  const words = String(text).trim().replace(/^(\w+) = /, (start, field) => (labels[field] ? `${labels[field]}: ` : start));
   return words.charAt(0).toUpperCase() + words.slice(1) + (/[.!?]$/.test(words) ? "" : ".");
 }
 

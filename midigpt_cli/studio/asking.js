@@ -22,6 +22,7 @@ export class Asking {
     this.known = new Set(Object.keys(rows));
     this.flags = new Set([...this.known].filter((name) => rows[name].type === "boolean"));
     this.instruments = rows.add_track.items.examples;
+    api.useLabels(Object.fromEntries(Object.entries(rows).map(([name, { title }]) => [name, title])));
     for (const box of ["first", "more"]) this.find(box).replaceChildren();
     buildControls({ schema, info, models }, this.find("first"), this.find("more"));
     const choices = [PLAIN_PRESET, ...Object.keys(this.presets)].map((name) => new Option(name, name));

@@ -71,7 +71,8 @@ def split(data: bytes, name: str) -> FileLayout:
         raise MidiFileError(f"{name}: the file is empty (0 bytes)")
     midi, wrapper = unwrap(data, name)
     if midi[:4] != b"MThd":
-        raise MidiFileError(f"{name}: not a MIDI file (it begins with {midi[:4]!r}, a MIDI file with b'MThd')")
+        begins = repr(midi[:4].decode("latin-1"))
+        raise MidiFileError(f"{name}: not a MIDI file (it begins with {begins}, a MIDI file with 'MThd')")
     size = int.from_bytes(midi[4:8], "big")
     header = midi[8 : 8 + size]
     if size < 6 or len(header) < size:

@@ -82,12 +82,23 @@ def test_limits_are_for_all_or_for_some_bars(midigpt) -> None:
         (["--max-density", "6:many"], "is not a whole number"),
         (["--rhythm-lock", "--remix", "6:0.5"], "all set the rhythm"),
         (["--rhythm-lock", "6:loud"], "loud"),
+        (["--scale", "blues"], "is a scale without its key; write the key before it, such as C:blues"),
+        (["--scale", "d:dorien"], "did you mean D:dorian?"),
+        (["--remix", "half"], "is not a number; write a number such as 0.3, or 30%"),
     ],
 )
 def test_what_cannot_be_meant_is_said(midigpt, words: list[str], said: str) -> None:
     answer = midigpt("infill", POP, "-b", "5-8", "-t", "lead", *words, "--dry-run")
     assert answer.code != 0
     assert said in answer.err
+
+
+def test_a_share_may_be_written_in_per_cent(midigpt) -> None:
+    def made(share: str) -> object:
+        words = ("infill", POP, "-b", "5-8", "-t", "lead", "--remix", share, "--dry-run", "--json")
+        return json.loads(midigpt(*words).out)["songs"][0]["request"]
+
+    assert made("50%") == made("0.5") != made("0.25")
 
 
 def test_bars_obey_their_own_values_and_others_are_free(midigpt, tmp_path: Path) -> None:

@@ -252,3 +252,13 @@ def test_touch_chooses_from_tap_to_tap(browser: Any, server: Live) -> None:
         assert page.inner_text("#chosen").startswith("Bar 1 of")
         page.touchscreen.tap(box["x"] + 300, box["y"] + 50)
         assert page.inner_text("#chosen").startswith("Bars 1-")
+
+
+def test_a_refusal_calls_a_field_by_its_label(page: Any) -> None:
+    open_song(page, POP)
+    choose(page, 0, 4, 5)
+    page.fill("#ask-scale", "blues")
+    page.click("#write")
+    page.wait_for_selector("#message:visible")
+    label = page.inner_text("label[for='ask-scale']")
+    assert page.inner_text("#message").startswith(f"{label}: 'blues' is a scale without its key")
