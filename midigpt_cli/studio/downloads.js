@@ -1,6 +1,9 @@
-// Gives the user files: the song in use, as MIDI, sound or picture.
+// Gives the user files: the song in use, as MIDI, sound or picture; and lets no work go without a question.
 
 import * as api from "./api.js";
+import { choose } from "./choice.js";
+import { fail, say } from "./message.js";
+import { save } from "./store.js";
 
 const KEPT = 10000; // milliseconds until the browser has surely taken the file
 
@@ -12,16 +15,47 @@ function offer(blob, name) {
   setTimeout(() => URL.revokeObjectURL(link.href), KEPT);
 }
 
-export function downloadMidi(project) {
-  offer(new Blob([project.now.bytes], { type: "audio/midi" }), project.fileName);
+/** Download the song in use; false where the user would rather not, or it failed. */
+export async function download(studio, format = "mid") {
+  if (!studio.project || !(await keepFirst(studio))) return false;
+  const { project } = studio;
+  const name = project.fileName.replace(/mid$/, format);
+  try {
+    offer(await fileOf(project, format), name);
+  } catch (error) {
+    fail(error);
+    return false;
+  }
+  say(`Downloaded ${name}.`, "brief");
+  if (format === "mid") {
+    project.now.downloaded = true;
+    await save(project.plain());
+  }
+  return true;
 }
 
-/** The song as the server plays or draws it; in a picture, the bars written last are lit. Resolves to the file's name. */
-export async function downloadRendered(project, format) {
-  const { bytes, cells } = project.now;
+/** The song as it is, or as the server plays or draws it; in a picture, the bars written last are lit. */
+function fileOf({ name, now: { bytes, cells } }, format) {
+  if (format === "mid") return new Blob([bytes], { type: "audio/midi" });
+  say(`Making the .${format} …`);
   const places = cells.map((cell) => cell.split(":").map((number) => Number(number) + 1).join(":"));
   const highlight = ["png", "svg", "pdf"].includes(format) ? places : [];
-  const name = project.fileName.replace(/mid$/, format);
-  offer(await api.rendered(project.name, bytes, format, highlight), name);
-  return name;
+  return api.rendered(name, bytes, format, highlight);
+}
+
+/** A take that is shown but not kept is in no download: offer to keep it. */
+async function keepFirst(studio) {
+  const { now } = studio.takes;
+  if (!now) return true;
+  const answer = await choose(`Take ${now.number + 1} is not kept`, "Keep and download", "Download without it");
+  if (answer === "yes") await studio.keep();
+  return answer !== "";
+}
+
+/** Whether another song may take this one's place; where changes are not downloaded, the user says. */
+export async function mayLeave(studio) {
+  const { project } = studio;
+  if (!project?.changed) return true;
+  const answer = await choose(`${project.name} has changes that are not downloaded`, "Download and open", "Open without");
+  return answer === "yes" ? download(studio) : answer === "no";
 }

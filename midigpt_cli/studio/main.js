@@ -2,6 +2,7 @@
 
 import { add } from "./adding.js";
 import { onKeyNeeded, openedSong } from "./api.js";
+import { download } from "./downloads.js";
 import { fail } from "./message.js";
 import { askForKey, preferredTheme } from "./page.js";
 import { element, showRecent } from "./panel.js";
@@ -26,9 +27,9 @@ const ACTIONS = {
   loop: () => studio.base && studio.transport.toggleLoop(),
   undo: () => studio.go(studio.project ? studio.project.at - 1 : -1),
   redo: () => studio.go(studio.project ? studio.project.at + 1 : -1),
-  download: () => studio.download(),
-  "download-wav": () => studio.downloadAs("wav"),
-  "download-png": () => studio.downloadAs("png"),
+  download: () => download(studio),
+  "download-wav": () => download(studio, "wav"),
+  "download-png": () => download(studio, "png"),
   copy: () => copyCommand(studio),
   paste: () => studio.base && find("paste-dialog").showModal(),
   region: () => studio.holdSelection(),

@@ -6,7 +6,7 @@ export class Project {
   constructor({ id = newId(), name, versions, at = 0 }) {
     this.id = id;
     this.name = name;
-    this.versions = versions; // [{bytes, label, cells: ["track:bar"], fresh: keys of the notes that are new}]
+    this.versions = versions; // [{bytes, label, cells: ["track:bar"], fresh: keys of the notes that are new, downloaded: whether it was}]
     this.at = at;
   }
 
@@ -16,6 +16,11 @@ export class Project {
 
   get now() {
     return this.versions[this.at];
+  }
+
+  /** Whether it has changes that are not downloaded. */
+  get changed() {
+    return this.at > 0 && !this.now.downloaded;
   }
 
   /** Add a version after the one in use; what was undone before is dropped. */

@@ -41,6 +41,12 @@ export async function recent() {
   }
 }
 
+/** What was last kept of this song: one of the same name that began with the same bytes. */
+export async function lastOf(name, bytes) {
+  const same = ({ bytes: first }) => first.length === bytes.length && first.every((byte, at) => byte === bytes[at]);
+  return (await recent()).find((song) => song.name === name && song.versions.length > 1 && same(song.versions[0])) ?? null;
+}
+
 /** The song this tab had open before a reload. */
 export async function ofThisTab() {
   const id = sessionStorage.getItem("midigpt-song");

@@ -5,7 +5,7 @@ import { Additions } from "./additions.js";
 import { Asking } from "./asking.js";
 import { Bolder } from "./bolder.js";
 import { Chords } from "./chords.js";
-import { downloadMidi, downloadRendered } from "./downloads.js";
+import { mayLeave } from "./downloads.js";
 import { listen } from "./gestures.js";
 import { heardIn, isRecording, midiNameOf } from "./listening.js";
 import { fail, say } from "./message.js";
@@ -17,7 +17,7 @@ import { Project } from "./project.js";
 import { Roll } from "./roll.js";
 import { Selection } from "./selection.js";
 import { makeSong } from "./song.js";
-import { save } from "./store.js";
+import { lastOf, save } from "./store.js";
 import { Takes } from "./takes.js";
 import { Transport } from "./transport.js";
 import { inWords } from "./where.js";
@@ -64,10 +64,17 @@ export class Studio {
     const opening = (this.opening = {}); // a file that is opened later wins
     try {
       const song = isRecording(name) ? await this.listenTo(name, bytes) : bytes;
-      if (opening === this.opening) await this.use(Project.from(isRecording(name) ? midiNameOf(name) : name, song));
+      if (opening === this.opening) await this.useAsLeft(isRecording(name) ? midiNameOf(name) : name, song);
     } catch (error) {
       fail(error instanceof api.ServerError && error.status ? new api.ServerError(`${name}: ${error.message}`) : error);
     }
+  }
+
+  /** Use a song, with what was kept of it before. */
+  async useAsLeft(name, bytes) {
+    const before = await lastOf(name, bytes);
+    const used = await this.use(before ? new Project({ ...before, id: undefined }) : Project.from(name, bytes));
+    if (used && before) say(`${name} is as you left it; the original is the first line of the history.`);
   }
 
   /** A recording as MIDI, with what is done told in tenths. */
@@ -78,10 +85,13 @@ export class Studio {
     return heardIn(name, bytes, tell);
   }
 
+  /** Show another song; false where the user would rather keep the one that is shown. */
   async use(project) {
     const score = await api.scoreOf(project.now.bytes);
     const song = makeSong(score, project.now.bytes);
     if (!song.tracks.length || !song.bars.length) throw new api.ServerError("This file has no notes to show.", 400);
+    say("");
+    if (!(await mayLeave(this))) return false;
     this.cancel();
     this.writer = null; // what it still finds is of no interest
     this.busy(false);
@@ -96,7 +106,6 @@ export class Studio {
     this.roll.cursor = null;
     this.chords.clear();
     this.showChords();
-    say("");
     find("empty").hidden = true;
     find("work").hidden = find("panel").hidden = false;
     find("song-name").textContent = project.name;
@@ -108,6 +117,7 @@ export class Studio {
     this.takes.showHeads();
     this.showSelection();
     await save(project.plain());
+    return true;
   }
 
   // ---- choose ----
@@ -273,21 +283,5 @@ export class Studio {
 
   showAdditions() {
     find("add-none").hidden = this.additions.empty;
-  }
-
-  download() {
-    if (!this.project) return;
-    downloadMidi(this.project);
-    say(`Downloaded ${this.project.fileName}.`, "brief");
-  }
-
-  async downloadAs(format) {
-    if (!this.project) return;
-    say(`Making the .${format} …`);
-    try {
-      say(`Downloaded ${await downloadRendered(this.project, format)}.`, "brief");
-    } catch (error) {
-      fail(error);
-    }
   }
 }

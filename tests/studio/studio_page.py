@@ -88,6 +88,11 @@ def write(page: Any, takes: int = 2, seed: int = 7) -> None:
     page.wait_for_selector("#progress", state="hidden")
 
 
+def keep(page: Any) -> None:
+    page.keyboard.press("k")
+    page.wait_for_selector("#history li:nth-child(2)")
+
+
 def download(page: Any, folder: Path) -> Path:
     with page.expect_download() as found:
         page.click("#download")

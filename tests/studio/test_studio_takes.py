@@ -15,6 +15,7 @@ from studio.studio_page import (
     chosen_bar,
     download,
     first_with_notes,
+    keep,
     open_song,
     until,
     write,
@@ -53,11 +54,6 @@ def places(path: Path) -> set[Place]:
         for index, bar in enumerate(track.bars)
         for note in bar.notes
     }
-
-
-def keep(page: Any) -> None:
-    page.keyboard.press("k")
-    page.wait_for_selector("#history li:nth-child(2)")
 
 
 def take_line(page: Any, number: int) -> str:
