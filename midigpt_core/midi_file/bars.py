@@ -1,13 +1,21 @@
-"""Where the bars of a file begin: a time signature starts a new bar at its own tick, cutting the bar it falls in."""
+"""Where the bars of a file begin and the last one ends.
+
+A time signature starts a new bar at its own tick, cutting the bar it falls in.
+"""
 
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import ceil
+from typing import TYPE_CHECKING
 
 from midigpt_core.errors import SongTooLargeError
+
+if TYPE_CHECKING:
+    from midigpt_core.midi_file.outline import Outline
 
 MAX_BARS = 50_000  # of one file; a day of music
 
@@ -54,6 +62,18 @@ def spans(signatures: list[Signature], division: int, end: int, least: int = 1, 
     full = lines[-1] + max(round(division * 4 * numerator / denominator), 1)
     lines.append(min([full] + [metre[0] for metre in metres if metre[0] > lines[-1]]))
     return [BarSpan(a, b, *starts[a]) for a, b in pairwise(lines)]
+
+
+def bars_end(tracks: Sequence[Outline], metres: list[Signature], division: int) -> int:
+    """The tick the bars of the file must reach: its last event, and beyond a note that begins only there.
+
+    An end-of-track mark makes no bar: programs write it a tick or a beat behind the last note. One that stands on a
+    bar line is a length that somebody chose.
+    """
+    heard = max(track.last_event for track in tracks)
+    heard += any(track.last_onset == heard for track in tracks)
+    marks = [track.end_tick for track in tracks if track.end_tick > heard]
+    return max([heard, *(mark for mark in set(marks) if on_bar_line(mark, metres, division))])
 
 
 def on_bar_line(tick: int, signatures: list[Signature], division: int) -> bool:

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Protocol
 
 from midigpt_core.errors import SongTooLargeError
-from midigpt_core.midi_file.bars import BarSpan, Signature, on_bar_line, spans
+from midigpt_core.midi_file.bars import BarSpan, Signature, bars_end, spans
 from midigpt_core.midi_file.chunks import FileLayout, split
 from midigpt_core.midi_file.events import METRE, TEMPO, Event, TrackEvents, metas, read_events
 from midigpt_core.midi_file.outline import Outline, ReadLimits, outlines
@@ -97,18 +97,6 @@ class MidiSource:
 def last_tick(tracks: Sequence[Timed]) -> int:
     """The tick at which the longest track ends."""
     return max(track.end_tick for track in tracks)
-
-
-def bars_end(tracks: Sequence[Outline], metres: list[Signature], division: int) -> int:
-    """The tick the bars of the file must reach: its last event, and beyond a note that begins only there.
-
-    An end-of-track mark makes no bar: programs write it a tick or a beat behind the last note. One that stands on a
-    bar line is a length that somebody chose.
-    """
-    heard = max(track.last_event for track in tracks)
-    heard += any(track.last_onset == heard for track in tracks)
-    marks = [track.end_tick for track in tracks if track.end_tick > heard]
-    return max([heard, *(mark for mark in set(marks) if on_bar_line(mark, metres, division))])
 
 
 def signatures(tracks: Sequence[Timed]) -> list[Signature]:

@@ -63,7 +63,7 @@ def codes(weight: npt.NDArray[Any], group: int = _BLOCK) -> tuple[npt.NDArray[np
     """A matrix (inputs, outputs) as 8-bit codes, and what a code is worth: one scale per `group` inputs and output.
 
     Codes: (blocks of outputs, pairs of inputs, outputs of a block, 2). Scales: (blocks, groups, outputs of a block).
-    Raises CheckpointError for weights that are no finite numbers.
+    Raises CheckpointError for weights that are not finite numbers.
     """
     twin = compiled("codes")
     if twin is not None:

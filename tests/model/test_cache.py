@@ -169,7 +169,7 @@ def test_full_context_is_an_error_that_says_so(model):
     ("ids", "spans", "masking", "words"),
     [
         ([], [], "attention", "empty"),
-        ([1, 2], [(0, 2)], "attention", "hidden whole"),
+        ([1, 2], [(0, 2)], "attention", "whole prompt is hidden"),
         ([1, 2], [], "sideways", "sideways"),
     ],
 )

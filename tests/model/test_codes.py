@@ -43,11 +43,11 @@ def test_every_half_precision_number_comes_to_the_same_code(monkeypatch):
 
 @pytest.mark.parametrize("kind", [np.float16, np.float32])
 @pytest.mark.parametrize("number", [np.inf, -np.inf, np.nan])
-def test_weights_that_are_no_finite_numbers_are_refused_by_both(monkeypatch, number, kind):
+def test_weights_that_are_not_finite_numbers_are_refused_by_both(monkeypatch, number, kind):
     weight = np.zeros((64, 64), kind)
     weight[3, 5] = number
-    with pytest.raises(CheckpointError, match="no finite numbers"):
+    with pytest.raises(CheckpointError, match="not finite numbers"):
         weight_codes.codes(weight)
     monkeypatch.setattr(weight_codes, "compiled", lambda name: None)
-    with pytest.raises(CheckpointError, match="no finite numbers"):
+    with pytest.raises(CheckpointError, match="not finite numbers"):
         weight_codes.codes(weight)
