@@ -1,5 +1,6 @@
 // New bars and tracks: shown empty, and chosen, to be written with the next request.
 
+import { say } from "./message.js";
 import { makeSong } from "./song.js";
 
 /** Show the empty bars and tracks that the next request writes; nothing is added to the song before. */
@@ -7,6 +8,7 @@ export function add(studio, change) {
   if (!studio.base || studio.writer) return;
   const { additions, asking, score, project } = studio;
   change(additions);
+  say("");
   studio.base = makeSong(additions.added(score, asking.instruments), project.now.bytes);
   studio.takes.of(studio.base);
   studio.showAdditions();

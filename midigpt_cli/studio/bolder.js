@@ -36,7 +36,14 @@ export class Bolder {
     if (!this.next) return;
     const others = OTHERS.filter(([name]) => this.asking.known.has(name));
     this.asking.put([...this.rest, ["distance", `${this.next}..1`], ...others]);
+    this.wanted = this.asked;
     this.write();
+  }
+
+  /** A take is kept: what these takes were asked for is done, unless the user has set it. */
+  kept() {
+    if (this.wanted && this.wanted === this.asked) this.drop();
+    this.wanted = 0;
   }
 
   /** Ask as before. */

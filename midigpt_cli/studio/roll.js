@@ -39,6 +39,8 @@ export class Roll {
 
   show(song) {
     this.song = song;
+    const [track = 0, bar = 0] = this.cursor ?? [];
+    if (track >= song.tracks.length || bar >= song.bars.length) this.cursor = null;
     this.map = null;
     this.layout();
   }

@@ -73,6 +73,18 @@ export class Selection {
     this.anchor = keys[0].split(":").map(Number);
   }
 
+  /** What the song does not have is no longer chosen. */
+  limitTo({ tracks, bars }) {
+    const { keys } = this;
+    const there = keys.filter((key) => {
+      const [track, bar] = key.split(":").map(Number);
+      return track < tracks.length && bar < bars.length;
+    });
+    if (there.length === keys.length) return;
+    if (there.length) this.put(there);
+    else this.clear();
+  }
+
   /** The tracks that share the same bars, as [{bars, tracks}]: bars as the command line writes them, tracks from 0. */
   get groups() {
     const found = new Map();

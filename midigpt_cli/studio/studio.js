@@ -92,9 +92,7 @@ export class Studio {
     if (!song.tracks.length || !song.bars.length) throw new api.ServerError("This file has no notes to show.", 400);
     say("");
     if (!(await mayLeave(this))) return false;
-    this.cancel();
-    this.writer = null; // what it still finds is of no interest
-    this.busy(false);
+    this.abandon();
     if (!this.asking.described) await this.describe();
     this.player.stop();
     this.transport.dropLoop();
@@ -115,7 +113,6 @@ export class Studio {
     this.roll.resize();
     this.roll.fit();
     this.takes.showHeads();
-    this.showSelection();
     await save(project.plain());
     return true;
   }
@@ -123,6 +120,7 @@ export class Studio {
   // ---- choose ----
 
   heardGesture(what, where) {
+    if (what === "choose") say("");
     if (what === "seek") this.player.seek(where);
     else if (!this.player.playing && !this.selection.empty) this.transport.seekChosen();
     this.showSelection();
@@ -144,6 +142,7 @@ export class Studio {
   }
 
   clear() {
+    say("");
     this.selection.clear();
     this.showSelection();
     this.roll.draw();
@@ -193,8 +192,7 @@ export class Studio {
     if (this.selection.empty) return say("Choose bars first: drag over them, or use the arrow keys with Shift.");
     if (!find("ask").reportValidity()) return;
     const { fields } = this;
-    this.takes.begin(this.selection.keys);
-    this.label = `${find("chosen").textContent}`;
+    this.takes.begin(this.selection.keys, find("chosen").textContent);
     say("");
     this.busy(true);
     const writer = (this.writer = new Writer({
@@ -209,6 +207,7 @@ export class Studio {
       if (writer === this.writer) fail(error);
     } finally {
       if (writer === this.writer) {
+        this.takes.end();
         this.writer = null;
         this.busy(false);
       }
@@ -230,8 +229,7 @@ export class Studio {
 
   written(job) {
     this.seed = job.summary?.base_seed ?? job.summary?.seed ?? this.takes.list[0]?.seed ?? null;
-    if (job.status === "cancelled") say("Stopped; finished takes are below.");
-    this.takes.end();
+    if (job.status === "cancelled") say(this.takes.coming ? "Stopped; no take was finished." : "Stopped; finished takes are below.");
   }
 
   /** Stop what is being written. */
@@ -244,12 +242,22 @@ export class Studio {
     }
   }
 
+  /** Stop it, and take no interest in what it still finds. */
+  abandon() {
+    this.cancel();
+    this.writer = null;
+    this.busy(false);
+  }
+
   // ---- keep ----
 
   async keep() {
     const take = this.takes.now;
     if (!take) return;
-    this.project.keep(take.bytes, `${this.label}, take ${take.number + 1}`, this.takes.cells, [...take.fresh]);
+    if (this.writer) this.abandon();
+    say("");
+    this.bolder.kept();
+    this.project.keep(take.bytes, `${this.takes.label}, take ${take.number + 1}`, this.takes.cells, [...take.fresh]);
     this.settle(take.song, take.score);
     await save(this.project.plain());
   }
@@ -261,6 +269,7 @@ export class Studio {
       const score = await api.scoreOf(bytes);
       this.project.go(index);
       this.settle(makeSong(score, bytes), score);
+      say("");
       await save(this.project.plain());
     } catch (error) {
       fail(error);
@@ -271,6 +280,8 @@ export class Studio {
   settle(song, score) {
     this.score = score;
     this.base = song;
+    this.selection.limitTo(song);
+    this.transport.limitTo(song);
     this.additions.clear();
     this.showAdditions();
     this.takes.of(song);
@@ -279,6 +290,7 @@ export class Studio {
     find("redo").disabled = this.project.at === this.project.versions.length - 1;
     for (const id of ["download", "download-wav", "download-png"]) find(id).disabled = false;
     showHistory(find("history"), this.project, (index) => this.go(index));
+    this.showSelection();
   }
 
   showAdditions() {

@@ -15,27 +15,29 @@ export class Takes {
     this.base = null; // the song in use
     this.freshCells = new Set();
     this.lit = new Set(); // keys of the notes that are new
-    this.cells = []; // what is written anew, as "track:bar"
     this.forget();
   }
 
   /** There are no takes yet of this song. */
   of(base) {
     this.base = base;
-    this.begin([]);
-  }
-
-  /** Takes of these cells are to come. */
-  begin(cells) {
-    this.cells = cells;
     this.forget();
-    this.stood = keysIn(this.base, cells); // keys of the notes that these cells had
-    this.present(this.base);
-    this.show();
+    this.hear(-1);
   }
 
-  forget() {
+  /** Takes of these cells are to come; those that are there stay until the first of them. */
+  begin(cells, label) {
+    this.coming = { cells, label, stood: keysIn(this.base, cells) };
+    this.before = this.heard;
+    this.choosing = false;
+    this.hear(-1);
+  }
+
+  /** No takes, but some may come: of these cells, in words, with the keys of the notes that stood there. */
+  forget({ cells = [], label = "", stood = new Set() } = {}) {
+    Object.assign(this, { cells, label, stood });
     this.list = [];
+    this.coming = null;
     this.growing = null;
     this.heard = -1;
     this.best = null;
@@ -54,22 +56,27 @@ export class Takes {
 
   /** Show the first take while it is written, as long as none is finished. */
   grow({ candidate, track, bar, notes }) {
-    if (candidate || this.list.length || this.choosing || !this.base.tracks[track]) return;
+    if (candidate || !this.coming || this.choosing || !this.base.tracks[track]) return;
+    const { cells, stood } = this.coming;
     this.growing = withBar(this.growing ?? this.base, track, bar, notes);
-    this.light(this.cells, this.newIn(this.growing));
+    this.light(cells, newIn(this.growing, cells, stood));
     this.roll.show(this.growing);
   }
 
   add(take) {
-    const fresh = this.newIn(take.song);
+    if (this.coming) this.forget(this.coming);
+    const fresh = newIn(take.song, this.cells, this.stood);
     this.list.push({ ...take, fresh, change: changeOf(take.song, this.cells, this.stood, fresh) });
     this.list.sort((one, other) => one.number - other.number);
     if (this.heard < 0 && !this.choosing) this.hear(this.list.findIndex((row) => row.number === take.number));
     this.show();
   }
 
-  /** No more will come: hear the best, unless the user has chosen. */
+  /** No more will come: hear the best, unless the user has chosen; where none came, what was heard before. */
   end() {
+    const none = this.coming;
+    this.coming = this.growing = null;
+    if (none) return this.choosing || this.hear(this.before);
     this.best = this.list.reduce((best, take) => (!best || take.consensus > best.consensus ? take : best), null);
     if (this.best && !this.choosing) this.hear(this.list.indexOf(this.best));
     this.show();
@@ -94,11 +101,6 @@ export class Takes {
   /** Before and after, one key apart. */
   compare() {
     if (this.list.length) this.choose(this.heard < 0 ? Math.min(this.lastHeard, this.list.length - 1) : -1);
-  }
-
-  /** Keys of the notes in the written cells that did not stand there. */
-  newIn(song) {
-    return new Set([...keysIn(song, this.cells)].filter((key) => !this.stood.has(key)));
   }
 
   /** Show and play a song in which these cells were written, with the notes of these keys. */
@@ -142,6 +144,9 @@ export class Takes {
     this.changed();
   }
 }
+
+/** Keys of the notes in the written cells that did not stand there. */
+const newIn = (song, cells, stood) => new Set([...keysIn(song, cells)].filter((key) => !stood.has(key)));
 
 /** What a take changed in its cells: of its notes, how many are new; of those that stood there, how many are left. */
 function changeOf(song, cells, stood, fresh) {

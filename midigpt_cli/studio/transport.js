@@ -41,6 +41,11 @@ export class Transport {
     this.showLoop();
   }
 
+  /** A loop beyond the end of the song goes. */
+  limitTo({ end }) {
+    if (this.player.loop?.[1] > end) this.dropLoop();
+  }
+
   dropLoop() {
     this.player.loop = this.roll.loop = null;
     this.showLoop();

@@ -132,3 +132,13 @@ def long_song(path: Path, bars: int = 500, tracks: int = 30) -> Path:
     bar = [[Note(50 + (number + i) % 24, 80, i * 240, 200) for i in range(8)] for number in range(bars)]
     Score([Track([Bar(notes) for notes in bar], number) for number in range(tracks)]).to_midi(str(path))
     return path
+
+
+def begin_long(page: Any, folder: Path) -> None:
+    """Have eight takes of very many bars written, which takes far longer than a test waits."""
+    open_song(page, long_song(folder / "long.mid", bars=120, tracks=4))
+    choose(page, 0, 0, 0)
+    page.keyboard.press("Shift+End")
+    page.fill("#ask-num_candidates", "8")
+    page.click("#write")
+    page.wait_for_selector("#stop:not([hidden])")

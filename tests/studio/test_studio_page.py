@@ -8,7 +8,19 @@ from typing import Any
 import httpx
 import pytest
 from serving import Live, live_server
-from studio.studio_page import POP, SAMPLES, PageOn, choose, download, long_song, open_song, page_with_key, until, write
+from studio.studio_page import (
+    POP,
+    SAMPLES,
+    PageOn,
+    begin_long,
+    choose,
+    download,
+    long_song,
+    open_song,
+    page_with_key,
+    until,
+    write,
+)
 
 from midigpt_core.score import Bar, Note, Score, Track
 
@@ -127,16 +139,6 @@ def test_server_that_went_away_is_a_sentence_and_its_return_is_enough(browser: A
         with live_server(port=first.port):
             write(page)
             assert page.is_hidden("#message")
-
-
-def begin_long(page: Any, folder: Path) -> None:
-    """Have eight takes of very many bars written, which takes far longer than a test waits."""
-    open_song(page, long_song(folder / "long.mid", bars=120, tracks=4))
-    choose(page, 0, 0, 0)
-    page.keyboard.press("Shift+End")
-    page.fill("#ask-num_candidates", "8")
-    page.click("#write")
-    page.wait_for_selector("#stop:not([hidden])")
 
 
 def test_writing_can_be_stopped(page: Any, server: Live, tmp_path: Path) -> None:
