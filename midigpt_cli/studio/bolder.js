@@ -61,7 +61,8 @@ export class Bolder {
     const { asked, next } = this;
     this.find("bolder").hidden = !this.offered;
     this.find("bolder").disabled = !next;
-    this.find("bolder").title = next ? `Write again, with about ${percent(next)} of the notes changed, or more` : "Nearly all of the notes are new";
+    const most = asked >= STEPS.at(-1) ? `There is no step beyond ${percent(asked)}, which is asked for already` : "Nearly all notes of these takes are new already";
+    this.find("bolder").title = next ? `Write again, with about ${percent(next)} of the notes changed, or more` : most;
     this.find("asked-bolder").hidden = !asked;
     this.find("least-new").textContent = `Asked for: about ${percent(asked)} of the notes changed, or more.`;
   }

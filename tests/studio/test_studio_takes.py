@@ -232,6 +232,7 @@ def test_more_different_takes_change_more_and_more_until_there_is_no_more(page: 
         assert f"--distance {least:g}..1" in line
         assert "--echo 0" in line
         assert page.inner_text("#least-new").startswith(f"Asked for: about {100 * least:g} % ")
+    assert page.get_attribute("#bolder", "title").endswith(" already")  # why it is grey
     assert len(shares) > 1
     assert shares == sorted(shares)
     assert shares[1] >= max(0.5, shares[0] + 0.1)
