@@ -284,8 +284,7 @@ export class Studio {
     this.transport.limitTo(song);
     this.additions.clear();
     this.showAdditions();
-    this.takes.of(song);
-    this.takes.present(song, this.project.now.cells, this.project.now.fresh);
+    this.takes.of(song, this.project.now);
     find("undo").disabled = this.project.at === 0;
     find("redo").disabled = this.project.at === this.project.versions.length - 1;
     for (const id of ["download", "download-wav", "download-png"]) find(id).disabled = false;

@@ -18,9 +18,10 @@ export class Takes {
     this.forget();
   }
 
-  /** There are no takes yet of this song. */
-  of(base) {
+  /** There are no takes yet of this song, in which these cells were written last, with the notes of these keys. */
+  of(base, { cells = [], fresh = [] } = {}) {
     this.base = base;
+    this.last = [cells, fresh];
     this.forget();
     this.hear(-1);
   }
@@ -86,7 +87,7 @@ export class Takes {
   hear(index) {
     if (index >= 0) this.lastHeard = index;
     this.heard = index;
-    if (index < 0) this.present(this.base);
+    if (index < 0) this.present(this.base, ...(this.list.length || this.coming ? [] : this.last));
     else this.present(this.list[index].song, this.cells, this.list[index].fresh);
     this.show();
   }

@@ -230,11 +230,14 @@ def test_page_has_no_serious_barrier(browser: Any, server: Live, scheme: str, wi
     )
     size = {"width": width, "height": 800}
     with PageOn(browser, f"{server.url}/studio", viewport=size, color_scheme=scheme, bypass_csp=True) as page:
-        for stage in ("empty", "takes"):
+        for stage in ("empty", "takes", "question"):
             if stage == "takes":
                 open_song(page, SAMPLES[0])
                 choose(page, 0, 1, 1)
                 write(page)
+            if stage == "question":
+                page.keyboard.press("Control+s")
+                page.wait_for_selector("#choice[open]")
             found = axe.Axe().run(page).response["violations"]
             serious = [row for row in found if row["impact"] in ("serious", "critical")]
             assert not serious, [(row["id"], [node["html"] for node in row["nodes"]][:3]) for row in serious]

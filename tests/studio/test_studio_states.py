@@ -62,6 +62,17 @@ def test_write_that_fails_leaves_the_takes_of_before(page: Any) -> None:
     assert page.is_hidden("#message")
 
 
+def test_write_that_fails_after_a_take_was_kept_leaves_its_new_notes_lit(page: Any) -> None:
+    chosen_bar(page, POP)
+    write(page, takes=1)
+    keep(page)
+    shown = page.evaluate(SHOWN)
+    refused(page)
+    page.wait_for_selector("#progress", state="hidden")
+    assert page.locator("#legend:not(.off)").count() == 1
+    assert page.evaluate(SHOWN) == shown
+
+
 def test_takes_of_before_go_with_the_first_new_one(page: Any) -> None:
     chosen_bar(page, POP)
     write(page, takes=3)
