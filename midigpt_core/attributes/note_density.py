@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from functools import cache
 from importlib.resources import files
 
@@ -47,6 +48,11 @@ class NoteDensityQuantile(Attribute):
 
     def labels(self) -> tuple[str, ...]:
         return ("0 (sparsest)", *map(str, range(1, 9)), "9 (densest)")
+
+    def value_of(self, word: str) -> int | None:
+        """The value of a label, or of a tenth as MIDI-GPT calls it: Q0 to Q9."""
+        tenth = word.strip().upper()
+        return int(tenth[1]) if re.fullmatch("Q[0-9]", tenth) else super().value_of(word)
 
 
 class NoteDensity(Attribute):

@@ -128,6 +128,15 @@ def test_an_attribute_takes_a_key_by_either_of_its_names(midigpt) -> None:
     assert midigpt("infill", POP, "-b", "5", "--attribute", "key_signature=C7 major").code == 2
 
 
+def test_an_attribute_takes_a_density_as_midigpt_names_it(midigpt) -> None:
+    words = ("infill", POP, "-b", "5-8", "-t", "lead", "--dry-run", "--json", "--attribute")
+    q3, three = (
+        json.loads(midigpt(*words, f"note_density={level}").out)["songs"][0]["request"] for level in ("Q3", "3")
+    )
+    assert q3 == three
+    assert midigpt(*words, "note_density=Q10").code == 2
+
+
 @pytest.mark.parametrize("words", [("info", POP), ("plan", POP, "-b", "5-8")])
 def test_info_and_plan_tell_the_chords_with_their_confidence(midigpt, words: tuple[object, ...]) -> None:
     told = {fact["bar"]: fact for fact in json.loads(midigpt(*words, "--json").out)["chords"]}
