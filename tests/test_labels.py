@@ -30,6 +30,7 @@ def assert_reads_well(labels: dict[str, str]) -> None:
 @pytest.mark.parametrize("cls", [InferenceConfig, TrackPrompt, GenerationRequest, LoopRequest])
 def test_setting_of_a_request_has_a_label(cls: type) -> None:
     described = [row for row in dataclasses.fields(cls) if "low" in row.metadata]
+    assert described
     assert_reads_well({row.name: row.metadata["label"] for row in described})
 
 

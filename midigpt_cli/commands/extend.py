@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from midigpt_cli.options import completion
 from midigpt_cli.options.dataclass_options import Settings, command_of
 from midigpt_cli.options.music_options import Music
 from midigpt_cli.options.shared_options import Context, Many, ModelChoice, Output, Presets, Reporting
-from midigpt_cli.parse.selectors import TRACK_HELP
 from midigpt_cli.parse.song_reading import Reading
+from midigpt_cli.parse.what_to_write import track_option
 from midigpt_core.fields import refused
 
 if TYPE_CHECKING:
@@ -41,16 +40,9 @@ class Continue:
             show_default="the bar after the last note",
         ),
     ] = None
-    track: Annotated[
-        list[str],
-        typer.Option(
-            "--track",
-            "-t",
-            help=TRACK_HELP,
-            show_default=f"every track that sounds in the last {RECENT_BARS} bars",
-            autocompletion=completion.tracks,
-        ),
-    ] = field(default_factory=list)
+    track: Annotated[list[str], track_option(f"every track that sounds in the last {RECENT_BARS} bars")] = field(
+        default_factory=list
+    )
     reading: Reading
     presets: Presets
     music: Music

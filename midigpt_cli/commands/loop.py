@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from midigpt_cli.options import completion
 from midigpt_cli.options.dataclass_options import OUTPUT, Settings, command_of
 from midigpt_cli.options.music_options import Music
 from midigpt_cli.options.shared_options import (
@@ -26,8 +25,9 @@ from midigpt_cli.options.shared_options import (
 from midigpt_cli.output.destination import PIPE
 from midigpt_cli.output.rendering import SOUNDS, RenderOptions, make
 from midigpt_cli.parse.numbers import count
-from midigpt_cli.parse.selectors import BARS_HELP, SOUNDING, TRACK_HELP
+from midigpt_cli.parse.selectors import BARS_HELP
 from midigpt_cli.parse.song_reading import Reading
+from midigpt_cli.parse.what_to_write import track_option
 from midigpt_core.errors import GenerationError, RequestValidationError
 from midigpt_core.fields import limits_of, refused
 from midigpt_core.request import SEAMS, LoopRequest
@@ -59,16 +59,7 @@ class Loop:
         typer.Argument(metavar="[SONG]", help="A MIDI file; - reads standard input. Without one, start from scratch."),
     ] = None
     bars: Annotated[str | None, typer.Option("--bars", "-b", help=BARS_HELP + " From scratch: how many.")] = None
-    track: Annotated[
-        list[str],
-        typer.Option(
-            "--track",
-            "-t",
-            help=TRACK_HELP,
-            show_default=SOUNDING,
-            autocompletion=completion.tracks,
-        ),
-    ] = field(default_factory=list)
+    track: Annotated[list[str], track_option()] = field(default_factory=list)
     variations: Annotated[int, typer.Option(help="Variations to write.", **limits_of(LoopRequest, "variations"))] = (
         LoopRequest.variations
     )

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from midigpt_cli.options import completion
 from midigpt_cli.options.dataclass_options import OUTPUT, command_of
-from midigpt_cli.parse.selectors import BARS_HELP, TRACK_HELP, select_tracks
+from midigpt_cli.parse.selectors import BARS_HELP, select_tracks
+from midigpt_cli.parse.what_to_write import track_option
 from midigpt_cli.parse.where_to_write import select_whole_bars
 
 MOST = 10  # songs, one for each digit
@@ -21,10 +21,7 @@ class Play:
 
     songs: Annotated[list[str], typer.Argument(metavar="SONG...", help="MIDI files, up to nine.")]
     bars: Annotated[str, typer.Option("--bars", "-b", help=BARS_HELP)] = "all"
-    track: Annotated[
-        list[str],
-        typer.Option("--track", "-t", help=TRACK_HELP, show_default="all", autocompletion=completion.tracks),
-    ] = field(default_factory=list)
+    track: Annotated[list[str], track_option("all")] = field(default_factory=list)
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.", rich_help_panel=OUTPUT)] = False
 
 

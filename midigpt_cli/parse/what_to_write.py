@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -23,22 +23,18 @@ if TYPE_CHECKING:
     from midigpt_core.score import Score
 
 
+def track_option(default: str = SOUNDING) -> Any:
+    """--track of every command, with the tracks that are meant where none is named."""
+    return typer.Option("--track", "-t", help=TRACK_HELP, show_default=default, autocompletion=completion.tracks)
+
+
 @dataclass(frozen=True, kw_only=True)
 class WhatToWrite:
     """Bars and tracks of a song, and how they are written."""
 
     bars: Annotated[str | None, typer.Option("--bars", "-b", help=BEATS_HELP)] = None
     where: Annotated[str | None, typer.Option(help=WHERE_HELP)] = None
-    track: Annotated[
-        list[str],
-        typer.Option(
-            "--track",
-            "-t",
-            help=TRACK_HELP,
-            show_default=SOUNDING,
-            autocompletion=completion.tracks,
-        ),
-    ] = field(default_factory=list)
+    track: Annotated[list[str], track_option()] = field(default_factory=list)
     region: Annotated[list[str], typer.Option(metavar="TRACK/BARS", help=REGION_HELP)] = field(default_factory=list)
     reading: Reading
     additions: Additions

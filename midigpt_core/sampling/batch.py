@@ -147,7 +147,7 @@ class Decoder:
                 continue
             try:
                 self._seat(lane)
-            except BaseException as error:
+            except BaseException as error:  # whatever it is, this lane's caller learns of it
                 lane.error, lane.done = error, True
                 self._tell()
                 if _ends_the_process(error):
