@@ -115,6 +115,7 @@ def port(monkeypatch) -> Port:
     return made
 
 
+@pytest.mark.realtime
 def test_a_port_gets_every_note_at_its_time_and_silence_at_the_end(midigpt, port, model, tmp_path) -> None:
     file = tmp_path / "both.mid"
     words = ("-i", "flute", "--bpm", 400, "--metre", "2/4", "--bars", 4, "-o", "port:synth", "-o", file, "-m", model)

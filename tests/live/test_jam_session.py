@@ -16,6 +16,8 @@ from fake_jam import FAST, FakeJam, pitches
 from midigpt_cli.live.jam_session import JamSession, Pacing
 from midigpt_core.errors import RequestValidationError
 
+pytestmark = pytest.mark.realtime
+
 ASAP = Pacing("asap")
 
 

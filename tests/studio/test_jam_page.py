@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from serving import Live, live_server
 from studio.studio_page import INSTALL, PageOn, page_with_key, until
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.realtime]
 OUTPUT = """() => {
     window.sent = [];
     const port = { id: "one", name: "Loopback", send: (data, time) => window.sent.push([[...data], time ?? null]) };
